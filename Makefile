@@ -1,0 +1,46 @@
+# `make` builds the environment, runs the full analysis and the report; `make help` lists the rest.
+# Set PYTHON to build the environment with another interpreter: make PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+export SOURCE_DATE_EPOCH ?= 1767225600
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := all
+.PHONY: all environment test test-slow lint lock clean help
+
+all: environment  ## environment, full analysis and report (results/report/index.html)
+	@$(BIN)/pytask
+	@echo "Report: results/report/index.html"
+
+environment: .venv/ready  ## .venv with the exact versions of requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0])'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: environment  ## the fast tests, on all cores
+	@$(BIN)/pytest -q -n auto
+
+test-slow: environment  ## simulations, and the whole run from end to end
+	@$(BIN)/pytest -q -m slow
+
+lint: environment  ## ruff: errors, style, format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+lock: environment  ## resolve requirements.lock and environment.yml anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
+		--python-version 3.11 --all-extras --custom-compile-command "make lock" \
+		--output-file requirements.lock pyproject.toml
+	@$(BIN)/python tests/locked.py > environment.yml
+
+clean:  ## remove what a run made; the environment stays
+	@rm -rf results .pytask .pytest_cache .ruff_cache .hypothesis
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 — /'

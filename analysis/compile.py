@@ -1,0 +1,215 @@
+"""Rebuild the embedded tables from a folder of source figures.
+
+``python -m analysis.compile FOLDER``. Every table is checked on the way in and nothing is written unless all of them pass.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.tables import DATA_FOLDER, load_descriptor, sha256, write_atomically
+
+STATES = [f"MX{number:02d}" for number in range(1, 33)]
+
+# Yearly totals known independently of the files, to check a compilation against.
+INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
+SESNSP_TOTALS = {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}
+
+
+def compile_inegi_deaths(folder: Path) -> pd.DataFrame:
+    """Deaths by homicide by state and month of occurrence, from the wide source table."""
+    wide = _read(folder, "inegi_deaths_by_homicide_state_month.csv", ["month", *STATES])
+    table = wide.melt("month", var_name="state", value_name="deaths")
+    table = _sorted(table, ["month", "state"])
+    _check_months(table, "inegi_deaths")
+    _check_totals(table.set_index("month")["deaths"], INEGI_TOTALS, "inegi_deaths")
+    return table
+
+
+def compile_sesnsp_victims(folder: Path) -> pd.DataFrame:
+    """Victims of intentional homicide and of femicide by state and month."""
+    columns = ["month", "state", "intentional_homicide", "femicide"]
+    table = _sorted(_read(folder, "sesnsp_victims_state_month.csv", columns), ["month", "state"])
+    _check_months(table, "sesnsp_victims")
+    victims = table.set_index("month")[["intentional_homicide", "femicide"]].sum(axis=1)
+    _check_totals(victims, SESNSP_TOTALS, "sesnsp_victims")
+    return table
+
+
+def compile_population(folder: Path) -> pd.DataFrame:
+    """Mid-year population of the nation (MX00) and the states, one row per year and place."""
+    source = "conapo_midyear_population_state_year.csv"
+    wide = _read(folder, source, ["year", "MX00", *STATES])
+    _check(wide["year"].diff().dropna().eq(1).all(), f"{source}: years must be consecutive")
+    gap = (wide["MX00"] - wide[STATES].sum(axis=1)).abs()
+    _check(gap.eq(0).all(), f"{source}: states do not add up to MX00 in {_years(wide, gap)}")
+    table = wide.melt("year", var_name="state", value_name="population")
+    _check(table["population"].gt(0).all(), f"{source}: every population must be positive")
+    return _sorted(table, ["year", "state"])
+
+
+def compile_municipal_population(folder: Path) -> pd.DataFrame:
+    """Mid-year population of every municipality, years as columns (a long table is 2 MB)."""
+    source = "conapo_midyear_population_municipality_year.csv"
+    years = [str(year) for year in range(2000, 2026)]
+    table = _read(folder, source, ["municipality", "name", *years])
+    table = _sorted(table, ["municipality"])
+    by_state = table.groupby("MX" + table["municipality"].str[:2])[years].sum()
+    states = compile_population(folder).pivot(index="state", columns="year", values="population")
+    states = states.loc[STATES, [int(year) for year in years]]
+    _check(
+        (by_state.to_numpy() == states.to_numpy()).all(),
+        f"{source}: municipalities do not add up to the states' population",
+    )
+    return table
+
+
+def compile_military_operations(folder: Path) -> pd.DataFrame:
+    """Start of the federal joint operations, one row per operation and state."""
+    source = "military_operations.csv"
+    table = _read(folder, source, ["operation", "start", "states"])
+    table = table.assign(state=table["states"].str.split(";")).explode("state")
+    _check(set(table["state"]) <= set(STATES), f"{source}: unknown state")
+    return table[["operation", "start", "state"]]
+
+
+def _copied(source: str, columns: list[str], key: list[str]) -> Callable[[Path], pd.DataFrame]:
+    def compile_copy(folder: Path) -> pd.DataFrame:
+        table = _read(folder, source, columns)
+        _check(not table.duplicated(key).any(), f"{source}: {key} must be unique")
+        return table
+
+    return compile_copy
+
+
+TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "inegi_deaths": compile_inegi_deaths,
+    "sesnsp_victims": compile_sesnsp_victims,
+    "population": compile_population,
+    "municipal_population": compile_municipal_population,
+    "inegi_registered": _copied(
+        "inegi_registered_homicides_national_year.csv", ["year", "registered_deaths"], ["year"]
+    ),
+    "country_rates": _copied(
+        "unodc_homicide_rate_country_year.csv",
+        ["iso3", "country", "year", "rate"],
+        ["iso3", "year"],
+    ),
+    "city_ranking_2020": _copied(
+        "city_ranking_2020.csv", ["rank", "city", "country", "rate_per_100000"], ["rank"]
+    ),
+    "military_operations": compile_military_operations,
+    "states": _copied("states.csv", ["state", "iso_3166_2", "name"], ["state"]),
+}
+
+
+def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
+    """Build every table from the source figures in `folder` and write them into `into`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with the publishers' figures under the names that the compile functions read.
+    into : Path
+        Folder of the data package; its ``datapackage.json`` gets the new hashes and sizes.
+
+    Returns
+    -------
+    dict
+        File name to the bytes written.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing or malformed or a sum does not add up; nothing is written then.
+    """
+    contents = {}
+    for name, compile_table in TABLES.items():
+        table = compile_table(Path(folder))
+        contents[f"{name}.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
+    contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
+    descriptor = json.loads(json.dumps(load_descriptor(DATA_FOLDER)))
+    for resource in descriptor["resources"]:
+        content = contents[resource["path"]]
+        resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
+    described = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
+    contents["datapackage.json"] = described.encode()
+    for name, content in contents.items():
+        write_atomically(Path(into) / name, content)
+    return contents
+
+
+def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
+    path = folder / source
+    _check(path.is_file(), f"{source} not found in {folder}")
+    text = dict.fromkeys(["month", "state", "states", "municipality", "name", "start"], str)
+    table = pd.read_csv(path, dtype=text)
+    _check(
+        list(table.columns) == columns,
+        f"{source}: expected columns {columns[:6]}…, found {list(table.columns)[:6]}…",
+    )
+    optional = {"rate_per_100000"}
+    holes = table.columns[table.isna().any()].difference(optional)
+    _check(holes.empty, f"{source}: missing values in {list(holes)}")
+    return table
+
+
+def _read_outlines(path: Path) -> bytes:
+    _check(path.is_file(), f"{path.name} not found in {path.parent}")
+    content = path.read_bytes()
+    found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
+    _check(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
+    return content
+
+
+def _sorted(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    _check(not table.duplicated(key).any(), f"{key} must be unique")
+    return table.sort_values(key, ignore_index=True)
+
+
+def _check_months(table: pd.DataFrame, name: str) -> None:
+    months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+    expected = pd.MultiIndex.from_product([months, STATES])
+    found = pd.MultiIndex.from_frame(table[["month", "state"]])
+    _check(found.equals(expected), f"{name}: every state needs every month, {months[0]} on")
+    counts = table.select_dtypes("number")
+    whole = all(dtype.kind == "i" for dtype in counts.dtypes)
+    _check(whole and counts.ge(0).all(axis=None), f"{name}: counts must be whole and not negative")
+
+
+def _check_totals(by_month: pd.Series, expected: dict[int, int], name: str) -> None:
+    found = by_month.groupby(by_month.index.str[:4].astype(int)).sum()
+    wrong = {
+        year: int(found.get(year, -1)) for year in expected if found.get(year) != expected[year]
+    }
+    _check(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
+
+
+def _years(table: pd.DataFrame, gap: pd.Series) -> list[int]:
+    return table.loc[gap.ne(0), "year"].tolist()
+
+
+def _check(true: bool, message: str) -> None:
+    if not true:
+        raise ValueError(message)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.compile", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder with the publishers' figures")
+    parser.add_argument("--into", type=Path, default=DATA_FOLDER, help="folder to write to")
+    arguments = parser.parse_args()
+    try:
+        contents = compile_tables(arguments.folder, arguments.into)
+    except ValueError as error:
+        parser.exit(1, f"nothing written: {error}\n")
+    for name, content in contents.items():
+        print(f"{len(content):>9,} bytes  {name}")
+
+
+if __name__ == "__main__":
+    main()

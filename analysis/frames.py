@@ -1,0 +1,132 @@
+"""What every function asks of a series: regular periods, and counts or values that can be true."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+Scale = Literal["log", "rate", "value"]
+
+PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
+PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
+
+
+def periods_per_year(index: pd.PeriodIndex) -> int:
+    """Return 12 for months, 4 for quarters, 1 for years."""
+    return PERIODS_PER_YEAR[index.freqstr.split("-")[0]]
+
+
+def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` unchanged if an analysis can run on it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Regular monthly, quarterly or yearly PeriodIndex without gaps; columns `deaths` (whole
+        numbers) and `person_years` (positive), or one column `value` (finite numbers).
+
+    Raises
+    ------
+    TypeError, ValueError
+        With what was found, what was expected and what to do.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
+    _check_index(frame.index)
+    duplicated = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if duplicated:
+        raise ValueError(f"columns must be unique; {duplicated} appear twice")
+    if {"deaths", "person_years"} <= set(frame.columns):
+        _check_counts(frame)
+    elif "value" in frame.columns:
+        _check_numbers(frame["value"], "value")
+    else:
+        raise ValueError(
+            f"series needs the columns 'deaths' and 'person_years', or 'value'; "
+            f"found {frame.columns.tolist()}"
+        )
+    return frame
+
+
+def choose_scale(frame: pd.DataFrame, scale: Scale | None) -> Scale:
+    """Return `scale`, or the default for the frame's columns, if it can be used."""
+    counts = "deaths" in frame.columns
+    if scale is None:
+        scale = "log" if counts else "value"
+    if scale not in get_args(Scale):
+        raise ValueError(f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
+    if counts == (scale == "value"):
+        wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
+        raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
+    if scale == "log" and (frame["deaths"] == 0).any():
+        empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
+        raise ValueError(
+            f"the log scale needs deaths in every period; none in {_some(empty)}. "
+            "Use scale='rate', a longer period, or a count model."
+        )
+    return scale
+
+
+def outcome(frame: pd.DataFrame, scale: Scale) -> np.ndarray:
+    """Return what is modelled, shape (n,): log rate, rate per 100,000 person-years, or value."""
+    if scale == "value":
+        return frame["value"].to_numpy(dtype=float)
+    rate = 1e5 * frame["deaths"].to_numpy(dtype=float) / frame["person_years"].to_numpy(dtype=float)
+    return np.log(rate) if scale == "log" else rate
+
+
+def _check_index(index: pd.Index) -> None:
+    if not isinstance(index, pd.PeriodIndex):
+        raise TypeError(
+            f"series must have a PeriodIndex, found {type(index).__name__}; "
+            "use frame.to_period('M'), 'Q' or 'Y'"
+        )
+    name = index.freqstr.split("-")[0]
+    if name not in PERIODS_PER_YEAR:
+        raise ValueError(f"periods must be months, quarters or years; found frequency {name!r}")
+    if len(index) == 0:
+        raise ValueError("series is empty")
+    if index.hasnans:
+        raise ValueError("periods must not be missing; found NaT in the index")
+    if index.has_duplicates:
+        twice = index[index.duplicated()].unique().astype(str).tolist()
+        raise ValueError(f"periods must be unique; {_some(twice)} appear more than once")
+    if not index.is_monotonic_increasing:
+        raise ValueError("periods must be in order; use frame.sort_index()")
+    missing = pd.period_range(index[0], index[-1]).difference(index)
+    if len(missing):
+        raise ValueError(
+            f"{PERIOD_NAMES[name]} must be consecutive; missing "
+            f"{_some(missing.astype(str).tolist())}. Reindex the series, with 0 deaths where the "
+            "source reports none."
+        )
+
+
+def _check_counts(frame: pd.DataFrame) -> None:
+    deaths, person_years = frame["deaths"], frame["person_years"]
+    _check_numbers(deaths, "deaths")
+    _check_numbers(person_years, "person_years")
+    for column, wrong, wanted in (
+        (deaths, deaths < 0, "must not be negative"),
+        (deaths, deaths != np.floor(deaths), "must be whole numbers"),
+        (person_years, person_years <= 0, "must be positive"),
+    ):
+        if wrong.any():
+            where = frame.index[wrong].astype(str).tolist()
+            values = column[wrong].head(3).tolist()
+            raise ValueError(f"{column.name} {wanted}; found {values} in {_some(where)}")
+
+
+def _check_numbers(column: pd.Series, name: str) -> None:
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        raise TypeError(f"{name} must be numbers; found {column.dtype}")
+    bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    if bad.any():
+        where = column.index[bad].astype(str).tolist()
+        raise ValueError(
+            f"{name} must be finite and not missing; found otherwise in {_some(where)}"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return f"{names}" if len(names) <= 6 else f"{names[:6]} and {len(names) - 6} more"

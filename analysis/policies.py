@@ -1,0 +1,158 @@
+"""Policy shifts: dated changes of policy, with a window and impact declared before any fitting."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import pandas as pd
+
+from analysis.sources import NATION
+from analysis.tables import DATA_FOLDER, UnknownNameError, check_known
+
+Impact = Literal["level_and_slope", "level", "slope"]
+
+OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
+
+
+@dataclass(frozen=True)
+class PolicyShift:
+    """One dated change of policy and the impact model chosen before fitting.
+
+    ``PolicyShift(slug, month)`` alone is enough for a study of one's own.
+    """
+
+    slug: str
+    month: pd.Period  # first period under the new policy; a string such as "2006-12" will do
+    title: str = ""
+    until: pd.Period | None = (
+        None  # last candidate, where the first period is only known as a range
+    )
+    impact: Impact = "level_and_slope"
+    start: pd.Period | None = None  # first period of the window; None: the first of the series
+    end: pd.Period | None = None  # last period of the window; None: the last of the series
+    window_reason: str = ""
+    beside: tuple["PolicyShift", ...] = ()  # shifts that enter the model beside this one
+    places: tuple[str, ...] = (NATION,)  # their deaths and person-years are added up
+    sources: tuple[str, ...] = ()
+    overlaps: tuple[str, ...] = ()  # slugs of known shifts within 12 months
+    reason: str = ""  # why this month and this impact
+    source: str = ""  # where the date comes from
+    words: str = ""  # the article's words
+    caveat: str = ""  # words that every result must carry
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.slug, str) or not self.slug.strip():
+            raise ValueError(f"a shift needs a slug, such as 'reform-2010-01'; found {self.slug!r}")
+        for name in ("month", "until", "start", "end"):
+            object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
+        if self.month is None:
+            raise ValueError(f"{self.slug}: month is missing; expected a period such as '2006-12'")
+        if self.impact not in get_args(Impact):
+            raise ValueError(
+                f"{self.slug}: unknown impact {self.impact!r}; use one of {list(get_args(Impact))}"
+            )
+        for name in ("beside", "places", "sources", "overlaps"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
+        if stray:
+            raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
+        if self.until is not None and self.until.freqstr != self.month.freqstr:
+            raise ValueError(
+                f"{self.slug}: month and until must have one frequency; found "
+                f"{self.month!r} and {self.until!r}"
+            )
+        ordered = [self.start, self.month, self.until, self.end]
+        dates = [period.start_time for period in ordered if period is not None]
+        if dates != sorted(dates):
+            raise ValueError(
+                f"{self.slug}: start, month, until and end must be in order; found "
+                f"{[str(period) for period in ordered]}"
+            )
+
+    @property
+    def months(self) -> tuple[pd.Period, ...]:
+        """The candidates for the first period: one, or every one of a range."""
+        last = self.month if self.until is None else self.until
+        return tuple(pd.period_range(self.month, last, freq=self.month.freq))
+
+
+def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
+    """Load the declared shifts.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file laid out like ``analysis/data/policy-shifts.toml``, the default.
+
+    Returns
+    -------
+    dict
+        Slug to `PolicyShift`, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If a block is malformed; the message names the block.
+    KeyError
+        If a shift names another that comes nowhere before it.
+    """
+    path = Path(path or DATA_FOLDER / "policy-shifts.toml")
+    blocks = tomllib.loads(path.read_text(encoding="utf-8")).get("shift", [])
+    shifts = _ShiftTable()
+    for block in blocks:
+        fields = dict(block)
+        for name in fields.pop("beside", []):
+            check_known(name, shifts, f"shift named by {block.get('slug')!r}")
+        beside = tuple(shifts[name] for name in block.get("beside", []))
+        try:
+            shift = PolicyShift(**fields, beside=beside)
+        except TypeError as error:
+            raise ValueError(f"{path.name}, {block.get('slug', 'a block')!r}: {error}") from error
+        if shift.slug in shifts:
+            raise ValueError(f"{path.name}: slug {shift.slug!r} appears twice")
+        shifts[shift.slug] = shift
+    for slug, shift in shifts.items():
+        shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
+    return shifts
+
+
+class _ShiftTable(dict[str, PolicyShift]):
+    """A dict whose unknown keys are answered with the nearest known slugs."""
+
+    def __missing__(self, slug: str) -> PolicyShift:
+        check_known(slug, self, "policy shift")
+        raise UnknownNameError(slug)
+
+
+def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ...]:
+    """Shifts within 12 months that touch the same place: the nation, or a state of this shift."""
+    return tuple(
+        other.slug
+        for other in known
+        if other.slug != shift.slug
+        and (other.places == (NATION,) or set(other.places) & set(shift.places))
+        and abs(months_between(shift.month, other.month)) <= OVERLAP_MONTHS
+    )
+
+
+def months_between(first: pd.Period, second: pd.Period) -> int:
+    """Return the months from the start of `first` to the start of `second`."""
+    a, b = first.start_time, second.start_time
+    return 12 * (b.year - a.year) + b.month - a.month
+
+
+def _period(value: object, name: str, slug: str) -> pd.Period | None:
+    if value is None or isinstance(value, pd.Period):
+        return value
+    try:
+        period = pd.Period(value) if isinstance(value, str) else None
+    except ValueError:
+        period = None
+    if not isinstance(period, pd.Period) or period.freqstr.split("-")[0] not in {"M", "Q", "Y"}:
+        raise ValueError(
+            f"{slug}: {name} must be a month, quarter or year such as '2006-12', '2006Q4' or "
+            f"'2006'; found {value!r}"
+        )
+    return period

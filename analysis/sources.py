@@ -1,0 +1,205 @@
+"""The embedded tables as monthly series of deaths and person-years, by place and source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from analysis.tables import UnknownNameError, check_known, load_table
+
+NATION = "MX00"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One publisher's way of counting homicides."""
+
+    slug: str
+    title: str
+    table: str
+    columns: tuple[str, ...]  # their sum is `deaths`
+    complete_through: pd.Period  # last month whose count is no longer filling up
+    reason: str  # why that month
+
+
+SOURCES = {
+    source.slug: source
+    for source in (
+        Source(
+            slug="inegi",
+            title="INEGI death certificates, by month of death",
+            table="inegi_deaths",
+            columns=("deaths",),
+            complete_through=pd.Period("2022-06", "M"),
+            reason=(
+                "The table holds certificates registered until the end of 2022. INEGI / SESNSP is "
+                "1.00 on average in 2018-2021 and 0.98 in the first half of 2022; in the second "
+                "half it is 0.96, below every half-year since 2018: deaths of those months were "
+                "still to be registered. The cut leaves six months for registration."
+            ),
+        ),
+        Source(
+            slug="sesnsp",
+            title="SESNSP victims in prosecutors' files, by month the file was opened",
+            table="sesnsp_victims",
+            columns=("intentional_homicide", "femicide"),
+            complete_through=pd.Period("2025-06", "M"),
+            reason=(
+                "Victims are dated by the day the file is opened, so a month does not fill up "
+                "with late reports. It is revised instead: 2019 and 2020 rose by 3.0% after they "
+                "were first published, and recent months may do the same."
+            ),
+        ),
+    )
+}
+
+
+def load_series(
+    source: str,
+    *,
+    place: str | Sequence[str] = NATION,
+    start: str | pd.Period | None = None,
+    end: str | pd.Period | None = None,
+    complete_only: bool = True,
+) -> pd.DataFrame:
+    """Load deaths and person-years by month.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        INEGI counts death certificates by month of death (2000-01 on); SESNSP counts victims of
+        intentional homicide and femicide by the month the file was opened (2015-01 on).
+    place : str or sequence of str
+        ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
+    start, end : str or Period, optional
+        First and last month; default all.
+    complete_only : bool
+        Leave out the months that are still being registered.
+
+    Returns
+    -------
+    DataFrame
+        PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
+        mid-month population x days in the month / 365.25). ``attrs`` holds `source` and `place`.
+
+    Raises
+    ------
+    KeyError
+        For an unknown source or place, with the nearest known names.
+    ValueError
+        For months outside the source's coverage.
+    """
+    check_known(source, SOURCES, "source")
+    places = [place] if isinstance(place, str) else list(place)
+    deaths, population = _monthly_deaths(source), _monthly_population()
+    for code in places:
+        _check_place(code)
+    if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
+        raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
+    index = deaths.index
+    series = pd.DataFrame(
+        {
+            "deaths": deaths[places].sum(axis=1),
+            "person_years": population.loc[index, places].sum(axis=1)
+            * (index.days_in_month / 365.25),
+        }
+    )
+    if complete_only:
+        series = series.loc[: SOURCES[source].complete_through]
+    series = series.loc[_month(start, series.index, first=True) : _month(end, series.index)]
+    if series.empty:
+        raise ValueError(f"no months left: start {start} is after end {end}")
+    series.attrs = {"source": source, "place": "+".join(places)}
+    return series
+
+
+def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
+    """Load all 32 states.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        As in `load_series`.
+    complete_only : bool
+        As in `load_series`.
+
+    Returns
+    -------
+    DataFrame
+        MultiIndex (`state`, `month`); columns `deaths` and `person_years`.
+    """
+    states = load_table("states")["state"]
+    frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
+    for frame in frames.values():
+        frame.attrs = {}
+    return pd.concat(frames, names=["state"])
+
+
+def source_ratio(place: str = NATION) -> pd.Series:
+    """Return SESNSP / INEGI by month, where both count and both are complete.
+
+    Parameters
+    ----------
+    place : str
+        A code, or several joined by ``+`` as in ``attrs["place"]``.
+
+    Returns
+    -------
+    Series
+        PeriodIndex of months; missing where INEGI has no death.
+    """
+    codes = place.split("+")
+    inegi, sesnsp = (load_series(source, place=codes)["deaths"] for source in SOURCES)
+    return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
+
+
+@cache
+def _monthly_deaths(source: str) -> pd.DataFrame:
+    table = load_table(SOURCES[source].table)
+    table["deaths"] = table[list(SOURCES[source].columns)].sum(axis=1)
+    wide = table.pivot(index="month", columns="state", values="deaths")
+    wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
+    wide.columns.name = None
+    wide.insert(0, NATION, wide.sum(axis=1))
+    return wide
+
+
+@cache
+def _monthly_population() -> pd.DataFrame:
+    """Population at the middle of each month, between CONAPO's figures for 1 July."""
+    yearly = load_table("population").pivot(index="year", columns="state", values="population")
+    known = pd.to_datetime([f"{year}-07-01" for year in yearly.index])
+    months = pd.period_range(f"{yearly.index[0]}-07", f"{yearly.index[-1]}-06", freq="M")
+    middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
+    start = known[0]
+    x, at = (known - start) / pd.Timedelta("1D"), (middle - start) / pd.Timedelta("1D")
+    return pd.DataFrame(
+        {code: np.interp(at, x, column) for code, column in yearly.items()}, index=months
+    )
+
+
+def _check_place(code: str) -> None:
+    names = {NATION: "the nation"} | dict(load_table("states")[["state", "name"]].to_numpy())
+    for known, name in names.items():
+        if code == name:
+            raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
+    check_known(code, names, "place")
+
+
+def _month(
+    month: str | pd.Period | None, index: pd.PeriodIndex, *, first: bool = False
+) -> pd.Period:
+    if month is None:
+        return index[0] if first else index[-1]
+    try:
+        period = pd.Period(month, "M")
+    except ValueError as error:
+        raise ValueError(f"expected a month like '2006-12', found {month!r}") from error
+    if not index[0] <= period <= index[-1]:
+        raise ValueError(
+            f"{period} is outside the source's complete months, {index[0]} to {index[-1]}; "
+            "months still being registered need complete_only=False"
+        )
+    return period
