@@ -40,7 +40,7 @@ lock: environment  ## resolve requirements.lock and environment.yml anew from py
 	@$(BIN)/python tests/locked.py > environment.yml
 
 clean:  ## remove what a run made; the environment stays
-	@rm -rf results .pytask .pytest_cache .ruff_cache .hypothesis
+	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .hypothesis
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 — /'

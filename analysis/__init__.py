@@ -15,25 +15,38 @@ counterfactual  what the months would have looked like without the shift
 flags       the warnings that stand next to a result
 its         series and shift -> ITSResult
 plots       results -> matplotlib Axes
+outputs     results -> rows, rows and figures -> files
+sentences   numbers -> words, by rule
+notebooks   run a notebook with papermill
+report      executed notebooks -> the HTML report
 compile     rebuilds the tables from the publishers' figures (not part of an analysis)
 """
 
-from analysis.its import ITSResult, fit_its
-from analysis.plots import plot_effects, plot_fit, plot_gap, plot_series
-from analysis.policies import PolicyShift, load_policy_shifts
-from analysis.reml import fit_many
-from analysis.sources import load_series, load_states
+from importlib import import_module
 
-__all__ = [
-    "ITSResult",
-    "PolicyShift",
-    "fit_its",
-    "fit_many",
-    "load_policy_shifts",
-    "load_series",
-    "load_states",
-    "plot_effects",
-    "plot_fit",
-    "plot_gap",
-    "plot_series",
-]
+_HOMES = {
+    "ITSResult": "its",
+    "PolicyShift": "policies",
+    "fit_its": "its",
+    "fit_many": "reml",
+    "load_policy_shifts": "policies",
+    "load_series": "sources",
+    "load_states": "sources",
+    "plot_effects": "plots",
+    "plot_fit": "plots",
+    "plot_gap": "plots",
+    "plot_series": "plots",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: a task that draws nothing loads no plots."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+    return getattr(import_module(f"analysis.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,6 +1,7 @@
 """Rebuild the embedded tables from a folder of source figures.
 
-``python -m analysis.compile FOLDER``. Every table is checked on the way in and nothing is written unless all of them pass.
+``python -m analysis.compile FOLDER``. Every table is checked on the way in, and nothing is written
+unless all of them pass.
 """
 
 import argparse

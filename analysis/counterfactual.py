@@ -14,6 +14,14 @@ from analysis.reml import integrate_rho
 
 Kind = Literal["forecast", "segmented"]
 
+EXCESS_UNITS = {
+    "deaths": "deaths",
+    "per_100k": "deaths per 100,000 person-years",
+    "percent": "percent",
+    "total": "units",
+    "mean": "units per period",
+}
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -93,7 +101,8 @@ def without_shift(design: pd.DataFrame) -> pd.DataFrame:
 def simultaneous_band(paths: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends, each (n,), of a band that holds the share `level` of whole paths."""
     low, centre, high = np.quantile(paths, [0.1587, 0.5, 0.8413], axis=0)
-    spread = np.maximum((high - low) / 2, np.finfo(float).tiny)
+    rounding = 1e-13 * max(np.abs(centre).max(), 1e-100)
+    spread = np.maximum((high - low) / 2, rounding)
     reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), level)
     return centre - reach * spread, centre + reach * spread
 
@@ -118,7 +127,8 @@ def sum_excess(
     total = np.quantile(expected.sum(axis=1), [0.5, 0.975, 0.025])
     excess = observed - total
     with np.errstate(divide="ignore", invalid="ignore"):
-        percent = np.where((total > 0).all(), 100 * excess / total, np.nan)
+        positive = observed >= 0 and (total > 0).all()
+        percent = np.where(positive, 100 * excess / total, np.nan)
     return pd.DataFrame(
         [excess, excess / size, percent], index=names, columns=["estimate", "low", "high"]
     )

@@ -63,7 +63,8 @@ def posterior(
         for name in ("rho", "mean", "scale", "rss")
     }
     weight = np.concatenate([part.weight for part in parts], axis=-1) / len(parts)
-    return replace(parts[0], weight=weight, **joined)
+    exact = np.all([part.exact for part in parts], axis=0)
+    return replace(parts[0], weight=weight, exact=exact, **joined)
 
 
 def posterior_rho(

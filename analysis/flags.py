@@ -76,8 +76,8 @@ def _near_unit_root(high_rho: float) -> Iterator[Flag]:
         yield Flag(
             "near_unit_root",
             high_rho,
-            f"near unit root: rho is above {NEAR_UNIT_ROOT} with probability {high_rho:.2f}, so the "
-            "series wanders and a straight line before the shift says little about after",
+            f"near unit root: rho is above {NEAR_UNIT_ROOT} with probability {high_rho:.2f}, so "
+            "the series wanders and a straight line before the shift says little about after",
         )
 
 
@@ -135,7 +135,8 @@ def _registering(series: pd.DataFrame) -> Iterator[Flag]:
 
 def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
-    if series.attrs.get("source") not in SOURCES or series.index.freqstr != "M":
+    known = series.attrs.get("source") in SOURCES and "place" in series.attrs
+    if not known or series.index.freqstr != "M":
         return
     ratio = source_ratio(series.attrs["place"])
     ratio = ratio[ratio.index.isin(series.index)].dropna()

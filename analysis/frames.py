@@ -36,11 +36,11 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     duplicated = frame.columns[frame.columns.duplicated()].unique().tolist()
     if duplicated:
         raise ValueError(f"columns must be unique; {duplicated} appear twice")
-    if {"deaths", "person_years"} <= set(frame.columns):
+    if has_counts(frame):
         _check_counts(frame)
-    elif "value" in frame.columns:
+    if "value" in frame.columns:
         _check_numbers(frame["value"], "value")
-    else:
+    elif not has_counts(frame):
         raise ValueError(
             f"series needs the columns 'deaths' and 'person_years', or 'value'; "
             f"found {frame.columns.tolist()}"
@@ -48,14 +48,18 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def has_counts(frame: pd.DataFrame) -> bool:
+    """Tell whether `frame` holds deaths and person-years."""
+    return {"deaths", "person_years"} <= set(frame.columns)
+
+
 def choose_scale(frame: pd.DataFrame, scale: Scale | None) -> Scale:
     """Return `scale`, or the default for the frame's columns, if it can be used."""
-    counts = "deaths" in frame.columns
     if scale is None:
-        scale = "log" if counts else "value"
+        scale = "log" if has_counts(frame) else "value"
     if scale not in get_args(Scale):
         raise ValueError(f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
-    if counts == (scale == "value"):
+    if not ("value" in frame.columns if scale == "value" else has_counts(frame)):
         wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
         raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
     if scale == "log" and (frame["deaths"] == 0).any():

@@ -35,7 +35,8 @@ class Basis:
             self.ends.swapaxes(1, 2)[:, None] @ self.scaled_ends
         )
         self.correction = (rho**2)[:, None, None] * np.linalg.inv(inner)  # (D, G, 2, 2)
-        self.log_det = np.log(self.diagonal).sum(-1) + np.log(np.linalg.det(inner))  # (D, G)
+        size = 2 * np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))).sum(-1)  # log|X'X|
+        self.log_det = np.log(self.diagonal).sum(-1) + np.log(np.linalg.det(inner)) + size[:, None]
 
     def solve(self, v: np.ndarray) -> np.ndarray:
         """Return (X'PX)^-1 v for v of shape (D, G, k, j)."""

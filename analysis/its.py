@@ -38,6 +38,7 @@ class ITSResult:
     n_before: int
     n_after: int
     flags: tuple[Flag, ...]
+    _drawn: dict = field(default_factory=dict, repr=False, compare=False)  # paths already drawn
 
     @property
     def units(self) -> pd.Series:
@@ -45,6 +46,12 @@ class ITSResult:
         unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
         yearly = {"slope": " per year", "pre_trend": " per year"}
         return pd.Series({row: unit[self.scale] + yearly.get(row, "") for row in ESTIMANDS})
+
+    @property
+    def observed(self) -> pd.Series:
+        """Deaths per 100,000 person-years, or the value, by period."""
+        scale = "value" if self.scale == "value" else "rate"
+        return pd.Series(outcome(self.series, scale), index=self.series.index)
 
     def counterfactual(
         self, kind: Kind = "forecast", *, draws: int = DRAWS, seed: int = 0
@@ -87,7 +94,7 @@ class ITSResult:
         if self.scale == "log":
             frame = np.exp(frame)
         frame.index = self.series.index
-        frame.insert(0, "observed", observed_rate(self.series))
+        frame.insert(0, "observed", self.observed)
         return frame
 
     def excess(
@@ -135,9 +142,10 @@ class ITSResult:
 
     def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
         check_draws(kind, draws)
-        return draw_paths(
-            self.series, self.shift, self.scale, self.harmonics, kind, draws, seed
-        ).paths
+        if (kind, draws, seed) not in self._drawn:
+            chosen = self.series, self.shift, self.scale, self.harmonics, kind
+            self._drawn[kind, draws, seed] = draw_paths(*chosen, draws, seed).paths
+        return self._drawn[kind, draws, seed]
 
 
 def fit_its(
@@ -227,11 +235,6 @@ def fit_its(
         n_after=n_after,
         flags=flags,
     )
-
-
-def observed_rate(series: pd.DataFrame) -> pd.Series:
-    """Return deaths per 100,000 person-years, or `value`."""
-    return pd.Series(outcome(series, "rate" if "deaths" in series else "value"), index=series.index)
 
 
 def _at_frequency(shift: PolicyShift, index: pd.PeriodIndex) -> PolicyShift:

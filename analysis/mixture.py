@@ -11,6 +11,7 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
 SQRT_2PI = np.sqrt(2 * np.pi)
 NEWTON_STEPS = 4
+LONGEST_STEP = 2.0  # of the mixture's standard deviation: between two far modes F is flat
 TOLERANCE = 1e-10  # of the mixture's standard deviation
 
 
@@ -81,6 +82,7 @@ def mixture_quantile(
         cdf, pdf = mixture_cdf(x, weight, mean, scale, df)
         reached = ndtri(np.clip(cdf, 1e-15, 1 - 1e-15))
         step = (reached - z) * np.exp(-0.5 * reached**2) / (SQRT_2PI * np.maximum(pdf, 1e-300))
+        step = np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)
         x = x - step
     late = ~(np.abs(step) <= TOLERANCE * sd)
     if late.any():

@@ -8,7 +8,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from analysis.its import ITSResult, observed_rate
+from analysis.frames import choose_scale, outcome
+from analysis.its import ITSResult
 from analysis.policies import PolicyShift
 
 RATE_LABEL = "Deaths per 100,000 person-years"
@@ -42,18 +43,14 @@ def plot_series(
     """
     ax = ax or plt.gca()
     for label, frame in series.items():
-        rate = observed_rate(frame)
-        sns.lineplot(
-            x=rate.index.to_timestamp(),
-            y=rate.to_numpy(),
-            label=label.upper() if label in COLOURS else label,
-            color=COLOURS.get(label),
-            ax=ax,
-        )
+        name = label.upper() if label in COLOURS else label
+        scale = "value" if choose_scale(frame, None) == "value" else "rate"
+        rate = pd.Series(outcome(frame, scale), index=frame.index)
+        _line(rate, label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:
         _mark_shift(ax, shift, label=True)
     ax.set(xlabel="", ylabel=RATE_LABEL)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the shifts' names above the curves
     if series:
         ax.legend(frameon=False, loc="upper left")
     return ax
@@ -74,11 +71,11 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    observed = observed_rate(result.series)
+    observed = result.observed
     sns.scatterplot(
         x=observed.index.to_timestamp(), y=observed, s=14, color="0.45", label="observed", ax=ax
     )
-    sns.lineplot(x=_dates(result), y=result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
+    _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
     for kind, label in (
         ("segmented", "without the shift, by the whole window"),
         ("forecast", "without the shift, by the months before"),
@@ -86,9 +83,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
         expected = result.counterfactual(kind).iloc[result.n_before :]
         dates = expected.index.to_timestamp()
         ax.fill_between(dates, expected["low"], expected["high"], color=COLOURS[kind], alpha=0.18)
-        sns.lineplot(
-            x=dates, y=expected["expected"], color=COLOURS[kind], linestyle="--", label=label, ax=ax
-        )
+        _line(expected["expected"], color=COLOURS[kind], linestyle="--", label=label, ax=ax)
     _mark_shift(ax, result.shift)
     ax.set(xlabel="", ylabel=_unit(result), title=result.shift.title or result.shift.slug)
     _focus(ax, observed, result.fitted)
@@ -123,14 +118,13 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
             color=COLOURS[kind],
             alpha=0.18,
         )
-        sns.lineplot(x=dates, y=gap, color=COLOURS[kind], linestyle="--", label=kind, ax=ax)
+        _line(gap, color=COLOURS[kind], linestyle="--", label=kind, ax=ax)
         gaps.append(gap)
     ax.axhline(0, color="0.3", linewidth=0.8)
     _mark_shift(ax, result.shift)
-    ax.set(xlabel="", ylabel="Observed − expected", xlim=_limits(result))
-    reach = 2.5 * max(
-        max(gap.abs().max() for gap in gaps), 0.1 * observed_rate(result.series).max()
-    )
+    unit = "" if result.scale == "value" else "\nper 100,000 person-years"
+    ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=_limits(result))
+    reach = 2.5 * max(max(gap.abs().max() for gap in gaps), 0.1 * result.observed.max())
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -reach), min(high, reach))
     ax.legend(frameon=False, fontsize="small", loc="lower left")
@@ -181,15 +175,18 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
+    """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
+    dates = values.index.to_timestamp()
+    sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
+
+
 def _mark_shift(ax: Axes, shift: PolicyShift, *, label: bool = False) -> None:
     first, last = shift.months[0].to_timestamp(), shift.months[-1].to_timestamp()
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
-    if label:
-        name = shift.title or shift.slug
-    else:
-        name = str(shift.month) if first == last else f"{shift.month} to {shift.months[-1]}"
+    name = (shift.title or shift.slug) if label else shift.when
     ax.annotate(
         name,
         (first, 1),

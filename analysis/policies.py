@@ -77,6 +77,11 @@ class PolicyShift:
         last = self.month if self.until is None else self.until
         return tuple(pd.period_range(self.month, last, freq=self.month.freq))
 
+    @property
+    def when(self) -> str:
+        """The first period in words, or the range of them."""
+        return str(self.month) if self.until is None else f"{self.month} to {self.until}"
+
 
 def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     """Load the declared shifts.
@@ -116,6 +121,40 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     for slug, shift in shifts.items():
         shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
     return shifts
+
+
+def with_choices(
+    shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
+) -> PolicyShift:
+    """Return `shift` with another place, window or impact than the declared one.
+
+    Parameters
+    ----------
+    shift : PolicyShift
+        The declared shift.
+    place : str
+        Codes joined by ``+``, such as ``"MX08+MX25"``; empty: as declared.
+    window : str
+        ``"2003-01:2010-12"``; either end may be left out; empty: as declared.
+    impact : str
+        As in `PolicyShift`; empty: as declared.
+
+    Raises
+    ------
+    ValueError
+        If the window is not two months joined by a colon.
+    """
+    changes = {}
+    if place:
+        changes["places"] = tuple(place.split("+"))
+    if window:
+        if window.count(":") != 1:
+            raise ValueError(f"window must look like '2003-01:2010-12'; found {window!r}")
+        start, end = window.split(":")
+        changes |= {"start": start.strip() or None, "end": end.strip() or None}
+    if impact:
+        changes["impact"] = impact
+    return replace(shift, **changes) if changes else shift
 
 
 class _ShiftTable(dict[str, PolicyShift]):

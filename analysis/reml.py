@@ -168,7 +168,8 @@ def _mixture(basis: Basis, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarra
     rss[exact] = 1.0  # any constant: rho is not identified, and the interval is degenerate
     spread = basis.contrast_variance()
     scale = np.sqrt(rss[:, None, :] * spread / (n - k))
-    scale[exact] = 1e-12 * np.maximum(np.abs(mean[exact]), np.finfo(float).tiny)
+    size = np.sqrt(total[exact] / n) if series else np.sqrt(total / n)
+    scale[exact] = 1e-13 * np.maximum(size, 1e-100)[:, None, None]
     log_weight = -0.5 * ((n - k) * np.log(rss) + basis.log_det - np.log(1 - rho**2)) + np.log(
         rho_weight
     )

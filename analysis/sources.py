@@ -17,6 +17,7 @@ class Source:
     """One publisher's way of counting homicides."""
 
     slug: str
+    name: str
     title: str
     table: str
     columns: tuple[str, ...]  # their sum is `deaths`
@@ -29,7 +30,8 @@ SOURCES = {
     for source in (
         Source(
             slug="inegi",
-            title="INEGI death certificates, by month of death",
+            name="INEGI",
+            title="death certificates, by month of death",
             table="inegi_deaths",
             columns=("deaths",),
             complete_through=pd.Period("2022-06", "M"),
@@ -42,7 +44,8 @@ SOURCES = {
         ),
         Source(
             slug="sesnsp",
-            title="SESNSP victims in prosecutors' files, by month the file was opened",
+            name="SESNSP",
+            title="victims in prosecutors' files, by month the file was opened",
             table="sesnsp_victims",
             columns=("intentional_homicide", "femicide"),
             complete_through=pd.Period("2025-06", "M"),
@@ -106,6 +109,7 @@ def load_series(
             * (index.days_in_month / 365.25),
         }
     )
+    series.index.name = "month"
     if complete_only:
         series = series.loc[: SOURCES[source].complete_through]
     series = series.loc[_month(start, series.index, first=True) : _month(end, series.index)]

@@ -1,0 +1,127 @@
+"""Results as rows, and rows and figures as files: rounded, atomic, the same bytes every time."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.counterfactual import EXCESS_UNITS
+from analysis.its import ITSResult
+from analysis.tables import write_atomically
+
+DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
+EXCESS_MONTHS = 24
+
+ESTIMATE_COLUMNS = [
+    "shift",
+    "source",
+    "place",
+    "estimator",
+    "estimand",
+    "estimate",
+    "low",
+    "high",
+    "p",
+    "unit",
+    "n_before",
+    "n_after",
+    "rho",
+    "flags",
+    "note",
+]
+
+
+def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame:
+    """Return a fit as rows of ``estimates.csv``.
+
+    Parameters
+    ----------
+    result : ITSResult
+        A fit.
+    source, place : str
+        What the series was, for the rows' labels.
+
+    Returns
+    -------
+    DataFrame
+        Columns `ESTIMATE_COLUMNS`; one row per estimand of ``result.effects``, and the excess over
+        the first 24 months, or all there are, under both counterfactuals.
+    """
+    effects = result.effects.reset_index()
+    effects["unit"] = result.units.to_numpy()
+    effects["note"] = effects["estimand"].map(result.notes)
+    rows = [effects]
+    months = min(EXCESS_MONTHS, result.n_after)
+    for kind in ("forecast", "segmented"):
+        excess = result.excess(months, kind=kind)
+        excess["unit"] = [EXCESS_UNITS[name] for name in excess.index]
+        excess["estimand"] = [f"excess_{name}_{kind}" for name in excess.index]
+        excess["note"] = f"over the first {months} periods"
+        rows.append(excess)
+    table = pd.concat(rows, ignore_index=True).assign(
+        shift=result.shift.slug,
+        source=source,
+        place=place,
+        estimator="reml",
+        n_before=result.n_before,
+        n_after=result.n_after,
+        rho=result.rho["estimate"],
+        flags=" ".join(flag.name for flag in result.flags),
+    )
+    return table[ESTIMATE_COLUMNS]
+
+
+def round_table(table: pd.DataFrame, digits: int = DIGITS) -> pd.DataFrame:
+    """Return `table` with its floating-point columns rounded to significant digits."""
+    rounded = table.copy()
+    for name in table.select_dtypes("floating"):
+        values = table[name].to_numpy(dtype=float, na_value=np.nan)
+        rounded[name] = [float(f"{value:.{digits}g}") for value in values]
+    return rounded
+
+
+def write_table(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a rounded table as CSV (UTF-8, LF), or as Parquet if `path` ends so."""
+    path, rounded = Path(path), round_table(table)
+    if path.suffix == ".parquet":
+        content = rounded.to_parquet(index=False)
+    else:
+        content = rounded.to_csv(index=False, lineterminator="\n").encode()
+    write_atomically(path, content)
+
+
+def read_rows(paths: list[Path]) -> pd.DataFrame:
+    """Read and join tables of estimates, in the order of `paths`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is missing; the message says which run makes it.
+    """
+    missing = [path.stem for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"no result yet of {missing}: run `pytask`, and read why if one of them failed"
+        )
+    text = dict.fromkeys(["flags", "note"], str)
+    tables = [
+        pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]) for path in paths
+    ]
+    return pd.concat(tables, ignore_index=True).fillna({"flags": "", "note": ""})
+
+
+def save_figure(figure: Figure, stem: Path | str) -> None:
+    """Save a figure as ``stem.svg`` and ``stem.png`` without a date or a random identifier."""
+    with mpl.rc_context({"svg.hashsalt": Path(stem).name, "svg.fonttype": "none"}):
+        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
+            write_atomically(Path(f"{stem}{suffix}"), buffer.getvalue())
+
+
+def significant(row: pd.Series) -> bool:
+    """Tell whether an interval leaves zero out."""
+    return bool(np.isfinite(row["low"]) and row["low"] * row["high"] > 0)

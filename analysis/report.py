@@ -1,0 +1,94 @@
+"""Lay out and build the report: the answer first, then every executed notebook."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.policies import load_policy_shifts
+from analysis.sources import NATION, SOURCES
+
+
+def make_report(
+    configuration: Path, front: Mapping[str, Path], executed: Mapping[str, Path], site: Path
+) -> None:
+    """Build the report in a temporary folder and put it in place at once.
+
+    Parameters
+    ----------
+    configuration : Path
+        Folder with ``conf.py``, ``index.md`` and ``static/``.
+    front : mapping
+        Name in ``index.md`` to the file that the front page shows.
+    executed : mapping
+        Name of a run to its executed notebook, in the order of the contents.
+    site : Path
+        Folder of the finished site; an older one is replaced.
+
+    Raises
+    ------
+    RuntimeError
+        If Sphinx fails or warns; the message is Sphinx's.
+    """
+    with tempfile.TemporaryDirectory(dir=site.parent, prefix=".report-") as folder:
+        source, built = Path(folder, "source"), Path(folder, "built")
+        shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, path in front.items():
+            shutil.copy(path, source / name)
+        _lay_out_notebooks(executed, source)
+        _run_sphinx(source, built)
+        shutil.rmtree(site, ignore_errors=True)
+        built.rename(site)
+
+
+def _lay_out_notebooks(executed: Mapping[str, Path], source: Path) -> None:
+    groups: dict[str, list[str]] = {
+        "The argument": [],
+        "National shifts": [],
+        "Joint operations": [],
+    }
+    for name, path in executed.items():
+        group, title = _place(name)
+        groups[group].append(name)
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        if title:
+            _retitle(notebook, title)
+        (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    with (source / "index.md").open("a", encoding="utf-8") as page:
+        for caption, names in groups.items():
+            lines = ["```{toctree}", ":maxdepth: 1", f":caption: {caption}", "", *names, "```"]
+            page.write("\n" + "\n".join(lines) + "\n")
+
+
+def _run_sphinx(source: Path, built: Path) -> None:
+    """Run Sphinx; a warning is an error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(built)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
+    shutil.rmtree(built / ".doctrees", ignore_errors=True)
+    (built / ".buildinfo").unlink(missing_ok=True)
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return the group of a run in the report's contents, and the title of its page."""
+    notebook, _, rest = name.partition("--")
+    if notebook != "03-policy-shift":
+        return "The argument", ""
+    slug, _, source = rest.rpartition("--")
+    shift = load_policy_shifts()[slug]
+    group = "National shifts" if shift.places == (NATION,) else "Joint operations"
+    return group, f"{shift.title} ({SOURCES[source].name})"
+
+
+def _retitle(notebook: dict, title: str) -> None:
+    """Give the first cell's heading the title of this run: the notebook itself serves many."""
+    lines = "".join(notebook["cells"][0]["source"]).splitlines(keepends=True)
+    notebook["cells"][0]["source"] = [f"# {title}\n", *lines[1:]]

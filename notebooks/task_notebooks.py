@@ -1,0 +1,77 @@
+"""Which notebook runs with which parameters into which result; ``pytask`` runs what has changed."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pytask import Product, task
+
+from analysis.notebooks import run_notebook
+from analysis.policies import load_policy_shifts
+from analysis.report import make_report
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
+REPORT = HERE.parent / "report"
+PACKAGE = sorted(
+    path
+    for path in (HERE.parent / "analysis").rglob("*")
+    if path.suffix in {".py", ".csv", ".json", ".geojson", ".toml"}
+)
+CONFIGURATION = sorted(
+    path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
+)
+
+# Name of the run -> notebook, parameters, files it reads, files it writes (below results/).
+RUNS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
+    "01-data": ("01-data", {}, [], ["tables/data-yearly.csv", "figures/data-series.svg"]),
+}
+for _shift in load_policy_shifts().values():
+    for _source in _shift.sources:
+        _name = f"{_shift.slug}--{_source}"
+        RUNS[f"03-policy-shift--{_name}"] = (
+            "03-policy-shift",
+            {"shift": _shift.slug, "source": _source},
+            [],
+            [f"shifts/{_name}.csv", f"figures/{_name}.svg"],
+        )
+RUNS["10-synthesis"] = (
+    "10-synthesis",
+    {},
+    [written[0] for notebook, _, _, written in RUNS.values() if notebook == "03-policy-shift"],
+    [
+        "estimates.csv",
+        "estimates.parquet",
+        "answer.md",
+        "tables/summary.csv",
+        "figures/summary.svg",
+    ],
+)
+
+for _name, (_notebook, _parameters, _reads, _writes) in RUNS.items():
+
+    @task(id=_name)
+    def task_notebook(
+        notebook: Path = HERE / f"{_notebook}.ipynb",
+        parameters: dict[str, Any] = _parameters,
+        package: list[Path] = PACKAGE,
+        reads: list[Path] = [RESULTS / name for name in _reads],  # noqa: B006
+        executed: Annotated[Path, Product] = RESULTS / f"notebooks/{_name}.ipynb",
+        writes: Annotated[list[Path], Product] = [RESULTS / name for name in _writes],  # noqa: B006
+    ) -> None:
+        """Execute one notebook with its parameters."""
+        run_notebook(notebook, executed, parameters)
+
+
+def task_report(
+    executed: dict[str, Path] = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS},  # noqa: B006
+    front: dict[str, Path] = {  # noqa: B006
+        "answer.md": RESULTS / "answer.md",
+        "summary.csv": RESULTS / "tables/summary.csv",
+        "summary.svg": RESULTS / "figures/summary.svg",
+    },
+    configuration: list[Path] = CONFIGURATION,
+    package: list[Path] = PACKAGE,
+    index: Annotated[Path, Product] = RESULTS / "report/index.html",
+) -> None:
+    """Build the report, a site that opens from disk, from the executed notebooks."""
+    make_report(REPORT, front, executed, index.parent)

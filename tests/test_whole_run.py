@@ -1,0 +1,138 @@
+"""The whole analysis, as a stranger runs it: fresh, interrupted, with a broken notebook."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "tests/reference/estimates.csv"
+
+pytestmark = pytest.mark.slow
+
+
+def copy_project(folder: Path) -> Path:
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in filter(lambda name: (ROOT / name).is_file(), tracked):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def start_pytask(folder: Path, *options: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytask", *options],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_pytask(folder: Path, *options: str) -> tuple[int, str]:
+    process = start_pytask(folder, *options)
+    output, _ = process.communicate(timeout=900)
+    return process.returncode, output
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    kept = {".csv", ".md", ".parquet", ".tex", ".html", ".svg"}
+    results = folder / "results"
+    paths = [path for path in results.rglob("*") if path.suffix in kept]
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for path in paths
+        if path.relative_to(results).parts[0] not in {"report", "notebooks"}
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    code, output = run_pytask(folder)
+    assert code == 0, output
+    return folder
+
+
+def test_the_published_numbers_come_out(undisturbed):
+    found = pd.read_csv(undisturbed / "results/estimates.csv")
+    expected = pd.read_csv(REFERENCE)
+    numbers = expected.select_dtypes("number").columns
+    pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-4, atol=1e-6)
+    assert {"estimate", "low", "high", "p", "rho"} <= set(numbers)
+    parquet = pd.read_parquet(undisturbed / "results/estimates.parquet")
+    assert parquet["estimate"].equals(found["estimate"])
+
+
+def test_the_report_asks_for_nothing_from_the_network(undisturbed):
+    pages = list((undisturbed / "results/report").glob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        for tag in re.findall(r"<(?:script|img|link|iframe|source)\b[^>]*>", html):
+            assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", tag), (page.name, tag)
+        for image in re.findall(r"<img\b[^>]*>", html):
+            assert len(re.search(r'alt="([^"]*)"', image)[1]) > 40, (page.name, image[:200])
+
+
+def test_nothing_is_run_twice(undisturbed):
+    code, output = run_pytask(undisturbed)
+    assert code == 0
+    assert re.search(r"Skipped because unchanged\s+\(100\.0%\)", output), output
+
+
+def test_a_hand_edited_result_is_made_again(undisturbed):
+    path = undisturbed / "results/shifts/merida-2008-07--inegi.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"level", b"levle"))
+    code, output = run_pytask(undisturbed, "-k", "merida")
+    assert code == 0, output
+    assert path.read_bytes() == before
+
+
+def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):
+    folder = copy_project(tmp_path)
+    process = start_pytask(folder)
+    started = time.monotonic()
+    while len(list((folder / "results/shifts").glob("*.csv"))) < 3:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() - started < 300
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "results/estimates.csv").exists()
+    code, output = run_pytask(folder)
+    assert code == 0, output
+    assert tables(folder) == tables(undisturbed)
+
+
+def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(tmp_path):
+    folder = copy_project(tmp_path)
+    path = folder / "notebooks/01-data.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][4]["source"] = ["raise ValueError('planted fault')"]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    code, output = run_pytask(folder, "-k", "01-data or sheinbaum")
+    words = " ".join(output.replace("│", " ").split())
+    assert code == 1
+    assert "01-data.ipynb, cell 4" in words
+    assert "ValueError: planted fault" in words
+    assert (folder / "results/notebooks/failed/01-data.ipynb").is_file()
+    assert not (folder / "results/notebooks/01-data.ipynb").exists()
+    assert (folder / "results/shifts/sheinbaum-2024-10--sesnsp.csv").is_file()
