@@ -15,6 +15,9 @@ from analysis.tables import DATA_FOLDER, load_descriptor, sha256, write_atomical
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 
+WORDS = {"month", "state", "states", "municipality", "name", "start", "operation"}
+WORDS |= {"iso3", "country", "city", "iso_3166_2"}
+
 # Yearly totals known independently of the files, to check a compilation against.
 INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
 SESNSP_TOTALS = {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}
@@ -48,7 +51,6 @@ def compile_population(folder: Path) -> pd.DataFrame:
     gap = (wide["MX00"] - wide[STATES].sum(axis=1)).abs()
     _check(gap.eq(0).all(), f"{source}: states do not add up to MX00 in {_years(wide, gap)}")
     table = wide.melt("year", var_name="state", value_name="population")
-    _check(table["population"].gt(0).all(), f"{source}: every population must be positive")
     return _sorted(table, ["year", "state"])
 
 
@@ -60,11 +62,10 @@ def compile_municipal_population(folder: Path) -> pd.DataFrame:
     table = _sorted(table, ["municipality"])
     by_state = table.groupby("MX" + table["municipality"].str[:2])[years].sum()
     states = compile_population(folder).pivot(index="state", columns="year", values="population")
-    states = states.loc[STATES, [int(year) for year in years]]
-    _check(
-        (by_state.to_numpy() == states.to_numpy()).all(),
-        f"{source}: municipalities do not add up to the states' population",
-    )
+    states = states.set_axis(states.columns.astype(str), axis=1).reindex(STATES, columns=years)
+    gap = by_state.reindex(STATES).ne(states)
+    off = gap.index[gap.any(axis=1)].tolist()
+    _check(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
     return table
 
 
@@ -73,8 +74,14 @@ def compile_military_operations(folder: Path) -> pd.DataFrame:
     source = "military_operations.csv"
     table = _read(folder, source, ["operation", "start", "states"])
     table = table.assign(state=table["states"].str.split(";")).explode("state")
-    _check(set(table["state"]) <= set(STATES), f"{source}: unknown state")
     return table[["operation", "start", "state"]]
+
+
+def compile_states(folder: Path) -> pd.DataFrame:
+    """Codes and names of the 32 states."""
+    table = _read(folder, "states.csv", ["state", "iso_3166_2", "name"])
+    _check(list(table["state"]) == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
+    return table
 
 
 def _copied(source: str, columns: list[str], key: list[str]) -> Callable[[Path], pd.DataFrame]:
@@ -103,7 +110,7 @@ TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
         "city_ranking_2020.csv", ["rank", "city", "country", "rate_per_100000"], ["rank"]
     ),
     "military_operations": compile_military_operations,
-    "states": _copied("states.csv", ["state", "iso_3166_2", "name"], ["state"]),
+    "states": compile_states,
 }
 
 
@@ -128,8 +135,12 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
         If a file is missing or malformed or a sum does not add up; nothing is written then.
     """
     contents = {}
+    resources = {
+        resource["name"]: resource for resource in load_descriptor(DATA_FOLDER)["resources"]
+    }
     for name, compile_table in TABLES.items():
         table = compile_table(Path(folder))
+        _check_schema(table, resources[name])
         contents[f"{name}.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
     contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
     descriptor = json.loads(json.dumps(load_descriptor(DATA_FOLDER)))
@@ -147,21 +158,56 @@ def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     path = folder / source
     _check(path.is_file(), f"{source} not found in {folder}")
     text = dict.fromkeys(["month", "state", "states", "municipality", "name", "start"], str)
-    table = pd.read_csv(path, dtype=text)
+    try:
+        table = pd.read_csv(path, dtype=text)
+    except (ValueError, UnicodeError) as error:
+        raise ValueError(f"{source} cannot be read as CSV: {error}") from error
+    found = list(table.columns)
+    missing = [name for name in columns if name not in found]
+    extra = [name for name in found if name not in columns]
     _check(
-        list(table.columns) == columns,
-        f"{source}: expected columns {columns[:6]}…, found {list(table.columns)[:6]}…",
+        found == columns,
+        f"{source}: expected columns {columns[0]}..{columns[-1]}; missing {missing}, "
+        f"unexpected {extra}{'' if missing or extra else ', in another order'}",
     )
-    optional = {"rate_per_100000"}
-    holes = table.columns[table.isna().any()].difference(optional)
+    holes = table.columns[table.isna().any()].difference({"rate_per_100000"})
     _check(holes.empty, f"{source}: missing values in {list(holes)}")
+    wordy = [name for name in table if name not in WORDS and table[name].dtype.kind not in "iuf"]
+    _check(not wordy, f"{source}: {wordy[:6]} must be numbers")
     return table
+
+
+def _check_schema(table: pd.DataFrame, resource: dict) -> None:
+    """Hold a compiled table against its fields in datapackage.json."""
+    name = resource["name"]
+    fields = resource["schema"]["fields"]
+    _check(
+        list(table.columns) == [field["name"] for field in fields],
+        f"{name}: columns {list(table.columns)[:6]} are not those of datapackage.json",
+    )
+    for field in fields:
+        column, rules = table[field["name"]], field.get("constraints", {})
+        label = f"{name}: {field['name']}"
+        if field["type"] == "integer":
+            _check(column.dtype.kind in "iu", f"{label} must be whole numbers")
+        if "minimum" in rules:
+            low = column[column < rules["minimum"]]
+            _check(low.empty, f"{label} must be at least {rules['minimum']}; found {low.min()}")
+        if "pattern" in rules:
+            wrong = column[~column.str.fullmatch(rules["pattern"])]
+            _check(wrong.empty, f"{label} has unknown codes {wrong.unique().tolist()[:6]}")
+        if field["type"] == "date":
+            dates = pd.to_datetime(column, format="%Y-%m-%d", errors="coerce")
+            _check(dates.notna().all(), f"{label} must be dates like 2006-12-11")
 
 
 def _read_outlines(path: Path) -> bytes:
     _check(path.is_file(), f"{path.name} not found in {path.parent}")
     content = path.read_bytes()
-    found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
+    try:
+        found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is not a GeoJSON of the states: {error!r}") from error
     _check(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
     return content
 
@@ -172,13 +218,14 @@ def _sorted(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 
 def _check_months(table: pd.DataFrame, name: str) -> None:
+    wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
+    _check(
+        wrong.empty, f"{name}: months must look like 2006-12; found {wrong.unique().tolist()[:6]}"
+    )
     months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
     expected = pd.MultiIndex.from_product([months, STATES])
-    found = pd.MultiIndex.from_frame(table[["month", "state"]])
-    _check(found.equals(expected), f"{name}: every state needs every month, {months[0]} on")
-    counts = table.select_dtypes("number")
-    whole = all(dtype.kind == "i" for dtype in counts.dtypes)
-    _check(whole and counts.ge(0).all(axis=None), f"{name}: counts must be whole and not negative")
+    missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
+    _check(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
 
 
 def _check_totals(by_month: pd.Series, expected: dict[int, int], name: str) -> None:

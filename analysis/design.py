@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.frames import PERIOD_NAMES, check_frame, periods_per_year
+from analysis.frames import PERIOD_NAMES, check_frame, check_index, periods_per_year
 from analysis.policies import PolicyShift
 
 
@@ -47,7 +47,7 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     before, after = first, len(window) - last
     if (before == 0 and shift.month.start_time < window.index[0].start_time) or after == 0:
         raise ValueError(
-            f"{shift.slug}: the shift at {shift.month} is outside the series, whose window has "
+            f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
             f"{window.index[0]} to {window.index[-1]}"
         )
     if min(before, after) < fewest:
@@ -95,6 +95,7 @@ def build_design(
     """
     if isinstance(harmonics, bool) or not isinstance(harmonics, int | np.integer) or harmonics < 0:
         raise ValueError(f"harmonics must be a whole number from 0 up; found {harmonics!r}")
+    check_index(index)
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}

@@ -32,7 +32,9 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
-    _check_index(frame.index)
+    check_index(frame.index)
+    if frame.columns.nlevels > 1:
+        raise ValueError("columns must have one level, such as 'deaths' and 'person_years'")
     duplicated = frame.columns[frame.columns.duplicated()].unique().tolist()
     if duplicated:
         raise ValueError(f"columns must be unique; {duplicated} appear twice")
@@ -79,7 +81,8 @@ def outcome(frame: pd.DataFrame, scale: Scale) -> np.ndarray:
     return np.log(rate) if scale == "log" else rate
 
 
-def _check_index(index: pd.Index) -> None:
+def check_index(index: pd.Index) -> None:
+    """Raise a TypeError or ValueError unless `index` is regular months, quarters or years."""
     if not isinstance(index, pd.PeriodIndex):
         raise TypeError(
             f"series must have a PeriodIndex, found {type(index).__name__}; "
@@ -122,7 +125,7 @@ def _check_counts(frame: pd.DataFrame) -> None:
 
 
 def _check_numbers(column: pd.Series, name: str) -> None:
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+    if column.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be numbers; found {column.dtype}")
     bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     if bad.any():

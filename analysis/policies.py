@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from analysis.sources import NATION
+from analysis.sources import NATION, SOURCES
 from analysis.tables import DATA_FOLDER, UnknownNameError, check_known
 
 Impact = Literal["level_and_slope", "level", "slope"]
@@ -54,7 +54,7 @@ class PolicyShift:
                 f"{self.slug}: unknown impact {self.impact!r}; use one of {list(get_args(Impact))}"
             )
         for name in ("beside", "places", "sources", "overlaps"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, _tuple(getattr(self, name)))
         stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
         if stray:
             raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
@@ -64,7 +64,8 @@ class PolicyShift:
                 f"{self.month!r} and {self.until!r}"
             )
         ordered = [self.start, self.month, self.until, self.end]
-        dates = [period.start_time for period in ordered if period is not None]
+        dates = [period.start_time for period in ordered[:3] if period is not None]
+        dates += [self.end.end_time] if self.end is not None else []
         if dates != sorted(dates):
             raise ValueError(
                 f"{self.slug}: start, month, until and end must be in order; found "
@@ -104,20 +105,26 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
         If a shift names another that comes nowhere before it.
     """
     path = Path(path or DATA_FOLDER / "policy-shifts.toml")
-    blocks = tomllib.loads(path.read_text(encoding="utf-8")).get("shift", [])
+    try:
+        blocks = tomllib.loads(path.read_text(encoding="utf-8")).get("shift")
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise ValueError(f"{path.name}: expected one or more blocks [[shift]]")
     shifts = _ShiftTable()
     for block in blocks:
-        fields = dict(block)
-        for name in fields.pop("beside", []):
-            check_known(name, shifts, f"shift named by {block.get('slug')!r}")
-        beside = tuple(shifts[name] for name in block.get("beside", []))
+        slug = block.get("slug", "a block without slug")
+        if slug in shifts:
+            raise ValueError(f"{path.name}: slug {slug!r} appears twice")
+        for name in _tuple(block.get("beside", [])):
+            check_known(name, shifts, f"shift named by {slug!r}")
+        beside = [shifts[name] for name in _tuple(block.get("beside", []))]
         try:
-            shift = PolicyShift(**fields, beside=beside)
+            shifts[slug] = PolicyShift(**(block | {"beside": beside}))
         except TypeError as error:
-            raise ValueError(f"{path.name}, {block.get('slug', 'a block')!r}: {error}") from error
-        if shift.slug in shifts:
-            raise ValueError(f"{path.name}: slug {shift.slug!r} appears twice")
-        shifts[shift.slug] = shift
+            raise ValueError(f"{path.name}, {slug!r}: {error}") from error
+        for source in shifts[slug].sources:
+            check_known(source, SOURCES, f"source of {slug!r}")
     for slug, shift in shifts.items():
         shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
     return shifts
@@ -152,6 +159,7 @@ def with_choices(
             raise ValueError(f"window must look like '2003-01:2010-12'; found {window!r}")
         start, end = window.split(":")
         changes |= {"start": start.strip() or None, "end": end.strip() or None}
+        changes["window_reason"] = "Chosen for this run, not the declared one."
     if impact:
         changes["impact"] = impact
     return replace(shift, **changes) if changes else shift
@@ -172,7 +180,10 @@ def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ..
         for other in known
         if other.slug != shift.slug
         and (other.places == (NATION,) or set(other.places) & set(shift.places))
-        and abs(months_between(shift.month, other.month)) <= OVERLAP_MONTHS
+        and min(
+            abs(months_between(mine, theirs)) for mine in shift.months for theirs in other.months
+        )
+        <= OVERLAP_MONTHS
     )
 
 
@@ -182,11 +193,15 @@ def months_between(first: pd.Period, second: pd.Period) -> int:
     return 12 * (b.year - a.year) + b.month - a.month
 
 
+def _tuple(value: object) -> tuple:
+    return (value,) if isinstance(value, str | PolicyShift) else tuple(value or ())
+
+
 def _period(value: object, name: str, slug: str) -> pd.Period | None:
-    if value is None or isinstance(value, pd.Period):
-        return value
+    if value is None:
+        return None
     try:
-        period = pd.Period(value) if isinstance(value, str) else None
+        period = pd.Period(value) if isinstance(value, str) else value
     except ValueError:
         period = None
     if not isinstance(period, pd.Period) or period.freqstr.split("-")[0] not in {"M", "Q", "Y"}:

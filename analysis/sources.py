@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -95,12 +96,8 @@ def load_series(
         For months outside the source's coverage.
     """
     check_known(source, SOURCES, "source")
-    places = [place] if isinstance(place, str) else list(place)
+    places = _check_places(place)
     deaths, population = _monthly_deaths(source), _monthly_population()
-    for code in places:
-        _check_place(code)
-    if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
-        raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
     index = deaths.index
     series = pd.DataFrame(
         {
@@ -184,12 +181,23 @@ def _monthly_population() -> pd.DataFrame:
     )
 
 
-def _check_place(code: str) -> None:
+def _check_places(place: str | Sequence[str]) -> list[str]:
     names = {NATION: "the nation"} | dict(load_table("states")[["state", "name"]].to_numpy())
-    for known, name in names.items():
-        if code == name:
+    codes = {_plain(name): code for code, name in names.items()}
+    places = [place] if isinstance(place, str) else list(place or [])
+    for code in places:
+        if _plain(str(code)) in codes:
+            known = codes[_plain(str(code))]
             raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
-    check_known(code, names, "place")
+        check_known(code, names, "place")
+    if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
+        raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
+    return places
+
+
+def _plain(name: str) -> str:
+    """Return a name without capitals and accents."""
+    return normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
 
 
 def _month(
@@ -198,12 +206,15 @@ def _month(
     if month is None:
         return index[0] if first else index[-1]
     try:
-        period = pd.Period(month, "M")
-    except ValueError as error:
-        raise ValueError(f"expected a month like '2006-12', found {month!r}") from error
-    if not index[0] <= period <= index[-1]:
+        period = pd.Period(month) if isinstance(month, str) else month
+    except ValueError:
+        period = None
+    if not isinstance(period, pd.Period) or period.freqstr != "M":
+        raise ValueError(f"expected a month like '2006-12', found {month!r}")
+    if period < index[0] or period > index[-1]:
+        hint = "; months still being registered need complete_only=False"
         raise ValueError(
-            f"{period} is outside the source's complete months, {index[0]} to {index[-1]}; "
-            "months still being registered need complete_only=False"
+            f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
+            f"{hint if period > index[-1] else ''}"
         )
     return period

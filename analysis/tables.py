@@ -50,6 +50,8 @@ def _read_table(name: str, folder: Path) -> pd.DataFrame:
     resources = {resource["name"]: resource for resource in load_descriptor(folder)["resources"]}
     check_known(name, resources, "table")
     resource = resources[name]
+    if resource["format"] != "csv":
+        raise ValueError(f"{resource['path']} is not a table; read the file itself")
     path = folder / resource["path"]
     found = sha256(path.read_bytes())
     if f"sha256:{found}" != resource["hash"]:

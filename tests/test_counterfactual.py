@@ -43,6 +43,13 @@ def test_same_seed_gives_the_same_frame_and_another_seed_another(result, kind):
     assert (result.excess(24, kind=kind, draws=DRAWS, seed=1) != excess).all(axis=None)
 
 
+def test_changed_copy_of_a_result_draws_paths_of_its_own(result):
+    result.excess(24, draws=DRAWS)
+    changed = replace(result, harmonics=0).excess(24, draws=DRAWS)
+    fitted = fit_its(load_series("inegi"), result.shift, harmonics=0).excess(24, draws=DRAWS)
+    pd.testing.assert_frame_equal(changed, fitted, check_exact=True)
+
+
 @pytest.mark.parametrize("until", [None, "2007-03"])
 def test_segmented_counterfactual_equals_the_fit_before_the_shift(until):
     shift = replace(load_policy_shifts()["calderon-2006-12"], until=until)

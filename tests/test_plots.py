@@ -108,6 +108,14 @@ def test_series_are_drawn_as_rates_with_a_line_for_every_shift(ax):
     assert ax.get_ylim()[0] == 0
 
 
+def test_series_with_a_month_without_deaths_is_drawn(ax):
+    frame = load_series("inegi", place="MX31")
+    assert (frame["deaths"] == 0).any()
+    plot_series({"inegi": frame}, ax=ax)
+    rate = 1e5 * frame["deaths"] / frame["person_years"]
+    np.testing.assert_allclose(line(ax, "INEGI").get_ydata(), rate)
+
+
 def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
     plot_fit(result, ax=ax)
     dates = dates_of(result.series.index)

@@ -144,7 +144,11 @@ def test_random_text_makes_a_shift_or_a_message(fields):
     [
         (BLOCK + BLOCK, ValueError, r"shifts\.toml: slug 'law' appears twice"),
         (BLOCK + "colour = 1", ValueError, r"shifts\.toml, 'law': .*'colour'"),
-        ('[[shift]]\nmonth = "2000-01"', ValueError, r"shifts\.toml, 'a block': .*'slug'"),
+        (
+            '[[shift]]\nmonth = "2000-01"',
+            ValueError,
+            r"shifts\.toml, 'a block without slug': .*'slug'",
+        ),
         ('[[shift]]\nslug = "law"', ValueError, r"shifts\.toml, 'law': .*'month'"),
         ('[[shift]]\nslug = "law"\nmonth = 2000-01-01', ValueError, "law: month must be a month"),
         (BLOCK + 'beside = ["tax"]', KeyError, "unknown shift named by 'law' 'tax'"),
