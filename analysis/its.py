@@ -38,7 +38,7 @@ class ITSResult:
     n_before: int
     n_after: int
     flags: tuple[Flag, ...]
-    _drawn: dict = field(default_factory=dict, repr=False, compare=False)  # paths already drawn
+    _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
 
     @property
     def units(self) -> pd.Series:

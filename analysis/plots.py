@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from analysis.frames import choose_scale, outcome
+from analysis.frames import has_counts, outcome
 from analysis.its import ITSResult
 from analysis.policies import PolicyShift
 
@@ -44,7 +44,7 @@ def plot_series(
     ax = ax or plt.gca()
     for label, frame in series.items():
         name = label.upper() if label in COLOURS else label
-        scale = "value" if choose_scale(frame, None) == "value" else "rate"
+        scale = "rate" if has_counts(frame) else "value"
         rate = pd.Series(outcome(frame, scale), index=frame.index)
         _line(rate, label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:

@@ -4,16 +4,19 @@ Given rho, generalised least squares make a contrast of the coefficients Student
 likelihood weighs the values of rho; the mixture over them is the result.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from analysis.gls import Basis, step_of_designs, step_of_series
-from analysis.mixture import mixture_cdf, mixture_quantile
+from analysis.mixture import mixture_cdf, mixture_quantiles, mixture_tails
 
 RHO_RANGE = (-0.5, 0.995)  # rho is uniform here
-CHUNK = 256  # rows at a time: what they need stays in the processor's cache
+CHUNK = 2048  # rows at a time: memory is bounded, and the work is shared among threads
 EXACT = 1e-20  # residual over total sum of squares below which a fit counts as exact
 
 
@@ -39,7 +42,7 @@ class RhoMixture:
 
     def quantile(self, q: float) -> np.ndarray:
         """Return the quantile of c'b, shape (R, m)."""
-        return mixture_quantile(q, self.weight, self.mean, self.scale, self.df)
+        return mixture_quantiles([q], self.weight, self.mean, self.scale, self.df)[0]
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ def fit_many(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; found {level}")
-    parts = [summarise(mixture, level) for mixture in _mixtures(outcomes, design, contrasts)]
+    jobs = _jobs(outcomes, design, contrasts)
+    with ThreadPoolExecutor(max_workers=min(len(jobs), os.cpu_count() or 1)) as threads:
+        parts = list(threads.map(lambda job: summarise(job(), level), jobs))
     return Fits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -98,7 +103,7 @@ def integrate_rho(
     `nodes` is the number of points over which rho is integrated; the default moves no end of an
     interval by more than 1e-8 of its width.
     """
-    parts = list(_mixtures(outcomes, design, contrasts, nodes))
+    parts = [job() for job in _jobs(outcomes, design, contrasts, nodes)]
     if len(parts) == 1:
         return parts[0]
     joined = {
@@ -110,10 +115,9 @@ def integrate_rho(
 
 def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
-    tail = (1 - level) / 2
-    low, estimate, high = (mixture.quantile(q) for q in (tail, 0.5, 1 - tail))
-    below = mixture.cdf(np.zeros_like(estimate))
-    p = np.clip(2 * np.minimum(below, 1 - below), 0, 1)
+    parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
+    low, estimate, high = mixture_quantiles([(1 - level) / 2, 0.5, (1 + level) / 2], *parts)
+    p = mixture_tails(np.zeros_like(estimate), *parts)
     low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
     p[mixture.exact] = np.nan
     return estimate, low, high, p
@@ -131,21 +135,28 @@ def rho_nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sin(angle), weight * np.cos(angle) * (high - low) / 2
 
 
-def _mixtures(
+def _jobs(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, nodes: int | None = None
-) -> Iterator[RhoMixture]:
-    """Yield the mixtures of `CHUNK` rows at a time: of series, or of designs."""
+) -> list[Callable[[], RhoMixture]]:
+    """Return functions that each make the mixtures of `CHUNK` rows: of series, or of designs."""
     y, X, C = _check_shapes(outcomes, design, contrasts)
-    n = len(y)
-    rho, rho_weight = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(n)))))
-    if len(X) == 1:
-        basis = Basis(X, C, rho)
-        for start in range(0, y.shape[1], CHUNK):
-            yield _mixture(basis, y[:, start : start + CHUNK], rho, rho_weight)
-    else:
-        for start in range(0, len(X), CHUNK):
-            basis = Basis(X[start : start + CHUNK], C, rho)
-            yield _mixture(basis, y, rho, rho_weight)
+    grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
+    if len(X) > 1:
+        return [
+            partial(_mixture_of_designs, X[start : start + CHUNK], C, y, grid)
+            for start in range(0, len(X), CHUNK)
+        ]
+    basis = Basis(X, C, grid[0])
+    return [
+        partial(_mixture, basis, y[:, start : start + CHUNK], *grid)
+        for start in range(0, y.shape[1], CHUNK)
+    ]
+
+
+def _mixture_of_designs(
+    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: tuple[np.ndarray, np.ndarray]
+) -> RhoMixture:
+    return _mixture(Basis(X, C, grid[0]), y, *grid)
 
 
 def _mixture(basis: Basis, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarray) -> RhoMixture:

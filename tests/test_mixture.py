@@ -4,7 +4,7 @@ from scipy.optimize import brentq
 from scipy.stats import t as student
 
 from analysis import mixture
-from analysis.mixture import StudentTable, mixture_cdf, mixture_quantile
+from analysis.mixture import StudentTable, mixture_cdf, mixture_quantiles, mixture_tails
 
 LEVELS = (0.025, 0.3, 0.5, 0.975)
 
@@ -24,6 +24,10 @@ def reference_quantile(q, weight, mean, scale, df):
         xtol=1e-15,
         rtol=1e-14,
     )
+
+
+def quantile(q, weight, mean, scale, df):
+    return mixture_quantiles([q], weight[None], mean[None, None], scale[None, None], df).item()
 
 
 def standard_deviation(weight, mean, scale, df):
@@ -66,9 +70,8 @@ def test_quantiles_of_random_mixtures_agree_with_brentq(df):
         scale = np.exp(rng.standard_normal(size) * rng.choice([0.1, 1.0, 2.0]))
         sd = standard_deviation(weight, mean, scale, df)
         for q in LEVELS:
-            found = mixture_quantile(q, weight[None], mean[None, None], scale[None, None], df)
             expected = reference_quantile(q, weight, mean, scale, df)
-            assert abs(found.item() - expected) < 1e-9 * sd
+            assert abs(quantile(q, weight, mean, scale, df) - expected) < 1e-9 * sd
 
 
 # The normal scale on which the quantile is sought bends most where two modes lie far apart.
@@ -89,7 +92,7 @@ NASTY = {
 def test_quantiles_of_nasty_mixtures_have_the_right_area_below(name, df):
     weight, mean, scale = (np.array(column) for column in NASTY[name])
     for q in LEVELS:
-        x = mixture_quantile(q, weight[None], mean[None, None], scale[None, None], df).item()
+        x = quantile(q, weight, mean, scale, df)
         around = x + np.array([-1, 1]) * 1e-9 * standard_deviation(weight, mean, scale, df)
         low, high = (distribution(end, weight, mean, scale, df) for end in around)
         assert low - 1e-10 <= q <= high + 1e-10
@@ -98,17 +101,34 @@ def test_quantiles_of_nasty_mixtures_have_the_right_area_below(name, df):
 def test_what_newton_leaves_is_bisected(monkeypatch):
     bisected = []
 
-    def spy(q, weight, mean, scale, df):
+    def spy(q, weight, *rest):
         bisected.append(len(weight))
-        return original(q, weight, mean, scale, df)
+        return original(q, weight, *rest)
 
     original = mixture._bisect
     monkeypatch.setattr(mixture, "_bisect", spy)
     weight = np.array([[0.5, 0.5], [0.3, 0.7]])
-    mean = np.array([[[0.0, 0.1], [1.0, 1.2]], [[-6.0, 6.0], [0.0, 0.1]]])
+    mean = np.array([[[0.0, 0.1], [1.0, 1.2]], [[-1e6, 1e6], [0.0, 0.1]]])
     scale = np.ones_like(mean)
-    x = mixture_quantile(0.25, weight, mean, scale, 40)
-    assert bisected == [1]  # only the row and contrast with two modes
+    (x,) = mixture_quantiles([0.25], weight, mean, scale, 40)
+    assert bisected == [1]  # only the row and contrast with two far modes
     for row, contrast in np.ndindex(2, 2):
         part = weight[row], mean[row, contrast], scale[row, contrast], 40
-        assert x[row, contrast] == pytest.approx(reference_quantile(0.25, *part), abs=1e-10)
+        assert x[row, contrast] == pytest.approx(reference_quantile(0.25, *part), abs=1e-9)
+
+
+@pytest.mark.parametrize("block", [1, 3, 1024])
+def test_blocks_of_mixtures_equal_each_one_alone(monkeypatch, block):
+    monkeypatch.setattr(mixture, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    place = np.exp(-((np.arange(30) - rng.uniform(0, 29, 8)[:, None]) ** 2))  # most weights are 0
+    weight = place / place.sum(axis=1, keepdims=True)
+    mean, scale = rng.standard_normal((8, 2, 30)), rng.uniform(0.5, 2, (8, 2, 30))
+    found = mixture_quantiles(LEVELS, weight, mean, scale, 50)
+    tails = mixture_tails(np.zeros((8, 2)), weight, mean, scale, 50)
+    for row, contrast in np.ndindex(8, 2):
+        part = weight[row], mean[row, contrast], scale[row, contrast], 50
+        expected = [reference_quantile(q, *part) for q in LEVELS]
+        np.testing.assert_allclose(found[:, row, contrast], expected, rtol=0, atol=1e-10)
+        below = distribution(0.0, *part)
+        assert tails[row, contrast] == pytest.approx(2 * min(below, 1 - below), abs=1e-11)
