@@ -5,9 +5,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 export SOURCE_DATE_EPOCH ?= 1767225600
 export PYTHONHASHSEED := 0
+# One thread for each process's linear algebra: with more, parallel tests wait for each other.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all environment test test-slow lint lock clean help
+.PHONY: all environment test test-slow lint lock reference clean help
 
 all: environment  ## environment, full analysis and report (results/report/index.html)
 	@$(BIN)/pytask
@@ -38,6 +41,11 @@ lock: environment  ## resolve requirements.lock and environment.yml anew from py
 		--python-version 3.11 --all-extras --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 	@$(BIN)/python tests/locked.py > environment.yml
+
+reference: environment  ## rerun the R references of tests/reference, where R is there
+	@command -v Rscript > /dev/null || { echo "Rscript is missing: install R with the packages that tests/reference/README.md names. Only this target needs R; the tests read what it wrote." >&2; exit 1; }
+	@$(BIN)/python tests/reference/export_windows.py
+	@cd tests/reference && for script in sicily quetiapine nile gls panel; do Rscript --vanilla $$script.R || exit 1; done
 
 clean:  ## remove what a run made; the environment stays
 	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,8 @@ mixture     quantiles of mixtures of Student t distributions, many at once
 gls         generalised least squares with AR(1) errors at many values of rho
 reml        the engine: rho integrated out by its restricted likelihood, for many series at once
 estimands   the level, slope and effects of a shift as mixtures over rho
+estimators  the textbook estimators, fitted by statsmodels and then checked
+panel       one shift by every estimator, and the verdict on their spread
 counterfactual  what the months would have looked like without the shift
 flags       the warnings that stand next to a result
 its         series and shift -> ITSResult
@@ -27,6 +29,7 @@ from importlib import import_module
 _HOMES = {
     "ITSResult": "its",
     "PolicyShift": "policies",
+    "compare_estimators": "panel",
     "fit_its": "its",
     "fit_many": "reml",
     "load_policy_shifts": "policies",
@@ -35,6 +38,7 @@ _HOMES = {
     "plot_effects": "plots",
     "plot_fit": "plots",
     "plot_gap": "plots",
+    "plot_panel": "plots",
     "plot_series": "plots",
 }
 

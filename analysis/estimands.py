@@ -1,19 +1,35 @@
 """From a window and a shift to what the engine says of each estimand."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from analysis.design import build_design
-from analysis.frames import Scale, outcome
+from analysis.design import build_design, cut_window, first_position
+from analysis.frames import Scale, choose_scale, outcome, periods_per_year
 from analysis.policies import PolicyShift
-from analysis.reml import RhoMixture, integrate_rho
+from analysis.reml import RhoMixture, integrate_rho, summarise
 
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS), "pre_trend")
 NEAR_UNIT_ROOT = 0.9
 RHO_NODES = 1_000  # for quantiles of rho itself
+
+
+@dataclass(frozen=True)
+class SegmentedModel:
+    """One shift in one window: what every estimator fits."""
+
+    window: pd.DataFrame
+    shift: PolicyShift  # its months are periods of the window
+    scale: Scale
+    harmonics: int
+    designs: tuple[pd.DataFrame, ...]  # one for each month of the shift
+    contrasts: np.ndarray  # (len(ESTIMANDS), k)
+    notes: dict[str, str]  # why an estimand is missing
+    n_before: int
+    n_after: int
 
 
 def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray, dict[str, str]]:
@@ -37,24 +53,39 @@ def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray
     return contrasts, notes
 
 
+def prepare_model(
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> SegmentedModel:
+    """Cut the window and build the model that `fit_its` and the panel share; raise as they do."""
+    if not isinstance(shift, PolicyShift):
+        raise TypeError(f"shift must be a PolicyShift, found {type(shift).__name__}")
+    window = cut_window(series, shift)
+    scale = choose_scale(window, scale)
+    shift = _at_frequency(shift, window.index)
+    designs = tuple(
+        build_design(window.index, shift, month=month, harmonics=harmonics)
+        for month in shift.months
+    )
+    n_after = len(window) - first_position(window.index, shift.months[-1])
+    months_after = n_after * 12 // periods_per_year(window.index)
+    contrasts, notes = estimand_contrasts(designs[0].columns, months_after)
+    n_before = first_position(window.index, shift.month)
+    return SegmentedModel(
+        window, shift, scale, harmonics, designs, contrasts, notes, n_before, n_after
+    )
+
+
 def posterior(
-    window: pd.DataFrame,
-    shift: PolicyShift,
-    scale: Scale,
-    harmonics: int,
-    contrasts: list[np.ndarray],
-    nodes: int | None = None,
+    model: SegmentedModel, contrasts: Sequence[np.ndarray], nodes: int | None = None
 ) -> RhoMixture:
-    """Return the mixture over rho and, with equal weights, over the months of the shift."""
-    y = outcome(window, scale)
+    """Return the mixture over rho and, with equal weights, over the months of the shift.
+
+    `contrasts` holds one array (m, k) for each month.
+    """
+    y = outcome(model.window, model.scale)
     parts = [
-        integrate_rho(
-            y,
-            build_design(window.index, shift, month=month, harmonics=harmonics).to_numpy(),
-            rows,
-            nodes=nodes,
-        )
-        for month, rows in zip(shift.months, contrasts, strict=True)
+        integrate_rho(y, design.to_numpy(), rows, nodes=nodes)
+        for design, rows in zip(model.designs, contrasts, strict=True)
     ]
     if len(parts) == 1:
         return parts[0]
@@ -67,16 +98,34 @@ def posterior(
     return replace(parts[0], weight=weight, exact=exact, **joined)
 
 
-def posterior_rho(
-    window: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
-) -> tuple[pd.Series, float]:
+def posterior_rho(model: SegmentedModel) -> tuple[pd.Series, float]:
     """Return median and 95% interval of rho, and the weight of rho near a unit root."""
-    k = build_design(window.index, shift, harmonics=harmonics).shape[1]
-    contrasts = [np.eye(k)[:1]] * len(shift.months)
-    mixture = posterior(window, shift, scale, harmonics, contrasts, RHO_NODES)
+    first = np.eye(model.contrasts.shape[1])[:1]
+    mixture = posterior(model, [first] * len(model.designs), RHO_NODES)
     order = np.argsort(mixture.rho, kind="stable")
     rho, weight = mixture.rho[order], mixture.weight[0, order]
     below = np.cumsum(weight) - weight / 2
     estimate, low, high = np.interp([0.5, 0.025, 0.975], below, rho)
     summary = pd.Series({"estimate": estimate, "low": low, "high": high}, name="rho")
     return summary, float(weight[rho > NEAR_UNIT_ROOT].sum())
+
+
+def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, bool]:
+    """Return the table of effects by the headline model, and whether the fit is exact.
+
+    Rows `ESTIMANDS`, columns `estimate`, `low`, `high`, `p`, in the units of the model's scale.
+    """
+    mixture = posterior(model, [model.contrasts] * len(model.designs))
+    columns = ["estimate", "low", "high", "p"]
+    numbers = np.column_stack([column[0] for column in summarise(mixture)])
+    effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)
+    if model.scale == "log":
+        effects[columns[:3]] = 100 * np.expm1(effects[columns[:3]])
+    effects.loc[list(model.notes)] = np.nan
+    return effects, bool(mixture.exact[0])
+
+
+def _at_frequency(shift: PolicyShift, index: pd.PeriodIndex) -> PolicyShift:
+    """Return `shift` with its months as periods of `index`, each one that lies wholly after it."""
+    first, last = (index[first_position(index, m)] for m in (shift.month, shift.months[-1]))
+    return replace(shift, month=first, until=None if first == last else last)

@@ -71,6 +71,22 @@ def find_flags(
     )
 
 
+def signs_differ(panel: pd.DataFrame, verdict: str) -> Iterator[Flag]:
+    """Yield a flag if the estimators of `panel` contradict each other in sign."""
+    if verdict != "sign differs":
+        return
+    rows = panel[panel["estimand"].isin(("level", "slope"))].dropna(subset=["estimate"])
+    sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
+    fewer = np.minimum(sides["sum"], sides["size"] - sides["sum"])
+    name = fewer.idxmax()
+    yield Flag(
+        "signs_differ",
+        int(fewer[name]),
+        f"estimators contradict each other: the {name} change is above zero by "
+        f"{sides['sum'][name]} of {sides['size'][name]}",
+    )
+
+
 def _near_unit_root(high_rho: float) -> Iterator[Flag]:
     if high_rho > 0.5:
         yield Flag(

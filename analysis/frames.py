@@ -64,13 +64,17 @@ def choose_scale(frame: pd.DataFrame, scale: Scale | None) -> Scale:
     if not ("value" in frame.columns if scale == "value" else has_counts(frame)):
         wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
         raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
-    if scale == "log" and (frame["deaths"] == 0).any():
+    return scale
+
+
+def check_log(frame: pd.DataFrame) -> None:
+    """Raise a ValueError if a period without deaths keeps `frame` from the log scale."""
+    if (frame["deaths"] == 0).any():
         empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
         raise ValueError(
             f"the log scale needs deaths in every period; none in {_some(empty)}. "
             "Use scale='rate', a longer period, or a count model."
         )
-    return scale
 
 
 def outcome(frame: pd.DataFrame, scale: Scale) -> np.ndarray:

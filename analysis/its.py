@@ -1,6 +1,7 @@
 """Fit an interrupted time series: one policy shift in one series."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,17 @@ from analysis.counterfactual import (
     sum_excess,
     without_shift,
 )
-from analysis.design import build_design, cut_window, first_position
-from analysis.estimands import ESTIMANDS, estimand_contrasts, posterior, posterior_rho
-from analysis.flags import Flag, find_flags
-from analysis.frames import Scale, choose_scale, outcome, periods_per_year
+from analysis.estimands import (
+    ESTIMANDS,
+    estimate_effects,
+    posterior,
+    posterior_rho,
+    prepare_model,
+)
+from analysis.flags import Flag, find_flags, signs_differ
+from analysis.frames import Scale, check_log, outcome, periods_per_year
+from analysis.panel import Verdict, compare_estimators, judge
 from analysis.policies import PolicyShift
-from analysis.reml import summarise
 
 DRAWS = 20_000
 
@@ -37,8 +43,24 @@ class ITSResult:
     fitted: pd.Series = field(repr=False)  # expected rate or value, by period
     n_before: int
     n_after: int
-    flags: tuple[Flag, ...]
+    fit_flags: tuple[Flag, ...] = field(repr=False)  # those that need nothing but the fit
     _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
+
+    @cached_property
+    def panel(self) -> pd.DataFrame:
+        """The shift by every estimator, as `compare_estimators` gives it."""
+        chosen = {"scale": self.scale, "harmonics": self.harmonics}
+        return compare_estimators(self.series, self.shift, **chosen)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
+        return judge(self.panel)
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """The warnings that stand next to the result, each with its number."""
+        return (*self.fit_flags, *signs_differ(self.panel, self.verdict))
 
     @property
     def units(self) -> pd.Series:
@@ -82,14 +104,11 @@ class ITSResult:
         low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
         expected = np.median(paths, axis=0)
         if kind == "segmented":
-            design = build_design(self.series.index, self.shift, harmonics=self.harmonics)
-            expected = posterior(
-                self.series,
-                self.shift,
-                self.scale,
-                self.harmonics,
-                [without_shift(design).to_numpy()] * len(self.shift.months),
-            ).quantile(0.5)[0]
+            model = prepare_model(
+                self.series, self.shift, scale=self.scale, harmonics=self.harmonics
+            )
+            plain = without_shift(model.designs[0]).to_numpy()
+            expected = posterior(model, [plain] * len(model.designs)).quantile(0.5)[0]
         frame = pd.DataFrame({"expected": expected, "low": low, "high": high})
         if self.scale == "log":
             frame = np.exp(frame)
@@ -186,58 +205,34 @@ def fit_its(
     the evaluation of public health interventions. International Journal of Epidemiology 46,
     348-355. doi:10.1093/ije/dyw098
     """
-    if not isinstance(shift, PolicyShift):
-        raise TypeError(f"shift must be a PolicyShift, found {type(shift).__name__}")
-    window = cut_window(series, shift)
-    scale = choose_scale(window, scale)
-    shift = _at_frequency(shift, window.index)
-    n_before = first_position(window.index, shift.month)
-    n_after = len(window) - first_position(window.index, shift.months[-1])
-    months_after = n_after * 12 // periods_per_year(window.index)
-    design = build_design(window.index, shift, harmonics=harmonics)
-    contrasts, notes = estimand_contrasts(design.columns, months_after)
-    mixture = posterior(window, shift, scale, harmonics, [contrasts] * len(shift.months))
-    effects = pd.DataFrame(
-        np.column_stack([column[0] for column in summarise(mixture)]),
-        index=pd.Index(ESTIMANDS, name="estimand"),
-        columns=["estimate", "low", "high", "p"],
-    )
-    if scale == "log":
-        effects[["estimate", "low", "high"]] = 100 * np.expm1(effects[["estimate", "low", "high"]])
-    effects.loc[list(notes)] = np.nan
-    rows = [
-        build_design(window.index, shift, month=month, harmonics=harmonics).to_numpy()
-        for month in shift.months
-    ]
-    fitted = posterior(window, shift, scale, harmonics, rows).quantile(0.5)[0]
-    rho, high_rho = posterior_rho(window, shift, scale, harmonics)
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    if model.scale == "log":
+        check_log(model.window)
+    effects, exact = estimate_effects(model)
+    fitted = posterior(model, [design.to_numpy() for design in model.designs]).quantile(0.5)[0]
+    rho, high_rho = posterior_rho(model)
     flags = find_flags(
-        window,
-        shift,
-        scale=scale,
+        model.window,
+        model.shift,
+        scale=model.scale,
         harmonics=harmonics,
         high_rho=high_rho,
-        n_before=n_before,
-        n_after=n_after,
+        n_before=model.n_before,
+        n_after=model.n_after,
     )
-    if mixture.exact[0]:
-        notes |= {"intervals": "the model fits without any residual variation"}
+    exact_note = {"intervals": "the model fits without any residual variation"} if exact else {}
     return ITSResult(
-        shift=shift,
-        series=window,
-        scale=scale,
+        shift=model.shift,
+        series=model.window,
+        scale=model.scale,
         harmonics=harmonics,
         effects=effects,
-        notes=notes,
+        notes=model.notes | exact_note,
         rho=rho,
-        fitted=pd.Series(np.exp(fitted) if scale == "log" else fitted, index=window.index),
-        n_before=n_before,
-        n_after=n_after,
-        flags=flags,
+        fitted=pd.Series(
+            np.exp(fitted) if model.scale == "log" else fitted, index=model.window.index
+        ),
+        n_before=model.n_before,
+        n_after=model.n_after,
+        fit_flags=flags,
     )
-
-
-def _at_frequency(shift: PolicyShift, index: pd.PeriodIndex) -> PolicyShift:
-    """Return `shift` with its months as periods of `index`, each one that lies wholly after it."""
-    first, last = (index[first_position(index, m)] for m in (shift.month, shift.months[-1]))
-    return replace(shift, month=first, until=None if first == last else last)

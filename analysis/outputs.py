@@ -29,6 +29,7 @@ ESTIMATE_COLUMNS = [
     "n_before",
     "n_after",
     "rho",
+    "verdict",
     "flags",
     "note",
 ]
@@ -47,12 +48,14 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        Columns `ESTIMATE_COLUMNS`; one row per estimand of ``result.effects``, and the excess over
-        the first 24 months, or all there are, under both counterfactuals.
+        Columns `ESTIMATE_COLUMNS`; one row per estimand of ``result.effects``, the excess over
+        the first 24 months, or all there are, under both counterfactuals, and one row per
+        estimand by every other estimator.
     """
     effects = result.effects.reset_index()
     effects["unit"] = result.units.to_numpy()
     effects["note"] = effects["estimand"].map(result.notes)
+    effects["estimator"] = "reml"
     rows = [effects]
     months = min(EXCESS_MONTHS, result.n_after)
     for kind in ("forecast", "segmented"):
@@ -60,15 +63,17 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
         excess["unit"] = [EXCESS_UNITS[name] for name in excess.index]
         excess["estimand"] = [f"excess_{name}_{kind}" for name in excess.index]
         excess["note"] = f"over the first {months} periods"
-        rows.append(excess)
+        rows.append(excess.assign(estimator="reml"))
+    others = result.panel[result.panel["estimator"] != "reml"]
+    rows.append(others.assign(unit=others["estimand"].map(result.units)))
     table = pd.concat(rows, ignore_index=True).assign(
         shift=result.shift.slug,
         source=source,
         place=place,
-        estimator="reml",
         n_before=result.n_before,
         n_after=result.n_after,
         rho=result.rho["estimate"],
+        verdict=result.verdict,
         flags=" ".join(flag.name for flag in result.flags),
     )
     return table[ESTIMATE_COLUMNS]

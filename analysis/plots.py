@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -172,6 +173,41 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
     ax.legend(frameon=False)
+    return ax
+
+
+def plot_panel(panel: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None = None) -> Axes:
+    """Draw one interval per estimator for one estimand, the headline in colour.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        As `compare_estimators` gives it.
+    estimand : str
+        One of its estimands.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    rows = panel[panel["estimand"] == estimand].reset_index(drop=True)
+    reach = np.abs(rows[["low", "high"]].sub(rows["estimate"], axis=0)).T.to_numpy()
+    for place, row in rows.iterrows():
+        if np.isnan(row["estimate"]):
+            ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
+            continue
+        colour = COLOURS["fit"] if row["estimator"] == "reml" else "0.35"
+        ends = reach[:, [place]]
+        ax.errorbar(row["estimate"], place, xerr=ends, fmt="o", color=colour, capsize=3)
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_yticks(range(len(rows)), rows["estimator"].str.replace("_", " "))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set(xlabel=f"{estimand.replace('_', ' ')}, with 95% interval", ylabel="")
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
     return ax
 
 

@@ -12,11 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from analysis.gls import Basis, step_of_designs, step_of_series
+from analysis.gls import AtNodes, Basis, neighbours, solve_designs, solve_series
 from analysis.mixture import mixture_cdf, mixture_quantiles, mixture_tails
 
 RHO_RANGE = (-0.5, 0.995)  # rho is uniform here
-CHUNK = 2048  # rows at a time: memory is bounded, and the work is shared among threads
+SERIES, DESIGNS = 2048, 256  # rows at a time: memory is bounded, and threads share the work
 EXACT = 1e-20  # residual over total sum of squares below which a fit counts as exact
 
 
@@ -113,6 +113,33 @@ def integrate_rho(
     return RhoMixture(rho=parts[0].rho, df=parts[0].df, **joined)
 
 
+def restricted_log_likelihood(
+    outcome: np.ndarray, design: np.ndarray, rho: np.ndarray
+) -> np.ndarray:
+    """Return the restricted log-likelihood of rho, coefficients and sigma profiled out.
+
+    Parameters
+    ----------
+    outcome : array, shape (n,)
+        One series.
+    design : array, shape (n, k)
+        Its design.
+    rho : array, shape (G,)
+        Values inside (-1, 1).
+
+    Returns
+    -------
+    array, shape (G,)
+        -1/2 [(n - k) log RSS + log |X'PX| - log(1 - rho^2)], without the constants.
+    """
+    y, X, C = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]))
+    rho = np.atleast_1d(np.asarray(rho, dtype=float))
+    if not (np.abs(rho) < 1).all():
+        raise ValueError(f"rho must lie inside (-1, 1); found {rho[np.abs(rho) >= 1].tolist()}")
+    solved = _solve(Basis(X, C), y, rho)[2]
+    return _log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
+
+
 def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
     parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
@@ -143,52 +170,52 @@ def _jobs(
     grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
     if len(X) > 1:
         return [
-            partial(_mixture_of_designs, X[start : start + CHUNK], C, y, grid)
-            for start in range(0, len(X), CHUNK)
+            lambda part=X[start : start + DESIGNS]: _mixture(Basis(part, C), y, *grid)
+            for start in range(0, len(X), DESIGNS)
         ]
-    basis = Basis(X, C, grid[0])
+    basis = Basis(X, C)
     return [
-        partial(_mixture, basis, y[:, start : start + CHUNK], *grid)
-        for start in range(0, y.shape[1], CHUNK)
+        partial(_mixture, basis, y[:, start : start + SERIES], *grid)
+        for start in range(0, y.shape[1], SERIES)
     ]
-
-
-def _mixture_of_designs(
-    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: tuple[np.ndarray, np.ndarray]
-) -> RhoMixture:
-    return _mixture(Basis(X, C, grid[0]), y, *grid)
 
 
 def _mixture(basis: Basis, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarray) -> RhoMixture:
     (_, n, k), series = basis.columns.shape, y.shape[1] > 1
+    ols, squares, solved = _solve(basis, y, rho)
     total = (y**2).sum(axis=0)
-    ols = basis.columns.swapaxes(1, 2) @ y  # (D, k, N)
-    residual = y - basis.columns @ ols
-    residual -= basis.columns @ (basis.columns.swapaxes(1, 2) @ residual)
-    first, last = residual[:, 0], residual[:, -1]  # (D, N)
-    inputs = np.concatenate(
-        [basis.lagged.swapaxes(1, 2) @ residual, first[:, None], last[:, None]], axis=1
-    )  # (D, k + 2, N): all that the generalised least squares need of the residuals
-    squares = (residual**2).sum(axis=1)
-    products = 2 * (residual[:, 1:] * residual[:, :-1]).sum(axis=1)
-    gls, rss = (step_of_series if series else step_of_designs)(basis, inputs, rho)
-    rss += np.multiply.outer(squares.ravel(), 1 + rho**2) - np.multiply.outer(products.ravel(), rho)
-    mean = gls + (basis.contrasts @ ols).transpose(0, 2, 1).reshape(-1, gls.shape[1])[..., None]
-
-    exact = squares.ravel() <= EXACT * np.maximum(total, np.finfo(float).tiny)
-    rss[exact] = 1.0  # any constant: rho is not identified, and the interval is degenerate
-    spread = basis.contrast_variance()
-    scale = np.sqrt(rss[:, None, :] * spread / (n - k))
+    exact = squares <= EXACT * np.maximum(total, np.finfo(float).tiny)
+    solved.rss[exact] = 1.0  # any constant: rho is not identified, the interval is degenerate
+    scale = np.sqrt(solved.rss[:, None, :] * solved.variance / (n - k))
     size = np.sqrt(total[exact] / n) if series else np.sqrt(total / n)
     scale[exact] = 1e-13 * np.maximum(size, 1e-100)[:, None, None]
-    log_weight = -0.5 * ((n - k) * np.log(rss) + basis.log_det - np.log(1 - rho**2)) + np.log(
-        rho_weight
-    )
+    log_weight = _log_likelihood(solved, rho, n - k) + np.log(rho_weight)
     top = log_weight.max(axis=1, keepdims=True)
     weight = np.exp(log_weight - top)
     sums = weight.sum(axis=1, keepdims=True)
     weight /= sums
-    return RhoMixture(rho, weight, mean, scale, rss, n - k, (top + np.log(sums))[:, 0], exact)
+    log_marginal = (top + np.log(sums))[:, 0]
+    mean = solved.step + ols[..., None]
+    return RhoMixture(rho, weight, mean, scale, solved.rss, n - k, log_marginal, exact)
+
+
+def _solve(basis: Basis, y: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray, AtNodes]:
+    """Return each contrast by OLS (R, m), the residual sum of squares (R,), and GLS at each rho."""
+    transposed = basis.columns.swapaxes(1, 2)
+    ols = transposed @ y  # (D, k, N)
+    residual = y - basis.columns @ ols
+    residual -= basis.columns @ (transposed @ residual)
+    solve = solve_series if y.shape[1] > 1 else solve_designs
+    solved = solve(basis, transposed @ neighbours(residual), residual[:, [0, -1]], rho)
+    squares = (residual**2).sum(axis=1).ravel()
+    products = 2 * np.einsum("dnr,dnr->dr", residual[:, 1:], residual[:, :-1]).ravel()
+    solved.rss[:] += np.multiply.outer(squares, 1 + rho**2) - np.multiply.outer(products, rho)
+    contrasts = (basis.contrasts @ ols).transpose(0, 2, 1)
+    return contrasts.reshape(len(squares), -1), squares, solved
+
+
+def _log_likelihood(solved: AtNodes, rho: np.ndarray, df: int) -> np.ndarray:
+    return -0.5 * (df * np.log(solved.rss) + solved.log_det - np.log(1 - rho**2))
 
 
 def _check_shapes(

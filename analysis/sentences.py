@@ -1,12 +1,14 @@
 """Numbers in words, by rule: a sentence changes when its number changes."""
 
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
 from analysis.flags import Flag
 from analysis.its import ITSResult
 from analysis.outputs import significant, write_table
+from analysis.panel import JUDGED, Verdict
 from analysis.policies import PolicyShift
 from analysis.sources import SOURCES
 from analysis.tables import write_atomically
@@ -64,6 +66,31 @@ def describe_effects(result: ITSResult) -> str:
             else "zero is inside the interval"
         )
         lines.append(f"- **{name}**: {sentence.format(shown[name])}; {meaning} ({p}).")
+    return "\n".join(lines)
+
+
+def describe_panel(panel: pd.DataFrame, verdict: str, units: pd.Series) -> str:
+    """Return the verdict on a panel, and the range of the estimates behind it, as Markdown."""
+    meaning = {
+        "agree": "the estimators agree on whether level and slope changed, and in which direction",
+        "intervals differ": "some intervals leave zero out and others do not, so the finding rests "
+        "on the choice of estimator",
+        "sign differs": "one interval lies on one side of zero and another estimate on the other: "
+        "no single column may be quoted alone",
+    }
+    lines = [f"**Verdict: {verdict}**: {meaning[verdict]}.", ""]
+    for name in JUDGED:
+        rows = panel[panel["estimand"] == name].dropna(subset=["estimate"])
+        if rows.empty:
+            lines.append(f"- **{name}**: no estimator has an answer.")
+            continue
+        low, high = rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()]
+        excluding = sum(significant(row) for _, row in rows.iterrows())
+        lines.append(
+            f"- **{name}** ({units[name]}): from {low['estimate']:+.1f} ({low['estimator']}) to "
+            f"{high['estimate']:+.1f} ({high['estimator']}); {excluding} of {len(rows)} intervals "
+            "leave zero out."
+        )
     return "\n".join(lines)
 
 
@@ -131,6 +158,7 @@ def write_answer(estimates: pd.DataFrame, titles: dict[str, str]) -> list[str]:
     )
     flagged = slopes[slopes["flags"].fillna("") != ""]
     unit_root = slopes["flags"].str.contains("near_unit_root").sum()
+    verdicts = slopes["verdict"].value_counts().reindex(get_args(Verdict), fill_value=0)
     both = slopes.groupby("shift")["source"].nunique()
     split = [
         titles[slug]
@@ -144,7 +172,9 @@ def write_answer(estimates: pd.DataFrame, titles: dict[str, str]) -> list[str]:
     )
     third = (
         f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
-        f"the series wanders like a random walk, and {agreement}: a change of course at a date is "
+        "the series wanders like a random walk; the estimators in use agree in "
+        f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
+        f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
         "not yet the work of the policy."
     )
     return [first, second, third]
@@ -179,6 +209,7 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
                 "After 24 months": cells["effect_24m"],
                 "Months": f"{first['n_before']} + {first['n_after']}",
                 "Rho": f"{first['rho']:.2f}",
+                "Estimators": first["verdict"],
                 "Warnings": first["flags"].replace(" ", ", ").replace("_", " ") or "none",
             }
         )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.frames import check_frame, choose_scale, outcome, periods_per_year
+from analysis.frames import check_frame, check_log, choose_scale, outcome, periods_per_year
 
 INDEX = pd.period_range("2003-01", periods=8, freq="M", name="month")
 COUNTS = pd.DataFrame({"deaths": range(8), "person_years": 200_000}, index=INDEX)
@@ -119,12 +119,18 @@ def test_random_frame_is_sound_or_answered_with_a_message(index, columns):
         (COUNTS, "logit", "unknown scale 'logit'; use 'log', 'rate' or 'value'"),
         (COUNTS, "value", "scale 'value' needs a column 'value'; found"),
         (VALUES, "log", "scale 'log' needs 'deaths' and 'person_years'; found"),
-        (COUNTS, None, r"the log scale needs deaths in every period; none in \['2003-01'\]"),
     ],
 )
 def test_scale_that_does_not_fit_the_frame_is_refused(frame, scale, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         choose_scale(frame, scale)
+
+
+def test_period_without_deaths_is_kept_from_the_log_scale_by_name():
+    message = r"^the log scale needs deaths in every period; none in \['2003-01'\]"
+    with pytest.raises(ValueError, match=message):
+        check_log(COUNTS)
+    check_log(COUNTS[1:])
 
 
 def test_outcome_is_the_rate_per_100000_its_log_or_the_value():

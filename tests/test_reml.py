@@ -80,7 +80,7 @@ def test_nodes_integrate_powers_of_rho():
 
 @pytest.mark.parametrize("count", [2, 8, 9])  # 4 at a time: the last chunk may hold one
 def test_many_series_equal_a_loop_over_them(monkeypatch, count):
-    monkeypatch.setattr(reml, "CHUNK", 4)
+    monkeypatch.setattr(reml, "SERIES", 4)
     _, X = simulated(40, 0.5)
     y = np.hstack([simulate_ar1(np.random.default_rng(5), 40, r, count) for r in (0.2, 0.98)])
     y = y[:, ::2]
@@ -96,7 +96,7 @@ def test_many_series_equal_a_loop_over_them(monkeypatch, count):
 
 @pytest.mark.parametrize("count", [2, 8, 9])
 def test_many_designs_equal_a_loop_over_them(monkeypatch, count):
-    monkeypatch.setattr(reml, "CHUNK", 4)
+    monkeypatch.setattr(reml, "DESIGNS", 4)
     y, _ = simulated(60, 0.8)
     designs = np.stack([segmented_design(60, first) for first in range(20, 20 + count)])
     C = effect_rows(4)

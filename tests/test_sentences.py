@@ -57,7 +57,7 @@ def rows(**changes):
             ("b-2015-01", "sesnsp", "effect_24m", 7.0, -20.0, 40.0, "percent", ""),
         ],
         columns=["shift", "source", "estimand", "estimate", "low", "high", "unit", "flags"],
-    ).assign(estimator="reml", n_before=80, n_after=70, rho=0.5)
+    ).assign(estimator="reml", n_before=80, n_after=70, rho=0.5, verdict="agree")
     for (slug, source, estimand), values in changes.get("set", {}).items():
         chosen = (
             table["shift"].eq(slug) & table["source"].eq(source) & table["estimand"].eq(estimand)
