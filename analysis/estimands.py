@@ -9,7 +9,8 @@ import pandas as pd
 from analysis.design import build_design, cut_window, first_position
 from analysis.frames import Scale, choose_scale, outcome, periods_per_year
 from analysis.policies import PolicyShift
-from analysis.reml import RhoMixture, integrate_rho, summarise
+from analysis.reml import integrate_rho, summarise
+from analysis.rho import RhoMixture
 
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS), "pre_trend")

@@ -9,17 +9,16 @@ from scipy.stats import t as student
 
 from analysis.estimands import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model
 from analysis.estimators import (
-    Coefficients,
-    EstimatorError,
-    fit_arima,
     fit_negative_binomial,
     fit_newey_west,
     fit_prais_winsten,
     fit_quasi_poisson,
-    fit_structural,
 )
 from analysis.frames import Scale, check_log, has_counts, outcome
+from analysis.optimise import Coefficients, EstimatorError
 from analysis.policies import PolicyShift
+from analysis.rho import EXACT
+from analysis.state_space import fit_arima, fit_structural
 
 Verdict = Literal["agree", "intervals differ", "sign differs"]
 
@@ -44,7 +43,6 @@ ESTIMATORS = (
 )
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
-EXACT = 1e-20  # residual over total sum of squares below which a fit counts as exact
 NO_VARIATION = "the model fits without any residual variation"
 
 

@@ -12,37 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from analysis.gls import AtNodes, Basis, neighbours, solve_designs, solve_series
-from analysis.mixture import mixture_cdf, mixture_quantiles, mixture_tails
+from analysis.gls import Basis
+from analysis.mixture import mixture_quantiles, mixture_tails
+from analysis.rho import RhoMixture, log_likelihood, mix_over_rho, rho_nodes, solve_at
 
-RHO_RANGE = (-0.5, 0.995)  # rho is uniform here
 SERIES, DESIGNS = 2048, 256  # rows at a time: memory is bounded, and threads share the work
-EXACT = 1e-20  # residual over total sum of squares below which a fit counts as exact
-
-
-@dataclass(frozen=True)
-class RhoMixture:
-    """What the data say of contrasts c'b, for each of R rows, as a mixture over rho.
-
-    Given rho_g, c'b is Student t with `df` degrees of freedom, `mean` and `scale`.
-    """
-
-    rho: np.ndarray  # (G,)
-    weight: np.ndarray  # (R, G), each row sums to 1
-    mean: np.ndarray  # (R, m, G)
-    scale: np.ndarray  # (R, m, G)
-    rss: np.ndarray  # (R, G) residual sum of squares of the whitened data
-    df: int
-    log_marginal: np.ndarray  # (R,) log integral over rho of the restricted likelihood
-    exact: np.ndarray  # (R,) rows without residual variation
-
-    def cdf(self, x: np.ndarray) -> np.ndarray:
-        """Return P(c'b <= x) for x of shape (R, m)."""
-        return mixture_cdf(x, self.weight, self.mean, self.scale, self.df)[0]
-
-    def quantile(self, q: float) -> np.ndarray:
-        """Return the quantile of c'b, shape (R, m)."""
-        return mixture_quantiles([q], self.weight, self.mean, self.scale, self.df)[0]
 
 
 @dataclass(frozen=True)
@@ -56,7 +30,12 @@ class Fits:
 
 
 def fit_many(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, level: float = 0.95
+    outcomes: np.ndarray,
+    design: np.ndarray,
+    contrasts: np.ndarray,
+    *,
+    level: float = 0.95,
+    jobs: int | None = None,
 ) -> Fits:
     """Fit many series with one design, or one series with many designs.
 
@@ -70,6 +49,8 @@ def fit_many(
         Linear combinations of the coefficients.
     level : float
         Probability of the interval.
+    jobs : int, optional
+        Threads that share the work; default one for each core.
 
     Returns
     -------
@@ -89,10 +70,37 @@ def fit_many(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; found {level}")
-    jobs = _jobs(outcomes, design, contrasts)
-    with ThreadPoolExecutor(max_workers=min(len(jobs), os.cpu_count() or 1)) as threads:
-        parts = list(threads.map(lambda job: summarise(job(), level), jobs))
-    return Fits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Fits(*_share(_jobs(outcomes, design, contrasts), partial(summarise, level=level), jobs))
+
+
+def screen_many(
+    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief.
+
+    Without the quantiles a fit takes a fraction of the time; parameters as in `fit_many`.
+    """
+    mean, p = _share(_jobs(outcomes, design, contrasts), _brief, jobs)
+    return mean, p
+
+
+def _share(
+    makers: list[Callable[[], RhoMixture]], work: Callable[..., tuple], jobs: int | None
+) -> list[np.ndarray]:
+    """Do `work` on every mixture, on as many threads as wanted, and join the results."""
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise ValueError(f"jobs must be a whole number from 1 up; found {jobs!r}")
+    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as threads:
+        parts = list(threads.map(lambda make: work(make()), makers))
+    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+
+def _brief(mixture: RhoMixture) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.matmul(mixture.mean, mixture.weight[..., None])[..., 0]
+    parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
+    p = mixture_tails(np.zeros_like(mean), *parts)
+    p[mixture.exact] = np.nan
+    return mean, p
 
 
 def integrate_rho(
@@ -136,8 +144,8 @@ def restricted_log_likelihood(
     rho = np.atleast_1d(np.asarray(rho, dtype=float))
     if not (np.abs(rho) < 1).all():
         raise ValueError(f"rho must lie inside (-1, 1); found {rho[np.abs(rho) >= 1].tolist()}")
-    solved = _solve(Basis(X, C), y, rho)[2]
-    return _log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
+    solved = solve_at(Basis(X, C), y, rho)[2]
+    return log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
 
 
 def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...]:
@@ -150,18 +158,6 @@ def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...
     return estimate, low, high, p
 
 
-def rho_nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return points and weights that integrate over rho in `RHO_RANGE`.
-
-    Gauss-Legendre in arcsin(rho), where the likelihood of rho is equally wide everywhere
-    (standard deviation about 1 / sqrt(n)), near a unit root too.
-    """
-    point, weight = np.polynomial.legendre.leggauss(count)
-    low, high = np.arcsin(RHO_RANGE)
-    angle = low + (high - low) * (point + 1) / 2
-    return np.sin(angle), weight * np.cos(angle) * (high - low) / 2
-
-
 def _jobs(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, nodes: int | None = None
 ) -> list[Callable[[], RhoMixture]]:
@@ -170,58 +166,22 @@ def _jobs(
     grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
     if len(X) > 1:
         return [
-            lambda part=X[start : start + DESIGNS]: _mixture(Basis(part, C), y, *grid)
+            lambda part=X[start : start + DESIGNS]: mix_over_rho(Basis(part, C), y, *grid)
             for start in range(0, len(X), DESIGNS)
         ]
     basis = Basis(X, C)
     return [
-        partial(_mixture, basis, y[:, start : start + SERIES], *grid)
+        partial(mix_over_rho, basis, y[:, start : start + SERIES], *grid)
         for start in range(0, y.shape[1], SERIES)
     ]
-
-
-def _mixture(basis: Basis, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarray) -> RhoMixture:
-    (_, n, k), series = basis.columns.shape, y.shape[1] > 1
-    ols, squares, solved = _solve(basis, y, rho)
-    total = (y**2).sum(axis=0)
-    exact = squares <= EXACT * np.maximum(total, np.finfo(float).tiny)
-    solved.rss[exact] = 1.0  # any constant: rho is not identified, the interval is degenerate
-    scale = np.sqrt(solved.rss[:, None, :] * solved.variance / (n - k))
-    size = np.sqrt(total[exact] / n) if series else np.sqrt(total / n)
-    scale[exact] = 1e-13 * np.maximum(size, 1e-100)[:, None, None]
-    log_weight = _log_likelihood(solved, rho, n - k) + np.log(rho_weight)
-    top = log_weight.max(axis=1, keepdims=True)
-    weight = np.exp(log_weight - top)
-    sums = weight.sum(axis=1, keepdims=True)
-    weight /= sums
-    log_marginal = (top + np.log(sums))[:, 0]
-    mean = solved.step + ols[..., None]
-    return RhoMixture(rho, weight, mean, scale, solved.rss, n - k, log_marginal, exact)
-
-
-def _solve(basis: Basis, y: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray, AtNodes]:
-    """Return each contrast by OLS (R, m), the residual sum of squares (R,), and GLS at each rho."""
-    transposed = basis.columns.swapaxes(1, 2)
-    ols = transposed @ y  # (D, k, N)
-    residual = y - basis.columns @ ols
-    residual -= basis.columns @ (transposed @ residual)
-    solve = solve_series if y.shape[1] > 1 else solve_designs
-    solved = solve(basis, transposed @ neighbours(residual), residual[:, [0, -1]], rho)
-    squares = (residual**2).sum(axis=1).ravel()
-    products = 2 * np.einsum("dnr,dnr->dr", residual[:, 1:], residual[:, :-1]).ravel()
-    solved.rss[:] += np.multiply.outer(squares, 1 + rho**2) - np.multiply.outer(products, rho)
-    contrasts = (basis.contrasts @ ols).transpose(0, 2, 1)
-    return contrasts.reshape(len(squares), -1), squares, solved
-
-
-def _log_likelihood(solved: AtNodes, rho: np.ndarray, df: int) -> np.ndarray:
-    return -0.5 * (df * np.log(solved.rss) + solved.log_det - np.log(1 - rho**2))
 
 
 def _check_shapes(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    y, X, C = (np.asarray(array, dtype=float) for array in (outcomes, design, contrasts))
+    y = np.asarray(outcomes)
+    y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
+    X, C = (np.asarray(array, dtype=float) for array in (design, contrasts))
     y = y[:, None] if y.ndim == 1 else y
     X = X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C)
@@ -248,6 +208,6 @@ def _check_shapes(
             f"{X.shape[2] + 3} are needed. Use fewer harmonics or a longer series."
         )
     for array, name in ((y, "outcomes"), (X, "design"), (C, "contrasts")):
-        if not np.isfinite(array).all():
+        if not all(np.isfinite(part).all() for part in array):
             raise ValueError(f"{name} must be finite and not missing")
     return y, X, C

@@ -6,15 +6,14 @@ import pytest
 from independent import segmented_design, simulate_ar1
 
 from analysis.estimators import (
-    EstimatorError,
-    fit_arima,
     fit_negative_binomial,
     fit_newey_west,
     fit_prais_winsten,
     fit_quasi_poisson,
-    fit_structural,
     newey_west_lags,
 )
+from analysis.optimise import EstimatorError
+from analysis.state_space import fit_arima, fit_structural
 
 REFERENCE = Path(__file__).parent / "reference"
 LINEAR = [fit_newey_west, fit_prais_winsten, fit_arima, fit_structural]

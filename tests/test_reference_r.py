@@ -13,13 +13,10 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from analysis import PolicyShift
 from analysis.design import build_design
-from analysis.estimators import (
-    fit_arima,
-    fit_negative_binomial,
-    fit_newey_west,
-    fit_quasi_poisson,
-)
-from analysis.reml import RHO_RANGE, integrate_rho, restricted_log_likelihood
+from analysis.estimators import fit_negative_binomial, fit_newey_west, fit_quasi_poisson
+from analysis.reml import integrate_rho, restricted_log_likelihood
+from analysis.rho import RHO_RANGE
+from analysis.state_space import fit_arima
 
 REFERENCE = Path(__file__).parent / "reference"
 DESIGN = ["const", "trend", "level", "slope", "sin1", "cos1", "sin2", "cos2"]

@@ -12,7 +12,8 @@ from scipy.integrate import quad
 from statsmodels.regression.linear_model import GLS
 
 from analysis import fit_many, load_series, reml
-from analysis.reml import RHO_RANGE, integrate_rho, rho_nodes
+from analysis.reml import integrate_rho, screen_many
+from analysis.rho import RHO_RANGE, rho_nodes
 
 WINDOWS = {
     "calderon": ("inegi", "MX00", "2000-01", "2012-11", "2006-12"),
@@ -219,3 +220,51 @@ def test_bad_input_is_refused(name):
 def test_level_outside_zero_and_one_is_refused(level):
     with pytest.raises(ValueError, match=f"level must lie between 0 and 1; found {level}"):
         fit_many(Y, X12, np.eye(4), level=level)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_screening_many_series_gives_the_mixtures_mean_and_the_fits_p(monkeypatch, jobs):
+    monkeypatch.setattr(reml, "SERIES", 4)
+    _, X = simulated(40, 0.5)
+    y = X @ [1, 0.3, -0.5, 1] + simulate_ar1(np.random.default_rng(6), 40, 0.7, 9).T
+    C = effect_rows(4)
+    mean, p = screen_many(y.T, X, C, jobs=jobs)
+    assert mean.shape == p.shape == (9, 5)
+    for row, series in enumerate(y):
+        mixture = fit(series, X, C)
+        np.testing.assert_allclose(mean[row], mixture.mean @ mixture.weight, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(p, fit_many(y.T, X, C).p, rtol=1e-12, atol=0)
+    assert (p < 0.05).any()
+    assert (p > 0.05).any()
+
+
+def test_screening_many_designs_gives_the_mixtures_mean_and_the_fits_p():
+    y, _ = simulated(60, 0.8)
+    designs = np.stack([segmented_design(60, first) for first in (20, 31, 40)])
+    mean, p = screen_many(y, designs, np.eye(4))
+    for row, X in enumerate(designs):
+        mixture = fit(y, X, np.eye(4))
+        np.testing.assert_allclose(mean[row], mixture.mean @ mixture.weight, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(p, fit_many(y, designs, np.eye(4)).p, rtol=1e-12, atol=0)
+
+
+def test_screening_an_exact_line_gives_its_coefficients_and_no_p():
+    X = segmented_design(60, 25)
+    noise = simulate_ar1(np.random.default_rng(2), 60, 0.4)[:, 0]
+    mean, p = screen_many(np.column_stack([X @ [2.0, -0.3, 1.5, 0.25], noise]), X, np.eye(4))
+    np.testing.assert_allclose(mean[0], [2.0, -0.3, 1.5, 0.25], rtol=0, atol=1e-9)
+    assert np.isnan(p[0]).all()
+    assert np.isfinite(p[1]).all()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_in_a_screening_too(name):
+    arguments, message = BAD[name]
+    with pytest.raises(ValueError, match=message):
+        screen_many(*arguments)
+
+
+@pytest.mark.parametrize("jobs", [0, 1.5, True])
+def test_number_of_threads_is_checked(jobs):
+    with pytest.raises(ValueError, match=f"whole number from 1 up; found {jobs}"):
+        screen_many(Y, X12, np.eye(4), jobs=jobs)
