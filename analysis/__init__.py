@@ -9,14 +9,31 @@ frames      what every function asks of a series: regular periods, counts that c
 design      periods and a shift -> design matrix
 mixture     quantiles of mixtures of Student t distributions, many at once
 gls         generalised least squares with AR(1) errors at many values of rho
+rho         rho integrated out, for a block of series or of designs
 reml        the engine: rho integrated out by its restricted likelihood, for many series at once
 estimands   the level, slope and effects of a shift as mixtures over rho
-estimators  the textbook estimators, fitted by statsmodels and then checked
+optimise    coefficients, and optimisers that are checked
+estimators  least squares and count models, fitted by statsmodels
+state_space regression with ARIMA errors, and a structural model, by statsmodels
 panel       one shift by every estimator, and the verdict on their spread
+processes   errors of known autocorrelation, to simulate from
+calibration how often the intervals of each estimator hold the truth, by simulation
+certificates  size, coverage and least detectable effects for one series and its dates
+segments    rows of a regression made ready for segments
+structural_breaks  Bai-Perron: breaks at unknown dates by least squares
+sup_f_test  one break at an unknown date, or none?
+break_dates  confidence intervals for those dates
+breaks      the posterior over the dates of one or two breaks
+placebos    the same estimate at other dates and places
+specifications  every defensible choice, crossed, with its null
+robustness  one year left out, the window moved, a transition skipped
 counterfactual  what the months would have looked like without the shift
 flags       the warnings that stand next to a result
 its         series and shift -> ITSResult
 plots       results -> matplotlib Axes
+robustness_plots  breaks, placebos, curves and refits -> Axes
+verdicts    what the robustness checks say, as a row and in words
+validation  published results and ours, side by side
 outputs     results -> rows, rows and figures -> files
 sentences   numbers -> words, by rule
 notebooks   run a notebook with papermill
@@ -29,17 +46,23 @@ from importlib import import_module
 _HOMES = {
     "ITSResult": "its",
     "PolicyShift": "policies",
+    "break_posterior": "breaks",
+    "certificate": "certificates",
     "compare_estimators": "panel",
+    "date_breaks": "break_dates",
     "fit_its": "its",
     "fit_many": "reml",
     "load_policy_shifts": "policies",
     "load_series": "sources",
     "load_states": "sources",
+    "placebo_dates": "placebos",
+    "placebo_places": "placebos",
     "plot_effects": "plots",
     "plot_fit": "plots",
     "plot_gap": "plots",
     "plot_panel": "plots",
     "plot_series": "plots",
+    "specification_curve": "specifications",
 }
 
 __all__ = list(_HOMES)

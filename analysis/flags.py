@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.breaks import break_posterior
 from analysis.design import build_design, first_position
 from analysis.estimands import NEAR_UNIT_ROOT
 from analysis.frames import Scale, outcome, periods_per_year
@@ -85,6 +86,26 @@ def signs_differ(panel: pd.DataFrame, verdict: str) -> Iterator[Flag]:
         f"estimators contradict each other: the {name} change is above zero by "
         f"{sides['sum'][name]} of {sides['size'][name]}",
     )
+
+
+def unremarkable_date(
+    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
+) -> Iterator[Flag]:
+    """Yield a flag if most other dates fit better than the official one (the best of a range)."""
+    try:
+        probability = break_posterior(
+            series, shift=shift, scale=scale, harmonics=harmonics
+        ).probability
+    except ValueError:
+        return  # too short a series to ask
+    likelier = float((probability > probability[list(shift.months)].max()).mean())
+    if likelier > 0.5:
+        mode = probability.idxmax()
+        yield Flag(
+            "unremarkable_date",
+            likelier,
+            f"unremarkable date: {100 * likelier:.0f}% of the other dates fit better, {mode} best",
+        )
 
 
 def _near_unit_root(high_rho: float) -> Iterator[Flag]:

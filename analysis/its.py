@@ -21,7 +21,7 @@ from analysis.estimands import (
     posterior_rho,
     prepare_model,
 )
-from analysis.flags import Flag, find_flags, signs_differ
+from analysis.flags import Flag, find_flags, signs_differ, unremarkable_date
 from analysis.frames import Scale, check_log, outcome, periods_per_year
 from analysis.panel import Verdict, compare_estimators, judge
 from analysis.policies import PolicyShift
@@ -57,10 +57,12 @@ class ITSResult:
         """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
         return judge(self.panel)
 
-    @property
+    @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """The warnings that stand next to the result, each with its number."""
-        return (*self.fit_flags, *signs_differ(self.panel, self.verdict))
+        chosen = self.series, self.shift, self.scale, self.harmonics
+        date = () if "intervals" in self.notes else unremarkable_date(*chosen)
+        return (*self.fit_flags, *signs_differ(self.panel, self.verdict), *date)
 
     @property
     def units(self) -> pd.Series:

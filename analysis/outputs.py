@@ -118,6 +118,18 @@ def read_rows(paths: list[Path]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).fillna({"flags": "", "note": ""})
 
 
+def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFrame:
+    """Return `estimates` with the data's own break of each shift and source beside every row."""
+    dates = robustness[["shift", "source", "own_break", "months_off", "mass_near"]]
+    joined = estimates.merge(
+        dates.assign(date_verdict=robustness["verdict"]), on=["shift", "source"], validate="m:1"
+    )
+    if len(joined) != len(estimates):
+        missing = set(estimates["shift"]) - set(robustness["shift"])
+        raise ValueError(f"no robustness result of {sorted(missing)}: run `pytask`")
+    return joined
+
+
 def save_figure(figure: Figure, stem: Path | str) -> None:
     """Save a figure as ``stem.svg`` and ``stem.png`` without a date or a random identifier."""
     with mpl.rc_context({"svg.hashsalt": Path(stem).name, "svg.fonttype": "none"}):

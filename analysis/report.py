@@ -48,7 +48,9 @@ def _lay_out_notebooks(executed: Mapping[str, Path], source: Path) -> None:
     groups: dict[str, list[str]] = {
         "The argument": [],
         "National shifts": [],
+        "Is the date special?": [],
         "Joint operations": [],
+        "Joint operations: is the date special?": [],
     }
     for name, path in executed.items():
         group, title = _place(name)
@@ -80,12 +82,16 @@ def _run_sphinx(source: Path, built: Path) -> None:
 def _place(name: str) -> tuple[str, str]:
     """Return the group of a run in the report's contents, and the title of its page."""
     notebook, _, rest = name.partition("--")
-    if notebook != "03-policy-shift":
+    if notebook not in ("03-policy-shift", "04-robustness"):
         return "The argument", ""
     slug, _, source = rest.rpartition("--")
     shift = load_policy_shifts()[slug]
-    group = "National shifts" if shift.places == (NATION,) else "Joint operations"
-    return group, f"{shift.title} ({SOURCES[source].name})"
+    title = f"{shift.title} ({SOURCES[source].name})"
+    national = shift.places == (NATION,)
+    if notebook == "03-policy-shift":
+        return "National shifts" if national else "Joint operations", title
+    group = "Is the date special?" if national else "Joint operations: is the date special?"
+    return group, f"{title}: is the date special?"
 
 
 def _retitle(notebook: dict, title: str) -> None:

@@ -117,19 +117,20 @@ def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
 
 
 def write_answer(estimates: pd.DataFrame, titles: dict[str, str]) -> list[str]:
-    """Return the three sentences of the front page.
+    """Return the four sentences of the front page.
 
     Parameters
     ----------
     estimates : DataFrame
-        Rows of ``estimates.csv`` of the headline model, national shifts only.
+        Rows of ``estimates.csv``, national shifts only.
     titles : dict
         Slug to the shift's title.
 
     Returns
     -------
     list of str
-        How many rates changed course, which most, and how far to trust it.
+        How many rates changed course, which most, how far to trust it, and whether the data
+        would have chosen these dates themselves.
     """
     headline = estimates[estimates["estimator"] == "reml"]
     slopes, levels = (headline[headline["estimand"] == name] for name in ("slope", "level"))
@@ -177,7 +178,33 @@ def write_answer(estimates: pd.DataFrame, titles: dict[str, str]) -> list[str]:
         f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
         "not yet the work of the policy."
     )
-    return [first, second, third]
+    return [first, second, third, _own_breaks(slopes, titles)]
+
+
+def _own_breaks(slopes: pd.DataFrame, titles: dict[str, str]) -> str:
+    """Say where the data put the break themselves."""
+    said = {}
+    for verdict, part in slopes.groupby("date_verdict"):
+        said[verdict] = [
+            f"{titles[row['shift']]} ({SOURCES[row['source']].name}"
+            + (
+                f": {row['own_break']}, {abs(row['months_off']):.0f} months "
+                f"{'before' if row['months_off'] < 0 else 'after'}"
+                if verdict == "another date"
+                else ""
+            )
+            + ")"
+            for _, row in part.iterrows()
+        ]
+    own, other, none = (
+        said.get(verdict, []) for verdict in ("the official date", "another date", "no date")
+    )
+    return (
+        f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
+        f"official date, give or take three months{': ' + '; '.join(own) if own else ''}; "
+        f"{len(other)} with another{': ' + '; '.join(other) if other else ''}; the remaining "
+        f"{len(none)} with no date in particular."
+    )
 
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
@@ -210,6 +237,7 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
                 "Months": f"{first['n_before']} + {first['n_after']}",
                 "Rho": f"{first['rho']:.2f}",
                 "Estimators": first["verdict"],
+                "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
                 "Warnings": first["flags"].replace(" ", ", ").replace("_", " ") or "none",
             }
         )

@@ -21,7 +21,13 @@ CONFIGURATION = sorted(
     path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
 )
 
-# Name of the run -> notebook, parameters, files it reads, files it writes (below results/).
+REFERENCES = [
+    *sorted((HERE.parent / "tests/reference").glob("*.csv")),
+    HERE.parent / "benchmarks/calibration.csv",
+]
+
+# Name of the run -> notebook, parameters, files it reads, files it writes (below
+# results/, unless the path is absolute).
 RUNS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
     "01-data": ("01-data", {}, [], ["tables/data-yearly.csv", "figures/data-series.svg"]),
 }
@@ -34,10 +40,22 @@ for _shift in load_policy_shifts().values():
             [],
             [f"shifts/{_name}.csv", f"figures/{_name}.svg"],
         )
+        RUNS[f"04-robustness--{_name}"] = (
+            "04-robustness",
+            {"shift": _shift.slug, "source": _source, "jobs": 1},
+            [],
+            [f"robustness/{_name}.csv", f"robustness/{_name}--curve.csv"],
+        )
+RUNS["09-validation"] = (
+    "09-validation",
+    {},
+    [str(path) for path in REFERENCES],
+    ["tables/validation.csv", "tables/calibration.csv", "tables/certificates.csv"],
+)
 RUNS["10-synthesis"] = (
     "10-synthesis",
     {},
-    [written[0] for notebook, _, _, written in RUNS.values() if notebook == "03-policy-shift"],
+    [written[0] for notebook, _, _, written in RUNS.values() if notebook.startswith(("03", "04"))],
     [
         "estimates.csv",
         "estimates.parquet",

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from independent import fit, monthly_values, segmented_design, simulate_ar1
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
-from analysis.flags import find_flags
+from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
+from analysis.flags import find_flags, signs_differ
 
 SHIFT = PolicyShift("x", "2004-01")
 
@@ -31,7 +31,31 @@ def flags_of(frame, shift=SHIFT, *, harmonics=0, high_rho=0.0, n_before=48, n_af
 
 
 def test_calm_series_has_no_flag():
-    assert fit_its(calm_values(), SHIFT).flags == ()
+    assert fit_its(calm_values(), SHIFT).fit_flags == ()
+
+
+def test_calm_series_that_bends_at_the_date_has_no_flag_at_all():
+    since = np.maximum(np.arange(96) - 48, 0) / 12
+    frame = calm_values() + (8 * (since > 0) + 5 * since)[:, None]
+    assert fit_its(frame, SHIFT, harmonics=0).flags == ()
+
+
+def test_date_is_flagged_where_most_others_fit_better():
+    since, early = np.maximum(np.arange(96) - 60, 0) / 12, PolicyShift("x", "2001-03")
+    result = fit_its(calm_values() + (8 * (since > 0) + 5 * since)[:, None], early, harmonics=0)
+    flag = {flag.name: flag for flag in result.flags}["unremarkable_date"]
+    probability = break_posterior(result.series, shift=early, harmonics=0).probability
+    assert flag.value == (probability > probability["2001-03"]).mean() > 0.5
+    assert str(flag).endswith("% of the other dates fit better, 2005-02 best")
+
+
+def test_estimators_that_contradict_each_other_are_counted():
+    columns = ["estimand", "estimate"]
+    panel = pd.DataFrame([("level", 1.0), ("level", -2.0), ("level", 3.0), ("slope", 1.0)])
+    panel.columns = columns
+    (flag,) = signs_differ(panel, "sign differs")
+    assert (flag.value, str(flag).endswith("the level change is above zero by 2 of 3")) == (1, True)
+    assert list(signs_differ(panel, "intervals differ")) == []
 
 
 @pytest.mark.parametrize(("rho", "flagged"), [(0.999, True), (0.3, False)])
@@ -65,7 +89,7 @@ def test_unit_root_is_flagged_from_one_half_on():
 )
 def test_few_months_on_a_side_are_counted(first, length, name, months):
     frame = calm_values(length)
-    flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).flags
+    flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
     assert [(flag.name, flag.value) for flag in flags] == ([(name, months)] if name else [])
     assert all(f"few months: {months} {name[11:]} the shift" in flag.text for flag in flags)
 
@@ -74,7 +98,7 @@ def test_few_quarters_are_counted_in_months():
     values = calm_values(60)["value"].to_numpy()
     frame = pd.DataFrame({"value": values}, pd.period_range("2000Q1", periods=60, freq="Q"))
     for first, expected in ((7, [("few_months_before", 21)]), (8, [])):
-        flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).flags
+        flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
         assert [(flag.name, flag.value) for flag in flags] == expected
 
 

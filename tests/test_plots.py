@@ -17,6 +17,7 @@ from analysis import (
     plot_effects,
     plot_fit,
     plot_gap,
+    plot_panel,
     plot_series,
 )
 
@@ -201,3 +202,22 @@ def test_yearly_shift_is_drawn_at_its_first_whole_year(ax):
     result = fit_its(pd.DataFrame({"value": values}, index=index), replace(CALDERON, end=None))
     plot_fit(result, ax=ax)
     assert month_drawn(line(ax, "_shift")) == "2007-01-01"
+
+
+def test_panel_draws_one_interval_per_estimator_and_says_which_is_missing(ax):
+    panel = pd.DataFrame(
+        {
+            "estimator": ["reml", "newey_west", "arima", "reml"],
+            "estimand": ["slope", "slope", "slope", "level"],
+            "estimate": [1.0, -2.0, np.nan, 9.0],
+            "low": [0.5, -3.0, np.nan, 8.0],
+            "high": [2.0, -1.5, np.nan, 10.0],
+        }
+    )
+    assert plot_panel(panel, "slope", ax=ax) is ax
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["reml", "newey west", "arima"]
+    drawn = [bars.lines[0].get_xdata().tolist() for bars in ax.containers]
+    assert drawn == [[1.0], [-2.0]]
+    ends = [bars.lines[2][0].get_segments()[0][:, 0].tolist() for bars in ax.containers]
+    assert ends == [[0.5, 2.0], [-3.0, -1.5]]
+    assert [text.get_text() for text in ax.texts] == ["no estimate"]

@@ -1,0 +1,183 @@
+"""When did the rate change course? A posterior over dates, by the engine's own likelihood."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.design import build_design, cut_window, first_position
+from analysis.frames import Scale, check_frame, check_log, choose_scale, outcome, periods_per_year
+from analysis.policies import Impact, PolicyShift
+from analysis.reml import integrate_rho
+
+FEWEST_MONTHS = 12  # on either side of a break, and between two
+CREDIBLE = 0.95
+
+
+@dataclass(frozen=True)
+class BreakPosterior:
+    """The probability of each admissible date, given that there are so many breaks."""
+
+    probability: pd.Series  # by period; by pairs of periods (MultiIndex) for two breaks; sums to 1
+
+    @property
+    def mode(self) -> pd.Period | tuple[pd.Period, pd.Period]:
+        """The likeliest period, or pair of periods."""
+        return self.probability.idxmax()
+
+    @property
+    def credible(self) -> pd.Index:
+        """The 95% set: the fewest periods, or pairs, that hold 95% of the probability."""
+        ranked = self.probability.sort_values(ascending=False, kind="stable")
+        count = int(np.searchsorted(ranked.cumsum().to_numpy(), CREDIBLE - 1e-12)) + 1
+        return self.probability.index[self.probability.index.isin(ranked.index[:count])]
+
+    @property
+    def by_period(self) -> pd.Series:
+        """The probability that a break, the first or the second, is at each period."""
+        if self.probability.index.nlevels == 1:
+            return self.probability
+        sides = [self.probability.groupby(level=level).sum() for level in (0, 1)]
+        return sides[0].add(sides[1], fill_value=0.0).sort_index()
+
+    def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
+        """Return the probability that a break lies within `months` of `period`."""
+        index = self.probability.index
+        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        reach = months // (12 // periods_per_year(pd.PeriodIndex(levels[0])))
+        wanted = pd.Period(period)
+        first = pd.Period(wanted.start_time, levels[0].freq)  # the first that lies wholly after it
+        centre = first.ordinal + (first.start_time < wanted.start_time)
+        near = np.any([np.abs(level.asi8 - centre) <= reach for level in levels], axis=0)
+        return float(self.probability[near].sum())
+
+
+def break_posterior(
+    series: pd.DataFrame,
+    breaks: int = 1,
+    *,
+    shift: PolicyShift | None = None,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+) -> BreakPosterior:
+    """Return the posterior over the dates of one or two breaks in level and slope.
+
+    Every admissible date has the same prior probability and the same model: the headline design
+    with its step and change of slope there, coefficients, variance and rho integrated out.
+
+    Parameters
+    ----------
+    series : DataFrame
+        As `analysis.fit_its` takes it.
+    breaks : {1, 2}
+        How many breaks the series is taken to have.
+    shift : PolicyShift, optional
+        Cuts the series to its window, puts the shifts beside it into the model, and keeps its own
+        dates among the candidates even where fewer than 12 months follow them.
+    scale, harmonics
+        As in `analysis.fit_its`.
+
+    Returns
+    -------
+    BreakPosterior
+        Over all periods with at least 12 months on either side (and between two breaks).
+
+        A series that some dates fit exactly leaves those, and no other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series cannot be used or is too short for so many breaks.
+
+    Notes
+    -----
+    A break near either end has more room for its level and slope. Where there is no break at all,
+    the first and last admissible dates hold two to four times their share: a likely date there
+    says less than one in the middle.
+
+    References
+    ----------
+    Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
+    Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
+    """
+    if breaks not in (1, 2) or isinstance(breaks, bool):
+        raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
+    window = check_frame(series) if shift is None else cut_window(series, shift)
+    scale = choose_scale(window, scale)
+    if scale == "log":
+        check_log(window)
+    own = []
+    if shift is not None:
+        first, last = (first_position(window.index, m) for m in (shift.month, shift.months[-1]))
+        own = range(first, last + 1)
+    beside = () if shift is None else shift.beside
+    positions = admissible_positions(window.index, own, beside)
+    choices = list(combinations(positions, breaks))
+    gap = fewest_periods(window.index)
+    choices = [chosen for chosen in choices if breaks == 1 or chosen[1] - chosen[0] >= gap]
+    if not choices:
+        raise ValueError(
+            f"{len(window)} periods leave no admissible date for {breaks} break(s): "
+            f"{gap} are needed on either side of each. Use a longer series."
+        )
+    designs = break_designs(window.index, choices, beside, harmonics)
+    y = outcome(window, scale)
+    mixture = integrate_rho(y, designs, np.eye(designs.shape[2])[:1])
+    weight = np.exp(mixture.log_marginal - mixture.log_marginal.max())
+    if mixture.exact.any():  # nothing is left to explain: the likelihood there has no bound
+        weight = mixture.exact.astype(float)
+    if breaks == 1:
+        index = window.index[[chosen[0] for chosen in choices]]
+    else:
+        sides = [window.index[list(side)] for side in zip(*choices, strict=True)]
+        index = pd.MultiIndex.from_arrays(sides, names=["first", "second"])
+    return BreakPosterior(pd.Series(weight / weight.sum(), index=index, name="probability"))
+
+
+def admissible_positions(
+    index: pd.PeriodIndex, own: Sequence[int] = (), beside: Sequence[PolicyShift] = ()
+) -> list[int]:
+    """Return where a break may be: enough periods on either side, and none of a shift beside.
+
+    `own` are positions in a row that stay candidates with fewer periods around them.
+    """
+    before = after = fewest_periods(index)
+    if own:
+        before, after = min(before, own[0]), min(after, len(index) - own[-1])
+    taken = taken_positions(index, beside) - set(own)
+    return [place for place in range(before, len(index) - after + 1) if place not in taken]
+
+
+def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set[int]:
+    """Return the positions within three months of a shift beside: not to be told apart from it."""
+    reach = max(1, fewest_periods(index) // 4)
+    places = [first_position(index, other.month) for other in beside]
+    return {place + step for place in places for step in range(-reach, reach + 1)}
+
+
+def break_designs(
+    index: pd.PeriodIndex,
+    choices: Sequence[tuple[int, ...]],
+    beside: Sequence[PolicyShift],
+    harmonics: int,
+    impact: Impact = "level_and_slope",
+) -> np.ndarray:
+    """Return one design (n, k) for each choice of positions, shape (len(choices), n, k).
+
+    The last columns are the steps, then the changes of slope.
+    """
+    common = build_design(index, harmonics=harmonics, beside=beside)
+    common = common.loc[:, (common != 0).any()].to_numpy()
+    since = np.arange(len(index)) - np.array(choices)[..., None]  # (D, breaks, n)
+    level = (since >= 0).astype(float).swapaxes(1, 2)
+    slope = np.maximum(since, 0).swapaxes(1, 2) / periods_per_year(index)
+    terms = {"level": [level], "slope": [slope], "level_and_slope": [level, slope]}[impact]
+    same = np.broadcast_to(common, (len(choices), *common.shape))
+    return np.concatenate([same, *terms], axis=2)
+
+
+def fewest_periods(index: pd.PeriodIndex) -> int:
+    """Return how many periods make up the fewest months on either side of a break."""
+    return max(3, FEWEST_MONTHS * periods_per_year(index) // 12)
