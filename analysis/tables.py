@@ -87,6 +87,12 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def hash_files(paths: Iterable[Path]) -> str:
+    """Return one sha256 for all `paths`, by name and content, whatever order they come in."""
+    listed = sorted((path.name, sha256(path.read_bytes())) for path in paths)
+    return sha256(json.dumps(listed).encode())
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary name beside `path`, then rename: never a half-written file."""
     path = Path(path)

@@ -3,19 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pytask import Product, task
+from pytask import Product, PythonNode, task
 
 from analysis.notebooks import run_notebook
 from analysis.policies import load_policy_shifts
 from analysis.report import make_report
+from analysis.tables import hash_files
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 REPORT = HERE.parent / "report"
-PACKAGE = sorted(
-    path
-    for path in (HERE.parent / "analysis").rglob("*")
-    if path.suffix in {".py", ".csv", ".json", ".geojson", ".toml"}
+# One input to every task: with one for each file, comparing them all would take seconds.
+PACKAGE = PythonNode(
+    value=hash_files(
+        path
+        for path in (HERE.parent / "analysis").rglob("*")
+        if path.suffix in {".py", ".csv", ".json", ".geojson", ".toml"}
+    ),
+    hash=True,
 )
 CONFIGURATION = sorted(
     path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
@@ -71,7 +76,7 @@ for _name, (_notebook, _parameters, _reads, _writes) in RUNS.items():
     def task_notebook(
         notebook: Path = HERE / f"{_notebook}.ipynb",
         parameters: dict[str, Any] = _parameters,
-        package: list[Path] = PACKAGE,
+        package: Any = PACKAGE,
         reads: list[Path] = [RESULTS / name for name in _reads],  # noqa: B006
         executed: Annotated[Path, Product] = RESULTS / f"notebooks/{_name}.ipynb",
         writes: Annotated[list[Path], Product] = [RESULTS / name for name in _writes],  # noqa: B006
@@ -88,7 +93,7 @@ def task_report(
         "summary.svg": RESULTS / "figures/summary.svg",
     },
     configuration: list[Path] = CONFIGURATION,
-    package: list[Path] = PACKAGE,
+    package: Any = PACKAGE,
     index: Annotated[Path, Product] = RESULTS / "report/index.html",
 ) -> None:
     """Build the report, a site that opens from disk, from the executed notebooks."""

@@ -8,7 +8,7 @@ import frictionless
 import pandas as pd
 import pytest
 
-from analysis.tables import DATA_FOLDER, load_table, write_atomically
+from analysis.tables import DATA_FOLDER, hash_files, load_table, write_atomically
 
 RESOURCES = json.loads((DATA_FOLDER / "datapackage.json").read_text("utf-8"))["resources"]
 TABLES = [resource["name"] for resource in RESOURCES if resource["path"].endswith(".csv")]
@@ -119,3 +119,16 @@ def test_interrupted_writing_leaves_the_old_file_and_no_other(
     with pytest.raises(type(interruption)):
         write_atomically(path, b"new content")
     assert {found.name: found.read_bytes() for found in tmp_path.iterdir()} == {"table.csv": b"old"}
+
+
+def test_one_hash_for_many_files_changes_with_names_and_contents_alone(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("1")
+    second.write_text("2")
+    before = hash_files([first, second])
+    assert hash_files([second, first]) == before
+    first.write_text("3")
+    changed = hash_files([first, second])
+    first.write_text("1")
+    assert hash_files([first, second]) == before != changed
+    assert hash_files([first, second.rename(tmp_path / "c.csv")]) != before

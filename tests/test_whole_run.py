@@ -77,6 +77,11 @@ def test_the_published_numbers_come_out(undisturbed):
     assert parquet["estimate"].equals(found["estimate"])
 
 
+def test_the_figure_of_the_readme_is_that_of_the_run(undisturbed):
+    made = (undisturbed / "results/figures/summary.svg").read_bytes()
+    assert (ROOT / "docs/summary.svg").read_bytes() == made
+
+
 def test_the_report_asks_for_nothing_from_the_network(undisturbed):
     pages = list((undisturbed / "results/report").glob("*.html"))
     assert len(pages) > 15
