@@ -26,10 +26,17 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 
     Raises
     ------
+    TypeError
+        If `shift` is no PolicyShift.
     ValueError
         If the shift is outside the series, or too few periods remain before or after it.
     """
     check_frame(series)
+    if not isinstance(shift, PolicyShift):
+        raise TypeError(
+            f"shift must be a PolicyShift, found {type(shift).__name__}; "
+            "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
+        )
     inside = np.ones(len(series), dtype=bool)
     if shift.start is not None:
         inside &= series.index.start_time >= shift.start.start_time

@@ -58,8 +58,6 @@ def prepare_model(
     series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
 ) -> SegmentedModel:
     """Cut the window and build the model that `fit_its` and the panel share; raise as they do."""
-    if not isinstance(shift, PolicyShift):
-        raise TypeError(f"shift must be a PolicyShift, found {type(shift).__name__}")
     window = cut_window(series, shift)
     scale = choose_scale(window, scale)
     shift = _at_frequency(shift, window.index)
