@@ -38,6 +38,7 @@ outputs     results -> rows, rows and figures -> files
 sentences   numbers -> words, by rule
 notebooks   run a notebook with papermill
 report      executed notebooks -> the HTML report
+crate       what a run was made from and what it made, as an RO-Crate
 compile     rebuilds the tables from the publishers' figures (not part of an analysis)
 """
 

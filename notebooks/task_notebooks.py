@@ -98,3 +98,23 @@ def task_report(
 ) -> None:
     """Build the report, a site that opens from disk, from the executed notebooks."""
     make_report(REPORT, front, executed, index.parent)
+
+
+MADE = {
+    name: [HERE / f"{notebook}.ipynb", *(RESULTS / path for path in writes)]
+    for name, (notebook, _, _, writes) in RUNS.items()
+}
+
+
+def task_crate(
+    made: dict[str, list[Path]] = MADE,
+    package: Any = PACKAGE,
+    crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
+) -> None:
+    """Say what the results were made from: inputs, parameters, versions, outputs."""
+    from analysis.crate import Run, write_crate  # takes half a second to import
+
+    write_crate(
+        crate.parent,
+        {name: Run(paths[0], RUNS[name][1], paths[1:]) for name, paths in made.items()},
+    )
