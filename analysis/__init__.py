@@ -2,6 +2,7 @@
 
 The modules in reading order; nothing imports backwards:
 
+checks      what the public functions ask of plain arguments
 tables      the embedded tables, checked by their hash when read
 sources     tables -> one monthly series of deaths and person-years per place and source
 policies    policy-shifts.toml -> PolicyShift

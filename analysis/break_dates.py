@@ -108,7 +108,7 @@ def break_intervals(
         tail = (1 - level) / 2
         low[i] -= _reach(after, variance[i + 1], variance[i], tail)
         high[i] += _reach(before, variance[i], variance[i + 1], tail)
-    return BreakIntervals(first, low, high, level)
+    return BreakIntervals(first.copy(), low, high, level)
 
 
 def date_breaks(

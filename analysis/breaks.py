@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_whole
 from analysis.design import build_design, cut_window, first_position
 from analysis.frames import Scale, check_frame, check_log, choose_scale, outcome, periods_per_year
 from analysis.policies import Impact, PolicyShift
@@ -44,6 +45,7 @@ class BreakPosterior:
 
     def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
         """Return the probability that a break lies within `months` of `period`."""
+        check_whole(months, "months", 0, 1200)
         index = self.probability.index
         levels = [index.get_level_values(level) for level in range(index.nlevels)]
         reach = months // (12 // periods_per_year(pd.PeriodIndex(levels[0])))
@@ -102,7 +104,7 @@ def break_posterior(
     Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
     Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
     """
-    if breaks not in (1, 2) or isinstance(breaks, bool):
+    if not isinstance(breaks, int | np.integer) or isinstance(breaks, bool) or breaks not in (1, 2):
         raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
     window = check_frame(series) if shift is None else cut_window(series, shift)
     scale = choose_scale(window, scale)

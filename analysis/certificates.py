@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_seed
 from analysis.estimands import ESTIMANDS, SegmentedModel, posterior_rho, prepare_model
 from analysis.frames import Scale, check_log, outcome
 from analysis.gls import whiten
@@ -87,6 +88,7 @@ def certificate(
     Epidemiology 64, 1252-1261. doi:10.1016/j.jclinepi.2011.02.007
     """
     check_simulations(simulations)
+    check_seed(seed)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     if model.scale == "log":
         check_log(model.window)

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_seed, check_whole
 from analysis.design import build_design, first_position
 from analysis.frames import Scale, outcome
 from analysis.gls import whiten
@@ -47,7 +48,7 @@ def draw_paths(
     uncertainty of the parameters only. *forecast*: the model without the shift, fitted to the
     periods before it and projected; from the shift on the paths carry the AR(1) noise too.
     """
-    check_draws(kind, draws)
+    check_draws(kind, draws, seed)
     rng = np.random.default_rng(seed)
     y = outcome(series, scale)
     if kind == "segmented":
@@ -134,9 +135,9 @@ def sum_excess(
     )
 
 
-def check_draws(kind: str, draws: int) -> None:
-    """Raise a ValueError for an unknown kind of counterfactual or a useless number of draws."""
+def check_draws(kind: str, draws: int, seed: int) -> None:
+    """Raise a ValueError for an unknown kind, a useless number of draws, or no seed."""
     if kind not in get_args(Kind):
         raise ValueError(f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 100:
-        raise ValueError(f"draws must be a whole number from 100 up; found {draws!r}")
+    check_whole(draws, "draws", 100)
+    check_seed(seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.frames import PERIOD_NAMES, check_frame, check_index, periods_per_year
-from analysis.policies import PolicyShift
+from analysis.policies import PolicyShift, check_shift
 
 
 def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
@@ -32,11 +32,7 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
         If the shift is outside the series, or too few periods remain before or after it.
     """
     check_frame(series)
-    if not isinstance(shift, PolicyShift):
-        raise TypeError(
-            f"shift must be a PolicyShift, found {type(shift).__name__}; "
-            "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
-        )
+    check_shift(shift)
     inside = np.ones(len(series), dtype=bool)
     if shift.start is not None:
         inside &= series.index.start_time >= shift.start.start_time

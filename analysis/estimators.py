@@ -10,10 +10,14 @@ import numpy as np
 from statsmodels.discrete.discrete_model import NegativeBinomial
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
-from statsmodels.regression.linear_model import GLSAR, OLS
+from statsmodels.regression.linear_model import GLSAR, OLS, yule_walker
 
+from analysis.checks import check_regression, check_whole
 from analysis.optimise import Coefficients, EstimatorError, best_of_starts, orthonormal, quietly
+from analysis.rho import EXACT
 
+SETTLED = 1e-10  # change of rho from one iteration to the next
+EXACT_COUNTS = 1e-18  # residual over total sum of squares of counts: fitted to all digits
 FLAT = 1e-4  # score, in standard errors, at a maximum of the likelihood
 NOT_IDENTIFIED = 1e-10  # reciprocal condition number of the information matrix
 
@@ -38,7 +42,8 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     Newey, W. K. and West, K. D. (1987). A simple, positive semi-definite, heteroskedasticity and
     autocorrelation consistent covariance matrix. Econometrica 55, 703-708. doi:10.2307/1913610
     """
-    lags = newey_west_lags(len(y)) if lags is None else lags
+    y, X, _ = check_regression(y, X)
+    lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
     settings = {"maxlags": lags, "use_correction": True}
     fit = OLS(y, X).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
     return Coefficients(fit.params, fit.cov_params(), fit.df_resid, f"{lags} lags")
@@ -55,15 +60,29 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     containing auto-correlated error terms. Journal of the American Statistical Association 44,
     32-61. doi:10.1080/01621459.1949.10483290
     """
-    model = GLSAR(y, X, rho=1)
-    fit = model.iterative_fit(maxiter=iterations, rtol=1e-8)
-    rho = float(np.squeeze(model.rho))
-    if not fit.converged:
+    y, X, _ = check_regression(y, X)
+    Q, R = orthonormal(X)
+    ols = Q.T @ y / len(y)
+    residual = y - Q @ ols  # estimated in place of y: what is iterated starts at zero
+    size = np.std(residual)
+    if residual @ residual <= EXACT * (y @ y):
+        raise EstimatorError("the model fits without any residual variation")
+    model = GLSAR(residual / size, Q, rho=1)
+    for _ in range(iterations):
+        fit, before = model.fit(), float(np.squeeze(model.rho))
+        rho = float(np.squeeze(yule_walker(fit.resid, order=1, result_object=False)[0]))
+        if abs(rho - before) < SETTLED:
+            break
+        model.rho = np.array([rho])
+        model.initialize()
+    else:
         raise EstimatorError(f"rho has not settled after {iterations} iterations")
     if not abs(rho) < 1:
         raise EstimatorError(f"rho = {rho:.3f} is not stationary")
+    back = np.linalg.inv(R)
+    covariance = size**2 * back @ fit.cov_params() @ back.T
     note = f"rho = {rho:.2f}; first period left out"
-    return Coefficients(fit.params, fit.cov_params(), fit.df_resid, note)
+    return Coefficients(back @ (ols + size * fit.params), covariance, fit.df_resid, note)
 
 
 def fit_quasi_poisson(
@@ -83,6 +102,7 @@ def fit_quasi_poisson(
     McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd ed.
     doi:10.1007/978-1-4899-3242-6
     """
+    deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     fit = _fit_poisson(deaths, X, exposure)
     return Coefficients(fit.params, fit.cov_params(), note=f"dispersion {fit.scale:.2f}")
 
@@ -92,11 +112,15 @@ def fit_negative_binomial(
 ) -> Coefficients:
     """Fit a log-linear model with variance mean + alpha mean^2; parameters as quasi-Poisson.
 
+    Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
+    as known and the expected information, and differs by up to some percent).
+
     References
     ----------
     Cameron, A. C. and Trivedi, P. K. (1986). Econometric models based on count data. Journal of
     Applied Econometrics 1, 29-53. doi:10.1002/jae.3950010104
     """
+    deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     poisson = _fit_poisson(deaths, X, exposure)
     expected = poisson.mu
     moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
@@ -121,7 +145,12 @@ def _fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None)
     if not np.any(deaths):
         raise EstimatorError("no maximum: there are no deaths at all")
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)
-    fit = quietly(lambda: model.fit(scale="X2", maxiter=200))
+    try:
+        fit = quietly(lambda: model.fit(scale="X2", maxiter=200))
+    except ValueError as error:  # statsmodels' words for a deviance of exactly zero
+        raise EstimatorError("the model fits without any residual variation") from error
+    if ((deaths - fit.mu) ** 2).sum() <= EXACT_COUNTS * (deaths**2).sum():
+        raise EstimatorError("the model fits without any residual variation")
     information = X.T @ (fit.mu[:, None] * X)
     size = np.sqrt(np.diag(information))
     values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]

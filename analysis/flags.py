@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.diagnostic import acorr_ljungbox
 
 from analysis.breaks import break_posterior
 from analysis.design import build_design, first_position
 from analysis.estimands import NEAR_UNIT_ROOT
 from analysis.frames import Scale, outcome, periods_per_year
+from analysis.gls import whiten
 from analysis.policies import PolicyShift
 from analysis.reml import fit_many
 from analysis.sources import SOURCES, source_ratio
 
 FEWEST_MONTHS = {"before": 24, "after": 12}
 CURVED_P = 0.05
+LEFT_OVER_P = 0.02  # on AR(1) series of ten years, with the season fitted, 6% fall below
 RATIO_DRIFT = 0.05
 
 
@@ -86,6 +89,26 @@ def signs_differ(panel: pd.DataFrame, verdict: str) -> Iterator[Flag]:
         f"estimators contradict each other: the {name} change is above zero by "
         f"{sides['sum'][name]} of {sides['size'][name]}",
     )
+
+
+def longer_memory(
+    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int, rho: float
+) -> Iterator[Flag]:
+    """Yield a flag if AR(1) leaves memory in the errors: Ljung-Box over a year of what is left."""
+    lags = max(periods_per_year(series.index), 6)
+    if len(series) < 4 * lags:
+        return
+    X = whiten(build_design(series.index, shift, harmonics=harmonics).to_numpy(), rho)
+    y = whiten(outcome(series, scale), rho)
+    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    p = float(acorr_ljungbox(left, lags=[lags], model_df=1)["lb_pvalue"].iloc[0])
+    if p < LEFT_OVER_P:
+        yield Flag(
+            "longer_memory",
+            p,
+            f"longer memory: the errors remember more than AR(1) says (Ljung-Box over {lags} "
+            f"periods, p = {p:.2g}), so the intervals are too short",
+        )
 
 
 def unremarkable_date(

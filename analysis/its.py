@@ -21,7 +21,7 @@ from analysis.estimands import (
     posterior_rho,
     prepare_model,
 )
-from analysis.flags import Flag, find_flags, signs_differ, unremarkable_date
+from analysis.flags import Flag, find_flags, longer_memory, signs_differ, unremarkable_date
 from analysis.frames import Scale, check_log, outcome, periods_per_year
 from analysis.panel import Verdict, compare_estimators, judge
 from analysis.policies import PolicyShift
@@ -46,9 +46,13 @@ class ITSResult:
     fit_flags: tuple[Flag, ...] = field(repr=False)  # those that need nothing but the fit
     _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
 
-    @cached_property
+    @property
     def panel(self) -> pd.DataFrame:
         """The shift by every estimator, as `compare_estimators` gives it."""
+        return self._panel.copy()
+
+    @cached_property
+    def _panel(self) -> pd.DataFrame:
         chosen = {"scale": self.scale, "harmonics": self.harmonics}
         return compare_estimators(self.series, self.shift, **chosen)
 
@@ -61,8 +65,11 @@ class ITSResult:
     def flags(self) -> tuple[Flag, ...]:
         """The warnings that stand next to the result, each with its number."""
         chosen = self.series, self.shift, self.scale, self.harmonics
-        date = () if "intervals" in self.notes else unremarkable_date(*chosen)
-        return (*self.fit_flags, *signs_differ(self.panel, self.verdict), *date)
+        signs = signs_differ(self.panel, self.verdict)
+        if "intervals" in self.notes:  # an exact fit leaves nothing to ask about
+            return (*self.fit_flags, *signs)
+        memory = longer_memory(*chosen, self.rho["estimate"])
+        return (*self.fit_flags, *memory, *signs, *unremarkable_date(*chosen))
 
     @property
     def units(self) -> pd.Series:
@@ -162,7 +169,7 @@ class ITSResult:
         return sum_excess(self.series, paths, self.scale, positions)
 
     def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
-        check_draws(kind, draws)
+        check_draws(kind, draws, seed)
         if (kind, draws, seed) not in self._drawn:
             chosen = self.series, self.shift, self.scale, self.harmonics, kind
             self._drawn[kind, draws, seed] = draw_paths(*chosen, draws, seed).paths
@@ -218,7 +225,7 @@ def fit_its(
         model.shift,
         scale=model.scale,
         harmonics=harmonics,
-        high_rho=high_rho,
+        high_rho=0.0 if exact else high_rho,  # exact: rho is not identified
         n_before=model.n_before,
         n_after=model.n_after,
     )

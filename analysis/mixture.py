@@ -114,12 +114,15 @@ def _moments(
     """Return centre, standard deviation, skewness and excess kurtosis, each (R, m)."""
     centre = np.einsum("rmg,rg->rm", mean, weight)
     off = mean - centre[..., None]
-    own, square = scale**2 * (df / (df - 2)), off**2
+    size = np.maximum(np.abs(off).max(axis=-1), scale.max(axis=-1))  # no power may underflow
+    off = off / size[..., None]
+    own, square = (scale / size[..., None]) ** 2 * (df / (df - 2)), off**2
     variance = np.einsum("rmg,rg->rm", square + own, weight)
     third = np.einsum("rmg,rg->rm", off * (square + 3 * own), weight)
     tail = 3 + 6 / (df - 4) if df > 4.5 else 6.0
     fourth = np.einsum("rmg,rg->rm", square * (square + 6 * own) + tail * own**2, weight)
-    return centre, np.sqrt(variance), third / variance**1.5, fourth / variance**2 - 3
+    sd = size * np.sqrt(variance)
+    return centre, sd, third / variance**1.5, fourth / variance**2 - 3
 
 
 def _quantile(

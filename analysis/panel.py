@@ -85,7 +85,7 @@ def judge(panel: pd.DataFrame) -> Verdict:
 
     For level and slope: *sign differs* if the interval of one estimator lies wholly on one side of
     zero and the estimate of another on the other; otherwise *intervals differ* if some intervals
-    exclude zero and others do not; otherwise *agree*.
+    exclude zero and others do not; otherwise *agree*, also where fewer than two have an answer.
     """
     verdicts = [_judge_estimand(panel[panel["estimand"] == name]) for name in JUDGED]
     order = ["sign differs", "intervals differ", "agree"]

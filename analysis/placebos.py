@@ -9,7 +9,7 @@ from analysis.breaks import admissible_positions, break_designs, fewest_periods
 from analysis.design import cut_window, first_position
 from analysis.estimands import SegmentedModel, estimate_effects, prepare_model
 from analysis.frames import Scale, check_log, choose_scale, outcome
-from analysis.policies import PolicyShift
+from analysis.policies import PolicyShift, check_shift
 from analysis.reml import fit_many
 from analysis.sources import load_series, load_states
 
@@ -122,6 +122,7 @@ def placebo_places(
     case studies. Journal of the American Statistical Association 105, 493-505.
     doi:10.1198/jasa.2009.ap08746
     """
+    check_shift(shift)
     rows, skipped = {}, {}
     for place, series in load_states(source).groupby(level="state"):
         if place in shift.places:

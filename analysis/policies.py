@@ -58,6 +58,9 @@ class PolicyShift:
         stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
         if stray:
             raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
+        slugs = [other.slug for other in self.beside]
+        if len(set(slugs)) < len(slugs):
+            raise ValueError(f"{self.slug}: shifts beside need slugs of their own; found {slugs}")
         if self.until is not None and self.until.freqstr != self.month.freqstr:
             raise ValueError(
                 f"{self.slug}: month and until must have one frequency; found "
@@ -82,6 +85,15 @@ class PolicyShift:
     def when(self) -> str:
         """The first period in words, or the range of them."""
         return str(self.month) if self.until is None else f"{self.month} to {self.until}"
+
+
+def check_shift(shift: PolicyShift) -> None:
+    """Raise a TypeError unless `shift` is a PolicyShift."""
+    if not isinstance(shift, PolicyShift):
+        raise TypeError(
+            f"shift must be a PolicyShift, found {type(shift).__name__}; "
+            "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
+        )
 
 
 def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.signal import lfilter
 
+from analysis.checks import check_whole
+
 PROCESSES = ("ar1", "ar2", "arma", "seasonal_ar", "heavy_tails", "variance_change")
 SECOND_LAG = 0.3  # coefficient of u_{t-2} in "ar2"
 MOVING = -0.3  # coefficient of e_{t-1} in "arma"
@@ -107,10 +109,7 @@ def simulate_errors(
 
 def check_simulations(simulations: int) -> int:
     """Return `simulations`; raise a ValueError unless it is a whole number from 20 up."""
-    whole = isinstance(simulations, int | np.integer) and not isinstance(simulations, bool)
-    if not whole or simulations < 20:
-        raise ValueError(f"simulations must be a whole number from 20 up; found {simulations!r}")
-    return int(simulations)
+    return check_whole(simulations, "simulations", 20)
 
 
 def _lag_one_of_arma(first: float) -> float:

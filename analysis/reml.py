@@ -142,8 +142,14 @@ def restricted_log_likelihood(
     """
     y, X, C = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]))
     rho = np.atleast_1d(np.asarray(rho, dtype=float))
-    if not (np.abs(rho) < 1).all():
-        raise ValueError(f"rho must lie inside (-1, 1); found {rho[np.abs(rho) >= 1].tolist()}")
+    outside = ~(np.abs(rho) < 1)
+    if outside.any():
+        raise ValueError(f"rho must lie inside (-1, 1); found {rho[outside].tolist()}")
+    if y.shape[1] != 1 or len(X) != 1:
+        raise ValueError(
+            f"expected one outcome (n,) and one design (n, k); found {np.shape(outcome)} and "
+            f"{np.shape(design)}"
+        )
     solved = solve_at(Basis(X, C), y, rho)[2]
     return log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
 
@@ -161,7 +167,7 @@ def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...
 def _jobs(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, nodes: int | None = None
 ) -> list[Callable[[], RhoMixture]]:
-    """Return functions that each make the mixtures of `CHUNK` rows: of series, or of designs."""
+    """Return functions that each make the mixtures of some rows: of series, or of designs."""
     y, X, C = _check_shapes(outcomes, design, contrasts)
     grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
     if len(X) > 1:

@@ -9,7 +9,7 @@ from analysis.gls import AtNodes, Basis, neighbours, solve_designs, solve_series
 from analysis.mixture import mixture_cdf, mixture_quantiles
 
 RHO_RANGE = (-0.5, 0.995)  # rho is uniform here
-EXACT = 1e-20  # residual over total sum of squares below which a fit counts as exact
+EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
 
 
 @dataclass(frozen=True)

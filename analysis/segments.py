@@ -39,8 +39,9 @@ def prepare(
     """Return what `orthogonalise` does, and the length of the shortest segment."""
     y, X = check_shapes(y, X)
     n, k = X.shape
-    if not 0 < trimming <= 0.5:
-        raise ValueError(f"trimming must be a share above 0 and at most 0.5; found {trimming}")
+    share = isinstance(trimming, int | float | np.number) and not isinstance(trimming, bool)
+    if not share or not 0 < trimming <= 0.5:
+        raise ValueError(f"trimming must be a share above 0 and at most 0.5; found {trimming!r}")
     shortest = max(int(trimming * n), k + 1)
     if (most + 1) * shortest > n:
         raise ValueError(

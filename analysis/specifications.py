@@ -14,11 +14,13 @@ from scipy.stats import t as student
 from tqdm import tqdm
 
 from analysis.breaks import break_designs, taken_positions
+from analysis.checks import check_seed, check_whole
 from analysis.counterfactual import draw_parameters
 from analysis.design import build_design, cut_window, first_position
+from analysis.estimands import estimate_effects, prepare_model
 from analysis.estimators import newey_west_lags
 from analysis.frames import PERIOD_NAMES, check_log, has_counts, outcome
-from analysis.policies import Impact, PolicyShift
+from analysis.policies import Impact, PolicyShift, check_shift
 from analysis.reml import screen_many
 
 CHOICES: dict[str, tuple] = {
@@ -91,13 +93,19 @@ def specification_curve(
     TypeError, ValueError
         If a series cannot be used, has no counts or is not monthly.
     """
+    if not isinstance(series, Mapping) or not all(isinstance(name, str) for name in series):
+        raise TypeError("series must map names to frames, such as {'inegi': load_series('inegi')}")
     if not series:
         raise ValueError("a specification curve needs one series or more; found none")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 100:
-        raise ValueError(f"draws must be a whole number from 100 up; found {draws!r}")
+    check_shift(shift)
+    check_whole(draws, "draws", 100)
+    check_seed(seed)
     shift = replace(shift, until=None)
     cases = [case for name, frame in series.items() for case in _cases(name, frame, shift)]
     paths = {name: simulate_null(frame, shift, draws, seed) for name, frame in series.items()}
+    for name, frame in series.items():
+        if estimate_effects(prepare_model(frame, shift))[1]:
+            raise ValueError(f"{name!r} is fitted without residual variation: it has no null")
     rows, estimates, tails = [], [], []
     for case in tqdm(cases, disable=not progress, desc="designs"):
         for choice, estimate, p in _fit_case(case, series[case.source], paths[case.source], jobs):

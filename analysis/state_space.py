@@ -12,11 +12,14 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.tsa.statespace.tools import diff
 
+from analysis.checks import check_regression
 from analysis.optimise import Coefficients, EstimatorError, best_of_starts, orthonormal, quietly
+from analysis.rho import EXACT
 
 Order = tuple[int, int, int]
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
+PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
 def fit_arima(
@@ -44,6 +47,8 @@ def fit_arima(
     environmental problems. Journal of the American Statistical Association 70, 70-79.
     doi:10.1080/01621459.1975.10480264
     """
+    y, X, _ = check_regression(y, X)
+    _check_order(order, seasonal_order, X)
     Q, R = orthonormal(X)
     orders, fits, failures = [order] if order else ARMA_ORDERS, {}, []
     for tried in orders:
@@ -54,9 +59,14 @@ def fit_arima(
         far = near.copy()
         far[X.shape[1] : -1] = 0.0  # all but regression and variance
         try:
-            fits[tried] = size, best_of_starts(partial(_fit_state_space, model), [near, far])
+            fit = best_of_starts(partial(_fit_state_space, model), [near, far])
         except EstimatorError as error:
             failures.append(error)
+            continue
+        if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
+            failures.append(EstimatorError(f"ARMA{tried}: the moving average is not invertible"))
+        else:
+            fits[tried] = size, fit if order is None else _polish(model, fit)
     if not fits:
         raise failures[0]
     chosen, (size, fit) = min(fits.items(), key=lambda item: item[1][1].aicc)
@@ -80,6 +90,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     casualties: a case study in structural time series modelling. Journal of the Royal Statistical
     Society A 149, 187-227. doi:10.2307/2981553
     """
+    y, X, _ = check_regression(y, X)
     constant = (X[0] == X).all(axis=0)
     Q, R = orthonormal(X[:, ~constant])
     size = _residual_size(y, X)
@@ -100,9 +111,34 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     return Coefficients(estimate, covariance, note=f"level / noise variance {level / noise:.2g}")
 
 
+def _polish(model: Any, fit: Any) -> Any:
+    """Go on from an optimum to more digits, for whoever asked for one order alone."""
+    further = quietly(
+        lambda: model.fit(
+            fit.params, method="bfgs", gtol=1e-9, maxiter=200, disp=0, cov_type="none"
+        )
+    )
+    return further if further.llf > fit.llf else fit
+
+
 def _fit_state_space(model: Any, start: np.ndarray) -> Any:
     return model.fit(start, maxiter=500, disp=0, cov_type="none")
 
 
 def _residual_size(y: np.ndarray, X: np.ndarray) -> float:
-    return float(np.std(y - X @ np.linalg.lstsq(X, y, rcond=None)[0]))
+    residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    if residual @ residual <= EXACT * (y @ y):
+        raise EstimatorError("the model fits without any residual variation")
+    return float(np.std(residual))
+
+
+def _check_order(order: Order | None, seasonal_order: tuple, X: np.ndarray) -> None:
+    for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
+        whole = isinstance(given, tuple | list) and all(
+            isinstance(part, int | np.integer) and part >= 0 for part in given
+        )
+        if not whole or len(given) != length:
+            raise ValueError(f"an order is {length} whole numbers from 0 up; found {given!r}")
+    differenced = (order[1] if order else 0) + seasonal_order[1] > 0
+    if differenced and (X[0] == X).all(axis=0).any():
+        raise ValueError("differencing takes a constant out: leave that column of the design out")

@@ -70,8 +70,13 @@ def robustness_row(
 
 
 def months_off(mode: pd.Period, shift: PolicyShift) -> int:
-    """Return the periods from the nearest official month to `mode`; negative: before it."""
-    off = [mode.ordinal - month.ordinal for month in shift.months]
+    """Return the months from the nearest official one to `mode`; negative: before it."""
+    off = [
+        12 * (mode.start_time.year - month.start_time.year)
+        + mode.start_time.month
+        - month.start_time.month
+        for month in shift.months
+    ]
     return min(off, key=abs)
 
 

@@ -217,7 +217,7 @@ def test_cells_and_estimators_do_not_depend_on_their_company():
         ({"cells": [("ar1", 48, 1.0)]}, "rho must lie between -1 and 1; found 1.0"),
         ({"estimators": ("gee",)}, r"unknown estimators \['gee'\]; choose of"),
         ({"estimators": ()}, "choose of"),
-        ({"simulations": 5}, "whole number from 20 up; found 5"),
+        ({"simulations": 5}, "whole number from 20 to 1,000,000; found 5"),
         ({"simulations": {"ols": 100}}, r"no number for \['reml'\]; add one"),
     ],
 )

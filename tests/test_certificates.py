@@ -167,7 +167,9 @@ def test_rates_have_least_effects_in_deaths_per_100k(calderon):
 
 @pytest.mark.parametrize("wrong", [0, 19, True, 100.0, "many"])
 def test_useless_number_of_simulations_is_refused(wrong):
-    with pytest.raises(ValueError, match="simulations must be a whole number from 20 up; found"):
+    with pytest.raises(
+        ValueError, match="simulations must be a whole number from 20 to 1,000,000; found"
+    ):
         certificate(noisy_values(), SHIFT, simulations=wrong)
 
 

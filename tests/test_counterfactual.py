@@ -174,7 +174,7 @@ def test_unknown_kind_and_useless_draws_are_refused(result):
     with pytest.raises(ValueError, match="unknown kind 'naive'; use 'forecast' or 'segmented'"):
         result.counterfactual("naive")
     for draws in (99, 1e4, True):
-        with pytest.raises(ValueError, match=f"whole number from 100 up; found {draws}"):
+        with pytest.raises(ValueError, match=f"whole number from 100 to 1,000,000; found {draws}"):
             result.excess(12, draws=draws)
 
 

@@ -3,7 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from independent import fit, monthly_values, segmented_design, simulate_ar1
+from independent import (
+    fit,
+    monthly_values,
+    segmented_design,
+    simulate_ar1,
+    whitening_matrix,
+)
+from scipy.signal import lfilter
+from scipy.stats import chi2
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
 from analysis.flags import find_flags, signs_differ
@@ -47,6 +55,31 @@ def test_date_is_flagged_where_most_others_fit_better():
     probability = break_posterior(result.series, shift=early, harmonics=0).probability
     assert flag.value == (probability > probability["2001-03"]).mean() > 0.5
     assert str(flag).endswith("% of the other dates fit better, 2005-02 best")
+
+
+@pytest.mark.parametrize(("second_lag", "flagged"), [(0.0, False), (0.6, True)])
+def test_errors_that_remember_more_than_ar1_are_flagged(second_lag, flagged):
+    noise = np.random.default_rng(11).standard_normal(220)
+    u = lfilter([1.0], [1.0, -0.2, -second_lag], noise)[100:]
+    result = fit_its(monthly_values(u), PolicyShift("x", "2005-01"), harmonics=0)
+    flags = {flag.name: flag for flag in result.flags}
+    assert ("longer_memory" in flags) == flagged
+    if flagged:
+        rho = result.rho["estimate"]
+        X = segmented_design(120, 60)
+        W = whitening_matrix(120, rho)
+        left = W @ u - W @ X @ np.linalg.lstsq(W @ X, W @ u, rcond=None)[0]
+        left -= left.mean()
+        r = np.array([left[lag:] @ left[:-lag] for lag in range(1, 13)]) / (left @ left)
+        q = 120 * 122 * (r**2 / (120 - np.arange(1, 13))).sum()
+        assert flags["longer_memory"].value == pytest.approx(chi2.sf(q, 11), rel=1e-6)
+
+
+def test_series_too_short_to_ask_has_no_memory_flag():
+    values = np.random.default_rng(12).standard_normal(20).cumsum()
+    frame = pd.DataFrame({"value": values}, pd.period_range("2000", periods=20, freq="Y"))
+    flags = fit_its(frame, PolicyShift("x", frame.index[10]), harmonics=0).flags
+    assert "longer_memory" not in {flag.name for flag in flags}
 
 
 def test_estimators_that_contradict_each_other_are_counted():

@@ -348,8 +348,12 @@ GOOD = noisy()
 QUARTERS = GOOD.iloc[:40].set_axis(pd.period_range("1996Q1", periods=40, freq="Q"))
 VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
 BAD = {
-    "few draws": (GOOD, {"draws": 99}, "draws must be a whole number from 100 up; found 99"),
-    "half a draw": (GOOD, {"draws": 100.5}, "whole number from 100 up; found 100.5"),
+    "few draws": (
+        GOOD,
+        {"draws": 99},
+        "draws must be a whole number from 100 to 1,000,000; found 99",
+    ),
+    "half a draw": (GOOD, {"draws": 100.5}, "whole number from 100 to 1,000,000; found 100.5"),
     "true": (GOOD, {"draws": True}, "found True"),
     "values": (VALUES, {}, "needs the columns 'deaths' and 'person_years'"),
     "quarters": (QUARTERS, {}, "a specification curve needs months; found quarters"),

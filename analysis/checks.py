@@ -1,0 +1,66 @@
+"""What the public functions ask of plain arguments: whole numbers, seeds, regressions."""
+
+import numpy as np
+
+MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
+
+
+def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
+    """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most:,}; found {value!r}")
+    return int(value)
+
+
+def check_seed(seed: int) -> int:
+    """Return `seed`, or raise a ValueError: without a number the draws could not come again."""
+    return check_whole(seed, "seed", 0, 2**63 - 1)
+
+
+def check_regression(
+    y: np.ndarray, X: np.ndarray, exposure: np.ndarray | None = None, *, counts: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can be used.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is missing, columns depend on each other, a count is negative
+        or an exposure is not positive.
+    """
+    arrays = [_numbers(y, "the outcome"), _numbers(X, "the design")]
+    y, X = arrays
+    if y.ndim != 1 or X.ndim != 2 or len(y) != len(X) or 0 in X.shape:
+        raise ValueError(
+            f"expected an outcome (n,) and a design (n, k); found {y.shape}, {X.shape}"
+        )
+    if len(y) <= X.shape[1]:
+        raise ValueError(
+            f"{len(y)} observations are too few for {X.shape[1]} coefficients; use fewer columns"
+        )
+    size = np.sqrt((X**2).sum(axis=0))
+    pivots = np.abs(np.diag(np.linalg.qr(X / np.where(size > 0, size, 1), mode="r")))
+    if pivots.min() < 1e-10:
+        raise ValueError(
+            f"the design's columns are linearly dependent: column {int(np.argmin(pivots))} adds "
+            "nothing to those before it. Leave a column out."
+        )
+    if counts and (y < 0).any():
+        raise ValueError(f"counts must not be negative; found {y[y < 0][:3].tolist()}")
+    if exposure is not None:
+        exposure = _numbers(exposure, "the exposure")
+        if exposure.shape != y.shape or (exposure <= 0).any():
+            raise ValueError(f"the exposure must be positive and of shape {y.shape}")
+    return y, X, exposure
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers; found {array.dtype}")
+    array = array.astype(float)
+    if not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise ValueError(f"{name} must be finite and not missing; found {bad} that are not")
+    return array

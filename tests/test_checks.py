@@ -1,0 +1,209 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import (
+    PolicyShift,
+    break_intervals,
+    certificate,
+    compare_estimators,
+    find_breaks,
+    fit_arima,
+    fit_its,
+    fit_negative_binomial,
+    fit_newey_west,
+    fit_prais_winsten,
+    fit_quasi_poisson,
+    fit_structural,
+    placebo_places,
+    restricted_log_likelihood,
+    specification_curve,
+)
+from analysis.checks import check_seed, check_whole
+from analysis.optimise import EstimatorError
+
+INDEX = pd.period_range("2005-01", periods=96, freq="M")
+SHIFT = PolicyShift("r", "2009-01")
+T = np.arange(96)
+X = np.column_stack([np.ones(96), T / 12, T >= 48, np.maximum(T - 48, 0) / 12]).astype(float)
+Y = np.random.default_rng(0).normal(size=96)
+FITS = [
+    fit_newey_west,
+    fit_prais_winsten,
+    fit_quasi_poisson,
+    fit_negative_binomial,
+    fit_arima,
+    fit_structural,
+]
+
+
+def counts(deaths, person_years=1e5):
+    return pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=INDEX)
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1", None, 0, 11])
+def test_whole_numbers_in_their_range_alone_are_taken(value):
+    with pytest.raises(ValueError, match=r"n must be a whole number from 1 to 10; found"):
+        check_whole(value, "n", 1, 10)
+    assert check_whole(np.int64(10), "n", 1, 10) == 10
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True, [1, 2]])
+def test_seed_that_could_not_give_the_same_draws_again_is_refused(seed):
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        check_seed(seed)
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        certificate(counts(np.arange(100, 196)), SHIFT, seed=seed)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize(
+    ("y", "design", "message"),
+    [
+        (np.where(T == 3, np.nan, 5.0), X, "outcome must be finite and not missing; found 1"),
+        (np.ones(96), np.where(X == 1, np.inf, X), "design must be finite"),
+        (np.ones(95), X, r"found \(95,\), \(96, 4\)"),
+        (np.ones(96), X[:, 0], r"found \(96,\), \(96,\)"),
+        (np.ones(3), X[:3], "3 observations are too few for 4 coefficients"),
+        (np.ones(96), np.column_stack([X, X[:, 0]]), "linearly dependent: column 4 adds nothing"),
+        (np.ones(96) * 1j, X, "outcome must be real numbers; found complex"),
+        (None, X, "outcome must be real numbers; found object"),
+    ],
+)
+def test_regression_that_cannot_be_fitted_is_refused(fit, y, design, message):
+    with pytest.raises(ValueError, match=message):
+        fit(y, design)
+
+
+@pytest.mark.parametrize("fit", [fit_quasi_poisson, fit_negative_binomial])
+def test_counts_and_exposures_that_cannot_be_are_refused(fit):
+    with pytest.raises(ValueError, match=r"counts must not be negative; found \[-1.0\]"):
+        fit(np.where(T == 3, -1.0, 5.0), X)
+    with pytest.raises(ValueError, match="exposure must be positive"):
+        fit(np.ones(96), X, exposure=np.where(T == 3, 0.0, 5.0))
+
+
+def test_frames_and_series_are_fitted_as_arrays():
+    design = pd.DataFrame(X, columns=list("abcd"), index=INDEX)
+    found = fit_structural(pd.Series(Y, index=INDEX), design)
+    np.testing.assert_array_equal(found.estimate, fit_structural(Y, X).estimate)
+    assert isinstance(fit_newey_west(pd.Series(Y), design).estimate, np.ndarray)
+
+
+@pytest.mark.parametrize("order", [(1, 0), "100", (-1, 0, 0), (1.5, 0, 0)])
+def test_order_that_is_none_is_refused(order):
+    with pytest.raises(ValueError, match="an order is 3 whole numbers from 0 up; found"):
+        fit_arima(Y, X, order=order)
+
+
+def test_constant_does_not_go_with_differencing():
+    with pytest.raises(ValueError, match="leave that column of the design out"):
+        fit_arima(Y, X, order=(1, 1, 0))
+
+
+@pytest.mark.parametrize("lags", [-1, 96, 1.5])
+def test_lags_outside_the_series_are_refused(lags):
+    with pytest.raises(ValueError, match="lags must be a whole number from 0 to 95"):
+        fit_newey_west(Y, X, lags=lags)
+
+
+@pytest.mark.parametrize("deaths", [0, 1, 2, 100, 1000])
+@pytest.mark.parametrize("scale", ["rate", "log"])
+def test_constant_counts_have_a_panel_without_p_values(deaths, scale):
+    panel = compare_estimators(counts(deaths), SHIFT, scale=scale)
+    assert panel["p"].isna().all()
+    slope = panel.query("estimand == 'slope'")["estimate"].dropna()
+    np.testing.assert_allclose(slope, 0, atol=1e-9)
+    if deaths or scale == "rate":
+        result = fit_its(counts(deaths), SHIFT, scale=scale)
+        assert result.effects["p"].isna().all()
+        assert "near_unit_root" not in {flag.name for flag in result.flags}
+
+
+def test_exact_step_of_counts_has_no_p_value_from_rounding():
+    panel = compare_estimators(counts(np.where(T < 48, 100, 200)), SHIFT)
+    assert panel["p"].isna().all()
+    level = panel.query("estimand == 'level'").set_index("estimator")["estimate"]
+    np.testing.assert_allclose(level.dropna(), 100, rtol=1e-9)
+    assert level.dropna().index.tolist()[0] == "reml"
+
+
+@pytest.mark.parametrize(("offset", "noise"), [(1e9, 0.1), (1e6, 1e-5), (100.0, 1e-9)])
+def test_small_noise_on_a_high_level_is_no_exact_fit(offset, noise):
+    frame = pd.DataFrame({"value": offset + noise * Y}, index=INDEX)
+    plain = fit_its(pd.DataFrame({"value": Y}, index=INDEX), SHIFT).effects
+    found = fit_its(frame, SHIFT).effects
+    ends = ["estimate", "low", "high"]
+    np.testing.assert_allclose(
+        found.loc["level", ends] / noise, plain.loc["level", ends], rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e7, 1e8])
+def test_level_of_the_outcome_does_not_keep_rho_from_settling(offset):
+    y = X @ [1.0, 2, 3, 4] + Y
+    found, plain = fit_prais_winsten(offset + y, X), fit_prais_winsten(y, X)
+    np.testing.assert_allclose(found.estimate[1:], plain.estimate[1:], rtol=1e-5)
+    assert found.note == plain.note
+
+
+def test_shifts_beside_with_one_slug_are_refused():
+    twins = (PolicyShift("q", "2007-01"), PolicyShift("q", "2011-01"))
+    with pytest.raises(ValueError, match=r"need slugs of their own; found \['q', 'q'\]"):
+        PolicyShift("r", "2009-01", beside=twins)
+
+
+def test_likelihood_of_two_series_is_refused():
+    with pytest.raises(ValueError, match=r"expected one outcome \(n,\)"):
+        restricted_log_likelihood(np.c_[Y, 2 * Y], X, [0.5])
+    with pytest.raises(ValueError, match=r"inside \(-1, 1\); found \[nan\]"):
+        restricted_log_likelihood(Y, X, [np.nan])
+
+
+def test_arima_of_a_given_order_reaches_the_digits_of_the_exact_optimum():
+    """AR(1) by exact maximum likelihood on the Nile: const 1088.1009, step -283.8040 (R, tight)."""
+    nile = pd.read_csv(Path(__file__).parent / "reference/nile.csv")
+    design = np.column_stack([np.ones(100), nile["year"] >= 1899, np.arange(100.0)])
+    found = fit_arima(nile["flow"].to_numpy(float), design, order=(1, 0, 0))
+    again = fit_arima(1000 * nile["flow"].to_numpy(float), design, order=(1, 0, 0))
+    np.testing.assert_allclose(again.estimate / 1000, found.estimate, rtol=1e-6)
+
+
+def test_changing_a_result_does_not_change_where_it_came_from():
+    y = Y + 5 * (T >= 40)
+    ones = np.ones((96, 1))
+    breaks = find_breaks(y, ones, most=1)
+    break_intervals(y, ones, breaks, 1).first[0] = 999
+    assert breaks.first[1][0] == 40
+    result = fit_its(pd.DataFrame({"value": Y}, index=INDEX), SHIFT)
+    panel = result.panel
+    panel.loc[0, "estimate"] = 1e9
+    assert result.panel.loc[0, "estimate"] < 1e9
+
+
+@pytest.mark.parametrize("shift", ["calderon-2006-12", None])
+def test_string_for_a_shift_is_refused(shift):
+    with pytest.raises(TypeError, match="shift must be a PolicyShift, found"):
+        placebo_places("inegi", shift)
+    with pytest.raises(TypeError, match="shift must be a PolicyShift, found"):
+        specification_curve({"a": counts(100)}, shift)
+
+
+@pytest.mark.parametrize("series", [counts(100), [counts(100)], {1: counts(100)}])
+def test_curve_asks_for_named_series(series):
+    with pytest.raises(TypeError, match="series must map names to frames"):
+        specification_curve(series, SHIFT)
+
+
+def test_curve_of_a_series_without_noise_has_no_null():
+    with pytest.raises(ValueError, match="'a' is fitted without residual variation"):
+        specification_curve({"a": counts(100)}, SHIFT, draws=100)
+
+
+def test_default_arima_does_not_take_the_edge_of_the_likelihood_for_its_top():
+    noted = [fit_arima(np.random.default_rng(seed).normal(size=96), X).note for seed in range(25)]
+    assert noted.count("ARIMA(1,0,1)") < 12
+    with pytest.raises(EstimatorError, match="residual variation"):
+        fit_arima(X @ np.ones(4), X)
