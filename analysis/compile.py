@@ -219,9 +219,8 @@ def _sorted(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _check_months(table: pd.DataFrame, name: str) -> None:
     wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
-    _check(
-        wrong.empty, f"{name}: months must look like 2006-12; found {wrong.unique().tolist()[:6]}"
-    )
+    found = wrong.unique().tolist()[:6]
+    _check(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
     months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
     expected = pd.MultiIndex.from_product([months, STATES])
     missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
@@ -230,9 +229,7 @@ def _check_months(table: pd.DataFrame, name: str) -> None:
 
 def _check_totals(by_month: pd.Series, expected: dict[int, int], name: str) -> None:
     found = by_month.groupby(by_month.index.str[:4].astype(int)).sum()
-    wrong = {
-        year: int(found.get(year, -1)) for year in expected if found.get(year) != expected[year]
-    }
+    wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
     _check(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
 
 

@@ -7,6 +7,7 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 from statsmodels.discrete.discrete_model import NegativeBinomial
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
@@ -47,6 +48,27 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     settings = {"maxlags": lags, "use_correction": True}
     fit = OLS(y, X).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
     return Coefficients(fit.params, fit.cov_params(), fit.df_resid, f"{lags} lags")
+
+
+def newey_west_many(
+    outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return estimate and p of one contrast by OLS with Newey-West errors, for many series.
+
+    The arithmetic of `fit_newey_west` for outcomes (n, N) at once.
+    """
+    n, k = X.shape
+    inverse = np.linalg.pinv(X)
+    coefficients = inverse @ outcomes
+    scores = (contrast @ inverse)[:, None] * (outcomes - X @ coefficients)
+    variance = (scores**2).sum(axis=0)
+    lags = newey_west_lags(n)
+    for lag in range(1, lags + 1):
+        variance += 2 * (1 - lag / (lags + 1)) * (scores[lag:] * scores[:-lag]).sum(axis=0)
+    estimate = contrast @ coefficients
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(estimate) / np.sqrt(variance * n / (n - k))
+    return estimate, 2 * student.sf(ratio, n - k)
 
 
 def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -> Coefficients:

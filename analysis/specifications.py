@@ -10,7 +10,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 from tqdm import tqdm
 
 from analysis.breaks import break_designs, taken_positions
@@ -18,7 +17,7 @@ from analysis.checks import check_seed, check_whole
 from analysis.counterfactual import draw_parameters
 from analysis.design import build_design, cut_window, first_position
 from analysis.estimands import estimate_effects, prepare_model
-from analysis.estimators import newey_west_lags
+from analysis.estimators import newey_west_many
 from analysis.frames import PERIOD_NAMES, check_log, has_counts, outcome
 from analysis.policies import Impact, PolicyShift, check_shift
 from analysis.reml import screen_many
@@ -232,27 +231,6 @@ def _fit_case(
                 "estimator": estimator,
             }
             yield choice, percent, p[own].ravel()
-
-
-def newey_west_many(
-    outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return estimate and p of one contrast by OLS with Newey-West errors, for many series.
-
-    The arithmetic of `analysis.estimators.fit_newey_west` for outcomes (n, N) at once.
-    """
-    n, k = X.shape
-    inverse = np.linalg.pinv(X)
-    coefficients = inverse @ outcomes
-    scores = (contrast @ inverse)[:, None] * (outcomes - X @ coefficients)
-    variance = (scores**2).sum(axis=0)
-    lags = newey_west_lags(n)
-    for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * (scores[lag:] * scores[:-lag]).sum(axis=0)
-    estimate = contrast @ coefficients
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.abs(estimate) / np.sqrt(variance * n / (n - k))
-    return estimate, 2 * student.sf(ratio, n - k)
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:

@@ -6,12 +6,18 @@ import pandas as pd
 import pytest
 from independent import fit, segmented_design, simulate_ar1
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series, specifications
-from analysis.estimators import fit_newey_west, newey_west_lags
+from analysis import (
+    PolicyShift,
+    estimators,
+    fit_its,
+    load_policy_shifts,
+    load_series,
+    specifications,
+)
+from analysis.estimators import fit_newey_west, newey_west_lags, newey_west_many
 from analysis.specifications import (
     CHOICES,
     SpecificationCurve,
-    newey_west_many,
     simulate_null,
     specification_curve,
 )
@@ -82,7 +88,7 @@ def refit(row):
         found = fit_newey_west(y, X)
         estimate = found.estimate[slope]
         size = np.sqrt(found.covariance[slope, slope])
-        p = 2 * specifications.student.sf(abs(estimate) / size, len(y) - X.shape[1])
+        p = 2 * estimators.student.sf(abs(estimate) / size, len(y) - X.shape[1])
     else:
         mixture = fit(y, X, np.eye(X.shape[1])[[slope]])
         estimate, p = mixture.mean[0] @ mixture.weight, mixture.summary()[0, 3]
@@ -173,7 +179,7 @@ def test_newey_west_of_many_series_is_that_of_each():
             expected = contrast @ found.estimate
             ratio = abs(expected) / np.sqrt(contrast @ found.covariance @ contrast)
             assert estimate[column] == pytest.approx(expected, rel=1e-9)
-            tail = 2 * specifications.student.sf(ratio, n - X.shape[1])
+            tail = 2 * estimators.student.sf(ratio, n - X.shape[1])
             assert p[column] == pytest.approx(tail, rel=1e-9)
         assert newey_west_lags(n) == {60: 3, 155: 4}[n]
 
