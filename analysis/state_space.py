@@ -94,13 +94,16 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     constant = (X[0] == X).all(axis=0)
     Q, R = orthonormal(X[:, ~constant])
     size = _residual_size(y, X)
+    # approximately diffuse, and no period left out of the likelihood: the first ones say nothing of
+    # a shift, and statsmodels' exact diffuse filter loses its way in regressors that are zero there
     model = UnobservedComponents(
-        y / size, level="llevel", exog=Q, mle_regression=False, use_exact_diffuse=True
+        y / size, level="llevel", exog=Q, mle_regression=False, loglikelihood_burn=0
     )
     fit = best_of_starts(
         partial(_fit_state_space, model),
         [np.array([0.9, 0.01]), np.array([0.1, 0.5])],  # variances of the noise and of the level
     )
+    fit = _polish(model, fit)
     back = np.linalg.inv(R) * size
     k = X.shape[1]
     estimate, covariance = np.full(k, np.nan), np.full((k, k), np.nan)
@@ -112,7 +115,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
 
 
 def _polish(model: Any, fit: Any) -> Any:
-    """Go on from an optimum to more digits, for whoever asked for one order alone."""
+    """Go on from an optimum to digits that do not depend on where the optimiser came from."""
     further = quietly(
         lambda: model.fit(
             fit.params, method="bfgs", gtol=1e-9, maxiter=200, disp=0, cov_type="none"

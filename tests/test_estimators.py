@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from independent import segmented_design, simulate_ar1
+from scipy.optimize import minimize_scalar
 
 from analysis.estimators import (
     fit_negative_binomial,
@@ -166,3 +167,26 @@ def test_level_that_wanders_is_told_from_noise():
     noise = fit_structural(rng.standard_normal(200), X).note
     assert float(walk.split()[-1]) > 3
     assert float(noise.split()[-1]) < 0.05
+
+
+def test_structural_model_is_the_restricted_likelihood_of_dense_matrices():
+    """A random walk plus noise by generalised least squares, the ratio of variances on a grid."""
+    n, rng = 90, np.random.default_rng(10)
+    X = segmented_design(n, 60)
+    y = X @ [1.0, 2, 3, 4] + rng.normal(size=n) + np.cumsum(0.5 * rng.normal(size=n))
+    walk = np.minimum.outer(np.arange(n), np.arange(n)).astype(float)
+
+    def restricted(log_ratio):
+        factor = np.linalg.cholesky(np.eye(n) + np.exp(log_ratio) * walk)
+        Q, R = np.linalg.qr(np.linalg.solve(factor, X))
+        z = np.linalg.solve(factor, y)
+        rss = z @ z - (Q.T @ z) @ (Q.T @ z)
+        size = np.log(np.diag(factor)).sum() + np.log(np.abs(np.diag(R))).sum()
+        b, inverse = np.linalg.solve(R, Q.T @ z), np.linalg.inv(R)
+        return -(n - 4) / 2 * np.log(rss) - size, b, rss / (n - 4) * inverse @ inverse.T
+
+    best = minimize_scalar(lambda r: -restricted(r)[0], bounds=(-8, 4), method="bounded")
+    _, b, covariance = restricted(best.x)
+    found, error = fit_structural(y, X), np.sqrt(np.diag(covariance))[1:]
+    assert (np.abs(found.estimate - b)[1:] < 1e-3 * error).all()
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance))[1:], error, rtol=1e-3)
