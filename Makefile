@@ -36,8 +36,8 @@ lint: environment  ## ruff: errors, style, format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-lock: environment  ## resolve requirements.lock and environment.yml anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
+lock: environment  ## requirements.lock and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url $(UPGRADE) \
 		--python-version 3.11 --all-extras --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 	@$(BIN)/python tests/locked.py > environment.yml

@@ -4,14 +4,13 @@ Given rho, generalised least squares make a contrast of the coefficients Student
 likelihood weighs the values of rho; the mixture over them is the result.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from analysis.cluster import Jobs, open_executor
 from analysis.gls import Basis
 from analysis.mixture import mixture_quantiles, mixture_tails
 from analysis.rho import RhoMixture, log_likelihood, mix_over_rho, rho_nodes, solve_at
@@ -35,7 +34,7 @@ def fit_many(
     contrasts: np.ndarray,
     *,
     level: float = 0.95,
-    jobs: int | None = None,
+    jobs: Jobs = None,
 ) -> Fits:
     """Fit many series with one design, or one series with many designs.
 
@@ -49,8 +48,8 @@ def fit_many(
         Linear combinations of the coefficients.
     level : float
         Probability of the interval.
-    jobs : int, optional
-        Threads that share the work; default one for each core.
+    jobs : int or "dask", optional
+        Threads that share the work, by default one for each core, or a cluster (analysis.cluster).
 
     Returns
     -------
@@ -74,7 +73,7 @@ def fit_many(
 
 
 def screen_many(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: int | None = None
+    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: Jobs = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief.
 
@@ -85,14 +84,16 @@ def screen_many(
 
 
 def _share(
-    makers: list[Callable[[], RhoMixture]], work: Callable[..., tuple], jobs: int | None
+    makers: list[Callable[[], RhoMixture]], work: Callable[..., tuple], jobs: Jobs
 ) -> list[np.ndarray]:
     """Do `work` on every mixture, on as many threads as wanted, and join the results."""
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise ValueError(f"jobs must be a whole number from 1 up; found {jobs!r}")
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as threads:
-        parts = list(threads.map(lambda make: work(make()), makers))
+    with open_executor(jobs) as pool:
+        parts = list(pool.map(partial(_do, work), makers))
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+
+def _do(work: Callable[..., tuple], make: Callable[[], RhoMixture]) -> tuple:
+    return work(make())
 
 
 def _brief(mixture: RhoMixture) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from analysis.breaks import break_designs, taken_positions
 from analysis.checks import check_seed, check_whole
+from analysis.cluster import Jobs, open_executor
 from analysis.counterfactual import draw_parameters
 from analysis.design import build_design, cut_window, first_position
 from analysis.estimands import estimate_effects, prepare_model
@@ -61,7 +62,7 @@ def specification_curve(
     *,
     draws: int = 1_000,
     seed: int = 0,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: bool = False,
 ) -> SpecificationCurve:
     """Estimate the change of slope under every choice, and under each for series with no effect.
@@ -74,8 +75,8 @@ def specification_curve(
         As in `analysis.fit_its`; of a range of months, the first.
     draws, seed : int
         Series simulated without the shift, and the seed.
-    jobs : int, optional
-        Threads that share the work; default one for each core.
+    jobs : int or "dask", optional
+        Threads that share the work, by default one for each core, or a cluster (analysis.cluster).
     progress : bool
         Show a progress bar.
 
@@ -106,11 +107,14 @@ def specification_curve(
         if estimate_effects(prepare_model(frame, shift))[1]:
             raise ValueError(f"{name!r} is fitted without residual variation: it has no null")
     rows, estimates, tails = [], [], []
-    for case in tqdm(cases, disable=not progress, desc="designs"):
-        for choice, estimate, p in _fit_case(case, series[case.source], paths[case.source], jobs):
-            rows.append(choice)
-            estimates.append(estimate)
-            tails.append(p)
+    with open_executor(jobs) as pool:
+        frames, nulls = ([held[case.source] for case in cases] for held in (series, paths))
+        fitted = pool.map(_fit_case, cases, frames, nulls)
+        for fits in tqdm(fitted, total=len(cases), disable=not progress, desc="designs"):
+            for choice, estimate, p in fits:
+                rows.append(choice)
+                estimates.append(estimate)
+                tails.append(p)
     estimate, p = np.array(estimates), np.array(tails)  # (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
     table = table.sort_values("estimate", kind="stable", ignore_index=True)
@@ -190,14 +194,14 @@ def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Ca
 
 
 def _fit_case(
-    case: _Case, frame: pd.DataFrame, paths: pd.DataFrame, jobs: int | None
-) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
+    case: _Case, frame: pd.DataFrame, paths: pd.DataFrame
+) -> list[tuple[dict, np.ndarray, np.ndarray]]:
     """Fit one design to the series and its null, on both scales, with both denominators."""
     part = frame.loc[case.start : case.end]
     log_rates = np.column_stack([outcome(part, "log"), paths.loc[case.start : case.end]])
     X = break_designs(part.index, [(case.position,)], case.beside, case.harmonics, case.impact)[0]
     if case.window != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
-        return  # the shorter window has lost what tells a shift beside apart
+        return []  # the shorter window has lost what tells a shift beside apart
     contrast = np.eye(X.shape[1])[-1]
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
     stepped = np.log(frame["person_years"] / yearly).loc[case.start : case.end].to_numpy()
@@ -212,10 +216,10 @@ def _fit_case(
             sizes.append(np.ones(y.shape[1]) if scale == "log" else y[: case.position].mean(axis=0))
     stacked = np.hstack(outcomes)
     fits = {
-        "reml": screen_many(stacked, X, contrast, jobs=jobs),
+        "reml": screen_many(stacked, X, contrast, jobs=1),
         "newey_west": newey_west_many(stacked, X, contrast),
     }
-    count = log_rates.shape[1]
+    count, fitted = log_rates.shape[1], []
     for estimator, (estimate, p) in fits.items():
         for number, (label, size) in enumerate(zip(labels, sizes, strict=True)):
             own = slice(number * count, (number + 1) * count)
@@ -230,7 +234,8 @@ def _fit_case(
                 **label,
                 "estimator": estimator,
             }
-            yield choice, percent, p[own].ravel()
+            fitted.append((choice, percent, p[own].ravel()))
+    return fitted
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:

@@ -1,21 +1,21 @@
 """Record the coverage of every estimator: writes calibration.csv beside this file, prints it.
 
-    python benchmarks/calibration.py
+    python benchmarks/calibration.py [--jobs dask]
 
 About ten minutes on two cores. The estimators that statsmodels fits one series at a time get fewer
 simulated series, and fewer cells where the errors are not AR(1); every number has its Monte Carlo
 error.
 """
 
+import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.calibration import CALIBRATED, Cell, coverage_table, lay_out_coverage
+from analysis.cluster import Jobs, open_executor
 from analysis.processes import PROCESSES
 
 SIMULATIONS = {
@@ -52,15 +52,18 @@ def run(job: tuple[Cell, tuple[str, ...]]) -> pd.DataFrame:
     return coverage_table([cell], estimators=estimators, simulations=SIMULATIONS)
 
 
-def record() -> pd.DataFrame:
+def record(jobs: Jobs = None) -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with open_executor(jobs, processes=True) as pool:
         table = pd.concat(pool.map(run, list_jobs()), ignore_index=True)
     table.round({"coverage": 2, "mc_error": 2}).to_csv(RECORD, index=False)
     return table
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", choices=["dask"], help="on a cluster: docs/cluster.md")
+    options = parser.parse_args()
     start = time.perf_counter()
-    print(lay_out_coverage(record()).to_string())
+    print(lay_out_coverage(record(options.jobs)).to_string())
     print(f"{time.perf_counter() - start:.0f} s; written to {RECORD}")
