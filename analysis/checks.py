@@ -1,8 +1,22 @@
 """What the public functions ask of plain arguments: whole numbers, seeds, regressions."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
+
+
+def require(true: bool, message: str) -> None:
+    """Raise a ValueError with `message` unless `true`."""
+    if not true:
+        raise ValueError(message)
+
+
+def name_some(names: Iterable[str]) -> str:
+    """Return names as a list in words, the first six of many."""
+    names = list(names)
+    return f"{names}" if len(names) <= 6 else f"{names[:6]} and {len(names) - 6:,} more"
 
 
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.checks import require
 from analysis.tables import DATA_FOLDER, load_descriptor, sha256, write_atomically
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 
 WORDS = {"month", "state", "states", "municipality", "name", "start", "operation"}
-WORDS |= {"iso3", "country", "city", "iso_3166_2"}
+WORDS |= {"iso3", "country", "city", "iso_3166_2", "parents", "source", "note"}
 
 # Yearly totals known independently of the files, to check a compilation against.
 INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
@@ -47,9 +48,9 @@ def compile_population(folder: Path) -> pd.DataFrame:
     """Mid-year population of the nation (MX00) and the states, one row per year and place."""
     source = "conapo_midyear_population_state_year.csv"
     wide = _read(folder, source, ["year", "MX00", *STATES])
-    _check(wide["year"].diff().dropna().eq(1).all(), f"{source}: years must be consecutive")
+    require(wide["year"].diff().dropna().eq(1).all(), f"{source}: years must be consecutive")
     gap = (wide["MX00"] - wide[STATES].sum(axis=1)).abs()
-    _check(gap.eq(0).all(), f"{source}: states do not add up to MX00 in {_years(wide, gap)}")
+    require(gap.eq(0).all(), f"{source}: states do not add up to MX00 in {_years(wide, gap)}")
     table = wide.melt("year", var_name="state", value_name="population")
     return _sorted(table, ["year", "state"])
 
@@ -65,7 +66,7 @@ def compile_municipal_population(folder: Path) -> pd.DataFrame:
     states = states.set_axis(states.columns.astype(str), axis=1).reindex(STATES, columns=years)
     gap = by_state.reindex(STATES).ne(states)
     off = gap.index[gap.any(axis=1)].tolist()
-    _check(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
+    require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
     return table
 
 
@@ -80,17 +81,23 @@ def compile_military_operations(folder: Path) -> pd.DataFrame:
 def compile_states(folder: Path) -> pd.DataFrame:
     """Codes and names of the 32 states."""
     table = _read(folder, "states.csv", ["state", "iso_3166_2", "name"])
-    _check(list(table["state"]) == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
+    require(list(table["state"]) == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
     return table
 
 
 def _copied(source: str, columns: list[str], key: list[str]) -> Callable[[Path], pd.DataFrame]:
     def compile_copy(folder: Path) -> pd.DataFrame:
         table = _read(folder, source, columns)
-        _check(not table.duplicated(key).any(), f"{source}: {key} must be unique")
+        require(not table.duplicated(key).any(), f"{source}: {key} must be unique")
         return table
 
     return compile_copy
+
+
+def compile_municipal_changes(_: Path) -> pd.DataFrame:
+    """Municipalities created since 2000: the project's own table, no publisher's, kept as it is."""
+    columns = ["municipality", "name", "parents", "created", "source", "note"]
+    return _copied("municipal_changes.csv", columns, ["municipality"])(DATA_FOLDER)
 
 
 TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -98,6 +105,7 @@ TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
     "sesnsp_victims": compile_sesnsp_victims,
     "population": compile_population,
     "municipal_population": compile_municipal_population,
+    "municipal_changes": compile_municipal_changes,
     "inegi_registered": _copied(
         "inegi_registered_homicides_national_year.csv", ["year", "registered_deaths"], ["year"]
     ),
@@ -156,8 +164,9 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
 
 def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     path = folder / source
-    _check(path.is_file(), f"{source} not found in {folder}")
+    require(path.is_file(), f"{source} not found in {folder}")
     text = dict.fromkeys(["month", "state", "states", "municipality", "name", "start"], str)
+    text["parents"] = str
     try:
         table = pd.read_csv(path, dtype=text)
     except (ValueError, UnicodeError) as error:
@@ -165,15 +174,15 @@ def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     found = list(table.columns)
     missing = [name for name in columns if name not in found]
     extra = [name for name in found if name not in columns]
-    _check(
+    require(
         found == columns,
         f"{source}: expected columns {columns[0]}..{columns[-1]}; missing {missing}, "
         f"unexpected {extra}{'' if missing or extra else ', in another order'}",
     )
     holes = table.columns[table.isna().any()].difference({"rate_per_100000"})
-    _check(holes.empty, f"{source}: missing values in {list(holes)}")
+    require(holes.empty, f"{source}: missing values in {list(holes)}")
     wordy = [name for name in table if name not in WORDS and table[name].dtype.kind not in "iuf"]
-    _check(not wordy, f"{source}: {wordy[:6]} must be numbers")
+    require(not wordy, f"{source}: {wordy[:6]} must be numbers")
     return table
 
 
@@ -181,7 +190,7 @@ def _check_schema(table: pd.DataFrame, resource: dict) -> None:
     """Hold a compiled table against its fields in datapackage.json."""
     name = resource["name"]
     fields = resource["schema"]["fields"]
-    _check(
+    require(
         list(table.columns) == [field["name"] for field in fields],
         f"{name}: columns {list(table.columns)[:6]} are not those of datapackage.json",
     )
@@ -189,57 +198,52 @@ def _check_schema(table: pd.DataFrame, resource: dict) -> None:
         column, rules = table[field["name"]], field.get("constraints", {})
         label = f"{name}: {field['name']}"
         if field["type"] == "integer":
-            _check(column.dtype.kind in "iu", f"{label} must be whole numbers")
+            require(column.dtype.kind in "iu", f"{label} must be whole numbers")
         if "minimum" in rules:
             low = column[column < rules["minimum"]]
-            _check(low.empty, f"{label} must be at least {rules['minimum']}; found {low.min()}")
+            require(low.empty, f"{label} must be at least {rules['minimum']}; found {low.min()}")
         if "pattern" in rules:
             wrong = column[~column.str.fullmatch(rules["pattern"])]
-            _check(wrong.empty, f"{label} has unknown codes {wrong.unique().tolist()[:6]}")
+            require(wrong.empty, f"{label} has unknown codes {wrong.unique().tolist()[:6]}")
         if field["type"] == "date":
             dates = pd.to_datetime(column, format="%Y-%m-%d", errors="coerce")
-            _check(dates.notna().all(), f"{label} must be dates like 2006-12-11")
+            require(dates.notna().all(), f"{label} must be dates like 2006-12-11")
 
 
 def _read_outlines(path: Path) -> bytes:
-    _check(path.is_file(), f"{path.name} not found in {path.parent}")
+    require(path.is_file(), f"{path.name} not found in {path.parent}")
     content = path.read_bytes()
     try:
         found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a GeoJSON of the states: {error!r}") from error
-    _check(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
+    require(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
     return content
 
 
 def _sorted(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    _check(not table.duplicated(key).any(), f"{key} must be unique")
+    require(not table.duplicated(key).any(), f"{key} must be unique")
     return table.sort_values(key, ignore_index=True)
 
 
 def _check_months(table: pd.DataFrame, name: str) -> None:
     wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
     found = wrong.unique().tolist()[:6]
-    _check(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
+    require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
     months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
     expected = pd.MultiIndex.from_product([months, STATES])
     missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
-    _check(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
+    require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
 
 
 def _check_totals(by_month: pd.Series, expected: dict[int, int], name: str) -> None:
     found = by_month.groupby(by_month.index.str[:4].astype(int)).sum()
     wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
-    _check(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
+    require(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
 
 
 def _years(table: pd.DataFrame, gap: pd.Series) -> list[int]:
     return table.loc[gap.ne(0), "year"].tolist()
-
-
-def _check(true: bool, message: str) -> None:
-    if not true:
-        raise ValueError(message)
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from analysis.checks import name_some
+
 Scale = Literal["log", "rate", "value"]
 
 PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
@@ -72,7 +74,7 @@ def check_log(frame: pd.DataFrame) -> None:
     if (frame["deaths"] == 0).any():
         empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
         raise ValueError(
-            f"the log scale needs deaths in every period; none in {_some(empty)}. "
+            f"the log scale needs deaths in every period; none in {name_some(empty)}. "
             "Use scale='rate', a longer period, or a count model."
         )
 
@@ -101,15 +103,14 @@ def check_index(index: pd.Index) -> None:
         raise ValueError("periods must not be missing; found NaT in the index")
     if index.has_duplicates:
         twice = index[index.duplicated()].unique().astype(str).tolist()
-        raise ValueError(f"periods must be unique; {_some(twice)} appear more than once")
+        raise ValueError(f"periods must be unique; {name_some(twice)} appear more than once")
     if not index.is_monotonic_increasing:
         raise ValueError("periods must be in order; use frame.sort_index()")
     missing = pd.period_range(index[0], index[-1]).difference(index)
     if len(missing):
         raise ValueError(
-            f"{PERIOD_NAMES[name]} must be consecutive; missing "
-            f"{_some(missing.astype(str).tolist())}. Reindex the series, with 0 deaths where the "
-            "source reports none."
+            f"{PERIOD_NAMES[name]} must be consecutive; missing {name_some(missing.astype(str))}. "
+            "Reindex the series, with 0 deaths where the source reports none."
         )
 
 
@@ -125,7 +126,7 @@ def _check_counts(frame: pd.DataFrame) -> None:
         if wrong.any():
             where = frame.index[wrong].astype(str).tolist()
             values = column[wrong].head(3).tolist()
-            raise ValueError(f"{column.name} {wanted}; found {values} in {_some(where)}")
+            raise ValueError(f"{column.name} {wanted}; found {values} in {name_some(where)}")
 
 
 def _check_numbers(column: pd.Series, name: str) -> None:
@@ -135,9 +136,5 @@ def _check_numbers(column: pd.Series, name: str) -> None:
     if bad.any():
         where = column.index[bad].astype(str).tolist()
         raise ValueError(
-            f"{name} must be finite and not missing; found otherwise in {_some(where)}"
+            f"{name} must be finite and not missing; found otherwise in {name_some(where)}"
         )
-
-
-def _some(names: list[str]) -> str:
-    return f"{names}" if len(names) <= 6 else f"{names[:6]} and {len(names) - 6} more"

@@ -52,8 +52,9 @@ SOURCES = {
             complete_through=pd.Period("2025-06", "M"),
             reason=(
                 "Victims are dated by the day the file is opened, so a month does not fill up "
-                "with late reports. It is revised instead: 2019 and 2020 rose by 3.0% after they "
-                "were first published, and recent months may do the same."
+                "with late reports. It is revised instead: intentional homicides of 2019 and 2020 "
+                "stood at 34,648 and 34,515 in January 2021 and stand at 34,723 and 34,569 here; "
+                "recent months may move more."
             ),
         ),
     )
