@@ -82,10 +82,16 @@ def posterior(
     `contrasts` holds one array (m, k) for each month.
     """
     y = outcome(model.window, model.scale)
-    parts = [
-        integrate_rho(y, design.to_numpy(), rows, nodes=nodes)
-        for design, rows in zip(model.designs, contrasts, strict=True)
-    ]
+    return join_months(
+        [
+            integrate_rho(y, design.to_numpy(), rows, nodes=nodes)
+            for design, rows in zip(model.designs, contrasts, strict=True)
+        ]
+    )
+
+
+def join_months(parts: Sequence[RhoMixture]) -> RhoMixture:
+    """Return one mixture of several that weigh the same, one for each month of a shift."""
     if len(parts) == 1:
         return parts[0]
     joined = {
@@ -115,13 +121,18 @@ def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, bool]:
     Rows `ESTIMANDS`, columns `estimate`, `low`, `high`, `p`, in the units of the model's scale.
     """
     mixture = posterior(model, [model.contrasts] * len(model.designs))
+    return effects_table(mixture, model), bool(mixture.exact[0])
+
+
+def effects_table(mixture: RhoMixture, model: SegmentedModel) -> pd.DataFrame:
+    """Return the table of effects that `mixture`, of the model's contrasts, says."""
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)
     if model.scale == "log":
         effects[columns[:3]] = 100 * np.expm1(effects[columns[:3]])
     effects.loc[list(model.notes)] = np.nan
-    return effects, bool(mixture.exact[0])
+    return effects
 
 
 def _at_frequency(shift: PolicyShift, index: pd.PeriodIndex) -> PolicyShift:

@@ -125,7 +125,7 @@ def fit_quasi_poisson(
     doi:10.1007/978-1-4899-3242-6
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
-    fit = _fit_poisson(deaths, X, exposure)
+    fit = fit_poisson(deaths, X, exposure)
     return Coefficients(fit.params, fit.cov_params(), note=f"dispersion {fit.scale:.2f}")
 
 
@@ -143,7 +143,7 @@ def fit_negative_binomial(
     Applied Econometrics 1, 29-53. doi:10.1002/jae.3950010104
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
-    poisson = _fit_poisson(deaths, X, exposure)
+    poisson = fit_poisson(deaths, X, exposure)
     expected = poisson.mu
     moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
     if poisson.scale <= 1 or moment <= 0:
@@ -163,7 +163,11 @@ def fit_negative_binomial(
     return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
 
 
-def _fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
+def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
+    """Return statsmodels' Poisson fit, Pearson scale, or raise an EstimatorError if there is none.
+
+    Arguments are taken as checked.
+    """
     if not np.any(deaths):
         raise EstimatorError("no maximum: there are no deaths at all")
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)

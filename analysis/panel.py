@@ -1,13 +1,20 @@
 """The panel: one shift by every estimator in use, side by side, and what their spread says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.estimands import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model
+from analysis.counts import count_posterior
+from analysis.estimands import (
+    ESTIMANDS,
+    SegmentedModel,
+    effects_table,
+    estimate_effects,
+    prepare_model,
+)
 from analysis.estimators import (
     fit_negative_binomial,
     fit_newey_west,
@@ -19,6 +26,7 @@ from analysis.optimise import Coefficients, EstimatorError
 from analysis.policies import PolicyShift
 from analysis.rho import EXACT
 from analysis.state_space import fit_arima, fit_structural
+from analysis.tables import check_known
 
 Verdict = Literal["agree", "intervals differ", "sign differs"]
 
@@ -41,13 +49,19 @@ ESTIMATORS = (
     "arima",
     "structural",
 )
+ON_REQUEST = ("count_reml",)  # for months with few or no deaths
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
 NO_VARIATION = "the model fits without any residual variation"
 
 
 def compare_estimators(
-    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    estimators: Sequence[str] = ESTIMATORS,
 ) -> pd.DataFrame:
     """Estimate one shift by every estimator in use, on the same window, design and units.
 
@@ -56,6 +70,9 @@ def compare_estimators(
     series, shift, scale, harmonics
         As in `analysis.fit_its`; months without deaths are allowed on the log scale, where only
         the count models then have an answer.
+    estimators : sequence of str
+        Default all that are named below; on request also `count_reml`, the headline's principle
+        for counts with few or no deaths in a month (`analysis.counts`).
 
     Returns
     -------
@@ -75,8 +92,14 @@ def compare_estimators(
     Turner, S. L. et al. (2021). Comparison of six statistical methods for interrupted time series
     studies. BMC Medical Research Methodology 21, 134. doi:10.1186/s12874-021-01306-w
     """
-    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    rows = [row for name in ESTIMATORS for row in _estimator_rows(name, model)]
+    return estimate_by(estimators, prepare_model(series, shift, scale=scale, harmonics=harmonics))
+
+
+def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFrame:
+    """Return what `compare_estimators` does, for a model that is prepared already."""
+    for name in estimators:
+        check_known(name, (*ESTIMATORS, *ON_REQUEST), "estimator")
+    rows = [row for name in estimators for row in _estimator_rows(name, model)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -103,7 +126,7 @@ def _judge_estimand(rows: pd.DataFrame) -> Verdict:
 
 def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[dict]:
     try:
-        table, note = _reml(model) if name == "reml" else _textbook(name, model)
+        table, note = ENGINE[name](model) if name in ENGINE else _textbook(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=ESTIMANDS), str(error)
     table = table.reindex(columns=COLUMNS[2:7])
@@ -120,6 +143,14 @@ def _reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     _check_log(model)
     table, exact = estimate_effects(model)
     return table, NO_VARIATION if exact else "rho integrated out"
+
+
+def _count_reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    _check_counts(model)
+    return effects_table(count_posterior(model), model), "rho and share of noise integrated out"
+
+
+ENGINE = {"reml": _reml, "count_reml": _count_reml}
 
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
@@ -149,8 +180,7 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
-        if not has_counts(model.window) or model.scale != "log":
-            raise EstimatorError("a count model speaks of ratios of rates: log scale only")
+        _check_counts(model)
         deaths = model.window["deaths"].to_numpy(dtype=float)
         exposure = model.window["person_years"].to_numpy(dtype=float) / 1e5
         return COUNTS[name](deaths, X, exposure=exposure)
@@ -161,6 +191,11 @@ def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
         zero = np.zeros((X.shape[1], X.shape[1]))
         return Coefficients(fitted, zero, note=NO_VARIATION)
     return LINEAR[name](y, X)
+
+
+def _check_counts(model: SegmentedModel) -> None:
+    if not has_counts(model.window) or model.scale != "log":
+        raise EstimatorError("a count model speaks of ratios of rates: log scale only")
 
 
 def _check_log(model: SegmentedModel) -> None:

@@ -1,6 +1,7 @@
 """The embedded tables: where they lie, what they should hash to, how they are read and written."""
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -9,6 +10,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 DATA_FOLDER = Path(__file__).parent / "data"
@@ -45,24 +47,54 @@ def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
     return _read_table(name, folder).copy()
 
 
+def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
+    """Load the outlines of the states after checking the file's hash.
+
+    Returns
+    -------
+    dict
+        State code to its rings, each an array (n, 2) of degrees of longitude and latitude.
+
+    Raises
+    ------
+    ValueError
+        If the file's sha256 is not the one in ``datapackage.json``.
+    """
+    shapes = json.loads(_read_checked("state_outlines", folder)[1])["features"]
+    outlines = {}
+    for shape in shapes:
+        geometry = shape["geometry"]
+        parts = geometry["coordinates"]
+        polygons = [parts] if geometry["type"] == "Polygon" else parts
+        rings = [np.asarray(ring, dtype=float) for polygon in polygons for ring in polygon]
+        outlines[shape["properties"]["state"]] = rings
+    return outlines
+
+
 @cache
 def _read_table(name: str, folder: Path) -> pd.DataFrame:
+    resource, content = _read_checked(name, folder)
+    if resource["format"] != "csv":
+        raise ValueError(f"{resource['path']} is not a table; use load_outlines()")
+    fields = resource.get("schema", {}).get("fields", [])
+    text = {field["name"]: str for field in fields if field["type"] in {"string", "yearmonth"}}
+    return pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values=[""])
+
+
+def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
     resources = {resource["name"]: resource for resource in load_descriptor(folder)["resources"]}
     check_known(name, resources, "table")
     resource = resources[name]
-    if resource["format"] != "csv":
-        raise ValueError(f"{resource['path']} is not a table; read the file itself")
     path = folder / resource["path"]
-    found = sha256(path.read_bytes())
+    content = path.read_bytes()
+    found = sha256(content)
     if f"sha256:{found}" != resource["hash"]:
         raise ValueError(
             f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects "
             f"{resource['hash'].removeprefix('sha256:')[:12]}…: the table was changed. Restore it "
             "with git, or rebuild all tables with `python -m analysis.compile FOLDER`."
         )
-    fields = resource.get("schema", {}).get("fields", [])
-    text = {field["name"]: str for field in fields if field["type"] in {"string", "yearmonth"}}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    return resource, content
 
 
 def check_known(name: object, known: Iterable[str], what: str) -> None:

@@ -1,0 +1,180 @@
+"""One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from analysis.estimands import ESTIMANDS, SegmentedModel, prepare_model
+from analysis.estimators import fit_poisson
+from analysis.frames import has_counts
+from analysis.optimise import EstimatorError
+from analysis.panel import estimate_by, judge
+from analysis.policies import PolicyShift, check_shift
+
+FEWEST_DEATHS = 20  # on either side of the shift: with fewer, intervals hold less than they say
+FALSE_DISCOVERIES = 0.05
+MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
+COLUMNS = ["place", "estimator", "estimand", "estimate", "low", "high", "p", "q", "note"]
+
+
+@dataclass(frozen=True)
+class PlaceEffects:
+    """One shift estimated in every place of a panel."""
+
+    shift: PolicyShift
+    effects: pd.DataFrame  # long, columns `COLUMNS`; percent
+    places: pd.DataFrame  # by place: deaths, empty months, verdict, doubt
+    models: dict[str, SegmentedModel]  # what was fitted, place by place
+
+    def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
+        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `note`."""
+        effects = self.effects
+        chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
+        return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
+
+
+def fit_places(
+    panel: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    harmonics: int = 2,
+    beside: Sequence[str] | None = None,
+) -> PlaceEffects:
+    """Estimate one shift in every place of a panel.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        As `analysis.load_states` returns it: MultiIndex (place, month), columns `deaths` and
+        `person_years`; months without deaths are allowed.
+    shift : PolicyShift
+        Its date, window and impact are used; its own places are not.
+    harmonics : int
+        Sine and cosine pairs of the year.
+    beside : sequence of str, optional
+        Estimators of `analysis.compare_estimators` to show beside `count_reml`; default
+        `quasi_poisson` or `negative_binomial`, whichever the variance asks for (see
+        `variance_grows`), and `reml`, the headline, which answers where every month has deaths.
+
+    Returns
+    -------
+    PlaceEffects
+        `effects`: for each place and estimand the estimates by `count_reml` (see
+        `analysis.counts`) and by the estimators beside it. `q` is the p-value after Benjamini and
+        Hochberg over the places, for each estimator and estimand; `note` says why a number is
+        missing. A place with fewer than `FEWEST_DEATHS` deaths on a side of the shift has no
+        estimate. `places`: `deaths_before`, `deaths_after`,
+        `empty_months` (without deaths), `verdict` (on the spread of the estimators, see
+        `analysis.panel.judge`), `doubt` (why the estimate is not reliable; empty: it is).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the panel or the shift cannot be used; the message names the place.
+
+    References
+    ----------
+    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
+    Royal Statistical Society B 57, 289-300. doi:10.1111/j.2517-6161.1995.tb02031.x
+    """
+    models = _prepare(panel, shift, harmonics)
+    tables, rows = [], {}
+    for place, model in models.items():
+        deaths = model.window["deaths"].to_numpy()
+        row = {
+            "deaths_before": int(deaths[: model.n_before].sum()),
+            "deaths_after": int(deaths[model.n_before :].sum()),
+            "empty_months": int((deaths == 0).sum()),
+        }
+        own = _estimate(model, row, beside)
+        rows[place] = row | {"verdict": judge(own), "doubt": _doubt(own)}
+        tables.append(own.assign(place=place))
+    effects = pd.concat(tables, ignore_index=True)
+    effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
+    places = pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
+    return PlaceEffects(shift, effects[COLUMNS], places, models)
+
+
+def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
+    """Tell whether the variance of counts grows with the square of their mean.
+
+    Squared residuals relative to mu are fitted once by phi, as quasi-Poisson has it, and once by
+    1 + alpha mu, as the negative binomial has it; the better fit wins.
+
+    References
+    ----------
+    Ver Hoef, J. M. and Boveng, P. L. (2007). Quasi-Poisson vs. negative binomial regression: how
+    should we model overdispersed count data? Ecology 88, 2766-2772. doi:10.1890/07-0043.1
+    """
+    relative = (deaths - expected) ** 2 / expected
+    linear = relative - relative.mean()
+    alpha = max(0.0, ((relative - 1) @ expected) / (expected @ expected))
+    square = relative - 1 - alpha * expected
+    return bool(square @ square < linear @ linear)
+
+
+def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
+    check_shift(shift)
+    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
+        raise TypeError(
+            "panel must be a DataFrame with a MultiIndex (place, month), such as "
+            "load_states('inegi'); a single series goes to fit_its"
+        )
+    if not has_counts(panel):
+        raise ValueError(
+            f"panel needs the columns 'deaths' and 'person_years'; found {panel.columns.tolist()}"
+        )
+    models = {}
+    for place, series in panel.groupby(level=0, sort=False):
+        try:
+            series = series.droplevel(0)
+            models[place] = prepare_model(series, shift, scale="log", harmonics=harmonics)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{place}: {error}") from error
+    windows = {
+        model.window.index[[0, -1]].astype(str).str.cat(sep="..") for model in models.values()
+    }
+    if len(windows) > 1:
+        raise ValueError(f"all places need the same months; found {sorted(windows)[:6]}")
+    return models
+
+
+def _estimate(model: SegmentedModel, row: dict, beside: Sequence[str] | None) -> pd.DataFrame:
+    fewest = min(row["deaths_before"], row["deaths_after"])
+    if fewest >= FEWEST_DEATHS:
+        beside = (_count_model(model), "reml") if beside is None else beside
+        return estimate_by((MAIN, *beside), model)
+    note = f"{fewest} deaths on one side of the shift; at least {FEWEST_DEATHS} are needed"
+    table = pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, "note": note})
+    return table.reindex(columns=["estimator", "estimand", "estimate", "low", "high", "p", "note"])
+
+
+def _count_model(model: SegmentedModel) -> str:
+    deaths = model.window["deaths"].to_numpy(dtype=float)
+    exposure = model.window["person_years"].to_numpy(dtype=float) / 1e5
+    try:
+        fit = fit_poisson(deaths, model.designs[0].to_numpy(), exposure)
+    except EstimatorError:
+        return "quasi_poisson"
+    grows = fit.scale > 1 and variance_grows(deaths, fit.mu)
+    return "negative_binomial" if grows else "quasi_poisson"
+
+
+def _control(p: pd.Series) -> pd.Series:
+    """Return p-values after Benjamini and Hochberg, among those that there are."""
+    q = pd.Series(np.nan, p.index)
+    known = p.notna()
+    if known.any():
+        q[known] = multipletests(p[known], method="fdr_bh")[1]
+    return q
+
+
+def _doubt(own: pd.DataFrame) -> str:
+    main = own[own["estimator"] == MAIN].set_index("estimand")
+    missing = main["estimate"].isna()
+    if missing.all():
+        return main["note"].iloc[0]
+    return "the estimators' signs differ" if judge(own) == "sign differs" else ""

@@ -1,0 +1,61 @@
+"""Record the size of one place's interval where deaths are few: writes places.csv beside this file.
+
+    python benchmarks/places.py
+
+About five minutes on two cores. Counts without any change are simulated for the window of
+Calderón's shift, with an AR(1) disturbance of their log rate.
+"""
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.places import FEWEST_DEATHS, fit_places
+from analysis.policies import load_policy_shifts
+from analysis.processes import simulate_errors
+
+MEANS, RHO, DISTURBANCE, SIMULATIONS = (0.1, 0.3, 1, 3, 10, 100), (0.5, 0.8), 0.5, 400
+SHIFT = load_policy_shifts()["calderon-2006-12"]
+MONTHS = pd.period_range("2000-01", SHIFT.end, freq="M", name="month")
+RECORD = Path(__file__).with_suffix(".csv")
+
+
+def run(job: tuple[float, float]) -> pd.DataFrame:
+    rho, mean = job
+    rng = np.random.default_rng([round(1000 * rho), round(1000 * mean)])
+    errors = simulate_errors("ar1", len(MONTHS), SIMULATIONS, rng, rho=rho)
+    errors *= DISTURBANCE * np.sqrt(1 - rho**2)
+    deaths = rng.poisson(mean * np.exp(errors - DISTURBANCE**2 / 2))
+    index = pd.MultiIndex.from_product([range(SIMULATIONS), MONTHS], names=["place", "month"])
+    panel = pd.DataFrame({"deaths": deaths.T.ravel(), "person_years": 1e5}, index=index)
+    fitted = fit_places(panel, SHIFT, beside=["quasi_poisson"])
+    rows = []
+    for estimand, estimator in product(("level", "slope"), ("count_reml", "quasi_poisson")):
+        if estimator not in set(fitted.effects["estimator"]):
+            continue
+        p = fitted.of(estimand, estimator)["p"].dropna()
+        alarms = 100 * (p < 0.05).mean()
+        error = np.sqrt(alarms * (100 - alarms) / len(p)) if len(p) else np.nan
+        rows.append([rho, mean, estimator, estimand, len(p), alarms, error])
+    columns = ["rho", "mean", "estimator", "estimand", "answered", "false_alarms", "mc_error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def record() -> pd.DataFrame:
+    os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        table = pd.concat(pool.map(run, product(RHO, MEANS)), ignore_index=True)
+    table.round({"false_alarms": 1, "mc_error": 1}).to_csv(RECORD, index=False)
+    return table
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    print(record().to_string(), f"\nat least {FEWEST_DEATHS} deaths on either side")
+    print(f"{time.perf_counter() - start:.0f} s; written to {RECORD}")
