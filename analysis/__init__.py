@@ -8,6 +8,7 @@ sources     tables -> one monthly series of deaths and person-years per place an
 policies    policy-shifts.toml -> PolicyShift
 frames      what every function asks of a series: regular periods, counts that can be true
 design      periods and a shift -> design matrix
+cluster     threads, processes or a Dask cluster: where work is shared
 mixture     quantiles of mixtures of Student t distributions, many at once
 gls         generalised least squares with AR(1) errors at many values of rho
 rho         rho integrated out, for a block of series or of designs
@@ -15,10 +16,14 @@ reml        the engine: rho integrated out by its restricted likelihood, for man
 estimands   the level, slope and effects of a shift as mixtures over rho
 optimise    coefficients, and optimisers that are checked
 estimators  least squares and count models, fitted by statsmodels
+counts      counts with few or no deaths in a month: counting noise told apart from AR(1)
 state_space regression with ARIMA errors, and a structural model, by statsmodels
 panel       one shift by every estimator, and the verdict on their spread
 processes   errors of known autocorrelation, to simulate from
 calibration how often the intervals of each estimator hold the truth, by simulation
+municipal_counts  reads the user's table of municipal counts, and nothing that is not it
+municipalities  that table checked against the states, with CONAPO's population
+municipal_synthesis  a synthetic one of its shape
 certificates  size, coverage and least detectable effects for one series and its dates
 segments    rows of a regression made ready for segments
 structural_breaks  Bai-Perron: breaks at unknown dates by least squares
@@ -33,10 +38,23 @@ flags       the warnings that stand next to a result
 its         series and shift -> ITSResult
 plots       results -> matplotlib Axes
 robustness_plots  breaks, placebos, curves and refits -> Axes
+places      one shift in many places, and which of the estimates are reliable
+pooling     many places as one number, six ways
+pooling_coverage  how often the pooled intervals hold the truth, by simulation
+stacks      the joint operations as sub-experiments: treated states and clean controls
+stacked_poisson  one effect in them, for many reassignments at once
+event_study  effects by time since an operation, Poisson with fixed effects by pyfixest
+randomisation  score bootstrap and randomisation inference, where few states are treated
+dealt_operations  the same for the event study, each operation, and all but one
+operation_calibration  how often these tests reject the truth, by simulation
+yardsticks  published effects of the operations, and ours in their unit
+place_plots  forest and map -> Axes
+event_plots  event study, placebo distribution and operations -> Axes
 verdicts    what the robustness checks say, as a row and in words
 validation  published results and ours, side by side
 outputs     results -> rows, rows and figures -> files
 sentences   numbers -> words, by rule
+place_sentences  the same for many places
 notebooks   run a notebook with papermill
 report      executed notebooks -> the HTML report
 crate       what a run was made from and what it made, as an RO-Crate
@@ -47,23 +65,31 @@ from importlib import import_module
 
 _HOMES = {
     "BreakPosterior": "breaks",
+    "EventStudy": "event_study",
     "ITSResult": "its",
+    "PlaceEffects": "places",
     "PolicyShift": "policies",
+    "average_effects": "event_study",
     "break_intervals": "break_dates",
     "break_posterior": "breaks",
     "certificate": "certificates",
     "compare_estimators": "panel",
     "coverage_table": "calibration",
     "date_breaks": "break_dates",
+    "deal_event_study": "dealt_operations",
     "find_breaks": "structural_breaks",
+    "first_operations": "stacks",
     "fit_arima": "state_space",
+    "fit_event_study": "event_study",
     "fit_its": "its",
     "fit_many": "reml",
     "fit_negative_binomial": "estimators",
     "fit_newey_west": "estimators",
+    "fit_places": "places",
     "fit_prais_winsten": "estimators",
     "fit_quasi_poisson": "estimators",
     "fit_structural": "state_space",
+    "load_municipalities": "municipalities",
     "load_policy_shifts": "policies",
     "load_series": "sources",
     "load_states": "sources",
@@ -73,15 +99,26 @@ _HOMES = {
     "plot_choices": "robustness_plots",
     "plot_curve": "robustness_plots",
     "plot_effects": "plots",
+    "plot_event_study": "event_plots",
     "plot_fit": "plots",
+    "plot_forest": "place_plots",
     "plot_gap": "plots",
+    "plot_map": "place_plots",
+    "plot_operations": "event_plots",
     "plot_panel": "plots",
     "plot_placebos": "robustness_plots",
+    "plot_randomisation": "event_plots",
     "plot_series": "plots",
     "plot_variation": "robustness_plots",
+    "pool_places": "pooling",
+    "randomisation_test": "randomisation",
     "restricted_log_likelihood": "reml",
+    "score_bootstrap": "randomisation",
     "specification_curve": "specifications",
+    "stack_operations": "stacks",
     "sup_f": "sup_f_test",
+    "synthesise_municipalities": "municipal_synthesis",
+    "vary_operations": "dealt_operations",
     "vary_window": "robustness",
 }
 

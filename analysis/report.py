@@ -49,6 +49,7 @@ def _lay_out_notebooks(executed: Mapping[str, Path], source: Path) -> None:
         "The argument": [],
         "National shifts": [],
         "Is the date special?": [],
+        "Where did it happen?": [],
         "Joint operations": [],
         "Joint operations: is the date special?": [],
     }
@@ -82,7 +83,7 @@ def _run_sphinx(source: Path, built: Path) -> None:
 def _place(name: str) -> tuple[str, str]:
     """Return the group of a run in the report's contents, and the title of its page."""
     notebook, _, rest = name.partition("--")
-    if notebook not in ("03-policy-shift", "04-robustness"):
+    if notebook not in ("03-policy-shift", "04-robustness", "05-states"):
         return "The argument", ""
     slug, _, source = rest.rpartition("--")
     shift = load_policy_shifts()[slug]
@@ -90,6 +91,8 @@ def _place(name: str) -> tuple[str, str]:
     national = shift.places == (NATION,)
     if notebook == "03-policy-shift":
         return "National shifts" if national else "Joint operations", title
+    if notebook == "05-states":
+        return "Where did it happen?", f"{title}: state by state"
     group = "Is the date special?" if national else "Joint operations: is the date special?"
     return group, f"{title}: is the date special?"
 

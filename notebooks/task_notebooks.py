@@ -5,23 +5,18 @@ from typing import Annotated, Any
 
 from pytask import Product, PythonNode, task
 
+from analysis.cluster import package_hash, register_cluster
 from analysis.notebooks import run_notebook
 from analysis.policies import load_policy_shifts
 from analysis.report import make_report
-from analysis.tables import hash_files
+from analysis.sources import NATION
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 REPORT = HERE.parent / "report"
+register_cluster(HERE.parent)
 # One input to every task: with one for each file, comparing them all would take seconds.
-PACKAGE = PythonNode(
-    value=hash_files(
-        path
-        for path in (HERE.parent / "analysis").rglob("*")
-        if path.suffix in {".py", ".csv", ".json", ".geojson", ".toml"}
-    ),
-    hash=True,
-)
+PACKAGE = PythonNode(value=package_hash(), hash=True)
 CONFIGURATION = sorted(
     path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
 )
@@ -51,6 +46,34 @@ for _shift in load_policy_shifts().values():
             [],
             [f"robustness/{_name}.csv", f"robustness/{_name}--curve.csv"],
         )
+        if _shift.places == (NATION,):
+            RUNS[f"05-states--{_name}"] = (
+                "05-states",
+                {"shift": _shift.slug, "source": _source},
+                [],
+                [
+                    f"states/{_name}.csv",
+                    f"states/{_name}--pooled.csv",
+                    f"figures/states--{_name}.svg",
+                    f"figures/map--{_name}.svg",
+                ],
+            )
+RUNS["06-operations"] = (
+    "06-operations",
+    {},
+    [str(HERE.parent / "benchmarks/operations.csv")],
+    [
+        "tables/operations-event-study.csv",
+        "figures/operations-event-study.svg",
+        "figures/operations-randomisation.svg",
+    ],
+)
+RUNS["11-municipalities"] = (
+    "11-municipalities",
+    {},
+    [str(HERE.parent / "benchmarks/places.csv")],
+    ["municipalities/calderon-2006-12.csv"],
+)
 RUNS["09-validation"] = (
     "09-validation",
     {},

@@ -47,7 +47,7 @@ def start_pytask(folder: Path, *options: str) -> subprocess.Popen:
 
 def run_pytask(folder: Path, *options: str) -> tuple[int, str]:
     process = start_pytask(folder, *options)
-    output, _ = process.communicate(timeout=900)
+    output, _ = process.communicate(timeout=2400)
     return process.returncode, output
 
 

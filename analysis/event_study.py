@@ -1,0 +1,207 @@
+"""Stacked sub-experiments -> effects by quarter, test of the leads, average effects: pyfixest."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.stats import f as fisher_f
+from scipy.stats import t as student_t
+
+from analysis.checks import check_whole
+
+BIN = 3  # months
+HORIZONS = (6, 12, 24)
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class EventStudy:
+    """Effects by months since the operation, relative to the months just before it."""
+
+    effects: pd.DataFrame  # index `first_month`; columns estimate, low, high (percent), p, months
+    pre_trend: pd.Series  # joint test that the leads are zero: F, df, df_denominator, p
+    places: int  # clusters
+    treated: int  # places under an operation
+    log_ratios: pd.Series = field(repr=False)  # by first month, the reference left out
+    covariance: pd.DataFrame = field(repr=False)
+
+
+def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
+    """Fit Poisson with place and month effects in every stack, and an effect for each few months.
+
+    Parameters
+    ----------
+    stacked : DataFrame
+        As `stack_operations` gives it.
+    months : int
+        Length of a bin of event time; the one that ends with the last month before the operation
+        is the reference.
+
+    Returns
+    -------
+    EventStudy
+        Intervals and tests are clustered by place (a place in several stacks is one cluster), with
+        Student's t of one degree of freedom less than places.
+
+    Raises
+    ------
+    ValueError
+        If there are not at least two whole bins before the operation and one from it on.
+
+    References
+    ----------
+    Correia, S., Guimarães, P. and Zylkin, T. (2020). Fast Poisson estimation with high-dimensional
+    fixed effects. Stata Journal 20, 95-115. doi:10.1177/1536867X20909691
+    """
+    before, after = -stacked["event_time"].min(), stacked["event_time"].max() + 1
+    starts = list_bins(before, after, months)
+    first = stacked["event_time"] // months * months
+    names = {start: f"bin_{start + before}" for start in starts}
+    reference = -months
+    del names[reference]
+    bins = {
+        name: ((first == start) & stacked["treated"]).astype(float) for start, name in names.items()
+    }
+    b, V, places = _fit_poisson(stacked.assign(**bins), list(names.values()))
+    b, V = pd.Series(b, list(names)), pd.DataFrame(V, list(names), list(names))
+    effects = _intervals(b, np.sqrt(np.diag(V)), places - 1)
+    effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
+    effects = effects.sort_index().rename_axis("first_month").assign(months=months)
+    leads = [start for start in names if start < reference]
+    return EventStudy(
+        effects=effects,
+        pre_trend=_test_zero(b[leads], V.loc[leads, leads], places - 1),
+        places=places,
+        treated=stacked.loc[stacked["treated"], "place"].nunique(),
+        log_ratios=b,
+        covariance=V,
+    )
+
+
+def list_bins(before: int, after: int, months: int) -> range:
+    """Return the first months of the bins, or raise a ValueError if they do not come out even."""
+    check_whole(months, "months", 1)
+    if before % months or after % months or before < 2 * months or not after:
+        raise ValueError(
+            f"{before} months before and {after} from the operation on must be whole bins of "
+            f"{months} months, at least two of them before and one after"
+        )
+    return range(-before, after, months)
+
+
+def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS) -> pd.DataFrame:
+    """Estimate the average effect over the first months under the operations.
+
+    Parameters
+    ----------
+    stacked : DataFrame
+        As `stack_operations` gives it. All its months before the operation are the baseline.
+    horizons : sequence of int
+        Months from the operation on.
+
+    Returns
+    -------
+    DataFrame
+        Index `months`; columns `estimate`, `low`, `high` (percent) and `p`, clustered by place with
+        Student's t of one degree of freedom less than places: where few places are treated these
+        intervals are too short. Columns `deaths` and `person_years`: what was observed under the
+        operations in these months.
+
+    Raises
+    ------
+    ValueError
+        If a horizon is longer than the stack.
+    """
+    available = int(stacked["event_time"].max()) + 1
+    rows = {}
+    for horizon in horizons:
+        check_whole(horizon, "a horizon", 1, available)
+        window = stacked[stacked["event_time"] < horizon]
+        under = window["treated"] & (window["event_time"] >= 0)
+        b, V, places = _fit_poisson(window.assign(under=under.astype(float)), ["under"])
+        row = _intervals(pd.Series(b, [horizon]), np.sqrt(np.diag(V)), places - 1)
+        rows[horizon] = row.assign(**window.loc[under, ["deaths", "person_years"]].sum())
+    return pd.concat(rows.values()).rename_axis("months")
+
+
+def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return percent effects as deaths per 100,000 person-years: observed less observed / ratio.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Columns `estimate`, `low`, `high` (percent), `deaths` and `person_years` observed under the
+        operations.
+
+    Returns
+    -------
+    DataFrame
+        Columns `estimate`, `low`, `high`. The observed deaths are taken as they are: the interval
+        is that of the ratio.
+    """
+    observed = 1e5 * effects["deaths"] / effects["person_years"]
+    ratio = 1 + effects[["estimate", "low", "high"]] / 100
+    return (1 - 1 / ratio).mul(observed, axis=0)
+
+
+def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return coefficients, their covariance clustered by place, and the number of places."""
+    from pyfixest import fepois  # takes two seconds to import
+
+    rows = _informative(rows)
+    empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
+    if empty:
+        raise ValueError(
+            f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months: their "
+            "effect has no estimate. Use longer bins or horizons, or stack more operations."
+        )
+    data = rows[["deaths", *terms]].assign(
+        offset=np.log(rows["person_years"]),
+        place=pd.factorize(rows["place"])[0],
+        place_effect=rows.groupby(["operation", "place"]).ngroup(),
+        month_effect=rows.groupby(["operation", "month"]).ngroup(),
+    )
+    formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
+    with warnings.catch_warnings():
+        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
+        fit = fepois(
+            formula,
+            data=data,
+            vcov={"CRV1": "place"},
+            offset="offset",
+            separation_check=[],  # `_informative` has done it
+            iwls_tol=1e-10,
+            store_data=False,
+        )
+    return fit.coef()[terms].to_numpy(), np.asarray(fit._vcov), data["place"].nunique()
+
+
+def _informative(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out places and months without any death in their stack: their effect is minus infinity.
+
+    They would drop out of the likelihood anyway.
+    """
+    while True:
+        keep = np.ones(len(rows), dtype=bool)
+        for name in ("place", "month"):
+            deaths = rows.groupby(["operation", name], observed=True)["deaths"].transform("sum")
+            keep &= (deaths > 0).to_numpy()
+        if keep.all():
+            return rows
+        rows = rows[keep]
+
+
+def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
+    reach = student_t.ppf(1 - LEVEL / 2, df) * se
+    percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
+    return (100 * np.expm1(percent)).assign(p=2 * student_t.sf(np.abs(b / se), df))
+
+
+def _test_zero(b: pd.Series, V: pd.DataFrame, df: int) -> pd.Series:
+    """F test that all of `b` are zero."""
+    F = b.to_numpy() @ np.linalg.solve(V.to_numpy(), b.to_numpy()) / len(b)
+    p = fisher_f.sf(F, len(b), df)
+    return pd.Series({"F": F, "df": len(b), "df_denominator": df, "p": p})
