@@ -11,6 +11,7 @@ from analysis.estimands import ESTIMANDS, join_months
 from analysis.estimators import newey_west_lags
 from analysis.frames import outcome
 from analysis.places import PlaceEffects
+from analysis.prediction import prediction_interval
 from analysis.reml import summarise
 from analysis.rho import RhoMixture
 
@@ -46,7 +47,8 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
 
         Random effects also have `tau` (standard deviation of the effects between places, on the
         log scale), `i_squared` (percent of the variation that is between places) and
-        `prediction_low`, `prediction_high` (95%, for a further place).
+        `prediction_low`, `prediction_high` (95%, for a further place; see
+        `analysis.prediction`).
 
     Raises
     ------
@@ -57,9 +59,6 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     ----------
     Hartung, J. and Knapp, G. (2001). A refined method for the meta-analysis of controlled clinical
     trials with binary outcome. Statistics in Medicine 20, 3875-3889. doi:10.1002/sim.1009
-    Higgins, J. P. T., Thompson, S. G. and Spiegelhalter, D. J. (2009). A re-evaluation of
-    random-effects meta-analysis. Journal of the Royal Statistical Society A 172, 137-159.
-    doi:10.1111/j.1467-985X.2008.00552.x
     Driscoll, J. C. and Kraay, A. C. (1998). Consistent covariance matrix estimation with spatially
     dependent panel data. Review of Economics and Statistics 80, 549-560.
     doi:10.1162/003465398557825
@@ -127,12 +126,8 @@ def _random_effects(
     for extra in (0.0, common * k / (k - 1)):
         se = np.sqrt(pooled.var_hksj_re + extra)
         row = _student_row(pooled.mean_effect_re, se, k - 1)
-        reach = student.ppf(0.975, k - 2) * np.sqrt(tau**2 + se**2)
-        prediction = {
-            "prediction_low": pooled.mean_effect_re - reach,
-            "prediction_high": pooled.mean_effect_re + reach,
-        }
-        rows.append(row | between | prediction)
+        low, high = prediction_interval(estimates, variances, shared=extra)
+        rows.append(row | between | {"prediction_low": low, "prediction_high": high})
     return rows[0], rows[1]
 
 

@@ -13,12 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import load_policy_shifts, load_states
-from analysis.operation_calibration import (
-    World,
-    lead_test_table,
-    placebo_law_table,
-    rejection_table,
-)
+from analysis.operation_calibration import lead_test_table, placebo_law_table, rejection_table
+from analysis.operation_worlds import World
 from analysis.stacks import first_operations
 
 RECORD = Path(__file__).with_suffix(".csv")

@@ -33,6 +33,12 @@ def make_panel(places=12, start="2002-01", months=36, seed=0, ratio=1.0, noise=T
     return panel
 
 
+def make_big_panel(**options):
+    """The same without noise and with thousands of deaths, of which chance moves few."""
+    panel = make_panel(noise=False, **options)
+    return panel.assign(deaths=panel["person_years"] * 50, person_years=panel["person_years"] * 1e3)
+
+
 def fit_dummies(stacked, terms):
     """Poisson by statsmodels with a dummy for every place and month of every stack."""
     operation = stacked["operation"]

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from analysis import fit_places, load_policy_shifts, load_states, plot_forest, plot_map, pool_places
+from analysis.place_plots import plot_deaths_and_effects
 from analysis.places import PlaceEffects
 from analysis.tables import load_outlines, load_table
 
@@ -73,3 +74,14 @@ def test_outlines_are_those_of_the_states():
     longitude, latitude = np.concatenate([r for rings in outlines.values() for r in rings]).T
     assert -119 < longitude.min() < longitude.max() < -86
     assert 14 < latitude.min() < latitude.max() < 33
+
+
+def test_effects_are_drawn_against_their_deaths(fitted, ax):
+    assert plot_deaths_and_effects(fitted, ax=ax) is ax
+    drawn = np.concatenate([container[0].get_xydata() for container in ax.containers])
+    deaths = fitted.places["deaths_before"] + fitted.places["deaths_after"]
+    logs = np.log1p(fitted.of("slope")["estimate"] / 100)
+    expected = np.column_stack([deaths, logs])
+    np.testing.assert_allclose(drawn[drawn[:, 0].argsort()], expected[expected[:, 0].argsort()])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["not found", "found (q ≤ 0.05)"]

@@ -8,6 +8,7 @@ from analysis.design import build_design
 from analysis.estimators import newey_west_lags
 from analysis.policies import PolicyShift
 from analysis.pooling_coverage import pooling_coverage, simulate_panel
+from analysis.prediction import prediction_interval
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 CHOSEN = ["MX02", "MX05", "MX08", "MX14", "MX16", "MX25"]
@@ -43,8 +44,9 @@ def test_random_effects_solve_paule_and_mandels_equation_with_hartung_and_knapps
     fixed = 1 / variances
     q = fixed @ (effects - fixed @ effects / fixed.sum()) ** 2
     assert row["i_squared"] == pytest.approx(100 * (1 - (k - 1) / q))
-    reach = student.ppf(0.975, k - 2) * np.sqrt(row["tau"] ** 2 + se**2)
-    assert np.log1p(row["prediction_high"] / 100) == pytest.approx(mean + reach)
+    interval = prediction_interval(effects, variances)
+    found = np.log1p(row[["prediction_low", "prediction_high"]].astype(float) / 100)
+    np.testing.assert_allclose(found, interval)
 
 
 def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled):

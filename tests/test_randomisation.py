@@ -6,7 +6,8 @@ import pytest
 from stacked_worlds import OPERATIONS, make_panel
 
 from analysis import load_policy_shifts, load_states
-from analysis.operation_calibration import World, rejection_table
+from analysis.operation_calibration import rejection_table
+from analysis.operation_worlds import World
 from analysis.randomisation import (
     deal_histories,
     draw_signs,
