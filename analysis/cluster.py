@@ -204,10 +204,12 @@ def _reachable_address() -> str:
 def _check_workers(client: "Client", project: Path | None) -> None:
     here = _describe_process()
     for worker, found in client.run(_look_around, project, on_error="return").items():
+        if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
+            continue  # it died while it was asked
         if isinstance(found, Exception):
             raise ClusterError(
-                f"the worker at {worker} cannot import this package ({found}). Start it with the "
-                "Python of this environment."
+                f"the worker at {worker} does not answer for this package ({found}). Start it with "
+                "the Python of this environment."
             )
         there, sees_project = found
         if there != here:

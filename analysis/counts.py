@@ -11,7 +11,10 @@ from analysis.estimands import SegmentedModel, join_months
 from analysis.estimators import fit_poisson
 from analysis.rho import RhoMixture, rho_nodes
 
-RHO_NODES, SHARE_NODES = 32, 20  # a finer grid moves no end of an interval by 1e-4 of its width
+RHO_NODES, SHARE_NODES = 36, 24  # a finer grid moves no end of an interval by 1e-4 of its width
+COARSE = (10, 8)  # to find the disturbance itself
+FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
+TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the log scale at its end
 
 
 def count_posterior(model: SegmentedModel) -> RhoMixture:
@@ -34,7 +37,11 @@ def count_posterior(model: SegmentedModel) -> RhoMixture:
 def working_response(
     deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return log rates linearised at the Poisson fit, and the variance that counting gives them.
+    """Return log rates, linearised, and the variance that counting gives them.
+
+    Where the mean count is below `FEWEST_TO_SMOOTH`, the log rate is linearised at the line of the
+    Poisson regression; otherwise at that line plus the disturbance, as far as it shows through the
+    noise, and again until it settles: with many deaths that is the log rate itself.
 
     Parameters
     ----------
@@ -46,15 +53,53 @@ def working_response(
     Returns
     -------
     response, variance : array, shape (n,)
-        X b + (y - mu) / mu and 1 / mu, with b and mu of the Poisson regression.
+        eta + (y - mu) / mu and 1 / mu, with mu = exposure exp(eta).
 
     Raises
     ------
     EstimatorError
         If the Poisson likelihood has no maximum.
+
+    References
+    ----------
+    Breslow, N. E. and Clayton, D. G. (1993). Approximate inference in generalized linear mixed
+    models. Journal of the American Statistical Association 88, 9-25. doi:10.2307/2290687
     """
-    fit = fit_poisson(deaths, X, exposure)
-    return X @ fit.params + (deaths - fit.mu) / fit.mu, 1 / fit.mu
+    line = X @ fit_poisson(deaths, X, exposure).params
+    response, variance = _linearise(line, deaths, exposure)
+    if deaths.mean() < FEWEST_TO_SMOOTH:
+        return response, variance
+    for _ in range(TURNS):
+        step = np.clip(_smooth(response, variance, X) - line, -1, 1)
+        line = line + step
+        response, variance = _linearise(line, deaths, exposure)
+        if np.abs(step).max() < SETTLED:
+            break
+    return response, variance
+
+
+def _linearise(
+    line: np.ndarray, deaths: np.ndarray, exposure: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    expected = exposure * np.exp(line)
+    return line + (deaths - expected) / expected, 1 / expected
+
+
+def _smooth(response: np.ndarray, variance: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return the response without the noise of counting, at the likeliest rho and share.
+
+    What varies more than Poisson counts do, with memory or without, belongs to the rate.
+    """
+    mixture = split_noise(response, variance, X, X[:1], nodes=COARSE)
+    likeliest = int(mixture.weight[0].argmax())
+    rho, share, _ = _pairs(COARSE)
+    gaps = np.abs(np.subtract.outer(np.arange(len(X)), np.arange(len(X))))
+    signal = share[likeliest] / (1 - share[likeliest]) * variance.mean()
+    disturbance = signal * rho[likeliest] ** gaps
+    precision = np.linalg.inv(np.diag(variance) + disturbance)
+    line = X @ np.linalg.solve(X.T @ precision @ X, X.T @ precision @ response)
+    dispersion = max(1.0, mixture.rss[0, likeliest] / mixture.df)
+    return response - variance * (precision @ (response - line)) / dispersion
 
 
 def split_noise(
@@ -92,31 +137,37 @@ def split_noise(
     doi:10.1093/biomet/75.4.621
     """
     n, k = X.shape
-    rho, rho_weight = rho_nodes(nodes[0])
-    share, share_weight = _share_nodes(nodes[1])
-    rho, share = (grid.ravel() for grid in np.meshgrid(rho, share, indexing="ij"))
+    rho, share, node_weight = _pairs(nodes)
     signal = share / (1 - share) * variance.mean()
-    moments, log_det = _filter(np.column_stack([X, response]), variance, rho, signal)
+    start = np.linalg.lstsq(X, response, rcond=None)[0]  # what is split starts at zero: digits
+    moments, log_det = _filter(np.column_stack([X, response - X @ start]), variance, rho, signal)
     XX, Xy = moments[:, :k, :k], moments[:, :k, k]
     inverse = np.linalg.inv(XX)
     b = np.einsum("gij,gj->gi", inverse, Xy)
     rss = moments[:, k, k] - (Xy * b).sum(axis=1)
     log_det += np.linalg.slogdet(XX)[1]
     log_weight = -0.5 * ((n - k) * np.log(rss) + log_det)
-    log_weight += np.log(np.multiply.outer(rho_weight, share_weight).ravel())
+    log_weight += np.log(node_weight)
     top = log_weight.max()
     weight = np.exp(log_weight - top)
     spread = np.einsum("mi,gij,mj->mg", C, inverse, C)
     return RhoMixture(
         rho=rho,
         weight=weight[None] / weight.sum(),
-        mean=(C @ b.T)[None],
+        mean=(C @ (b + start).T)[None],
         scale=np.sqrt(spread * rss / (n - k))[None],
         rss=rss[None],
         df=n - k,
         log_marginal=np.array([top + np.log(weight.sum())]),
         exact=np.zeros(1, dtype=bool),
     )
+
+
+def _pairs(nodes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rho, share and weight of every pair of nodes."""
+    (rho, rho_weight), (share, share_weight) = rho_nodes(nodes[0]), _share_nodes(nodes[1])
+    pairs = np.meshgrid(rho, share, indexing="ij")
+    return pairs[0].ravel(), pairs[1].ravel(), np.multiply.outer(rho_weight, share_weight).ravel()
 
 
 def _share_nodes(count: int) -> tuple[np.ndarray, np.ndarray]:

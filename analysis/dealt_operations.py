@@ -108,7 +108,7 @@ def vary_operations(
         if others:
             left = replace(layout, experiments=others)
             without = fit_reassigned(left, dealt[:, :1]).estimate[0]
-        low, high = np.quantile(alone[1:], [LEVEL / 2, 1 - LEVEL / 2])
+        low, high = np.nanquantile(alone[1:], [LEVEL / 2, 1 - LEVEL / 2])
         rows[operation.slug] = {
             "places": len(operation.places),
             "alone": 100 * np.expm1(alone[0]),

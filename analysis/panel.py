@@ -110,12 +110,13 @@ def judge(panel: pd.DataFrame) -> Verdict:
     zero and the estimate of another on the other; otherwise *intervals differ* if some intervals
     exclude zero and others do not; otherwise *agree*, also where fewer than two have an answer.
     """
-    verdicts = [_judge_estimand(panel[panel["estimand"] == name]) for name in JUDGED]
+    verdicts = [judge_estimand(panel[panel["estimand"] == name]) for name in JUDGED]
     order = ["sign differs", "intervals differ", "agree"]
     return min(verdicts, key=order.index)
 
 
-def _judge_estimand(rows: pd.DataFrame) -> Verdict:
+def judge_estimand(rows: pd.DataFrame) -> Verdict:
+    """Return the verdict of `judge` for the rows of one estimand."""
     rows = rows.dropna(subset=["estimate", "p"])  # an exact fit has no p
     above, below = (rows["low"] > 0).any(), (rows["high"] < 0).any()
     if (above and (rows["estimate"] < 0).any()) or (below and (rows["estimate"] > 0).any()):

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from analysis.checks import name_some
 from analysis.places import FALSE_DISCOVERIES, PlaceEffects
 from analysis.plots import COLOURS
 from analysis.tables import load_outlines
@@ -60,25 +61,33 @@ def plot_forest(
     Axes
     """
     ax = ax or plt.gca()
-    effects = fitted.of(estimand).join(fitted.places["doubt"]).dropna(subset=["estimate"])
-    effects = effects.sort_values("estimate", ascending=False)
+    every = fitted.of(estimand)
+    effects = every.dropna(subset=["estimate"]).sort_values("estimate", ascending=False)
+    if effects.empty:
+        raise ValueError(f"no place has an estimate of {estimand!r}: {every['note'].iloc[0]}")
+    missing = every.index[every["estimate"].isna()]
     shown = pooled.loc[[name for name in METHODS if name in pooled.index]]
-    labels = [(names or {}).get(place, place) for place in effects.index]
-    labels += [METHODS[name] for name in shown.index]
+    below = len(effects) + len(missing) + 1
+    rows = [*range(below - 1), *range(below, below + len(shown))]
+    labels = [(names or {}).get(place, place) for place in [*effects.index, *missing]]
+    ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
+    ax.set_ylim(max(rows) + 1, -1)
+    reach = _percent_axis(ax, effects)
     for row, (_, effect) in enumerate(effects.iterrows()):
-        found = effect["q"] <= FALSE_DISCOVERIES
+        found = effect["q"] <= FALSE_DISCOVERIES and not effect["doubt"]
         colour = COLOURS["fit"] if found else "0.55"
-        _interval(ax, row, effect, colour, marker="x" if effect["doubt"] else "o", filled=found)
-    for row, (_, effect) in enumerate(shown.iterrows(), start=len(effects) + 1):
+        marker = "x" if effect["doubt"] else "o"
+        _interval(ax, row, effect, reach, colour, marker=marker, filled=found)
+    for row in range(len(effects), below - 1):
+        ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
+    for row, (_, effect) in enumerate(shown.iterrows(), start=below):
         if np.isfinite(effect.get("prediction_low", np.nan)):
             ends = np.log1p(effect[["prediction_low", "prediction_high"]].astype(float) / 100)
-            ax.plot(ends, [row, row], color=COLOURS["forecast"], linewidth=1)
-        _interval(ax, row, effect, COLOURS["forecast"], marker="D", filled=True, width=3)
-    rows = [*range(len(effects)), *range(len(effects) + 1, len(effects) + 1 + len(shown))]
-    ax.set_yticks(rows, labels, fontsize="small")
-    ax.set_ylim(max(rows) + 1, -1)
+            ax.plot(
+                np.clip(ends, -reach, reach), [row, row], color=COLOURS["forecast"], linewidth=1
+            )
+        _interval(ax, row, effect, reach, COLOURS["forecast"], marker="D", filled=True, width=3)
     ax.axvline(0, color="0.3", linewidth=0.8)
-    _percent_axis(ax, effects)
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)
     ax.legend(
@@ -110,9 +119,14 @@ def plot_map(fitted: PlaceEffects, *, estimand: str = "slope", ax: Axes | None =
         States whose effect is found with a false-discovery rate of 5% have a bold outline.
     """
     ax = ax or plt.gca()
-    effects = fitted.of(estimand).join(fitted.places["doubt"])
+    effects, outlines = fitted.of(estimand), load_outlines()
+    if set(effects.index) != set(outlines):
+        raise ValueError(
+            f"the map is of the 32 states; found {name_some(effects.index.astype(str))}. "
+            "Use plot_forest for other places."
+        )
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
-    for place, rings in load_outlines().items():
+    for place, rings in outlines.items():
         effect = effects.loc[place]
         style = {"facecolor": "white", "edgecolor": "0.4", "linewidth": 0.4}
         if effect["doubt"] or np.isnan(effect["estimate"]):
@@ -178,19 +192,34 @@ def plot_deaths_and_effects(
 
 
 def _interval(
-    ax: Axes, row: int, effect: pd.Series, colour: object, *, marker: str, filled: bool, width=1.4
+    ax: Axes,
+    row: int,
+    effect: pd.Series,
+    reach: float,
+    colour: object,
+    *,
+    marker: str,
+    filled: bool,
+    width: float = 1.4,
 ) -> None:
+    """Draw an interval; an arrow stands where it goes on beyond the axis."""
     estimate, low, high = np.log1p(effect[["estimate", "low", "high"]].astype(float) / 100)
-    ax.plot([low, high], [row, row], color=colour, linewidth=width, solid_capstyle="butt")
-    face = colour if filled else "white"
-    ax.plot(estimate, row, marker, color=colour, markerfacecolor=face, markersize=4.5)
+    ends = np.clip([low, high], -reach, reach)
+    ax.plot(ends, [row, row], color=colour, linewidth=width, solid_capstyle="butt")
+    for beyond, end, arrow in ((low < -reach, -reach, "<"), (high > reach, reach, ">")):
+        if beyond:
+            ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
+    if abs(estimate) <= reach:
+        face = colour if filled else "white"
+        ax.plot(estimate, row, marker, color=colour, markerfacecolor=face, markersize=4.5)
 
 
-def _percent_axis(ax: Axes, effects: pd.DataFrame) -> None:
+def _percent_axis(ax: Axes, effects: pd.DataFrame) -> float:
     ends = np.log1p(effects[["low", "high"]].to_numpy() / 100)
     reach = 1.05 * min(np.abs(ends).max(), WIDEST)
     ax.set_xlim(-reach, reach)
     _percent_ticks(ax.xaxis, reach)
+    return reach
 
 
 def _percent_ticks(axis: Axis, reach: float) -> None:

@@ -6,28 +6,33 @@ import pandas as pd
 from analysis.places import FALSE_DISCOVERIES, PlaceEffects
 from analysis.sentences import format_effect
 
+FEWEST_SERIES = 100  # in a row of a recorded simulation that is told
 MOST_NAMED = 12  # places without a reliable estimate, in one sentence
 UNIT = {"slope": "percent per year", "pre_trend": "percent per year"}
 
 
-def compare_with_nation(pooled: pd.DataFrame, national: pd.Series) -> pd.DataFrame:
-    """Return `pooled` with the row *national* and, on the log scale, what divides them.
+def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
+    """Return `pooled` with the nation as one series, and what divides them.
 
     Parameters
     ----------
     pooled : DataFrame
         As `analysis.pool_places` returns it.
-    national : Series
-        `estimate`, `low`, `high`, `p` of the nation as one series, in percent.
+    nation : DataFrame
+        By estimator (`count_reml`, as the places have it, and `reml`) and estimand: `estimate`,
+        `low`, `high`, `p`, in percent.
+    estimand : str
+        Which of them.
 
     Returns
     -------
     DataFrame
-        With a column `minus_national`: how much larger each estimate is than the national one,
-        in percent of it as a factor.
+        With rows *national* and *national_headline*, and a column `minus_national`: how much larger
+        each estimate is than *national*, by the same estimator, in percent of it as a factor.
     """
-    table = pooled.copy()
-    table.loc["national", ["estimate", "low", "high", "p"]] = national
+    table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
+    for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
+        table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
     table["note"] = table["note"].fillna("")
     factor = 1 + table["estimate"] / 100
     table["minus_national"] = 100 * (factor / factor["national"] - 1)
@@ -57,6 +62,27 @@ def describe_units(panel: pd.DataFrame) -> str:
     return " ".join(lines)
 
 
+def describe_size(record: pd.DataFrame) -> str:
+    """Return whether the estimator holds its size in a recorded simulation (benchmarks/places)."""
+    ours = record[(record["estimator"] == "count_reml") & (record["series"] >= FEWEST_SERIES)]
+    parts = []
+    for rho, rows in ours[ours["enough"]].groupby("rho"):
+        alarms = rows["false_alarms"]
+        error = np.sqrt((rows["mc_error"] ** 2).sum()) / len(rows)
+        held = abs(alarms.mean() - 5) <= 3 * error
+        parts.append(
+            f"at rho {rho}, {alarms.min():.0f} to {alarms.max():.0f}% (mean {alarms.mean():.1f}, "
+            f"{'within' if held else 'outside'} three Monte Carlo errors of 5)"
+        )
+    few = ours.loc[~ours["enough"], "false_alarms"]
+    fewer = f"; with fewer deaths {few.min():.0f} to {few.max():.0f}%" if len(few) else ""
+    other = record.loc[record["estimator"] == "quasi_poisson", "false_alarms"].max()
+    return (
+        f"False alarms of `count_reml` where deaths are enough: {'; '.join(parts)}{fewer}. "
+        f"Quasi-Poisson regression goes up to {other:.0f}%."
+    )
+
+
 def describe_places(
     fitted: PlaceEffects,
     names: dict[str, str],
@@ -65,7 +91,7 @@ def describe_places(
     kind: str = "states",
 ) -> str:
     """Return in how many places an effect was found, and which have no reliable estimate."""
-    effects = fitted.of(estimand).join(fitted.places["doubt"])
+    effects = fitted.of(estimand)
     sound = effects[(effects["doubt"] == "") & effects["estimate"].notna()]
     found = sound[sound["q"] <= FALSE_DISCOVERIES]
     up, down = found[found["estimate"] > 0], found[found["estimate"] < 0]
@@ -80,7 +106,8 @@ def describe_places(
         lines.append(f"{len(doubtful):,} {kind} have no reliable estimate, most have few deaths.")
     elif len(doubtful):
         listed = "; ".join(
-            f"{names.get(place, place)} ({doubt})" for place, doubt in doubtful["doubt"].items()
+            f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({doubt})"
+            for doubt, rows in doubtful.groupby("doubt", sort=False)
         )
         lines.append(f"No reliable estimate: {listed}.")
     empty = fitted.places["empty_months"]
@@ -107,11 +134,12 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
         "estimates is more than chance (I²); in a further state the change would be expected "
         f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",
         f"- **Against the nation**: weighted by population the average is "
-        f"{said('weighted_average')}, and the nation as one series gives {said('national')}. The "
-        f"first is {abs(gap['weighted_average']):.1f}% "
-        f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor: the national series "
-        "weighs states by their deaths and lets those weights change, so it answers another "
-        "question where states part ways.",
+        f"{said('weighted_average')}, and the nation as one series, by the same estimator, gives "
+        f"{said('national')}; by the headline model, {said('national_headline')}. The average is "
+        f"{abs(gap['weighted_average']):.1f}% "
+        f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor. A national rate "
+        "weighs states by their deaths, an average of changes does not: where states part ways "
+        "the two are different questions.",
     ]
     single, shared = pooled.loc["random_effects"], pooled.loc["random_effects_shared"]
     wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])

@@ -7,17 +7,21 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
+from analysis.checks import check_whole, require
 from analysis.estimands import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.estimators import fit_poisson
 from analysis.frames import has_counts
 from analysis.optimise import EstimatorError
-from analysis.panel import estimate_by, judge
+from analysis.panel import estimate_by, judge_estimand
 from analysis.policies import PolicyShift, check_shift
+from analysis.tables import check_known
 
-FEWEST_DEATHS = 20  # on either side of the shift: with fewer, intervals hold less than they say
+FEWEST_DEATHS = 20  # on either side of the shift
+WIDEST = 20  # times: an interval whose ends are farther apart says nothing of use
 FALSE_DISCOVERIES = 0.05
 MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
-COLUMNS = ["place", "estimator", "estimand", "estimate", "low", "high", "p", "q", "note"]
+COLUMNS = ["place", "estimator", "estimand"]
+COLUMNS += ["estimate", "low", "high", "p", "q", "verdict", "doubt", "note"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,20 @@ class PlaceEffects:
 
     shift: PolicyShift
     effects: pd.DataFrame  # long, columns `COLUMNS`; percent
-    places: pd.DataFrame  # by place: deaths, empty months, verdict, doubt
+    places: pd.DataFrame  # by place: deaths on either side, empty months
     models: dict[str, SegmentedModel]  # what was fitted, place by place
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
-        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `note`."""
+        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `verdict`, `doubt`, `note`.
+
+        Raises
+        ------
+        KeyError
+            For an unknown estimand, or an estimator that was not fitted.
+        """
         effects = self.effects
+        check_known(estimand, ESTIMANDS, "estimand")
+        check_known(estimator, effects["estimator"].unique(), "estimator")
         chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
 
@@ -42,6 +54,7 @@ def fit_places(
     *,
     harmonics: int = 2,
     beside: Sequence[str] | None = None,
+    fewest_deaths: int = FEWEST_DEATHS,
 ) -> PlaceEffects:
     """Estimate one shift in every place of a panel.
 
@@ -58,6 +71,8 @@ def fit_places(
         Estimators of `analysis.compare_estimators` to show beside `count_reml`; default
         `quasi_poisson` or `negative_binomial`, whichever the variance asks for (see
         `variance_grows`), and `reml`, the headline, which answers where every month has deaths.
+    fewest_deaths : int
+        Deaths on either side of the shift that an estimate needs.
 
     Returns
     -------
@@ -65,10 +80,11 @@ def fit_places(
         `effects`: for each place and estimand the estimates by `count_reml` (see
         `analysis.counts`) and by the estimators beside it. `q` is the p-value after Benjamini and
         Hochberg over the places, for each estimator and estimand; `note` says why a number is
-        missing. A place with fewer than `FEWEST_DEATHS` deaths on a side of the shift has no
-        estimate. `places`: `deaths_before`, `deaths_after`,
-        `empty_months` (without deaths), `verdict` (on the spread of the estimators, see
-        `analysis.panel.judge`), `doubt` (why the estimate is not reliable; empty: it is).
+        missing. A place with fewer than `fewest_deaths` deaths on a side of the shift has no
+        estimate. `verdict` is on the spread of the estimators (see `analysis.panel.judge`), and
+        `doubt` says why the estimate by `count_reml` is not reliable: too few deaths, estimators
+        whose signs differ, or an interval whose ends are more than `WIDEST` times apart (empty: it
+        is). `places`: `deaths_before`, `deaths_after`, `empty_months` (without deaths).
 
     Raises
     ------
@@ -80,6 +96,7 @@ def fit_places(
     Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
     Royal Statistical Society B 57, 289-300. doi:10.1111/j.2517-6161.1995.tb02031.x
     """
+    fewest = check_whole(fewest_deaths, "fewest_deaths", 1)
     models = _prepare(panel, shift, harmonics)
     tables, rows = [], {}
     for place, model in models.items():
@@ -89,9 +106,10 @@ def fit_places(
             "deaths_after": int(deaths[model.n_before :].sum()),
             "empty_months": int((deaths == 0).sum()),
         }
-        own = _estimate(model, row, beside)
-        rows[place] = row | {"verdict": judge(own), "doubt": _doubt(own)}
-        tables.append(own.assign(place=place))
+        few = min(row["deaths_before"], row["deaths_after"])
+        own = _estimate(model, beside) if few >= fewest else _refuse(few, fewest)
+        rows[place] = row
+        tables.append(_doubts(own).assign(place=place))
     effects = pd.concat(tables, ignore_index=True)
     effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
     places = pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
@@ -127,6 +145,9 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
         raise ValueError(
             f"panel needs the columns 'deaths' and 'person_years'; found {panel.columns.tolist()}"
         )
+    unnamed = panel.index.get_level_values(0).isna().sum()
+    require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
+    require(len(panel) > 0, "the panel is empty")
     models = {}
     for place, series in panel.groupby(level=0, sort=False):
         try:
@@ -142,12 +163,13 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     return models
 
 
-def _estimate(model: SegmentedModel, row: dict, beside: Sequence[str] | None) -> pd.DataFrame:
-    fewest = min(row["deaths_before"], row["deaths_after"])
-    if fewest >= FEWEST_DEATHS:
-        beside = (_count_model(model), "reml") if beside is None else beside
-        return estimate_by((MAIN, *beside), model)
-    note = f"{fewest} deaths on one side of the shift; at least {FEWEST_DEATHS} are needed"
+def _estimate(model: SegmentedModel, beside: Sequence[str] | None) -> pd.DataFrame:
+    beside = (_count_model(model), "reml") if beside is None else beside
+    return estimate_by(dict.fromkeys((MAIN, *beside)), model)
+
+
+def _refuse(few: int, fewest: int) -> pd.DataFrame:
+    note = f"{few} deaths on one side of the shift; at least {fewest} are needed"
     table = pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, "note": note})
     return table.reindex(columns=["estimator", "estimand", "estimate", "low", "high", "p", "note"])
 
@@ -172,9 +194,19 @@ def _control(p: pd.Series) -> pd.Series:
     return q
 
 
-def _doubt(own: pd.DataFrame) -> str:
-    main = own[own["estimator"] == MAIN].set_index("estimand")
-    missing = main["estimate"].isna()
-    if missing.all():
-        return main["note"].iloc[0]
-    return "the estimators' signs differ" if judge(own) == "sign differs" else ""
+def _doubts(own: pd.DataFrame) -> pd.DataFrame:
+    """Add `verdict` and `doubt`, for each estimand, to the rows of one place."""
+    said = {}
+    for estimand, rows in own.groupby("estimand", sort=False):
+        main = rows[rows["estimator"] == MAIN].iloc[0]
+        verdict = judge_estimand(rows)
+        doubt = ""
+        if np.isnan(main["estimate"]):
+            doubt = main["note"]
+        elif verdict == "sign differs":
+            doubt = "the estimators' signs differ"
+        elif (100 + main["high"]) > WIDEST * (100 + main["low"]):
+            doubt = f"the interval's ends are more than {WIDEST} times apart"
+        said[estimand] = verdict, doubt
+    table = pd.DataFrame.from_dict(said, orient="index", columns=["verdict", "doubt"])
+    return own.join(table, on="estimand")

@@ -1,4 +1,6 @@
-"""The effects of many places as one number, six ways, and how much they differ between places."""
+"""The effects of many places as one number, five ways, and how much they differ between places."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,11 @@ from analysis.frames import outcome
 from analysis.places import PlaceEffects
 from analysis.prediction import prediction_interval
 from analysis.reml import summarise
-from analysis.rho import RhoMixture
 
 NORMAL = 1.959963984540054  # half a 95% interval in standard errors
+FEWEST_PLACES = 4
+ROUNDS = 20  # of the variance between places, once what their errors share is taken out
+LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
 POOLED = ["estimate", "low", "high", "p", "places"]
 POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
 PERCENT = ["estimate", "low", "high", "prediction_low", "prediction_high"]
@@ -41,7 +45,8 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         - *weighted_average*: the same with person-years as weights;
         - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
           Knapp; takes the places' errors as independent;
-        - *random_effects_shared*: the same, widened by what the places' errors share;
+        - *random_effects_shared*: the same with what the places' errors share taken out of the
+          variance between places and added to that of the mean; centred on the mean series;
         - *driscoll_kraay*: panel regression of log rates with place effects, over the places with
           deaths in every month.
 
@@ -53,7 +58,9 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If fewer than three places have an estimate.
+        If fewer than `FEWEST_PLACES` places have an estimate.
+    KeyError
+        For an unknown estimand.
 
     References
     ----------
@@ -63,22 +70,22 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     dependent panel data. Review of Economics and Statistics 80, 549-560.
     doi:10.1162/003465398557825
     """
-    effects = fitted.of(estimand).dropna(subset=["estimate", "p"])
-    if len(effects) < 3:
+    effects = fitted.of(estimand)
+    known = effects.dropna(subset=["estimate", "p"])
+    if len(known) < FEWEST_PLACES:
+        notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
+        why = f" ({notes.index[0]})" if len(notes) else ""
         raise ValueError(
-            f"{fitted.shift.slug}: {len(effects)} places have an estimate of {estimand!r}; at "
-            "least 3 are needed to pool them. Use larger places or a longer window."
+            f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}; at "
+            f"least {FEWEST_PLACES} are needed to pool them. Use larger places or a longer window."
         )
-    logs = np.log1p(effects[["estimate", "low", "high"]] / 100)
-    half = ((logs["high"] - logs["low"]) / 2).to_numpy()
-    k = len(effects)
-    average, _ = _pool_series(fitted, estimand, logs.index, np.full(k, 1 / k))
-    size = np.array([fitted.models[p].window["person_years"].sum() for p in logs.index])
-    weighted, _ = _pool_series(fitted, estimand, logs.index, size / size.sum())
-    single, shared = _random_effects(fitted, estimand, logs, half)
+    logs = np.log1p(known[["estimate", "low", "high"]] / 100)
+    series = _PooledSeries(fitted, estimand, logs.index)
+    size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
+    single, shared = _random_effects(series, logs)
     rows = {
-        "average": average,
-        "weighted_average": weighted,
+        "average": series.effect(np.full(len(logs), 1 / len(logs))),
+        "weighted_average": series.effect(size / size.sum()),
         "random_effects": single,
         "random_effects_shared": shared,
         "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
@@ -88,47 +95,77 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     return table.fillna({"note": ""})
 
 
-def _pool_series(
-    fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray
-) -> tuple[dict, float]:
-    """Return the effect on the weighted mean of the places' log rates, and its half interval."""
-    first = fitted.models[places[0]]
-    parts: list[RhoMixture] = []
-    for design in first.designs:
-        X = design.to_numpy()
-        response, variance = np.zeros(len(X)), np.zeros(len(X))
-        for place, weight in zip(places, weights, strict=True):
-            window = fitted.models[place].window
-            deaths = window["deaths"].to_numpy(dtype=float)
-            exposure = window["person_years"].to_numpy(dtype=float) / 1e5
-            own, noise = working_response(deaths, X, exposure)
-            response += weight * own
-            variance += weight**2 * noise
-        contrast = first.contrasts[[list(ESTIMANDS).index(estimand)]]
-        parts.append(split_noise(response, variance, X, contrast))
-    estimate, low, high, p = (float(x[0, 0]) for x in summarise(join_months(parts)))
-    row = {"estimate": estimate, "low": low, "high": high, "p": p, "places": len(places)}
-    return row, (high - low) / 2
+class _PooledSeries:
+    """The places' log rates, linearised, to be averaged with any weights."""
+
+    def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
+        first = fitted.models[places[0]]
+        self.designs = [design.to_numpy() for design in first.designs]
+        self.contrast = first.contrasts[[ESTIMANDS.index(estimand)]]
+        self.parts = []  # for each design: responses and their variances, (n, places)
+        for X in self.designs:
+            columns = []
+            for place in places:
+                window = fitted.models[place].window
+                deaths = window["deaths"].to_numpy(dtype=float)
+                exposure = window["person_years"].to_numpy(dtype=float) / 1e5
+                columns.append(working_response(deaths, X, exposure))
+            self.parts.append([np.column_stack(arrays) for arrays in zip(*columns, strict=True)])
+
+    def effect(self, weights: np.ndarray) -> dict:
+        """Return the effect on the weighted mean of the log rates, errors as they share them."""
+        mixtures = [
+            split_noise(responses @ weights, variances @ weights**2, X, self.contrast)
+            for X, (responses, variances) in zip(self.designs, self.parts, strict=True)
+        ]
+        numbers = (float(x[0, 0]) for x in summarise(join_months(mixtures)))
+        row = dict(zip(("estimate", "low", "high", "p"), numbers, strict=True))
+        return row | {"places": len(weights)}
 
 
-def _random_effects(
-    fitted: PlaceEffects, estimand: str, logs: pd.DataFrame, half: np.ndarray
-) -> tuple[dict, dict]:
-    k, estimates, variances = len(logs), logs["estimate"].to_numpy(), (half / NORMAL) ** 2
-    pooled = combine_effects(estimates, variances, method_re="pm")
-    tau, weights = np.sqrt(pooled.tau2), pooled.weights_rel_re
-    between = {"places": k, "tau": tau, "i_squared": 100 * max(0.0, 1 - (k - 1) / pooled.q)}
-    total = (_pool_series(fitted, estimand, logs.index, weights)[1] / NORMAL) ** 2
-    common = max(0.0, total - weights**2 @ variances)
-    rows = []
-    # Shared errors do not show in the spread between places, and make it look small:
-    # the expected value of Hartung and Knapp's variance is the true one less k / (k - 1) of them.
-    for extra in (0.0, common * k / (k - 1)):
-        se = np.sqrt(pooled.var_hksj_re + extra)
-        row = _student_row(pooled.mean_effect_re, se, k - 1)
-        low, high = prediction_interval(estimates, variances, shared=extra)
-        rows.append(row | between | {"prediction_low": low, "prediction_high": high})
-    return rows[0], rows[1]
+def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
+    """Return the random-effects rows: errors taken as independent, and as they share them.
+
+    The shared part of the errors moves all places alike: it is in the variance of the mean once,
+    and not in the spread between places, which only their own part explains.
+    """
+    effects = logs["estimate"].to_numpy()
+    variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
+    alone = _combine(effects, variances)
+    single = _pooled_row(alone, float(alone.mean_effect_re), 0.0, effects, variances)
+    pooled, common = alone, 0.0
+    for _ in range(ROUNDS):
+        weights, before = pooled.weights_rel_re, common
+        mean = series.effect(weights)
+        total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
+        common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
+        own = np.maximum(variances - common, LEAST_OWN * variances)
+        pooled = _combine(effects, own)
+        if abs(common - before) <= 1e-3 * common:
+            break
+    return single, _pooled_row(pooled, mean["estimate"], common, effects, own)
+
+
+def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
+    with np.errstate(divide="ignore"):  # I squared of equal effects, which is not used
+        return combine_effects(effects, variances, method_re="pm")
+
+
+def _pooled_row(
+    pooled: Any, centre: float, shared: float, effects: np.ndarray, variances: np.ndarray
+) -> dict:
+    k = len(effects)
+    row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), k - 1)
+    ends = prediction_interval(effects, variances, shared=shared)
+    low, high = (end + centre - pooled.mean_effect_re for end in ends)
+    i_squared = 100 * max(0.0, 1 - (k - 1) / pooled.q) if pooled.q > 0 else 0.0
+    return row | {
+        "places": k,
+        "tau": np.sqrt(pooled.tau2),
+        "i_squared": i_squared,
+        "prediction_low": low,
+        "prediction_high": high,
+    }
 
 
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:

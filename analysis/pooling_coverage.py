@@ -41,8 +41,10 @@ def simulate_panel(
     errors *= DISTURBANCE * np.sqrt(1 - rho**2)
     disturbance = np.sqrt(shared) * errors[:, :1] + np.sqrt(1 - shared) * errors[:, 1:]
     truth = pd.DataFrame(
-        {name: mean + BETWEEN * rng.standard_normal(len(SIZES))
-         for name, mean in (("level", LEVEL), ("slope", SLOPE))},
+        {
+            name: mean + BETWEEN * rng.standard_normal(len(SIZES))
+            for name, mean in (("level", LEVEL), ("slope", SLOPE))
+        },
         index=places,
     )
     since = np.arange(MONTHS) - shift_at

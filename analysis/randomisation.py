@@ -168,9 +168,12 @@ def flipped_scores(layout: Layout, signs: np.ndarray, null: float) -> np.ndarray
 
 
 def share_as_large(statistics: np.ndarray) -> float:
-    """Return the share of all, the real one first, that are at least as large in absolute value."""
+    """Return the share of all, the real one first, that are at least as large in absolute value.
+
+    One that has no answer, for want of deaths, counts as larger: it cannot speak for an effect.
+    """
     size = np.abs(statistics)
-    return float((size >= size[0] * (1 - TIED)).mean())
+    return float(((size >= size[0] * (1 - TIED)) | np.isnan(size)).mean())
 
 
 def invert_test(

@@ -12,6 +12,7 @@ from analysis.policies import PolicyShift, check_shift
 
 Controls = Literal["never", "not_yet"]
 
+FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
 BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operation
 
 
@@ -54,6 +55,8 @@ def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
     list of PolicyShift
         By month.
     """
+    for operation in operations:
+        check_operation(operation)
     reached, first = {}, []
     for operation in sorted(operations, key=lambda shift: shift.month):
         fresh = [
@@ -178,7 +181,12 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
     if panel.index.has_duplicates:
         twice = panel.index[panel.index.duplicated()][0]
         raise ValueError(f"each place needs one row a month; {twice} appears more than once")
-    months = panel.index.get_level_values(1)
+    places, months = (panel.index.get_level_values(level) for level in (0, 1))
+    if places.hasnans or places.nunique() < FEWEST_PLACES:
+        raise ValueError(
+            f"at least {FEWEST_PLACES} places with names are needed; found {places.nunique()} and "
+            f"{places.isna().sum()} rows without"
+        )
     if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
     for name, least in (("deaths", 0), ("person_years", np.nextafter(0, 1))):
@@ -194,11 +202,21 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
     return panel
 
 
+def check_operation(operation: PolicyShift) -> None:
+    """Raise a TypeError or ValueError unless `operation` is a shift with one first month."""
+    check_shift(operation)
+    if operation.month.freqstr != "M" or operation.until is not None:
+        raise ValueError(
+            f"{operation.slug}: an operation needs one first month, such as '2007-02'; found "
+            f"{operation.when}"
+        )
+
+
 def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
     """Tell which operation came to which place, shape (n, operations)."""
     slugs = []
     for operation in operations:
-        check_shift(operation)
+        check_operation(operation)
         unknown = [place for place in operation.places if place not in places]
         if unknown:
             raise ValueError(f"{operation.slug}: the panel has no place {unknown}")

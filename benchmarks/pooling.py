@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.pooling_coverage import pooling_coverage
 
-RHO, SHARED, SIMULATIONS = (0.4, 0.8), (0.0, 0.5), 200
+RHO, SHARED, SIMULATIONS = (0.4, 0.8), (0.0, 0.5), 100
 RECORD = Path(__file__).with_suffix(".csv")
 
 

@@ -8,9 +8,9 @@ from analysis.places import PlaceEffects
 def place_effects(rows):
     columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "empty_months"]
     table = pd.DataFrame(rows, columns=columns)
-    effects = table.assign(estimator="count_reml", estimand="slope", note="")
-    places = table.set_index("place")[["doubt", "empty_months"]]
-    return PlaceEffects(None, effects.drop(columns=["doubt", "empty_months"]), places, {})
+    effects = table.assign(estimator="count_reml", estimand="slope", note="", verdict="agree")
+    places = table.set_index("place")[["empty_months"]]
+    return PlaceEffects(None, effects.drop(columns="empty_months"), places, {})
 
 
 def test_places_are_counted_by_what_was_found():
@@ -54,13 +54,15 @@ def pooled():
 
 
 def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
-    national = pd.Series({"estimate": 10.0, "low": 0.0, "high": 20.0, "p": 0.05})
-    table = compare_with_nation(pooled, national)
+    columns = ["estimate", "low", "high", "p"]
+    keys = pd.MultiIndex.from_product([["count_reml", "reml"], ["slope"]])
+    nation = pd.DataFrame([[10.0, 0.0, 20.0, 0.05], [12.0, 1.0, 23.0, 0.04]], keys, columns)
+    table = compare_with_nation(pooled, nation, "slope")
     assert table.loc["weighted_average", "minus_national"] == pytest.approx(20.0)
     assert table.loc["national", "minus_national"] == 0
     text = describe_pooled(table)
-    assert "the nation as one series gives +10.0% per year (+0.0 to +20.0)" in text
-    assert "The first is 20.0% higher as a factor" in text
+    assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
+    assert "The average is 20.0% higher as a factor" in text
     assert "60% of the variation" in text
     assert "between -7% and +55%" in text
     assert "widen the random-effects interval by 100%" in text

@@ -72,7 +72,7 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
     pooled, alone = pool_places(fitted), fitted.of("slope").iloc[0]
     width = alone["high"] - alone["low"]
     for method in ("average", "random_effects_shared"):
-        assert pooled.loc[method, "estimate"] == pytest.approx(alone["estimate"], abs=0.02 * width)
+        assert pooled.loc[method, "estimate"] == pytest.approx(alone["estimate"], abs=0.1 * width)
     average = pooled.loc["average"]
     # counting noise is taken as independent between places, which copies do not honour
     assert 0.7 * width < average["high"] - average["low"] <= 1.01 * width
@@ -107,7 +107,7 @@ def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
 
 
 def test_too_few_places_are_refused(fitted):
-    with pytest.raises(ValueError, match=r"2 places have an estimate of 'slope'; at least 3"):
+    with pytest.raises(ValueError, match=r"2 places have an estimate of 'slope'; at least 4"):
         pool_places(fit_places(load_states("inegi").loc[["MX16", "MX25"]], SHIFT, beside=()))
 
 
