@@ -1,0 +1,115 @@
+"""What could be known when an article came out: a source's delay, and a series cut at a month."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.frames import check_frame, check_log, has_counts
+from analysis.tables import check_known
+
+FEWEST = 36  # months that every method needs
+
+
+@dataclass(frozen=True)
+class Release:
+    """How long after its end a source's period is published."""
+
+    months: int
+    yearly: bool  # whole calendar years at a time
+    reason: str
+    caution: str = ""  # with {published}: the article, {month}: the freeze, {before}: before it
+
+
+RELEASES = {
+    "sesnsp": Release(
+        1,
+        False,
+        "a month's victims are published around the 20th of the next",
+        "The article's day is not known here: until about the 20th of {published} only {before} "
+        "was out, so that {month}, which is taken, is the most that it can have known.",
+    ),
+    "inegi": Release(10, True, "a year's deaths are published about ten months after it ends"),
+}
+
+
+def freeze_month(source: str, published: str | pd.Period) -> pd.Period:
+    """Return the last month of `source` that was published when an article came out.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        Its lag of publication is declared in `RELEASES`.
+    published : str or Period
+        Month of the article, such as ``"2021-05"``.
+
+    Raises
+    ------
+    KeyError, ValueError
+        For an unknown source, or if `published` is no month.
+    """
+    check_known(source, RELEASES, "source")
+    last = check_month(published, "published") - RELEASES[source].months
+    if RELEASES[source].yearly and last.month < 12:
+        last = pd.Period(year=last.year - 1, month=12, freq="M")
+    return last
+
+
+def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
+    """Return the months of `series` until `at`: all that a forecast is given.
+
+    Parameters
+    ----------
+    series : DataFrame
+        Months; columns `deaths` and `person_years`. What stands after `at` is not even checked.
+    at : str or Period
+        Last month known.
+
+    Returns
+    -------
+    DataFrame
+        A copy of at least `FEWEST` months, checked for use on the log scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `at` is outside the series or the months until then cannot carry a forecast.
+    """
+    if not isinstance(series, pd.DataFrame):
+        raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
+    if not isinstance(series.index, pd.PeriodIndex) or series.index.freqstr != "M":
+        raise ValueError("a forecast needs months: a PeriodIndex of freq 'M'")
+    at = check_month(at, "at")
+    if at not in series.index:
+        raise ValueError(
+            f"the freeze at {at} is outside the series, {series.index[0]} to {series.index[-1]}; "
+            "choose one of its months"
+        )
+    return check_known_months(series.loc[series.index <= at].copy())
+
+
+def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame unchanged, or raise what `freeze` declares."""
+    check_frame(known)
+    if known.index.freqstr != "M" or not has_counts(known):
+        raise ValueError(
+            "a forecast needs months with the columns 'deaths' and 'person_years'; found "
+            f"frequency {known.index.freqstr!r} and {known.columns.tolist()}"
+        )
+    if len(known) < FEWEST:
+        raise ValueError(
+            f"{len(known)} months until {known.index[-1]} are too few to forecast from; at least "
+            f"{FEWEST} are needed. Freeze later or use a longer series."
+        )
+    check_log(known)
+    return known
+
+
+def check_month(month: str | pd.Period, name: str) -> pd.Period:
+    """Return a month as a Period, or say which argument is none."""
+    try:
+        period = pd.Period(month) if isinstance(month, str) else month
+    except ValueError:
+        period = None
+    if not isinstance(period, pd.Period) or period.freqstr != "M":
+        raise ValueError(f"{name} must be a month like '2021-05'; found {month!r}")
+    return period
