@@ -1,0 +1,207 @@
+"""Synthetic control: one unit and the weighted others that ran with it before the change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pysyncon import AugSynth, Dataprep
+from scipy.optimize import nnls
+
+from analysis.tables import check_known
+
+FEWEST_BEFORE = 5  # years to fit the weights on
+NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
+
+
+@dataclass(frozen=True)
+class SyntheticControl:
+    """One unit beside its synthetic control, in the unit of its data."""
+
+    treated: str
+    first_year: int  # first year under the new policy
+    observed: pd.Series  # by year
+    synthetic: pd.Series  # by year
+    weights: pd.Series  # by donor, none negative, their sum 1
+
+    @property
+    def gap(self) -> pd.Series:
+        """Observed minus synthetic, by year."""
+        return (self.observed - self.synthetic).rename("gap")
+
+    @property
+    def before(self) -> pd.Series:
+        """The gap in the years on which the weights were fitted."""
+        return self.gap.loc[: self.first_year - 1]
+
+    @property
+    def after(self) -> pd.Series:
+        """The gap from the first year under the new policy on."""
+        return self.gap.loc[self.first_year :]
+
+    @property
+    def average(self) -> float:
+        """Mean gap over the years from the change on."""
+        return float(self.after.mean())
+
+    @property
+    def rmspe(self) -> float:
+        """Root mean squared gap before the change."""
+        return float(np.sqrt((self.before**2).mean()))
+
+    @property
+    def ratio(self) -> float:
+        """Root mean squared gap after the change, over the one before it."""
+        return float(np.sqrt((self.after**2).mean())) / self.rmspe
+
+    @property
+    def explained(self) -> float:
+        """Share of the unit's own variance before the change that its synthetic control follows."""
+        own = self.observed.loc[: self.first_year - 1]
+        return float(1 - self.rmspe**2 / own.var(ddof=0))
+
+
+def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
+    """Fit the donors' weights to every year before a change, and compare after it.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        Consecutive years x units, no gap; every other column is a donor.
+    treated : str
+        The column where the policy changed.
+    first_year : int
+        First year under the new policy.
+
+    Returns
+    -------
+    SyntheticControl
+        The weights, none negative and of sum 1, leave the least squared gap before the change.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the unit is unknown, or the panel has gaps or too few years or donors.
+
+    References
+    ----------
+    Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
+    case studies. Journal of the American Statistical Association 105, 493-505.
+    doi:10.1198/jasa.2009.ap08746
+    """
+    check_rates(rates, treated, first_year)
+    donors, own = rates.drop(columns=treated), rates[treated]
+    before = slice(None, first_year - 1)
+    weights = pd.Series(
+        simplex_weights(donors.loc[before].to_numpy(), own.loc[before].to_numpy()),
+        index=donors.columns,
+        name="weight",
+    )
+    synthetic = (donors @ weights).rename("synthetic")
+    return SyntheticControl(treated, first_year, own.copy(), synthetic, weights)
+
+
+def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the weights (k,), none negative and of sum 1, of least squared gap.
+
+    Parameters
+    ----------
+    donors : ndarray, shape (n, k)
+        Years, or other predictors, x donors.
+    own : ndarray, shape (n,)
+        The treated unit's.
+    """
+    apart = donors - own[:, None]
+    scale = np.sqrt((apart**2).mean()) or 1.0
+    # The last row asks for a sum of 1. It sets the size of the solution and does not bend it: the
+    # gaps of s * w are s times those of w, so the best direction is the same for every size s.
+    rows = np.vstack([apart / scale, np.ones(apart.shape[1])])
+    size, _ = nnls(rows, np.append(np.zeros(len(apart)), 1.0), maxiter=100 * rows.shape[1])
+    return size / size.sum()
+
+
+def leave_one_out(
+    rates: pd.DataFrame, treated: str, *, first_year: int
+) -> dict[str, SyntheticControl]:
+    """Refit without each donor that has weight.
+
+    Parameters
+    ----------
+    rates, treated, first_year
+        As in `fit_synthetic`.
+
+    Returns
+    -------
+    dict
+        Donor left out to the fit without it, the heaviest donor first.
+    """
+    weights = fit_synthetic(rates, treated, first_year=first_year).weights
+    carrying = weights[weights > NO_WEIGHT].sort_values(ascending=False).index
+    return {
+        unit: fit_synthetic(rates.drop(columns=unit), treated, first_year=first_year)
+        for unit in carrying
+    }
+
+
+def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
+    """Return the gap by year to a ridge-augmented synthetic control, which may extrapolate.
+
+    Parameters
+    ----------
+    rates, treated, first_year
+        As in `fit_synthetic`.
+
+    Returns
+    -------
+    Series
+        By year. The penalty is chosen by pysyncon's cross-validation over the years before.
+
+    References
+    ----------
+    Ben-Michael, E., Feller, A. and Rothstein, J. (2021). The augmented synthetic control method.
+    Journal of the American Statistical Association 116, 1789-1803.
+    doi:10.1080/01621459.2021.1929245
+    """
+    check_rates(rates, treated, first_year)
+    donors = rates.columns.drop(treated)
+    before = rates.loc[: first_year - 1].index.tolist()
+    years = rates.rename_axis(index="year", columns="unit").reset_index()
+    long = years.melt("year", value_name="rate")
+    data = Dataprep(
+        foo=long,
+        predictors=[],
+        predictors_op="mean",
+        dependent="rate",
+        unit_variable="unit",
+        time_variable="year",
+        treatment_identifier=treated,
+        controls_identifier=donors.tolist(),
+        time_predictors_prior=before,
+        time_optimize_ssr=before,
+    )
+    model = AugSynth()
+    model.fit(data, use_covariates=False)
+    return (rates[treated] - rates[donors] @ model.W).rename("gap")
+
+
+def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
+    """Raise what `fit_synthetic` declares, if the panel cannot carry a synthetic control."""
+    if not isinstance(rates, pd.DataFrame):
+        raise TypeError(f"rates must be a DataFrame, years x units; found {type(rates).__name__}")
+    check_known(treated, rates.columns, "unit")
+    years = rates.index
+    if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():
+        raise ValueError("the index must be consecutive years, such as 1992, 1993, 1994")
+    missing = rates.columns[~np.isfinite(rates.astype(float)).all()].tolist()
+    if missing:
+        raise ValueError(
+            f"every unit needs a rate in every year; missing in {missing}. Leave those donors out "
+            "and say so, or use other years."
+        )
+    if rates.shape[1] < 3:
+        raise ValueError(f"at least two donors are needed; found {rates.shape[1] - 1}")
+    before = int((years < first_year).sum())
+    if before < FEWEST_BEFORE or before == len(years):
+        raise ValueError(
+            f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on; "
+            f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
+        )

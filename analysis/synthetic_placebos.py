@@ -1,0 +1,139 @@
+"""The same synthetic control for every donor, as if the change had been there: rank, intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.synthetic import SyntheticControl, fit_synthetic
+
+LEVEL = 0.9  # of every interval: a dozen placebo units cannot give 95%
+PERFECT = 1e-9  # an error this small beside the rate is rounding
+
+
+@dataclass(frozen=True)
+class PlaceboCountries:
+    """The real synthetic control, and one of every donor as if the change had been there."""
+
+    real: SyntheticControl
+    placebo: dict[str, SyntheticControl]  # by donor, fitted from all the other units
+    pairs: dict[str, tuple[SyntheticControl, SyntheticControl]]  # unit and donor without each other
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """By unit, the treated one first: `rmspe`, `ratio`, `average`."""
+        units = {self.real.treated: self.real, **self.placebo}
+        names = ["rmspe", "ratio", "average"]
+        rows = {unit: [getattr(fit, name) for name in names] for unit, fit in units.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+    @property
+    def p(self) -> float:
+        """Share of the units, the treated one included, whose `ratio` is at least its."""
+        ratios = self.table["ratio"]
+        return float((ratios >= ratios.iloc[0]).mean())
+
+    @property
+    def smallest_p(self) -> float:
+        """What `p` is if no donor comes near: one in the number of units."""
+        return 1 / (len(self.placebo) + 1)
+
+    def intervals(self, level: float = LEVEL) -> pd.DataFrame:
+        """Return the gap of every year from the change on, and their average, with intervals.
+
+        Parameters
+        ----------
+        level : float
+            Share of intervals that should hold the truth.
+
+        Returns
+        -------
+        DataFrame
+            Index years and ``"average"``; `estimate`, `low`, `high`, `p` (of no effect). An effect
+            is inside if, with it taken away, the unit's gap over its own error before the change
+            does not stand out against the donors', each pair fitted without each other. Ends are
+            infinite where the donors are too few.
+        """
+        low, high = self._no_larger()
+        units = len(self.pairs) + 1
+        table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
+        needed = int(round((1 - level) * units, 9))  # donors that are as far off, for p > 1 - level
+        if needed:
+            table["low"] = np.sort(low, axis=1)[:, needed - 1]
+            table["high"] = np.sort(high, axis=1)[:, -needed]
+        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
+
+    def _no_larger(self) -> np.ndarray:
+        # Between which effects the unit's gap is no larger than the donor's, each over its own
+        # error: 2 ends x years x donors.
+        ends = []
+        for own, other in self.pairs.values():
+            gap, reach = _gaps_after(own), np.inf  # without error nothing is as far off
+            if other.rmspe >= PERFECT * other.observed.abs().max():
+                reach = own.rmspe / other.rmspe * _gaps_after(other).abs()
+            ends.append([gap - reach, gap + reach])
+        return np.moveaxis(np.array(ends), 0, 2)
+
+
+def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> PlaceboCountries:
+    """Fit a synthetic control to the treated unit and, as if the change had been there, to donors.
+
+    Parameters
+    ----------
+    rates, treated, first_year
+        As in `fit_synthetic`; at least three donors.
+
+    Returns
+    -------
+    PlaceboCountries
+        If the unit could as well have been any of the donors, its rank is exact, and an interval
+        from n units holds the truth in at least 1 - (2m - 1) / n of all cases, m being the whole
+        part of n (1 - level): at least `level` where m is 1, as at 90% from 10 to 19 units.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        As `fit_synthetic`, and for fewer than three donors.
+
+    Notes
+    -----
+    For the rank the treated unit is a donor of the placebos, so that every unit is fitted from
+    all the others. In 2,000 simulated panels of 14 like units (16 years before, 6 after, memory
+    0.5) it came first in 7.1% (1 in 14 is 7.1%), and where the placebos did without it in 8.1%
+    (Monte Carlo error 0.6 points): they have a donor less then, and fit worse before the change.
+
+    For the intervals it is not: an effect would pass to the placebos with its weight in them, and
+    beside one made mostly of the treated unit no effect, however large, stands out. There unit and
+    donor are compared in pairs, both fitted from the other donors. No more than 2m - 1 of n units
+    can have fewer than m others at least as far off in their pairs: the argument of the
+    jackknife+. In those panels 93.7% of the 90% intervals of the average held the truth.
+
+    References
+    ----------
+    Abadie, A., Diamond, A. and Hainmueller, J. (2010), as in `fit_synthetic`.
+    Barber, R. F., Candès, E. J., Ramdas, A. and Tibshirani, R. J. (2021). Predictive inference
+    with the jackknife+. Annals of Statistics 49, 486-507. doi:10.1214/20-AOS1965
+    Firpo, S. and Possebom, V. (2018). Synthetic control method: inference, sensitivity analysis
+    and confidence sets. Journal of Causal Inference 6, 20160026. doi:10.1515/jci-2016-0026
+    """
+    real = fit_synthetic(rates, treated, first_year=first_year)
+    donors = rates.columns.drop(treated)
+    if len(donors) < 3:
+        raise ValueError(f"placebos need at least three donors; found {len(donors)}")
+    placebo = {unit: fit_synthetic(rates, unit, first_year=first_year) for unit in donors}
+    pairs = {
+        unit: (_without(unit, real, rates), _without(treated, fit, rates))
+        for unit, fit in placebo.items()
+    }
+    return PlaceboCountries(real, placebo, pairs)
+
+
+def _without(donor: str, control: SyntheticControl, rates: pd.DataFrame) -> SyntheticControl:
+    if control.weights[donor] == 0:
+        return control  # the others alone fit best already
+    others = rates.drop(columns=donor)
+    return fit_synthetic(others, control.treated, first_year=control.first_year)
+
+
+def _gaps_after(control: SyntheticControl) -> pd.Series:
+    return pd.Series({**control.after, "average": control.average})
