@@ -39,6 +39,7 @@ its         series and shift -> ITSResult
 plots       results -> matplotlib Axes
 robustness_plots  breaks, placebos, curves and refits -> Axes
 places      one shift in many places, and which of the estimates are reliable
+prediction  where the effect in a further place is to be expected
 pooling     many places as one number, six ways
 pooling_coverage  how often the pooled intervals hold the truth, by simulation
 stacks      the joint operations as sub-experiments: treated states and clean controls
@@ -46,6 +47,7 @@ stacked_poisson  one effect in them, for many reassignments at once
 event_study  effects by time since an operation, Poisson with fixed effects by pyfixest
 randomisation  score bootstrap and randomisation inference, where few states are treated
 dealt_operations  the same for the event study, each operation, and all but one
+operation_worlds  panels to simulate from, with an effect that is known
 operation_calibration  how often these tests reject the truth, by simulation
 yardsticks  published effects of the operations, and ours in their unit
 place_plots  forest and map -> Axes
@@ -54,6 +56,31 @@ verdicts    what the robustness checks say, as a row and in words
 validation  published results and ours, side by side
 outputs     results -> rows, rows and figures -> files
 sentences   numbers -> words, by rule
+synthetic   one unit and the weighted others that ran with it before the change
+synthetic_placebos  the same for every donor: ranks and intervals
+conformal   conformal intervals for it, and how often they hold
+synthetic_plots  the same -> Axes
+countries   Latin America and the Caribbean beside Mexico
+country_sentences  what they say, as rows and in words
+freezes     what could be known when an article came out
+forecast_methods  ways to forecast a monthly rate, declared beforehand
+forecasts   draws of the months after a frozen series
+forecast_scores  earlier origins, and what came
+forecast_verdicts  the probability that it would get worse
+forecast_sentences  the same in words
+forecast_plots  forecasts, coverage, probabilities -> Axes
+claims      claims.toml -> the article's claims, and the rule of the verdict
+claim_evidence  every count of every source by year
+claim_fits  the models behind the claims that need one
+claim_rows  what is found of a claim: rows, verdict, the figures in words
+claim_outcomes  the claim about what would come: every year worse, and almost certain
+claim_courses  the claims about a course
+claim_measures  those about counts and rates, and the list of all
+claim_plots  every way of counting, the ranking, the verdicts -> Axes
+claim_course_plots  the start of a rise, the course of a term -> Axes
+answer      the ten sentences of the answer, each with the rows it rests on
+checklist   the field's reporting items, filled in from the run
+front_page  the summary table and the files of the front page
 place_sentences  the same for many places
 notebooks   run a notebook with papermill
 report      executed notebooks -> the HTML report
@@ -77,6 +104,7 @@ _HOMES = {
     "coverage_table": "calibration",
     "date_breaks": "break_dates",
     "deal_event_study": "dealt_operations",
+    "fill_checklist": "checklist",
     "find_breaks": "structural_breaks",
     "first_operations": "stacks",
     "fit_arima": "state_space",
@@ -89,10 +117,16 @@ _HOMES = {
     "fit_prais_winsten": "estimators",
     "fit_quasi_poisson": "estimators",
     "fit_structural": "state_space",
+    "fit_synthetic": "synthetic",
+    "forecast_all": "forecasts",
+    "freeze": "freezes",
+    "load_claims": "claims",
+    "load_country_panel": "countries",
     "load_municipalities": "municipalities",
     "load_policy_shifts": "policies",
     "load_series": "sources",
     "load_states": "sources",
+    "placebo_countries": "synthetic_placebos",
     "placebo_dates": "placebos",
     "placebo_places": "placebos",
     "plot_break_posterior": "robustness_plots",
@@ -113,6 +147,7 @@ _HOMES = {
     "pool_places": "pooling",
     "randomisation_test": "randomisation",
     "restricted_log_likelihood": "reml",
+    "roll_origins": "forecast_scores",
     "score_bootstrap": "randomisation",
     "specification_curve": "specifications",
     "stack_operations": "stacks",

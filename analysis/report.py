@@ -50,6 +50,7 @@ def _lay_out_notebooks(executed: Mapping[str, Path], source: Path) -> None:
         "National shifts": [],
         "Is the date special?": [],
         "Where did it happen?": [],
+        "What would others have predicted?": [],
         "Joint operations": [],
         "Joint operations: is the date special?": [],
     }
@@ -83,8 +84,14 @@ def _run_sphinx(source: Path, built: Path) -> None:
 def _place(name: str) -> tuple[str, str]:
     """Return the group of a run in the report's contents, and the title of its page."""
     notebook, _, rest = name.partition("--")
-    if notebook not in ("03-policy-shift", "04-robustness", "05-states"):
+    if not rest:
         return "The argument", ""
+    if notebook == "08-forecast":
+        title = f"“Almost certain to get worse”? ({SOURCES[rest].name})"
+        return "What would others have predicted?", title
+    if notebook == "07-comparison-countries":
+        title = f"{load_policy_shifts()[rest].title}: comparison countries"
+        return "What would others have predicted?", title
     slug, _, source = rest.rpartition("--")
     shift = load_policy_shifts()[slug]
     title = f"{shift.title} ({SOURCES[source].name})"

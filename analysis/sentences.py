@@ -1,17 +1,12 @@
 """Numbers in words, by rule: a sentence changes when its number changes."""
 
-from pathlib import Path
-from typing import get_args
-
 import pandas as pd
 
 from analysis.flags import Flag
 from analysis.its import ITSResult
-from analysis.outputs import significant, write_table
-from analysis.panel import JUDGED, Verdict
+from analysis.outputs import significant
+from analysis.panel import JUDGED
 from analysis.policies import PolicyShift
-from analysis.sources import SOURCES
-from analysis.tables import write_atomically
 
 
 def format_effect(row: pd.Series, unit: str) -> str:
@@ -114,140 +109,3 @@ def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
         f"{basis} would have led to expect (95% interval {deaths['low']:+,.0f} to "
         f"{deaths['high']:+,.0f}), or {format_effect(percent, 'percent')}."
     )
-
-
-def write_answer(estimates: pd.DataFrame, titles: dict[str, str]) -> list[str]:
-    """Return the four sentences of the front page.
-
-    Parameters
-    ----------
-    estimates : DataFrame
-        Rows of ``estimates.csv``, national shifts only.
-    titles : dict
-        Slug to the shift's title.
-
-    Returns
-    -------
-    list of str
-        How many rates changed course, which most, how far to trust it, and whether the data
-        would have chosen these dates themselves.
-    """
-    headline = estimates[estimates["estimator"] == "reml"]
-    slopes, levels = (headline[headline["estimand"] == name] for name in ("slope", "level"))
-    bent = [row for _, row in slopes.iterrows() if significant(row)]
-    stepped = [row for _, row in levels.iterrows() if significant(row)]
-
-    def listed(rows: list[pd.Series]) -> str:
-        names = [
-            f"{titles[row['shift']]} ({SOURCES[row['source']].name}, {row['estimate']:+.0f}%"
-            f"{' per year' if row['estimand'] == 'slope' else ''})"
-            for row in rows
-        ]
-        return "; ".join(names)
-
-    first = (
-        f"Of {len(slopes)} estimates of a national shift (shift by source), {len(bent)} "
-        f"{'shows' if len(bent) == 1 else 'show'} a change of trend whose 95% interval leaves zero "
-        f"out{': ' + listed(bent) if bent else ''}."
-    )
-    where = (
-        f"in {len(stepped)} of {len(levels)}: {listed(stepped)}" if stepped else "at none of them"
-    )
-    second = (
-        f"A step at the date itself that leaves zero out is seen {where}; where an interval "
-        "includes zero, these data do not tell an effect from none."
-    )
-    flagged = slopes[slopes["flags"].fillna("") != ""]
-    unit_root = slopes["flags"].str.contains("near_unit_root").sum()
-    verdicts = slopes["verdict"].value_counts().reindex(get_args(Verdict), fill_value=0)
-    both = slopes.groupby("shift")["source"].nunique()
-    split = [
-        titles[slug]
-        for slug in both[both > 1].index
-        if len({significant(row) for _, row in slopes[slopes["shift"] == slug].iterrows()}) > 1
-    ]
-    agreement = (
-        f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
-        if split
-        else "no shift divides the two sources"
-    )
-    third = (
-        f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
-        "the series wanders like a random walk; the estimators in use agree in "
-        f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
-        f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
-        "not yet the work of the policy."
-    )
-    return [first, second, third, _own_breaks(slopes, titles)]
-
-
-def _own_breaks(slopes: pd.DataFrame, titles: dict[str, str]) -> str:
-    """Say where the data put the break themselves."""
-    said = {}
-    for verdict, part in slopes.groupby("date_verdict"):
-        said[verdict] = [
-            f"{titles[row['shift']]} ({SOURCES[row['source']].name}"
-            + (
-                f": {row['own_break']}, {abs(row['months_off']):.0f} months "
-                f"{'before' if row['months_off'] < 0 else 'after'}"
-                if verdict == "another date"
-                else ""
-            )
-            + ")"
-            for _, row in part.iterrows()
-        ]
-    own, other, none = (
-        said.get(verdict, []) for verdict in ("the official date", "another date", "no date")
-    )
-    return (
-        f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
-        f"official date, give or take three months{': ' + '; '.join(own) if own else ''}; "
-        f"{len(other)} with another{': ' + '; '.join(other) if other else ''}; the remaining "
-        f"{len(none)} with no date in particular."
-    )
-
-
-def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
-    """Return one row of words per shift and source, for a reader.
-
-    Parameters
-    ----------
-    estimates : DataFrame
-        Rows of ``estimates.csv``.
-    titles : dict
-        Slug to the shift's title.
-
-    Returns
-    -------
-    DataFrame
-        Columns of text; estimates with their 95% intervals.
-    """
-    rows = []
-    headline = estimates[estimates["estimator"] == "reml"]
-    for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
-        cells = {row["estimand"]: format_effect(row, row["unit"]) for _, row in part.iterrows()}
-        first = part.iloc[0]
-        rows.append(
-            {
-                "Shift": titles[slug],
-                "Source": SOURCES[source].name,
-                "Step at the date": cells["level"],
-                "Change of trend": cells["slope"],
-                "After 24 months": cells["effect_24m"],
-                "Months": f"{first['n_before']} + {first['n_after']}",
-                "Rho": f"{first['rho']:.2f}",
-                "Estimators": first["verdict"],
-                "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
-                "Warnings": first["flags"].replace(" ", ", ").replace("_", " ") or "none",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def write_front_page(sentences: list[str], summary: pd.DataFrame, results: Path) -> None:
-    """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
-    write_atomically(results / "answer.md", ("\n\n".join(sentences) + "\n").encode())
-    write_table(summary, results / "tables/summary.csv")
-    latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
-    write_atomically(results / "tables/summary.tex", latex.encode())
-    write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())

@@ -24,12 +24,21 @@ CONFIGURATION = sorted(
 REFERENCES = [
     *sorted((HERE.parent / "tests/reference").glob("*.csv")),
     HERE.parent / "benchmarks/calibration.csv",
+    HERE.parent / "benchmarks/pooling.csv",
 ]
+
+PROBABILITIES = [f"forecasts/{source}--probabilities.csv" for source in ("sesnsp", "inegi")]
 
 # Name of the run -> notebook, parameters, files it reads, files it writes (below
 # results/, unless the path is absolute).
 RUNS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
     "01-data": ("01-data", {}, [], ["tables/data-yearly.csv", "figures/data-series.svg"]),
+    "02-claims": (
+        "02-claims",
+        {"probabilities": " ".join(PROBABILITIES)},
+        PROBABILITIES,
+        ["claims.csv", "tables/claims-measures.csv", "figures/claims.svg"],
+    ),
 }
 for _shift in load_policy_shifts().values():
     for _source in _shift.sources:
@@ -68,6 +77,32 @@ RUNS["06-operations"] = (
         "figures/operations-randomisation.svg",
     ],
 )
+for _slug in ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12"):
+    RUNS[f"07-comparison-countries--{_slug}"] = (
+        "07-comparison-countries",
+        {"shift": _slug},
+        [],
+        [
+            f"countries/{_slug}.csv",
+            f"figures/countries--{_slug}.svg",
+            f"figures/countries--{_slug}--choices.svg",
+        ],
+    )
+for _source, _every in (("sesnsp", 3), ("inegi", 6)):
+    RUNS[f"08-forecast--{_source}"] = (
+        "08-forecast",
+        {"source": _source, "every": _every},
+        [],
+        [
+            f"forecasts/{_source}.csv",
+            f"forecasts/{_source}--claim-10.csv",
+            f"forecasts/{_source}--probabilities.csv",
+            f"forecasts/{_source}--origins.csv",
+            f"figures/forecast--{_source}.svg",
+            f"figures/forecast--{_source}--coverage.svg",
+            f"figures/forecast--{_source}--probabilities.svg",
+        ],
+    )
 RUNS["11-municipalities"] = (
     "11-municipalities",
     {},
@@ -83,11 +118,18 @@ RUNS["09-validation"] = (
 RUNS["10-synthesis"] = (
     "10-synthesis",
     {},
-    [written[0] for notebook, _, _, written in RUNS.values() if notebook.startswith(("03", "04"))],
+    [
+        *(written[0] for run, (_, _, _, written) in RUNS.items() if run[:2] in ("02", "03", "04")),
+        *(written[1] for run, (_, _, _, written) in RUNS.items() if run[:2] in ("05", "08")),
+        *(written[0] for run, (_, _, _, written) in RUNS.items() if run[:2] in ("06", "07")),
+        "tables/certificates.csv",
+    ],
     [
         "estimates.csv",
         "estimates.parquet",
         "answer.md",
+        "tables/answer-rows.csv",
+        "tables/checklist.csv",
         "tables/summary.csv",
         "figures/summary.svg",
     ],
