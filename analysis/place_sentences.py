@@ -83,6 +83,22 @@ def describe_size(record: pd.DataFrame) -> str:
     )
 
 
+def describe_pooled_coverage(record: pd.DataFrame) -> str:
+    """Return what the recorded simulation of pooled intervals says (benchmarks/pooling)."""
+    ranges = record.groupby(["method", "target"], sort=False)["coverage"].agg(["min", "max"])
+    listed = "; ".join(
+        f"*{method}* about the {target} {row['min']:.0f} to {row['max']:.0f}%"
+        for (method, target), row in ranges.iterrows()
+    )
+    worst = record[record["method"].isin(["average", "random_effects_shared"])]
+    lowest = worst.loc[worst["coverage"].idxmin()]
+    return (
+        f"Over all rows: {listed}. What carries the shared errors holds least at rho "
+        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and memory "
+        "are then hard to tell apart in ten years of months."
+    )
+
+
 def describe_places(
     fitted: PlaceEffects,
     names: dict[str, str],

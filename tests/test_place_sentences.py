@@ -1,7 +1,13 @@
 import pandas as pd
 import pytest
 
-from analysis.place_sentences import compare_with_nation, describe_places, describe_pooled
+from analysis.place_sentences import (
+    compare_with_nation,
+    describe_places,
+    describe_pooled,
+    describe_pooled_coverage,
+    describe_size,
+)
 from analysis.places import PlaceEffects
 
 
@@ -67,3 +73,36 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert "between -7% and +55%" in text
     assert "widen the random-effects interval by 100%" in text
     assert "national" not in pooled.index
+
+
+def test_recorded_coverage_is_told_with_its_worst():
+    record = pd.DataFrame(
+        [
+            (0.4, "average", "slope", "average", 96.0),
+            (0.8, "average", "slope", "average", 87.0),
+            (0.8, "random_effects", "level", "mean", 61.0),
+        ],
+        columns=["rho", "method", "estimand", "target", "coverage"],
+    )
+    text = describe_pooled_coverage(record)
+    assert (
+        "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%" in text
+    )
+    assert "holds least at rho 0.8, 87% for the slope" in text
+
+
+def test_recorded_size_is_told_by_rho():
+    rows = [
+        (0.5, True, 400, "count_reml", 4.0, 1.0),
+        (0.5, True, 400, "count_reml", 6.0, 1.0),
+        (0.95, True, 400, "count_reml", 19.0, 2.0),
+        (0.95, False, 300, "count_reml", 14.0, 2.0),
+        (0.95, True, 400, "quasi_poisson", 76.0, 2.0),
+        (0.95, True, 20, "count_reml", 55.0, 9.0),
+    ]
+    columns = ["rho", "enough", "series", "estimator", "false_alarms", "mc_error"]
+    text = describe_size(pd.DataFrame(rows, columns=columns))
+    assert "at rho 0.5, 4 to 6% (mean 5.0, within three" in text
+    assert "at rho 0.95, 19 to 19% (mean 19.0, outside three" in text
+    assert "with fewer deaths 14 to 14%" in text
+    assert text.endswith("Quasi-Poisson regression goes up to 76%.")
