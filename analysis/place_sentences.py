@@ -94,8 +94,8 @@ def describe_pooled_coverage(record: pd.DataFrame) -> str:
     lowest = worst.loc[worst["coverage"].idxmin()]
     return (
         f"Over all rows: {listed}. What carries the shared errors holds least at rho "
-        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and memory "
-        "are then hard to tell apart in ten years of months."
+        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and "
+        "memory are then hard to tell apart in ten years of months."
     )
 
 
