@@ -4,21 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 
+from analysis.claims import Verdict as ClaimVerdict
+from analysis.country_sentences import GOOD_FIT, POOR_FIT
 from analysis.outputs import significant
 from analysis.panel import Verdict
 from analysis.sentences import format_effect
 from analysis.sources import SOURCES
+from analysis.synthetic_placebos import LEVEL
 
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
-VERDICTS = (
-    "holds",
-    "holds under one source",
-    "revised since",
-    "does not hold",
-    "cannot be judged with these data",
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,8 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
 
 def _headline(found: Findings, estimand: str) -> pd.DataFrame:
     table = found.estimates
-    return table[(table["estimator"] == "reml") & (table["estimand"] == estimand)]
+    chosen = (table["estimator"] == "reml") & (table["estimand"] == estimand)
+    return table[chosen].dropna(subset=["estimate", "low", "high"])
 
 
 def _sentence(text: str, rows: pd.DataFrame) -> Sentence:
@@ -123,19 +121,16 @@ def _steps(found: Findings) -> Sentence:
 def _trust(found: Findings) -> Sentence:
     slopes, titles = _headline(found, "slope"), found.titles
     flagged = slopes[slopes["flags"].fillna("") != ""]
-    unit_root = slopes["flags"].str.contains("near_unit_root").sum()
+    unit_root = slopes["flags"].fillna("").str.contains("near_unit_root").sum()
     verdicts = slopes["verdict"].value_counts().reindex(get_args(Verdict), fill_value=0)
-    both = slopes.groupby("shift")["source"].nunique()
-    split = [
-        titles[slug]
-        for slug in both[both > 1].index
-        if len({significant(row) for _, row in slopes[slopes["shift"] == slug].iterrows()}) > 1
-    ]
-    agreement = (
-        f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
-        if split
-        else "no shift divides the two sources"
-    )
+    said = {slug: _directions(rows) for slug, rows in slopes.groupby("shift", sort=False)}
+    both = {slug: found for slug, found in said.items() if len(found) > 1}
+    split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]
+    agreement = "no shift has two sources to compare"
+    if split:
+        agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
+    elif both:
+        agreement = "no shift divides the two sources"
     return _sentence(
         f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
         "the series wanders like a random walk; the estimators in use agree in "
@@ -144,6 +139,11 @@ def _trust(found: Findings) -> Sentence:
         "not yet the work of the policy.",
         slopes,
     )
+
+
+def _directions(rows: pd.DataFrame) -> list[int]:
+    """Return 1, -1 or 0 for each row: a rise, a fall, or an interval that includes zero."""
+    return [int(np.sign(row["estimate"])) * significant(row) for _, row in rows.iterrows()]
 
 
 def _own_breaks(found: Findings) -> Sentence:
@@ -195,17 +195,20 @@ def _states(found: Findings) -> Sentence:
         _named(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in apart
     )
     spread = slopes[slopes["method"] == "random_effects_shared"]
-    wide = [row for row in _select(spread, lambda _: True) if row["prediction_low"] < 0]
-    wide = [row for row in wide if row["prediction_high"] > 0]
+    told = spread.dropna(subset=["prediction_low", "prediction_high"])
+    either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
+    alike = int((either["tau"] == 0).sum())
     weighted = slopes[slopes["method"] == "weighted_average"]
     furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
     rows = pd.concat([average, spread, weighted])
     return Sentence(
         f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
-        f"{len(average)}{': ' + listed if apart else ''}; but at {len(wide)} of {len(spread)} the "
-        "states differ so much that a further one could as well have gone the other way, and their "
-        "average, weighted by population, departs from the national line by as much as "
-        f"{furthest['minus_national']:+.0f}%, at {_named(furthest, found.titles)}.",
+        f"{len(average)}{': ' + listed if apart else ''}; at {len(either)} of {len(told)} the "
+        "effect to be expected in a further state may have either sign, at "
+        f"{alike} of them although no difference between the states was found; and their average, "
+        f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
+        f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
+        f"at {_named(furthest, found.titles)}.",
         "states/{shift}--{source}--pooled.csv",
         rows[["shift", "source", "estimand", "method"]],
     )
@@ -227,7 +230,7 @@ def _operations(found: Findings) -> Sentence:
         "Against the states that no joint operation reached, homicides in those that one did "
         f"changed by {format_effect(row, 'percent')} over the first {OPERATION_MONTHS} months and "
         f"by {format_effect(longest, 'percent')} over the first {longest['months']:.0f}: "
-        f"{meaning.get(apart, 'both leave zero out')}, and eight treated states are few.",
+        f"{meaning.get(apart, 'both leave zero out')}, and the states under an operation are few.",
         "tables/operations-event-study.csv",
         pd.DataFrame([row, longest])[["block", "label", "method", "months", "unit"]],
     )
@@ -235,24 +238,35 @@ def _operations(found: Findings) -> Sentence:
 
 def _countries(found: Findings) -> Sentence:
     gaps = found.countries[found.countries["estimand"] == "average_gap"]
-    listed = "; ".join(
-        f"{found.titles[row['shift']]} {format_effect(row, 'deaths per 100,000')}"
-        for _, row in gaps.iterrows()
-    )
+    chosen = found.countries["estimand"].isin(["average_gap", "explained_before"])
+    share = found.countries[found.countries["estimand"] == "explained_before"]
+    share = share.set_index("shift")["estimate"]
+
+    def told(row: pd.Series) -> str:
+        followed = share[row["shift"]]
+        fit = "followed" if followed >= GOOD_FIT else "missed"
+        fit = "followed in part" if POOR_FIT <= followed < GOOD_FIT else fit
+        gap = format_effect(row, "deaths per 100,000")
+        return f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})"
+
+    listed = "; ".join(told(row) for _, row in gaps.iterrows())
     apart = _select(gaps, significant)
     return Sentence(
-        "Against a mixture of Latin American countries that moved like Mexico before, the yearly "
-        f"rate stood apart under each administration by (90% intervals): {listed}; "
-        f"{len(apart)} of the {len(gaps)} leave zero out.",
+        "Against a mixture of Latin American countries the yearly rate differed on average by "
+        f"({LEVEL:.0%} intervals; in brackets at the end the share of the variance before that the "
+        f"mixture explains): {listed}; {len(apart)} of the {len(gaps)} leave zero out.",
         "countries/{shift}.csv",
-        gaps[["shift", "estimand"]],
+        found.countries.loc[chosen, ["shift", "estimand"]],
     )
 
 
 def _claims(found: Findings) -> Sentence:
     claims = found.claims
     parts = []
-    for verdict in VERDICTS:
+    stray = set(claims["verdict"]) - set(get_args(ClaimVerdict))
+    if stray:
+        raise ValueError(f"claims.csv has verdicts that are none: {sorted(stray)}; run `pytask`")
+    for verdict in get_args(ClaimVerdict):
         numbers = claims.loc[claims["verdict"] == verdict, "number"]
         if len(numbers):
             parts.append(f"{verdict}: {', '.join(str(number) for number in numbers)}")
@@ -269,11 +283,13 @@ def _forecast(found: Findings) -> Sentence:
         parts.append(
             f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
             f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
-            f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} were"
+            f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
+            "years were"
         )
     return Sentence(
-        "“Almost certain to get worse”: what could be known then gave every year from 2022 to 2024 "
-        f"this probability of being worse than 2020: {'; '.join(parts)}.",
+        "“Almost certain to get worse”: what could be known then gave this probability that every "
+        f"year asked for would be worse than {found.forecasts['than'].iloc[0]}: "
+        f"{'; '.join(parts)}.",
         "forecasts/{source}--claim-10.csv",
         found.forecasts[["claim", "source"]],
     )

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.claims import CELL, Declared
+from analysis.claims import CELL, HOMICIDE, WITH_FEMICIDE, Declared
 from analysis.sources import SOURCES, load_series
 from analysis.tables import load_descriptor, load_table
 
-HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
 DISCARDED = "step function (discarded)"
 

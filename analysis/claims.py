@@ -18,6 +18,10 @@ Verdict = Literal[
     "cannot be judged with these data",
 ]
 CARRIERS = ("SESNSP", "INEGI", "UNODC", "Consejo Ciudadano")
+HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
+SPELT_OUT = 20  # figures up to here may stand in words
+CLAIM_KINDS = {"number": int, "words": str, "figures": dict, "parameters": dict, "sources": list}
+PUBLISHED_KINDS = {"year": int, "deaths": int, "vintage": str, "counted": str}
 COUNT = ["source", "counted"]  # what is revised from one vintage to the next
 CELL = [*COUNT, "vintage", "population"]  # one way of measuring a claim
 
@@ -84,6 +88,7 @@ def load_claims(path: Path | None = None) -> Declared:
     for block in content["claim"]:
         name = f"{path.name}, claim {block.get('slug', '') or block.get('number', 'unnamed')!r}"
         _check_keys(block, {field.name for field in fields(Claim)}, name)
+        _check_kinds(block, CLAIM_KINDS, name)
         claim = Claim(**(block | {"sources": tuple(block["sources"])}))
         _check_claim(claim, claims, name)
         claims[claim.slug] = claim
@@ -92,7 +97,10 @@ def load_claims(path: Path | None = None) -> Declared:
         raise ValueError(f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
     columns = {"year", "counted", "vintage", "deaths", "source"}
     for row in content["published"]:
-        _check_keys(row, columns, f"{path.name}, published {row.get('year')}")
+        name = f"{path.name}, published {row.get('year')}"
+        _check_keys(row, columns, name)
+        _check_kinds(row, PUBLISHED_KINDS, name)
+        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}")
     for row in content["not_judged"]:
         _check_keys(row, {"words", "reason"}, f"{path.name}, not_judged {row.get('words')!r}")
     discarded = content["discarded_population"]
@@ -125,7 +133,7 @@ def judge(rows: pd.DataFrame) -> Verdict:
         return "holds under one source"
     if (before == "yes").any():
         return "revised since"
-    return "does not hold" if (cells["holds"] == "no").any() else get_args(Verdict)[-1]
+    return "does not hold" if (now == "no").any() else get_args(Verdict)[-1]
 
 
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -143,9 +151,20 @@ def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
 
 
+def _check_kinds(block: dict, kinds: dict[str, type], name: str) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(block[key], kind):
+            found = f"{key} = {block[key]!r}"
+            raise ValueError(f"{name}: {key} must be of kind {kind.__name__}; found {found}")
+
+
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
     if claim.slug in known:
         raise ValueError(f"{name}: the slug appears twice")
+    for key, value in claim.figures.items():
+        told = isinstance(value, int) and value > SPELT_OUT
+        if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
+            raise ValueError(f"{name}: {key} = {value} does not stand in its words")
     if claim.number in [other.number for other in known.values()]:
         raise ValueError(f"{name}: number {claim.number} appears twice")
     for field in ("title", "words", "measured", "rule", "sources"):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.policies import PolicyShift, check_shift
+from analysis.sources import NATION
 from analysis.synthetic_placebos import placebo_countries
 from analysis.tables import load_table
 
@@ -63,9 +64,14 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If the rates end before the first full year.
+        If the shift is not national, or the rates end before the first full year.
     """
     check_shift(shift)
+    if shift.places != (NATION,):
+        raise ValueError(
+            f"{shift.slug} is a shift of {', '.join(shift.places)}; the rates of countries carry "
+            "national shifts only"
+        )
     first = shift.month.year + (shift.month.start_time.month > 1)
     rates = load_country_rates()[MEXICO].dropna()
     last = int(rates.index[-1])

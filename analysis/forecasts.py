@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.checks import check_seed, check_whole
 from analysis.forecast_methods import METHODS
 from analysis.frames import outcome
-from analysis.freezes import check_known_months, check_month
+from analysis.freezes import carry_person_years, check_known_months, check_month
 from analysis.optimise import EstimatorError
 from analysis.tables import check_known
 
@@ -153,18 +153,3 @@ def method_table() -> pd.DataFrame:
 def title_of(slug: str) -> str:
     """Return a method's name for readers."""
     return "all, pooled" if slug == POOL else METHODS[slug].title
-
-
-def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
-    """Return person-years from the month after `known` until `until`, from `known` alone.
-
-    The population grows on at its rate over the last twelve months; months keep their length.
-    """
-    last = known.index[-1]
-    if until <= last:
-        raise ValueError(f"until must come after the last known month, {last}; found {until}")
-    population = known["person_years"] / known.index.days_in_month
-    growth = population.iloc[-1] / population.iloc[-13]
-    ahead = pd.period_range(last + 1, until, freq="M")
-    grown = population.iloc[-1] * growth ** (np.arange(1, len(ahead) + 1) / 12)
-    return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis.frames import check_frame, check_log, has_counts
@@ -67,7 +68,9 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A copy of at least `FEWEST` months, checked for use on the log scale.
+        A copy of at least `FEWEST` months, checked for use on the log scale. Person-years after the
+        last June are carried on from the year before: the population is interpolated between
+        mid-years, and theirs would lean on the next.
 
     Raises
     ------
@@ -84,7 +87,12 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
             f"the freeze at {at} is outside the series, {series.index[0]} to {series.index[-1]}; "
             "choose one of its months"
         )
-    return check_known_months(series.loc[series.index <= at].copy())
+    known = check_known_months(series.loc[series.index <= at].copy())
+    middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
+    if at > middle:
+        ahead = carry_person_years(known.loc[:middle], at)
+        known.loc[ahead.index, "person_years"] = ahead
+    return known
 
 
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
@@ -113,3 +121,18 @@ def check_month(month: str | pd.Period, name: str) -> pd.Period:
     if not isinstance(period, pd.Period) or period.freqstr != "M":
         raise ValueError(f"{name} must be a month like '2021-05'; found {month!r}")
     return period
+
+
+def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
+    """Return person-years from the month after `known` until `until`, from `known` alone.
+
+    The population grows on at its rate over the last twelve months; months keep their length.
+    """
+    last = known.index[-1]
+    if until <= last:
+        raise ValueError(f"until must come after the last known month, {last}; found {until}")
+    population = known["person_years"] / known.index.days_in_month
+    growth = population.iloc[-1] / population.iloc[-13]
+    ahead = pd.period_range(last + 1, until, freq="M")
+    grown = population.iloc[-1] * growth ** (np.arange(1, len(ahead) + 1) / 12)
+    return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")

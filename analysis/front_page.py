@@ -10,6 +10,8 @@ from analysis.sentences import format_effect
 from analysis.sources import SOURCES
 from analysis.tables import write_atomically
 
+NONE = "not estimated"
+
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
     """Return one row of words per shift and source, for a reader.
@@ -31,19 +33,20 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
     for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
         cells = {row["estimand"]: format_effect(row, row["unit"]) for _, row in part.iterrows()}
         first = part.iloc[0]
+        flags = first["flags"] if isinstance(first["flags"], str) else ""
         rows.append(
             {
                 "Shift": titles[slug],
                 "Source": SOURCES[source].name,
-                "Step at the date": cells["level"],
-                "Change of trend": cells["slope"],
-                "After 24 months": cells["effect_24m"],
-                "Excess deaths": cells["excess_deaths_forecast"].replace(" deaths", ""),
+                "Step at the date": cells.get("level", NONE),
+                "Change of trend": cells.get("slope", NONE),
+                "After 24 months": cells.get("effect_24m", NONE),
+                "Excess deaths": cells.get("excess_deaths_forecast", NONE).replace(" deaths", ""),
                 "Months": f"{first['n_before']} + {first['n_after']}",
                 "Rho": f"{first['rho']:.2f}",
                 "Estimators": first["verdict"],
                 "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
-                "Warnings": first["flags"].replace(" ", ", ").replace("_", " ") or "none",
+                "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
             }
         )
     return pd.DataFrame(rows)

@@ -82,7 +82,7 @@ def state_rows(**changes):
             *("shift", "source", "method", "estimate", "low", "high"),
             *("prediction_low", "prediction_high", "minus_national"),
         ],
-    ).assign(estimand="slope")
+    ).assign(estimand="slope", tau=0.1)
     return table.assign(**changes)
 
 
@@ -104,6 +104,8 @@ def country_rows(second=(11.1, -16.2, 38.5)):
         [
             ("a-2010-01", "average_gap", 6.8, -2.6, 16.2),
             ("b-2015-01", "average_gap", *second),
+            ("a-2010-01", "explained_before", 0.85, None, None),
+            ("b-2015-01", "explained_before", 0.41, None, None),
             ("b-2015-01", "last_year_gap", 5.0, 1.0, 9.0),
         ],
         columns=["shift", "estimand", "estimate", "low", "high"],
@@ -126,6 +128,7 @@ def forecast_rows(**changes):
             "methods": 6,
             "years_higher": 0,
             "years": 3,
+            "than": 2020,
         }
     )
     return table.assign(**changes)

@@ -44,18 +44,20 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert "The first (INEGI, +900.0 (+200.0 to +1,600.0))" in deaths
     assert "The second (SESNSP, -1,500 (-2,600 to -400))" in deaths
     assert "leaves zero out at 1 of 2: The first (INEGI, +12% per year)" in states
-    assert "at 1 of 2 the states differ so much" in states
-    assert "by as much as -5%, at The first (INEGI)" in states
+    assert "at 1 of 2 the effect to be expected in a further state may have either sign, " in states
+    assert "at 0 of them although no difference between the states was found" in states
+    assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
     assert "-2.6% (-23.5 to +22.4) over the first 12 months" in operations
     assert "+41.4% (-7.0 to +113.0) over the first 24: neither leaves zero out" in operations
-    assert "The first +6.8 deaths per 100,000 (-2.6 to +16.2)" in countries
+    assert "The first +6.8 deaths per 100,000 (-2.6 to +16.2), the years before fol" in countries
+    assert "(-16.2 to +38.5), the years before missed (41%)" in countries
     assert countries.endswith("0 of the 2 leave zero out.")
     assert (
         claims
         == "The article's 3 claims with a figure, by their number: holds: 1, 3; revised since: 2."
     )
     assert "SESNSP's figures until 2021-04, 0.44 for methods taken together, 0 of 6" in forecast
-    assert forecast.endswith("0 of 3 were.")
+    assert forecast.endswith("0 of 3 years were.")
 
 
 def test_every_sentence_changes_when_its_numbers_change():
@@ -88,11 +90,36 @@ def test_every_sentence_changes_when_its_numbers_change():
     assert "give or take three months: The second (SESNSP); 1 with another: The first " in breaks
     assert "(INEGI, 2012-03, 26 months after); the remaining 1 with no date" in breaks
     assert "1 of 3 stand apart" in deaths
-    assert "at 0 of 2 the states differ so much" in states
+    assert "at 0 of 2 the effect to be expected in a further state may have" in states
     assert "one of the two leaves zero out" in operations
     assert countries.endswith("1 of the 2 leave zero out.")
     assert "holds: 3; revised since: 2; does not hold: 1." in claims
-    assert "0.97 for methods taken together, 4 of 6 of them almost certain; 3 of 3 were" in forecast
+    assert "0.97 for methods taken together, 4 of 6 of them almost certain" in forecast
+    assert forecast.endswith("3 of 3 years were.")
+
+
+def test_sources_that_leave_zero_out_on_opposite_sides_disagree():
+    opposite = estimate_rows(set={("b-2015-01", "inegi", "slope"): (22.0, 19.0, 25.0)})
+    assert "disagree on whether the trend changed at The second" in written(estimates=opposite)[2]
+    single = estimate_rows().query("source == 'inegi'")
+    assert "no shift has two sources to compare" in written(estimates=single)[2]
+
+
+def test_what_is_not_estimated_is_not_counted():
+    missing = estimate_rows(set={("b-2015-01", "inegi", "slope"): (None, None, None)})
+    said = written(estimates=missing)
+    assert said[0].startswith("Of 2 estimates of a national shift")
+    assert "1 of the 2 carry" in said[2] or "0 of the 2 carry" in said[2]
+
+
+def test_states_among_which_no_difference_was_found_are_told_apart():
+    said = written(states=state_rows(tau=0.0))[5]
+    assert "at 1 of them although no difference between the states was found" in said
+
+
+def test_a_verdict_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"verdicts that are none: \['maybe'\]"):
+        written(claims=claim_rows(("holds", "maybe")))
 
 
 def test_every_sentence_is_traced_to_rows_that_are_there():

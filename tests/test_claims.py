@@ -94,3 +94,30 @@ def test_what_is_only_shown_does_not_judge():
 def test_unknown_answer_is_refused():
     with pytest.raises(ValueError, match=r"holds must be one of .*; found \['perhaps'\]"):
         judge(answers(("A", "x", "1", "perhaps")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("figures = { deaths = 34648 }", "figures = 34648", "figures must be of kind dict"),
+        (
+            "figures = { deaths = 34648 }",
+            "figures = { deaths = 35693 }",
+            "does not stand in its wo",
+        ),
+        ('sources = ["SESNSP", "INEGI"]', "sources = 3", "sources must be of kind list"),
+        ("deaths = 34648\n", 'deaths = "34648"\n', "published .*: deaths must be of kind int"),
+        (
+            'counted = "intentional homicide"\n',
+            'counted = "intentional homicides"\n',
+            "unknown count in .* 'intentional homicides'",
+        ),
+    ],
+)
+def test_a_block_of_the_wrong_kind_is_named(tmp_path, old, new, message):
+    text = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "claims.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises((KeyError, ValueError), match=message):
+        load_claims(path)

@@ -16,12 +16,11 @@ from analysis.forecasts import (
     POOL,
     Forecast,
     band_table,
-    carry_person_years,
     forecast,
     forecast_all,
     method_table,
 )
-from analysis.freezes import freeze
+from analysis.freezes import carry_person_years, freeze
 from analysis.optimise import EstimatorError
 
 AT, UNTIL = "2021-04", "2024-12"

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from forecast_series import counts
 
-from analysis import load_series
+from analysis import load_series, sources
 from analysis.freezes import freeze, freeze_month
 
 AT = "2021-04"
@@ -27,7 +27,10 @@ def test_freeze_keeps_the_months_until_then_and_copies():
     series = load_series("sesnsp")
     before = series.copy(deep=True)
     known = freeze(series, at=AT)
-    pd.testing.assert_frame_equal(known, series.loc[:AT])
+    pd.testing.assert_frame_equal(known.loc[:"2020-06"], series.loc[:"2020-06"])
+    pd.testing.assert_series_equal(known["deaths"], series.loc[:AT, "deaths"])
+    carried = known["person_years"] / series.loc[:AT, "person_years"] - 1
+    assert 0 < carried.abs().max() < 0.002
     known.loc[AT, "deaths"] = 0
     pd.testing.assert_frame_equal(series, before)
 
@@ -55,3 +58,24 @@ def test_freeze_refuses(frame, at, message):
 def test_unknown_source_is_named():
     with pytest.raises(KeyError, match="Did you mean 'inegi'"):
         freeze_month("inegy", "2021-05")
+
+
+@pytest.mark.parametrize(("source", "at"), [("sesnsp", "2021-04"), ("inegi", "2019-12")])
+def test_no_population_of_a_later_mid_year_is_seen(monkeypatch, source, at):
+    before = freeze(load_series(source), at=at)
+    later = int(at[:4]) + (at[5:] > "06")
+    population = sources.load_table("population")
+    population.loc[population["year"] >= later, "population"] *= 2
+    real = sources.load_table
+    monkeypatch.setattr(
+        sources, "load_table", lambda name: population if name == "population" else real(name)
+    )
+    sources._monthly_population.cache_clear()
+    try:
+        planted = load_series(source)
+        raw = planted.loc[:at, "person_years"]
+        found = freeze(planted, at=at)
+    finally:
+        sources._monthly_population.cache_clear()
+    assert (raw / before["person_years"]).max() > 1.3  # the plant reached the months before
+    pd.testing.assert_frame_equal(found, before)
