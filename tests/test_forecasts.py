@@ -104,7 +104,7 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     limits = [[(*ax.get_xlim(), *ax.get_ylim()) for ax in space["axes"].flat] for space in runs]
     assert limits[0] == limits[1]
-    assert other["claim"]["years_higher"].item() == 3
+    assert other["verdict"]["years_higher"].item() == 3
     assert one["scores"]["crps"].tolist() != other["scores"]["crps"].tolist()
 
 
