@@ -78,6 +78,8 @@ claim_courses  the claims about a course
 claim_measures  those about counts and rates, and the list of all
 claim_plots  every way of counting, the ranking, the verdicts -> Axes
 claim_course_plots  the start of a rise, the course of a term -> Axes
+findings    the tables that the answer is written from
+national_sentences  what the national shifts say
 answer      the ten sentences of the answer, each with the rows it rests on
 checklist   the field's reporting items, filled in from the run
 front_page  the summary table and the files of the front page

@@ -1,43 +1,25 @@
 """The answer: ten sentences written from the results by rule, each with the rows it rests on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import get_args
 
-import numpy as np
 import pandas as pd
 
 from analysis.claims import Verdict as ClaimVerdict
 from analysis.country_sentences import GOOD_FIT, POOR_FIT
+from analysis.findings import Findings, Sentence, name_row, select_rows
+from analysis.national_sentences import (
+    tell_deaths,
+    tell_own_breaks,
+    tell_steps,
+    tell_trends,
+    tell_trust,
+)
 from analysis.outputs import significant
-from analysis.panel import Verdict
 from analysis.sentences import format_effect
 from analysis.sources import SOURCES
 from analysis.synthetic_placebos import LEVEL
 
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
-
-
-@dataclass(frozen=True)
-class Findings:
-    """The tables of a run that the answer is written from."""
-
-    titles: dict[str, str]  # slug of a shift to its title
-    estimates: pd.DataFrame  # rows of estimates.csv, national shifts
-    states: pd.DataFrame  # of states/*--pooled.csv
-    operations: pd.DataFrame  # of tables/operations-event-study.csv
-    countries: pd.DataFrame  # of countries/*.csv
-    claims: pd.DataFrame  # of claims.csv
-    forecasts: pd.DataFrame  # of forecasts/*--claim-10.csv
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence and the rows whose numbers it tells."""
-
-    text: str
-    file: str
-    rows: pd.DataFrame = field(repr=False)  # of the file: the columns that name a row
 
 
 def write_sentences(found: Findings) -> list[Sentence]:
@@ -72,127 +54,12 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
     return pd.DataFrame(lines).drop_duplicates(ignore_index=True)
 
 
-def _headline(found: Findings, estimand: str) -> pd.DataFrame:
-    table = found.estimates
-    chosen = (table["estimator"] == "reml") & (table["estimand"] == estimand)
-    return table[chosen].dropna(subset=["estimate", "low", "high"])
-
-
-def _sentence(text: str, rows: pd.DataFrame) -> Sentence:
-    keys = ["shift", "source", "place", "estimator", "estimand"]
-    return Sentence(text, "estimates.csv", rows[[name for name in keys if name in rows]])
-
-
-def _named(row: pd.Series, titles: dict[str, str], said: str = "") -> str:
-    parts = [SOURCES[row["source"]].name] if "source" in row else []
-    return f"{titles[row['shift']]} ({', '.join([*parts, *([said] if said else [])])})"
-
-
-def _select(table: pd.DataFrame, chosen: Callable[[pd.Series], bool]) -> list[pd.Series]:
-    return [row for _, row in table.iterrows() if chosen(row)]
-
-
-def _trends(found: Findings) -> Sentence:
-    slopes = _headline(found, "slope")
-    bent = _select(slopes, significant)
-    listed = "; ".join(
-        _named(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in bent
-    )
-    return _sentence(
-        f"Of {len(slopes)} estimates of a national shift (shift by source), {len(bent)} "
-        f"{'shows' if len(bent) == 1 else 'show'} a change of trend whose 95% interval leaves zero "
-        f"out{': ' + listed if bent else ''}.",
-        slopes,
-    )
-
-
-def _steps(found: Findings) -> Sentence:
-    levels = _headline(found, "level")
-    stepped = _select(levels, significant)
-    listed = "; ".join(_named(row, found.titles, f"{row['estimate']:+.0f}%") for row in stepped)
-    where = f"in {len(stepped)} of {len(levels)}: {listed}" if stepped else "at none of them"
-    return _sentence(
-        f"A step at the date itself that leaves zero out is seen {where}; where an interval "
-        "includes zero, these data do not tell an effect from none.",
-        levels,
-    )
-
-
-def _trust(found: Findings) -> Sentence:
-    slopes, titles = _headline(found, "slope"), found.titles
-    flagged = slopes[slopes["flags"].fillna("") != ""]
-    unit_root = slopes["flags"].fillna("").str.contains("near_unit_root").sum()
-    verdicts = slopes["verdict"].value_counts().reindex(get_args(Verdict), fill_value=0)
-    said = {slug: _directions(rows) for slug, rows in slopes.groupby("shift", sort=False)}
-    both = {slug: found for slug, found in said.items() if len(found) > 1}
-    split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]
-    agreement = "no shift has two sources to compare"
-    if split:
-        agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
-    elif both:
-        agreement = "no shift divides the two sources"
-    return _sentence(
-        f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
-        "the series wanders like a random walk; the estimators in use agree in "
-        f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
-        f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
-        "not yet the work of the policy.",
-        slopes,
-    )
-
-
-def _directions(rows: pd.DataFrame) -> list[int]:
-    """Return 1, -1 or 0 for each row: a rise, a fall, or an interval that includes zero."""
-    return [int(np.sign(row["estimate"])) * significant(row) for _, row in rows.iterrows()]
-
-
-def _own_breaks(found: Findings) -> Sentence:
-    slopes = _headline(found, "slope")
-
-    def told(row: pd.Series) -> str:
-        if row["date_verdict"] != "another date":
-            return _named(row, found.titles)
-        side = "before" if row["months_off"] < 0 else "after"
-        off = f"{row['own_break']}, {abs(row['months_off']):.0f} months {side}"
-        return _named(row, found.titles, off)
-
-    said = {
-        verdict: [told(row) for _, row in part.iterrows()]
-        for verdict, part in slopes.groupby("date_verdict")
-    }
-    own, other, none = (
-        said.get(verdict, []) for verdict in ("the official date", "another date", "no date")
-    )
-    return _sentence(
-        f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
-        f"official date, give or take three months{': ' + '; '.join(own) if own else ''}; "
-        f"{len(other)} with another{': ' + '; '.join(other) if other else ''}; the remaining "
-        f"{len(none)} with no date in particular.",
-        slopes,
-    )
-
-
-def _deaths(found: Findings) -> Sentence:
-    excess = _headline(found, "excess_deaths_forecast")
-    apart = _select(excess, significant)
-    listed = "; ".join(
-        _named(row, found.titles, format_effect(row, "deaths").replace(" deaths", "", 1))
-        for row in apart
-    )
-    return _sentence(
-        "In deaths, over the first 24 months or as many as there are, "
-        f"{len(apart)} of {len(excess)} stand apart from what the months before alone would have "
-        f"led to expect{': ' + listed if apart else ''}.",
-        excess,
-    )
-
-
 def _states(found: Findings) -> Sentence:
     slopes = found.states[found.states["estimand"] == "slope"]
     average = slopes[slopes["method"] == "average"]
-    apart = _select(average, significant)
+    apart = select_rows(average, significant)
     listed = "; ".join(
-        _named(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in apart
+        name_row(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in apart
     )
     spread = slopes[slopes["method"] == "random_effects_shared"]
     told = spread.dropna(subset=["prediction_low", "prediction_high"])
@@ -208,7 +75,7 @@ def _states(found: Findings) -> Sentence:
         f"{alike} of them although no difference between the states was found; and their average, "
         f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
         f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
-        f"at {_named(furthest, found.titles)}.",
+        f"at {name_row(furthest, found.titles)}.",
         "states/{shift}--{source}--pooled.csv",
         rows[["shift", "source", "estimand", "method"]],
     )
@@ -250,7 +117,7 @@ def _countries(found: Findings) -> Sentence:
         return f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})"
 
     listed = "; ".join(told(row) for _, row in gaps.iterrows())
-    apart = _select(gaps, significant)
+    apart = select_rows(gaps, significant)
     return Sentence(
         "Against a mixture of Latin American countries the yearly rate differed on average by "
         f"({LEVEL:.0%} intervals; in brackets at the end the share of the variance before that the "
@@ -296,11 +163,11 @@ def _forecast(found: Findings) -> Sentence:
 
 
 SENTENCES = (
-    _trends,
-    _steps,
-    _trust,
-    _own_breaks,
-    _deaths,
+    tell_trends,
+    tell_steps,
+    tell_trust,
+    tell_own_breaks,
+    tell_deaths,
     _states,
     _operations,
     _countries,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.answer import Sentence
+from analysis.findings import Sentence
 from analysis.outputs import write_table
 from analysis.sentences import format_effect
 from analysis.sources import SOURCES

@@ -9,7 +9,8 @@ from answer_tables import (
     state_rows,
 )
 
-from analysis.answer import Findings, trace_table, write_sentences
+from analysis.answer import trace_table, write_sentences
+from analysis.findings import Findings
 
 
 def findings(**changes):

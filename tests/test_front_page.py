@@ -1,7 +1,7 @@
 import pandas as pd
 from answer_tables import TITLES, estimate_rows
 
-from analysis.answer import Sentence
+from analysis.findings import Sentence
 from analysis.front_page import summary_table, write_front_page
 
 
