@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 
@@ -17,6 +18,16 @@ def name_some(names: Iterable[str]) -> str:
     """Return names as a list in words, the first six of many."""
     names = list(names)
     return f"{names}" if len(names) <= 6 else f"{names[:6]} and {len(names) - 6:,} more"
+
+
+def read_period(value: object, frequencies: str = "M") -> pd.Period | None:
+    """Return a period, or text such as ``"2006-12"``, as a Period of one of the frequencies."""
+    try:
+        period = pd.Period(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    known = isinstance(period, pd.Period) and period.freqstr.split("-")[0] in frequencies
+    return period if known else None
 
 
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:

@@ -25,13 +25,18 @@ def count_posterior(model: SegmentedModel) -> RhoMixture:
     EstimatorError
         If the Poisson likelihood has no maximum.
     """
-    deaths = model.window["deaths"].to_numpy(dtype=float)
-    exposure = model.window["person_years"].to_numpy(dtype=float) / 1e5
-    parts = []
-    for design in model.designs:
-        X = design.to_numpy()
-        parts.append(split_noise(*working_response(deaths, X, exposure), X, model.contrasts))
-    return join_months(parts)
+    return join_months(
+        [
+            split_noise(*parts, design.to_numpy(), model.contrasts)
+            for parts, design in zip(linearise(model), model.designs, strict=True)
+        ]
+    )
+
+
+def linearise(model: SegmentedModel) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the `working_response` of the model's counts for each month of its shift."""
+    deaths, exposure = model.counts
+    return [working_response(deaths, design.to_numpy(), exposure) for design in model.designs]
 
 
 def working_response(

@@ -32,6 +32,12 @@ class SegmentedModel:
     n_before: int
     n_after: int
 
+    @property
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return deaths and exposure (100,000 person-years) of the window, each (n,)."""
+        deaths, person_years = self.window["deaths"], self.window["person_years"]
+        return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / 1e5
+
 
 def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray, dict[str, str]]:
     """Return one row per estimand, and the reason for each that the data cannot carry."""

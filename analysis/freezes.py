@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.checks import read_period
 from analysis.frames import check_frame, check_log, has_counts
 from analysis.tables import check_known
 
@@ -114,11 +115,8 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
 
 def check_month(month: str | pd.Period, name: str) -> pd.Period:
     """Return a month as a Period, or say which argument is none."""
-    try:
-        period = pd.Period(month) if isinstance(month, str) else month
-    except ValueError:
-        period = None
-    if not isinstance(period, pd.Period) or period.freqstr != "M":
+    period = read_period(month)
+    if period is None:
         raise ValueError(f"{name} must be a month like '2021-05'; found {month!r}")
     return period
 

@@ -182,8 +182,7 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
         _check_counts(model)
-        deaths = model.window["deaths"].to_numpy(dtype=float)
-        exposure = model.window["person_years"].to_numpy(dtype=float) / 1e5
+        deaths, exposure = model.counts
         return COUNTS[name](deaths, X, exposure=exposure)
     _check_log(model)
     y = outcome(model.window, model.scale)

@@ -1,13 +1,14 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from analysis.checks import check_whole, require
+from analysis.counts import linearise
 from analysis.estimands import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.estimators import fit_poisson
 from analysis.frames import has_counts
@@ -32,6 +33,7 @@ class PlaceEffects:
     effects: pd.DataFrame  # long, columns `COLUMNS`; percent
     places: pd.DataFrame  # by place: deaths on either side, empty months
     models: dict[str, SegmentedModel]  # what was fitted, place by place
+    _linearised: dict[str, list] = field(default_factory=dict, repr=False)  # by `linearised`
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
         """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `verdict`, `doubt`, `note`.
@@ -46,6 +48,12 @@ class PlaceEffects:
         check_known(estimator, effects["estimator"].unique(), "estimator")
         chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
+
+    def linearised(self, place: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what `analysis.counts.linearise` says of a place, computed once."""
+        if place not in self._linearised:
+            self._linearised[place] = linearise(self.models[place])
+        return self._linearised[place]
 
 
 def fit_places(
@@ -175,8 +183,7 @@ def _refuse(few: int, fewest: int) -> pd.DataFrame:
 
 
 def _count_model(model: SegmentedModel) -> str:
-    deaths = model.window["deaths"].to_numpy(dtype=float)
-    exposure = model.window["person_years"].to_numpy(dtype=float) / 1e5
+    deaths, exposure = model.counts
     try:
         fit = fit_poisson(deaths, model.designs[0].to_numpy(), exposure)
     except EstimatorError:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from analysis.checks import read_period
 from analysis.sources import NATION, SOURCES
 from analysis.tables import DATA_FOLDER, UnknownNameError, check_known
 
@@ -212,11 +213,8 @@ def _tuple(value: object) -> tuple:
 def _period(value: object, name: str, slug: str) -> pd.Period | None:
     if value is None:
         return None
-    try:
-        period = pd.Period(value) if isinstance(value, str) else value
-    except ValueError:
-        period = None
-    if not isinstance(period, pd.Period) or period.freqstr.split("-")[0] not in {"M", "Q", "Y"}:
+    period = read_period(value, "MQY")
+    if period is None:
         raise ValueError(
             f"{slug}: {name} must be a month, quarter or year such as '2006-12', '2006Q4' or "
             f"'2006'; found {value!r}"

@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.checks import name_some
-from analysis.counts import split_noise, working_response
+from analysis.counts import split_noise
 from analysis.estimands import ESTIMANDS, join_months
 from analysis.estimators import newey_west_lags
 from analysis.frames import outcome
@@ -102,15 +102,11 @@ class _PooledSeries:
         first = fitted.models[places[0]]
         self.designs = [design.to_numpy() for design in first.designs]
         self.contrast = first.contrasts[[ESTIMANDS.index(estimand)]]
-        self.parts = []  # for each design: responses and their variances, (n, places)
-        for X in self.designs:
-            columns = []
-            for place in places:
-                window = fitted.models[place].window
-                deaths = window["deaths"].to_numpy(dtype=float)
-                exposure = window["person_years"].to_numpy(dtype=float) / 1e5
-                columns.append(working_response(deaths, X, exposure))
-            self.parts.append([np.column_stack(arrays) for arrays in zip(*columns, strict=True)])
+        # for each design: responses and their variances, each (n, places)
+        self.parts = [
+            [np.column_stack(arrays) for arrays in zip(*columns, strict=True)]
+            for columns in zip(*map(fitted.linearised, places), strict=True)
+        ]
 
     def effect(self, weights: np.ndarray) -> dict:
         """Return the effect on the weighted mean of the log rates, errors as they share them."""

@@ -8,6 +8,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
+from analysis.checks import read_period
 from analysis.tables import UnknownNameError, check_known, load_table
 
 NATION = "MX00"
@@ -206,11 +207,8 @@ def _month(
 ) -> pd.Period:
     if month is None:
         return index[0] if first else index[-1]
-    try:
-        period = pd.Period(month) if isinstance(month, str) else month
-    except ValueError:
-        period = None
-    if not isinstance(period, pd.Period) or period.freqstr != "M":
+    period = read_period(month)
+    if period is None:
         raise ValueError(f"expected a month like '2006-12', found {month!r}")
     if period < index[0] or period > index[-1]:
         hint = "; months still being registered need complete_only=False"

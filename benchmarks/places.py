@@ -8,14 +8,13 @@ Calderón's shift, with an AR(1) disturbance of their log rate.
 
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from analysis.cluster import open_executor
 from analysis.places import FEWEST_DEATHS, fit_places
 from analysis.policies import load_policy_shifts
 from analysis.processes import simulate_errors
@@ -52,7 +51,7 @@ def run(job: tuple[float, float]) -> pd.DataFrame:
 
 def record() -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with open_executor(processes=True) as pool:
         table = pd.concat(pool.map(run, product(RHO, MEANS)), ignore_index=True)
     table.round({"false_alarms": 1, "mc_error": 1}).to_csv(RECORD, index=False)
     return table

@@ -8,13 +8,12 @@ unequal size, with effects that differ between places and errors that are partly
 
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.cluster import open_executor
 from analysis.pooling_coverage import pooling_coverage
 
 RHO, SHARED, SIMULATIONS = (0.4, 0.8), (0.0, 0.5), 100
@@ -28,7 +27,7 @@ def run(job: tuple[float, float]) -> pd.DataFrame:
 
 def record() -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with open_executor(processes=True) as pool:
         table = pd.concat(pool.map(run, product(RHO, SHARED)), ignore_index=True)
     table.round({"coverage": 1, "mc_error": 1, "width": 1}).to_csv(RECORD, index=False)
     return table
