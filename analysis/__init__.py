@@ -3,6 +3,8 @@
 The modules in reading order; nothing imports backwards:
 
 checks      what the public functions ask of plain arguments
+files       hashes, atomic writing, tables rounded to six digits
+style       colours, labels, saving a figure
 tables      the embedded tables, checked by their hash when read
 sources     tables -> one monthly series of deaths and person-years per place and source
 policies    policy-shifts.toml -> PolicyShift
@@ -54,7 +56,7 @@ place_plots  forest and map -> Axes
 event_plots  event study, placebo distribution and operations -> Axes
 verdicts    what the robustness checks say, as a row and in words
 validation  published results and ours, side by side
-outputs     results -> rows, rows and figures -> files
+outputs     results -> rows
 sentences   numbers -> words, by rule
 synthetic   one unit and the weighted others that ran with it before the change
 synthetic_placebos  the same for every donor: ranks and intervals
@@ -90,84 +92,7 @@ crate       what a run was made from and what it made, as an RO-Crate
 compile     rebuilds the tables from the publishers' figures (not part of an analysis)
 """
 
-from importlib import import_module
+import lazy_loader
 
-_HOMES = {
-    "BreakPosterior": "breaks",
-    "EventStudy": "event_study",
-    "ITSResult": "its",
-    "PlaceEffects": "places",
-    "PolicyShift": "policies",
-    "average_effects": "event_study",
-    "break_intervals": "break_dates",
-    "break_posterior": "breaks",
-    "certificate": "certificates",
-    "compare_estimators": "panel",
-    "coverage_table": "calibration",
-    "date_breaks": "break_dates",
-    "deal_event_study": "dealt_operations",
-    "fill_checklist": "checklist",
-    "find_breaks": "structural_breaks",
-    "first_operations": "stacks",
-    "fit_arima": "state_space",
-    "fit_event_study": "event_study",
-    "fit_its": "its",
-    "fit_many": "reml",
-    "fit_negative_binomial": "estimators",
-    "fit_newey_west": "estimators",
-    "fit_places": "places",
-    "fit_prais_winsten": "estimators",
-    "fit_quasi_poisson": "estimators",
-    "fit_structural": "state_space",
-    "fit_synthetic": "synthetic",
-    "forecast_all": "forecasts",
-    "freeze": "freezes",
-    "load_claims": "claims",
-    "load_country_panel": "countries",
-    "load_municipalities": "municipalities",
-    "load_policy_shifts": "policies",
-    "load_series": "sources",
-    "load_states": "sources",
-    "placebo_countries": "synthetic_placebos",
-    "placebo_dates": "placebos",
-    "placebo_places": "placebos",
-    "plot_break_posterior": "robustness_plots",
-    "plot_choices": "robustness_plots",
-    "plot_curve": "robustness_plots",
-    "plot_effects": "plots",
-    "plot_event_study": "event_plots",
-    "plot_fit": "plots",
-    "plot_forest": "place_plots",
-    "plot_gap": "plots",
-    "plot_map": "place_plots",
-    "plot_operations": "event_plots",
-    "plot_panel": "plots",
-    "plot_placebos": "robustness_plots",
-    "plot_randomisation": "event_plots",
-    "plot_series": "plots",
-    "plot_variation": "robustness_plots",
-    "pool_places": "pooling",
-    "randomisation_test": "randomisation",
-    "restricted_log_likelihood": "reml",
-    "roll_origins": "forecast_scores",
-    "score_bootstrap": "randomisation",
-    "specification_curve": "specifications",
-    "stack_operations": "stacks",
-    "sup_f": "sup_f_test",
-    "synthesise_municipalities": "municipal_synthesis",
-    "vary_operations": "dealt_operations",
-    "vary_window": "robustness",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for: a task that draws nothing loads no plots."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
-    return getattr(import_module(f"analysis.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,7 @@
-"""What the public functions ask of plain arguments: whole numbers, seeds, regressions."""
+"""What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -89,3 +90,20 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         bad = int((~np.isfinite(array)).sum())
         raise ValueError(f"{name} must be finite and not missing; found {bad} that are not")
     return array
+
+
+def check_known(name: object, known: Iterable[str], what: str) -> None:
+    """Raise a KeyError that names the nearest known names if `name` is not one of `known`."""
+    known = list(known)
+    if name in known:
+        return
+    near = get_close_matches(str(name), known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {known}."
+    raise UnknownNameError(f"unknown {what} {name!r}. {hint}")
+
+
+class UnknownNameError(KeyError):
+    """A name that is not in a table; its message is shown without KeyError's quotes."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])

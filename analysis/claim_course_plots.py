@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from analysis.claim_fits import Rise
 from analysis.claim_plots import ARTICLE, SHADES
 from analysis.claim_rows import PERCENT_A_YEAR, Measured
-from analysis.plots import RATE_LABEL
 from analysis.sentences import format_effect
+from analysis.style import RATE_LABEL
 
 
 def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> Axes:

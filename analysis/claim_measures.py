@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_known
 from analysis.claim_courses import measure_rise, measure_two_years, measure_upsurge
 from analysis.claim_evidence import DISCARDED, HOMICIDE, WITH_FEMICIDE, Evidence
 from analysis.claim_outcomes import measure_outcome
@@ -20,7 +21,6 @@ from analysis.claim_rows import (
     name_cell,
 )
 from analysis.claims import Claim, Declared, judge
-from analysis.tables import check_known
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:

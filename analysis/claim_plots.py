@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analysis.claim_evidence import DISCARDED, WITH_FEMICIDE
 from analysis.claim_rows import Measured
 from analysis.claims import CELL, answer_cells
-from analysis.plots import RATE_LABEL
+from analysis.style import RATE_LABEL
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = "#c1440e"

@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from analysis.tables import DATA_FOLDER, check_known
+from analysis.checks import check_known
+from analysis.tables import DATA_FOLDER
 
 Answer = Literal["yes", "no", "cannot tell"]
 Verdict = Literal[

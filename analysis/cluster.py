@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from analysis.tables import hash_files
+from analysis.files import hash_files
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import require
-from analysis.tables import DATA_FOLDER, load_descriptor, sha256, write_atomically
+from analysis.files import sha256, write_atomically
+from analysis.tables import DATA_FOLDER, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 

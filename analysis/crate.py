@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from analysis.tables import load_descriptor, sha256, write_atomically
+from analysis.files import sha256, write_atomically
+from analysis.tables import load_descriptor
 
 DISTRIBUTION = "mexico-homicide-its"
 

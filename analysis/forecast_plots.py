@@ -10,7 +10,7 @@ from matplotlib.dates import YearLocator
 from analysis.forecast_verdicts import CERTAINTY, SURE
 from analysis.forecasts import LEVELS, Forecast, title_of
 from analysis.frames import outcome
-from analysis.plots import RATE_LABEL
+from analysis.style import RATE_LABEL
 
 KNOWN, CAME, MEDIAN = "0.25", "#c1440e", "#20639b"
 FANS = dict(zip(LEVELS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central

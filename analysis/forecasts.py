@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed, check_whole
+from analysis.checks import check_known, check_seed, check_whole
 from analysis.forecast_methods import METHODS
 from analysis.frames import outcome
 from analysis.freezes import carry_person_years, check_known_months, check_month
 from analysis.optimise import EstimatorError
-from analysis.tables import check_known
 
 LEVELS = (0.50, 0.80, 0.95)
 DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.checks import read_period
+from analysis.checks import check_known, read_period
 from analysis.frames import check_frame, check_log, has_counts
-from analysis.tables import check_known
 
 FEWEST = 36  # months that every method needs
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.files import write_atomically, write_table
 from analysis.findings import Sentence
-from analysis.outputs import write_table
 from analysis.sentences import format_effect
 from analysis.sources import SOURCES
-from analysis.tables import write_atomically
 
 NONE = "not estimated"
 

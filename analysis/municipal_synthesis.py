@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from analysis.checks import check_seed
+from analysis.files import write_atomically
 from analysis.municipalities import UNSPECIFIED, share_person_years, states_of
 from analysis.processes import simulate_errors
 from analysis.sources import load_states
-from analysis.tables import load_table, write_atomically
+from analysis.tables import load_table
 
 # With these, 81% of its municipality-months have no death, about as many as in
 # the real counts of 2000-2020.

@@ -9,7 +9,7 @@ from typing import Any
 
 from traitlets.config import Config
 
-from analysis.tables import check_known
+from analysis.checks import check_known
 
 # A kernel inherits these. One thread each: several run at once, and sums add up in one order.
 KERNEL_ENVIRONMENT = {

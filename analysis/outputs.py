@@ -1,18 +1,13 @@
 """Results as rows, and rows and figures as files: rounded, atomic, the same bytes every time."""
 
-import io
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.counterfactual import EXCESS_UNITS
 from analysis.its import ITSResult
-from analysis.tables import write_atomically
 
-DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
 EXCESS_MONTHS = 24
 
 ESTIMATE_COLUMNS = [
@@ -79,25 +74,6 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
     return table[ESTIMATE_COLUMNS]
 
 
-def round_table(table: pd.DataFrame, digits: int = DIGITS) -> pd.DataFrame:
-    """Return `table` with its floating-point columns rounded to significant digits."""
-    rounded = table.copy()
-    for name in table.select_dtypes("floating"):
-        values = table[name].to_numpy(dtype=float, na_value=np.nan)
-        rounded[name] = [float(f"{value:.{digits}g}") for value in values]
-    return rounded
-
-
-def write_table(table: pd.DataFrame, path: Path | str) -> None:
-    """Write a rounded table as CSV (UTF-8, LF), or as Parquet if `path` ends so."""
-    path, rounded = Path(path), round_table(table)
-    if path.suffix == ".parquet":
-        content = rounded.to_parquet(index=False)
-    else:
-        content = rounded.to_csv(index=False, lineterminator="\n").encode()
-    write_atomically(path, content)
-
-
 def read_rows(paths: list[Path]) -> pd.DataFrame:
     """Read and join tables of estimates, in the order of `paths`.
 
@@ -128,15 +104,6 @@ def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFram
         missing = set(estimates["shift"]) - set(robustness["shift"])
         raise ValueError(f"no robustness result of {sorted(missing)}: run `pytask`")
     return joined
-
-
-def save_figure(figure: Figure, stem: Path | str) -> None:
-    """Save a figure as ``stem.svg`` and ``stem.png`` without a date or a random identifier."""
-    with mpl.rc_context({"svg.hashsalt": Path(stem).name, "svg.fonttype": "none"}):
-        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
-            write_atomically(Path(f"{stem}{suffix}"), buffer.getvalue())
 
 
 def significant(row: pd.Series) -> bool:

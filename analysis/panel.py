@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from analysis.checks import check_known
 from analysis.counts import count_posterior
 from analysis.estimands import (
     ESTIMANDS,
@@ -26,7 +27,6 @@ from analysis.optimise import Coefficients, EstimatorError
 from analysis.policies import PolicyShift
 from analysis.rho import EXACT
 from analysis.state_space import fit_arima, fit_structural
-from analysis.tables import check_known
 
 Verdict = Literal["agree", "intervals differ", "sign differs"]
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.checks import name_some
 from analysis.places import FALSE_DISCOVERIES, PlaceEffects
-from analysis.plots import COLOURS
+from analysis.style import COLOURS
 from analysis.tables import load_outlines
 
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.checks import check_whole, require
+from analysis.checks import check_known, check_whole, require
 from analysis.counts import linearise
 from analysis.estimands import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.estimators import fit_poisson
@@ -15,7 +15,6 @@ from analysis.frames import has_counts
 from analysis.optimise import EstimatorError
 from analysis.panel import estimate_by, judge_estimand
 from analysis.policies import PolicyShift, check_shift
-from analysis.tables import check_known
 
 FEWEST_DEATHS = 20  # on either side of the shift
 WIDEST = 20  # times: an interval whose ends are farther apart says nothing of use

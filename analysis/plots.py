@@ -12,16 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from analysis.frames import has_counts, outcome
 from analysis.its import ITSResult
 from analysis.policies import PolicyShift
-
-RATE_LABEL = "Deaths per 100,000 person-years"
-COLOURS = dict(
-    zip(
-        ("fit", "forecast", "segmented", "inegi", "sesnsp"),
-        sns.color_palette("colorblind")[:5],
-        strict=True,
-    )
-)
-COLOURS |= {"inegi": COLOURS["fit"], "sesnsp": COLOURS["forecast"]}
+from analysis.style import COLOURS, RATE_LABEL
 
 
 def plot_series(

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from analysis.checks import read_period
+from analysis.checks import UnknownNameError, check_known, read_period
 from analysis.sources import NATION, SOURCES
-from analysis.tables import DATA_FOLDER, UnknownNameError, check_known
+from analysis.tables import DATA_FOLDER
 
 Impact = Literal["level_and_slope", "level", "slope"]
 

@@ -8,8 +8,8 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from analysis.checks import read_period
-from analysis.tables import UnknownNameError, check_known, load_table
+from analysis.checks import UnknownNameError, check_known, read_period
+from analysis.tables import load_table
 
 NATION = "MX00"
 

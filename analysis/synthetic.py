@@ -7,7 +7,7 @@ import pandas as pd
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
-from analysis.tables import check_known
+from analysis.checks import check_known
 
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming

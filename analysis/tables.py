@@ -1,17 +1,15 @@
-"""The embedded tables: where they lie, what they should hash to, how they are read and written."""
+"""The embedded tables: where they lie, what they should hash to, how they are read."""
 
-import hashlib
 import io
 import json
-import os
-import tempfile
-from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from analysis.checks import check_known
+from analysis.files import sha256
 
 DATA_FOLDER = Path(__file__).parent / "data"
 
@@ -95,46 +93,3 @@ def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
             "with git, or rebuild all tables with `python -m analysis.compile FOLDER`."
         )
     return resource, content
-
-
-def check_known(name: object, known: Iterable[str], what: str) -> None:
-    """Raise a KeyError that names the nearest known names if `name` is not one of `known`."""
-    known = list(known)
-    if name in known:
-        return
-    near = get_close_matches(str(name), known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {known}."
-    raise UnknownNameError(f"unknown {what} {name!r}. {hint}")
-
-
-class UnknownNameError(KeyError):
-    """A name that is not in a table; its message is shown without KeyError's quotes."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-def sha256(content: bytes) -> str:
-    """Return the hexadecimal sha256 of `content`."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def hash_files(paths: Iterable[Path]) -> str:
-    """Return one sha256 for all `paths`, by name and content, whatever order they come in."""
-    listed = sorted((path.name, sha256(path.read_bytes())) for path in paths)
-    return sha256(json.dumps(listed).encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary name beside `path`, then rename: never a half-written file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

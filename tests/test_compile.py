@@ -9,7 +9,8 @@ import pytest
 from locked import ROOT
 
 from analysis.compile import compile_tables, main
-from analysis.tables import DATA_FOLDER, sha256
+from analysis.files import sha256
+from analysis.tables import DATA_FOLDER
 
 INEGI = "inegi_deaths_by_homicide_state_month.csv"
 SESNSP = "sesnsp_victims_state_month.csv"

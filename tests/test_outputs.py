@@ -5,15 +5,9 @@ import pytest
 from published import assert_published, published_estimates
 
 from analysis import fit_its, load_policy_shifts, load_series
-from analysis.outputs import (
-    ESTIMATE_COLUMNS,
-    estimate_rows,
-    read_rows,
-    round_table,
-    save_figure,
-    significant,
-    write_table,
-)
+from analysis.files import round_table, write_table
+from analysis.outputs import ESTIMATE_COLUMNS, estimate_rows, read_rows, significant
+from analysis.style import save_figure
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import frictionless
 import pandas as pd
 import pytest
 
-from analysis.tables import DATA_FOLDER, hash_files, load_table, write_atomically
+from analysis.files import hash_files, write_atomically
+from analysis.tables import DATA_FOLDER, load_table
 
 RESOURCES = json.loads((DATA_FOLDER / "datapackage.json").read_text("utf-8"))["resources"]
 TABLES = [resource["name"] for resource in RESOURCES if resource["path"].endswith(".csv")]
@@ -114,7 +115,7 @@ def test_interrupted_writing_leaves_the_old_file_and_no_other(
 
     path = tmp_path / "table.csv"
     path.write_bytes(b"old")
-    target = ("analysis.tables.os.fdopen", full_disk)
+    target = ("analysis.files.os.fdopen", full_disk)
     monkeypatch.setattr(*(target if step == "write" else ("pathlib.Path.replace", interrupt)))
     with pytest.raises(type(interruption)):
         write_atomically(path, b"new content")

@@ -1,0 +1,58 @@
+"""Hashes of files, writing that is never half done, and tables rounded to six digits."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
+
+
+def round_table(table: pd.DataFrame, digits: int = DIGITS) -> pd.DataFrame:
+    """Return `table` with its floating-point columns rounded to significant digits."""
+    rounded = table.copy()
+    for name in table.select_dtypes("floating"):
+        values = table[name].to_numpy(dtype=float, na_value=np.nan)
+        rounded[name] = [float(f"{value:.{digits}g}") for value in values]
+    return rounded
+
+
+def write_table(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a rounded table as CSV (UTF-8, LF), or as Parquet if `path` ends so."""
+    path, rounded = Path(path), round_table(table)
+    if path.suffix == ".parquet":
+        content = rounded.to_parquet(index=False)
+    else:
+        content = rounded.to_csv(index=False, lineterminator="\n").encode()
+    write_atomically(path, content)
+
+
+def sha256(content: bytes) -> str:
+    """Return the hexadecimal sha256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Return one sha256 for all `paths`, by name and content, whatever order they come in."""
+    listed = sorted((path.name, sha256(path.read_bytes())) for path in paths)
+    return sha256(json.dumps(listed).encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary name beside `path`, then rename: never a half-written file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
