@@ -32,15 +32,16 @@ test: environment  ## the fast tests, on all cores
 test-slow: environment  ## simulations, and the whole run from end to end
 	@$(BIN)/pytest -q -m slow
 
-lint: environment  ## ruff: errors, style, format
+lint: environment  ## errors, style and format; imports between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 lock: environment  ## requirements.lock and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url $(UPGRADE) \
 		--python-version 3.11 --all-extras --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
-	@$(BIN)/python tests/locked.py > environment.yml
+	@$(BIN)/python tests/support/locked.py > environment.yml
 
 reference: environment  ## rerun the R references of tests/reference, where R is there
 	@command -v Rscript > /dev/null || { echo "Rscript is missing: install R with the packages that tests/reference/README.md names. Only this target needs R; the tests read what it wrote." >&2; exit 1; }

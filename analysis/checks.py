@@ -31,6 +31,14 @@ def read_period(value: object, frequencies: str = "M") -> pd.Period | None:
     return period if known else None
 
 
+def check_month(month: str | pd.Period, name: str) -> pd.Period:
+    """Return a month as a Period, or say which argument is none."""
+    period = read_period(month)
+    if period is None:
+        raise ValueError(f"{name} must be a month like '2021-05'; found {month!r}")
+    return period
+
+
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.calibration import CALIBRATED, Cell, coverage_table, lay_out_coverage
-from analysis.cluster import Jobs, open_executor
-from analysis.processes import PROCESSES
+from analysis.engine.executors import Jobs, open_executor
+from analysis.engine.processes import PROCESSES
+from analysis.validation.coverage import CALIBRATED, Cell, coverage_table, lay_out_coverage
 
 SIMULATIONS = {
     "reml": 20_000,

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.cluster import open_executor
-from analysis.places import FEWEST_DEATHS, fit_places
-from analysis.policies import load_policy_shifts
-from analysis.processes import simulate_errors
+from analysis.engine.executors import open_executor
+from analysis.engine.processes import simulate_errors
+from analysis.mexico.shifts import load_policy_shifts
+from analysis.places.effects import FEWEST_DEATHS, fit_places
 
 MEANS, RHO, DISTURBANCE, SIMULATIONS = (0.1, 0.3, 1, 3, 10, 100), (0.5, 0.8, 0.95), 0.5, 400
 SHIFT = load_policy_shifts()["calderon-2006-12"]

@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from statsmodels.regression.linear_model import GLSAR
 
 from analysis import PolicyShift, fit_many
-from analysis.design import build_design
+from analysis.its.design import build_design
 
 N_MONTHS, REPEATS = 150, 3
 INDEX = pd.period_range("2000-01", periods=N_MONTHS, freq="M")

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from pytask import Product, PythonNode, task
 
-from analysis.cluster import package_hash, register_cluster
-from analysis.notebooks import run_notebook
-from analysis.policies import load_policy_shifts
-from analysis.report import make_report
-from analysis.sources import NATION
+from analysis.engine.executors import package_hash, register_cluster
+from analysis.mexico.shifts import load_policy_shifts
+from analysis.mexico.sources import NATION
+from analysis.report.notebooks import run_notebook
+from analysis.report.site import make_report
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -177,7 +177,7 @@ def task_crate(
     crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
 ) -> None:
     """Say what the results were made from: inputs, parameters, versions, outputs."""
-    from analysis.crate import Run, write_crate  # takes half a second to import
+    from analysis.report.provenance import Run, write_crate  # takes half a second to import
 
     write_crate(
         crate.parent,

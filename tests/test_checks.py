@@ -1,8 +1,7 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from support.folders import REFERENCE
 
 from analysis import (
     PolicyShift,
@@ -22,7 +21,7 @@ from analysis import (
     specification_curve,
 )
 from analysis.checks import check_seed, check_whole
-from analysis.optimise import EstimatorError
+from analysis.engine.optimise import EstimatorError
 
 INDEX = pd.period_range("2005-01", periods=96, freq="M")
 SHIFT = PolicyShift("r", "2009-01")
@@ -164,7 +163,7 @@ def test_likelihood_of_two_series_is_refused():
 
 def test_arima_of_a_given_order_reaches_the_digits_of_the_exact_optimum():
     """AR(1) by exact maximum likelihood on the Nile: const 1088.1009, step -283.8040 (R, tight)."""
-    nile = pd.read_csv(Path(__file__).parent / "reference/nile.csv")
+    nile = pd.read_csv(REFERENCE / "nile.csv")
     design = np.column_stack([np.ones(100), nile["year"] >= 1899, np.arange(100.0)])
     found = fit_arima(nile["flow"].to_numpy(float), design, order=(1, 0, 0))
     again = fit_arima(1000 * nile["flow"].to_numpy(float), design, order=(1, 0, 0))

@@ -8,9 +8,9 @@ start = perf_counter()
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from analysis.design import build_design  # noqa: E402
-from analysis.policies import PolicyShift  # noqa: E402
-from analysis.reml import fit_many  # noqa: E402
+from analysis.engine.reml import fit_many  # noqa: E402
+from analysis.its.design import build_design  # noqa: E402
+from analysis.its.shifts import PolicyShift  # noqa: E402
 
 IMPORT_SECONDS = perf_counter() - start
 SETTING = "segmented, AR(1) errors, REML, rho integrated out"

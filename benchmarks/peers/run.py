@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import load_policy_shifts, load_series
-from analysis.design import build_design
+from analysis.its.design import build_design
 
 HERE = Path(__file__).parent
 SHIFTS = ["calderon-2006-12", "merida-2008-07", "pena-nieto-2012-12", "lopez-obrador-2018-12"]

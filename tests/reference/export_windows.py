@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import load_policy_shifts, load_series
-from analysis.design import build_design, cut_window
-from analysis.frames import outcome
+from analysis.its.design import build_design, cut_window
+from analysis.its.series import outcome
 
 WINDOWS = {
     "calderon-2006-12": "inegi",

@@ -1,0 +1,211 @@
+"""The claims about counts and rates, and the list of all: one function each, by its slug."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import check_known
+from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge
+from analysis.claims.evidence import DISCARDED, Evidence
+from analysis.claims.outcome import measure_outcome
+from analysis.claims.rows import (
+    RATE,
+    Measured,
+    answer,
+    by_cell,
+    collect,
+    earlier_years,
+    list_by_count,
+    make_row,
+    name_cell,
+)
+
+
+def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
+    """Measure every claim by the function of its slug.
+
+    Parameters
+    ----------
+    declared : Declared
+        As `analysis.claims.declared.load_claims` gives it.
+    evidence : Evidence
+        As `analysis.claims.evidence.load_evidence` gives it. It is not changed.
+
+    Returns
+    -------
+    dict
+        Slug to `Measured`.
+
+    Raises
+    ------
+    KeyError
+        For a slug that no function measures, with the nearest known.
+    """
+    found = {}
+    for slug, claim in declared.claims.items():
+        check_known(slug, MEASURES, "claim")
+        found[slug] = MEASURES[slug](claim, evidence)
+    return found
+
+
+def measure_record(claim: Claim, evidence: Evidence) -> Measured:
+    """Measure whether a year's count is the article's, and above that of every earlier year."""
+    rows, beaten, year = [], [], claim["year"]
+    name = f"deaths in {year}"
+    for cell, deaths in by_cell(claim, evidence, "deaths"):
+        if year not in deaths:
+            continue
+        exact, value = answer(deaths[year] == claim["deaths"]), deaths[year]
+        rows.append(make_row(cell, name, value, "deaths", claim["deaths"], exact))
+        earlier = earlier_years(evidence, cell, year)
+        top = earlier.max()
+        above = "cannot tell" if earlier.empty else answer(value > top)
+        rows.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
+        if above == "no":
+            beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
+    table = collect(rows)
+    record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
+    finding = f"{name}, {list_by_count(table, name, ',.0f')}; {record}. {_femicide(table, claim)}"
+    return Measured(claim, table, name, finding.strip())
+
+
+def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
+    """Measure the decline from the year before, in deaths."""
+    rows, year = [], claim["year"]
+    for cell, deaths in by_cell(claim, evidence, "deaths"):
+        if not {year - 1, year} <= set(deaths.index):
+            continue
+        fall = deaths[year - 1] - deaths[year]
+        for name, value, figure in (
+            (f"deaths in {year}", deaths[year], claim["deaths"]),
+            ("decline", fall, claim["decline"]),
+        ):
+            rows.append(make_row(cell, name, value, "deaths", figure, answer(value == figure)))
+    table = collect(rows)
+    falls, totals = (
+        list_by_count(table, name, ",.0f") for name in ("decline", f"deaths in {year}")
+    )
+    finding = f"the decline in deaths (below zero: a rise), {falls}; deaths in {year}, {totals}."
+    return Measured(claim, table, "decline", finding)
+
+
+def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
+    """Measure the decline from the year before in typical days of the year."""
+    rows, year, name = [], claim["year"], "decline in days"
+    days = 365 + pd.Period(f"{year}", "Y").is_leap_year
+    for cell, deaths in by_cell(claim, evidence, "deaths"):
+        if not {year - 1, year} <= set(deaths.index):
+            continue
+        day = deaths[year] / days
+        ratio = (deaths[year - 1] - deaths[year]) / day
+        barely = answer(claim["days"] <= ratio < claim["limit"])
+        rows.append(make_row(cell, "deaths per day", day, "deaths"))
+        rows.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
+    table = collect(rows)
+    asked = table["measure"] == name
+    wider = [answer(claim["days"] <= value < claim["wider"]) for value in table.loc[asked, "value"]]
+    loosely = table.copy()
+    loosely.loc[asked, "holds"] = wider
+    finding = (
+        f"the decline (below zero: a rise) in typical days, {list_by_count(table, name, '.2f')}; "
+        f"deaths on such a day, {list_by_count(table, 'deaths per day', '.1f')}. With a limit of "
+        f"{claim['wider']} days instead of {claim['limit']} it would be *{judge(loosely)}*."
+    )
+    return Measured(claim, table, name, finding)
+
+
+def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
+    """Measure the rates of two years, rounded, and whether the later was unprecedented."""
+    rows, said, year, base = [], [], claim["year"], claim["year_before"]
+    for cell, rates in by_cell(claim, evidence, "rate"):
+        if not {year, base} <= set(rates.index):
+            continue
+        for when, figure in ((base, claim["before"]), (year, claim["rate"])):
+            rounded = answer(figure - 0.5 <= rates[when] < figure + 0.5)
+            rows.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
+        top = rates[rates.index < year].max()
+        above = answer(rates[year] > top)
+        rows.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
+        said.append(f"{name_cell(cell)} {rates[year]:.2f} against {rates[base]:.2f}")
+    finding = (
+        f"the rates of {year} against {base}, per 100,000 person-years: {'; '.join(said)}. The "
+        f"first rounds to {claim['rate']} from {claim['rate'] - 0.5} on."
+    )
+    return Measured(claim, collect(rows), f"rate of {year}", finding)
+
+
+def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
+    """Measure whether every one of the last years had a rate above the article's."""
+    rows, said, years = [], [], list(range(claim["first"], claim["last"] + 1))
+    name = f"lowest rate of {years[0]} to {years[-1]}"
+    for cell, rates in by_cell(claim, evidence, "rate"):
+        if not set(years) <= set(rates.index):
+            continue
+        recent = rates[years]
+        rows += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
+        above = answer(recent.min() > claim["rate"])
+        rows.append(make_row(cell, name, recent.min(), RATE, claim["rate"], above))
+        if cell[-1] != DISCARDED:
+            said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
+    finding = f"rates per 100,000 person-years, {years[0]} to {years[-1]}: {'; '.join(said)}."
+    return Measured(claim, collect(rows), name, finding)
+
+
+def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
+    """Count a country's cities in the ranking, and find the places of two of them."""
+    ranking, country = evidence.ranking, claim["country"]
+    if ranking["rank"].duplicated().any() or ranking["city"].duplicated().any():
+        raise ValueError("the city ranking must give each place and each city once")
+    cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
+    own = ranking.loc[ranking["country"] == country, "rank"]
+    place = ranking.set_index("city")["rank"]
+    found = [
+        (f"cities of {country} among the first {most}", (own <= most).sum(), claim[name])
+        for most, name in ((10, "top_ten"), (50, "top_fifty"))
+    ] + [
+        (f"place of {claim[name]}", place.get(claim[name], np.nan), wanted)
+        for wanted, name in ((2, "second"), (3, "third"))
+    ]
+    rows = [
+        make_row(
+            cell,
+            name,
+            value,
+            "cities" if "cities" in name else "place",
+            figure,
+            answer(value == figure),
+        )
+        for name, value, figure in found
+    ]
+    said = "; ".join(f"{name}: {value:.0f}" for name, value, _ in found)
+    finding = f"{name_cell(cell)}: {said}. It covers cities whose homicides could be counted."
+    return Measured(claim, collect(rows), found[1][0], finding)
+
+
+MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
+    "record-2019": measure_record,
+    "decline-2020": measure_decline,
+    "one-typical-day": measure_typical_day,
+    "rising-since-2016": measure_rise,
+    "rate-2011": measure_rates,
+    "recent-rate": measure_recent_rate,
+    "city-ranking-2020": measure_ranking,
+    "calderon-upsurge": measure_upsurge,
+    "lopez-obrador-two-years": measure_two_years,
+    "almost-certain-worse": measure_outcome,
+}
+
+
+def _femicide(table: pd.DataFrame, claim: Claim) -> str:
+    """Say how much of the way from the article's number to the newest total is femicide."""
+    newest = table[table["measure"] == f"deaths in {claim['year']}"].sort_values("vintage")
+    value = newest.groupby("counted")["value"].last()
+    if not {HOMICIDE, WITH_FEMICIDE} <= set(value.index):
+        return ""
+    femicide, way = value[WITH_FEMICIDE] - value[HOMICIDE], value[WITH_FEMICIDE] - claim["deaths"]
+    return (
+        f"Femicide, an offence of its own that the article's number leaves out, makes "
+        f"{femicide:,.0f} of the {way:,.0f} from that number to the newest total."
+    )

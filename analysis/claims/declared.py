@@ -1,0 +1,183 @@
+"""The article's claims, declared before measuring, and the rule of the verdict."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from analysis.checks import check_known
+from analysis.mexico.tables import DATA_FOLDER
+
+Answer = Literal["yes", "no", "cannot tell"]
+Verdict = Literal[
+    "holds",
+    "holds under one source",
+    "revised since",
+    "does not hold",
+    "cannot be judged with these data",
+]
+CARRIERS = ("SESNSP", "INEGI", "UNODC", "Consejo Ciudadano")
+HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
+SPELT_OUT = 20  # figures up to here may stand in words
+CLAIM_KINDS = {"number": int, "words": str, "figures": dict, "parameters": dict, "sources": list}
+PUBLISHED_KINDS = {"year": int, "deaths": int, "vintage": str, "counted": str}
+COUNT = ["source", "counted"]  # what is revised from one vintage to the next
+CELL = [*COUNT, "vintage", "population"]  # one way of measuring a claim
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the article, with the rule that judges it."""
+
+    number: int
+    slug: str
+    title: str
+    words: str  # the article's
+    figures: dict[str, Any]  # the numbers in those words
+    measured: str  # what is computed
+    rule: str  # when the words are borne out
+    parameters: dict[str, Any]  # the numbers that the rule needs
+    sources: tuple[str, ...]  # who can carry it
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a figure or parameter by name."""
+        known = self.figures | self.parameters
+        check_known(name, known, f"figure or parameter of {self.slug!r}")
+        return known[name]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What ``claims.toml`` holds."""
+
+    claims: dict[str, Claim]  # by slug, in the order of their numbers
+    published: pd.DataFrame  # year, counted, vintage, deaths, source: SESNSP's earlier totals
+    discarded: dict[str, Any]  # until_2009, from_2010: persons; reason
+    not_judged: pd.DataFrame  # words, reason
+
+
+def load_claims(path: Path | None = None) -> Declared:
+    """Load the declared claims.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file laid out like ``analysis/data/claims.toml``, the default.
+
+    Returns
+    -------
+    Declared
+        `claims` by slug; the totals once published; the population not used; what is not judged.
+
+    Raises
+    ------
+    ValueError
+        If a block is malformed: the message names the block.
+    KeyError
+        For an unknown key or source, with the nearest known names.
+    """
+    path = Path(path or DATA_FOLDER / "claims.toml")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    known = {"claim", "published", "discarded_population", "not_judged"}
+    _check_keys(content, known, path.name)
+    claims = {}
+    for block in content["claim"]:
+        name = f"{path.name}, claim {block.get('slug', '') or block.get('number', 'unnamed')!r}"
+        _check_keys(block, {field.name for field in fields(Claim)}, name)
+        _check_kinds(block, CLAIM_KINDS, name)
+        claim = Claim(**(block | {"sources": tuple(block["sources"])}))
+        _check_claim(claim, claims, name)
+        claims[claim.slug] = claim
+    numbers = [claim.number for claim in claims.values()]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
+    columns = {"year", "counted", "vintage", "deaths", "source"}
+    for row in content["published"]:
+        name = f"{path.name}, published {row.get('year')}"
+        _check_keys(row, columns, name)
+        _check_kinds(row, PUBLISHED_KINDS, name)
+        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}")
+    for row in content["not_judged"]:
+        _check_keys(row, {"words", "reason"}, f"{path.name}, not_judged {row.get('words')!r}")
+    discarded = content["discarded_population"]
+    wanted = {"until_2009", "from_2010", "reason"}
+    _check_keys(discarded, wanted, f"{path.name}, discarded_population")
+    published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
+    return Declared(claims, published, discarded, not_judged)
+
+
+def judge(rows: pd.DataFrame) -> Verdict:
+    """Return the verdict on a claim by the rule at the head of ``claims.toml``.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns `CELL`, `holds` (an `Answer`; empty where nothing is asked) and `judges` (False for
+        what is only shown).
+
+    Returns
+    -------
+    str
+        One of `Verdict`.
+    """
+    cells = answer_cells(rows)
+    newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
+    now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]
+    if len(now) and (now == "yes").all():
+        return "holds"
+    if (now == "yes").any():
+        return "holds under one source"
+    if (before == "yes").any():
+        return "revised since"
+    return "does not hold" if (now == "no").any() else get_args(Verdict)[-1]
+
+
+def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
+    asked = rows[rows["judges"] & (rows["holds"] != "")]
+    stray = set(asked["holds"]) - set(get_args(Answer))
+    if stray:
+        raise ValueError(f"holds must be one of {list(get_args(Answer))}; found {sorted(stray)}")
+
+    def combine(answers: pd.Series) -> str:
+        if (answers == "no").any():
+            return "no"
+        return "yes" if (answers == "yes").all() else "cannot tell"
+
+    return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
+
+
+def _check_kinds(block: dict, kinds: dict[str, type], name: str) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(block[key], kind):
+            found = f"{key} = {block[key]!r}"
+            raise ValueError(f"{name}: {key} must be of kind {kind.__name__}; found {found}")
+
+
+def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
+    if claim.slug in known:
+        raise ValueError(f"{name}: the slug appears twice")
+    for key, value in claim.figures.items():
+        told = isinstance(value, int) and value > SPELT_OUT
+        if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
+            raise ValueError(f"{name}: {key} = {value} does not stand in its words")
+    if claim.number in [other.number for other in known.values()]:
+        raise ValueError(f"{name}: number {claim.number} appears twice")
+    for field in ("title", "words", "measured", "rule", "sources"):
+        if not getattr(claim, field):
+            raise ValueError(f"{name}: {field} is empty")
+    for source in claim.sources:
+        check_known(source, CARRIERS, f"source in {name}:")
+
+
+def _check_keys(block: dict[str, Any], wanted: set[str], name: str) -> None:
+    for key in sorted(set(block) - wanted):
+        check_known(key, sorted(wanted), f"key in {name}:")
+    missing = sorted(wanted - set(block))
+    if missing:
+        raise ValueError(f"{name}: {', '.join(missing)} missing")

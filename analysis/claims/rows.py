@@ -1,0 +1,195 @@
+"""What is found of a claim: rows, the deciding one, the verdict and the figures in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.claims.declared import CELL, COUNT, WITH_FEMICIDE, Answer, Claim, judge
+from analysis.claims.evidence import DISCARDED, OCCURRED, Evidence
+
+ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "holds", "judges"]
+RATE, PERCENT_A_YEAR = "deaths per 100,000 person-years", "percent per year"
+MODELLED = {"INEGI": OCCURRED, "SESNSP": WITH_FEMICIDE}  # what the monthly series count
+
+Cell = tuple[str, str, str, str]  # values of CELL
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the data say of one claim."""
+
+    claim: Claim
+    rows: pd.DataFrame  # columns ROW_COLUMNS
+    decides: str  # the measure of the deciding figure
+    finding: str  # the figures in words
+
+    @property
+    def verdict(self) -> str:
+        """One of `analysis.claims.declared.Verdict`, by the rule declared."""
+        return judge(self.rows)
+
+    @property
+    def deciding(self) -> pd.Series:
+        """The deciding row: newest first, then the article's own count, then what says so."""
+        rows = self.rows[(self.rows["measure"] == self.decides) & self.rows["judges"]]
+        if rows.empty:
+            return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
+        newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
+        own = rows["counted"] == self.claim.parameters.get("counted")
+        wanted = "yes" if self.verdict.startswith("holds") else "no"
+        return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its figures, as Markdown."""
+        said = self.finding if self.rows["judges"].any() else "no figure here can carry it."
+        return f"**Claim {self.claim.number}, *{self.verdict}*:** {said}"
+
+
+def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
+    """Return one row per claim: its words, the verdict, and the figure that decides it."""
+    columns = ["measure", "value", "low", "high", "unit", "article", *CELL]
+    rows = [
+        {
+            "number": measured.claim.number,
+            "slug": slug,
+            "words": measured.claim.words,
+            "verdict": measured.verdict,
+            "finding": measured.finding,
+            **measured.deciding[columns],
+        }
+        for slug, measured in found.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
+    """Return every row of every claim, with the claim's number and slug in front."""
+    parts = [
+        part.rows.assign(number=part.claim.number, slug=slug)[["number", "slug", *ROW_COLUMNS]]
+        for slug, part in found.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def by_cell(claim: Claim, evidence: Evidence, column: str) -> Iterator[tuple[Cell, pd.Series]]:
+    """Yield each way of counting that can carry the claim, with its values by year.
+
+    Parameters
+    ----------
+    claim : Claim
+        Its `sources` are taken, in their order; the count of its figures comes first.
+    evidence : Evidence
+        Its `yearly` figures are taken.
+    column : {"deaths", "rate"}
+        The values. Deaths are the same under any population, and come once.
+
+    Yields
+    ------
+    tuple
+        Values of `CELL`, and a Series with the index `year`, in order.
+    """
+    table = evidence.yearly.dropna(subset=[column])
+    if column == "deaths":
+        table = table[table["population"] != DISCARDED]
+    for source in claim.sources:
+        own = table["counted"] == claim.parameters.get("counted")
+        for part in (table[own], table[~own]):
+            for cell, values in part[part["source"] == source].groupby(CELL, sort=False):
+                yield cell, values.set_index("year")[column].sort_index()
+
+
+def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
+    """Return the deaths of the years before, by the cell's vintage or, without any, the newest."""
+    table = evidence.yearly[evidence.yearly["year"] < year]
+    for name, value in zip(CELL, cell, strict=True):
+        if name != "vintage":
+            table = table[table[name] == value]
+    vintage = dict(zip(CELL, cell, strict=True))["vintage"]
+    chosen = vintage if (table["vintage"] == vintage).any() else table["vintage"].max()
+    return table[table["vintage"] == chosen].set_index("year")["deaths"]
+
+
+def modelled_cell(evidence: Evidence, source: str) -> Cell:
+    """Return what the monthly series of a source is: its count, newest vintage and population."""
+    table, counted = evidence.yearly, MODELLED[source]
+    known = table[(table["source"] == source) & (table["counted"] == counted)]
+    return source, counted, known["vintage"].max(), "CONAPO"
+
+
+def answer(holds: bool, *, otherwise: Answer = "no") -> Answer:
+    """Return yes, or else no."""
+    return "yes" if holds else otherwise
+
+
+def direction(trend: pd.Series, notable: float = 0.0) -> Answer:
+    """Answer whether a trend is upward; no only if its interval leaves out what is notable."""
+    if trend["low"] > 0:
+        return "yes"
+    return "no" if trend["high"] < notable else "cannot tell"
+
+
+def make_row(
+    cell: Cell,
+    measure: str,
+    value: float,
+    unit: str,
+    article: float | None = None,
+    holds: str = "",
+    *,
+    low: float = np.nan,
+    high: float = np.nan,
+) -> dict[str, object]:
+    """Return one measured number; it judges if it answers and its population is in use."""
+    row = dict(zip(CELL, cell, strict=True))
+    row |= {"measure": measure, "value": float(value), "low": low, "high": high, "unit": unit}
+    row |= {"article": np.nan if article is None else float(article), "holds": holds}
+    return row | {"judges": holds != "" and row["population"] != DISCARDED}
+
+
+def only_part(row: dict[str, object]) -> dict[str, object]:
+    """Return the row of a count that can answer this part of a claim alone: it can only refute."""
+    return row | {"judges": row["judges"] and row["holds"] == "no"}
+
+
+def interval_row(
+    cell: Cell, measure: str, estimate: pd.Series, unit: str, holds: str = ""
+) -> dict[str, object]:
+    """Return one estimate with its 95% interval as a row."""
+    ends = {"low": estimate["low"], "high": estimate["high"]}
+    return make_row(cell, measure, estimate["estimate"], unit, holds=holds, **ends)
+
+
+def collect(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return rows as a table, also where there are none."""
+    return pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
+
+
+def name_cell(cell: Cell) -> str:
+    """Return a way of counting in words, its vintage in brackets."""
+    source, counted, vintage, population = cell
+    with_population = "" if population in ("CONAPO", "as published") else f", {population}"
+    return f"{source}, {counted}{with_population} ({vintage})"
+
+
+def name_months(months: pd.PeriodIndex) -> str:
+    """Return months in order as runs: ``2016-01 to 2016-09, 2018-08``."""
+    runs = [[months[0], months[0]]]
+    for month in months[1:]:
+        if month == runs[-1][1] + 1:
+            runs[-1][1] = month
+        else:
+            runs.append([month, month])
+    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in runs)
+
+
+def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:
+    """List a measure by what is counted, with its vintages in order."""
+    listed = []
+    for count, part in table[table["measure"] == measure].groupby(COUNT, sort=False):
+        rows = part.sort_values("vintage", kind="stable")
+        values = [f"{row['value']:{pattern}} ({row['vintage']})" for _, row in rows.iterrows()]
+        listed.append(f"{', '.join(count)}: {', '.join(values)}")
+    return "; ".join(listed)

@@ -1,0 +1,258 @@
+"""Breaks at unknown dates by least squares, and confidence intervals for the dates."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import erfcx
+
+from analysis.engine.segments import (
+    NEVER_INDEPENDENT,
+    add_rows,
+    check_shapes,
+    independent,
+    orthogonalise,
+    prepare,
+)
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """Best partitions of n observations with m = 0, …, M breaks."""
+
+    n: int
+    shortest: int  # observations that each segment has at least
+    rss: np.ndarray  # (M + 1,) residual sum of squares, in squared units of y
+    bic: np.ndarray  # (M + 1,)
+    lwz: np.ndarray  # (M + 1,)
+    first: tuple[np.ndarray, ...]  # m-th: (m,) first observations of the new regimes, from 0
+
+    def best(self, criterion: Literal["bic", "lwz"] = "bic") -> int:
+        """Return the number of breaks for which the criterion is smallest."""
+        if criterion not in ("bic", "lwz"):
+            raise ValueError(f"criterion must be 'bic' or 'lwz'; found {criterion!r}")
+        return int(np.argmin(getattr(self, criterion)))
+
+
+def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float = 0.15) -> Breaks:
+    """Find the dates of up to `most` breaks that minimise the residual sum of squares.
+
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        Outcome and regressors, a column of ones among them where a constant is meant.
+    most : int
+        Largest number of breaks M.
+    trimming : float
+        Share of the observations, rounded down, that each segment has at least; or k + 1 of them.
+        Segments in which columns of `X` are dependent are left out.
+
+    Returns
+    -------
+    Breaks
+        For m breaks, BIC is n (log(2 pi RSS / n) + 1) + (m + 1) (k + 1) log n: the coefficients of
+        m + 1 segments, m dates and sigma count as parameters. With q = (m + 1) k + m, LWZ is
+        log(RSS / (n - q)) + 0.299 q (log n)^2.1 / n.
+
+    Raises
+    ------
+    ValueError
+        As `sup_f`, or if `most` is no whole number from 1 up.
+
+    References
+    ----------
+    Bai, J. and Perron, P. (2003). Computation and analysis of multiple structural change models.
+    Journal of Applied Econometrics 18, 1-22. doi:10.1002/jae.659
+    Liu, J., Wu, S. and Zidek, J. V. (1997). On segmented multivariate regression. Statistica
+    Sinica 7, 497-525.
+    """
+    if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 1:
+        raise ValueError(f"most must be a whole number of breaks from 1 up; found {most!r}")
+    rows, exact, shortest = prepare(y, X, trimming, most)
+    n, k = len(rows), rows.shape[1] - 1
+    m = np.arange(most + 1)
+    rss, first = _best_partitions(_segment_squares(rows, shortest), most)
+    if not np.isfinite(rss).all():
+        raise ValueError(NEVER_INDEPENDENT.format(int(np.argmin(np.isfinite(rss))) + 1, shortest))
+    rss[rss <= exact] = 0.0  # the criteria must not tell one rounding error from another
+    with np.errstate(divide="ignore"):
+        log_rss = np.log(rss)
+    bic = n * (log_rss + np.log(2 * np.pi / n) + 1) + (m + 1) * (k + 1) * np.log(n)
+    q = (m + 1) * k + m
+    lwz = log_rss - np.log(n - q) + 0.299 * q * np.log(n) ** 2.1 / n
+    return Breaks(n, shortest, rss, bic, lwz, first)
+
+
+def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
+    """Return the residual sum of squares of rows i, …, j - 1 at [i, j], shape (n, n + 1).
+
+    Infinite where the segment is too short or columns of X are dependent in it.
+    """
+    n, k = len(rows), rows.shape[1] - 1
+    squares = np.full((n, n + 1), np.inf)
+    triangle, total = np.zeros((n, k, k + 1)), np.zeros(n)
+    for length in range(1, n + 1):  # all segments of this length at once
+        start = np.arange(n - length + 1)
+        triangle, total = triangle[: len(start)], total[: len(start)]
+        total += add_rows(triangle, rows[length - 1 :].copy())
+        if length >= shortest:
+            squares[start, start + length] = np.where(
+                independent(triangle[..., :-1]), total, np.inf
+            )
+    return squares
+
+
+def _best_partitions(squares: np.ndarray, most: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Return the least sum of squares with 0, …, `most` breaks, and where these are.
+
+    Dynamic programming: the best m breaks before observation j end in a last segment from some i
+    on, with the best m - 1 breaks before i.
+    """
+    n = len(squares)
+    cost, last = [squares[0]], []
+    for _ in range(most):
+        sums = cost[-1][:n, None] + squares
+        last.append(sums.argmin(axis=0))
+        cost.append(sums.min(axis=0))
+    first = []
+    for m in range(most + 1):
+        dates = [n]
+        for back in reversed(last[:m]):
+            dates.append(int(back[dates[-1]]))
+        first.append(np.array(dates[:0:-1], dtype=int))
+    return np.array([row[n] for row in cost]), tuple(first)
+
+
+UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard errors, that is none
+
+
+@dataclass(frozen=True)
+class BreakIntervals:
+    """Dates of m breaks with intervals, each (m,); ends outside 0, …, n - 1 are kept as they are.
+
+    The intervals hold every observation from low[i] to high[i], both included.
+    """
+
+    first: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    level: float
+
+
+def break_intervals(
+    y: np.ndarray,
+    X: np.ndarray,
+    breaks: Breaks,
+    m: int,
+    *,
+    level: float = 0.95,
+    regressors_differ: bool = True,
+    errors_differ: bool = True,
+) -> BreakIntervals:
+    """Return confidence intervals for the dates of the best partition with m breaks.
+
+    In the limit of many observations and a small change, the error of a date is where a Brownian
+    motion with drift, other in either regime, is largest. Of 1,500 simulated series of 100 normal
+    observations each, 95% intervals held a change of 0.7, 1, 1.2 and 2 standard deviations in 87%,
+    92%, 94% and 97%: they are too short where the change could as well have been missed.
+
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        What `breaks` was found in.
+    breaks : Breaks
+        From `find_breaks`.
+    m : int
+        Number of breaks, from 1 to M.
+    level : float
+        Probability of each date's interval; an equal share is left out on either side, or less
+        where an end would cross the estimate.
+    regressors_differ, errors_differ : bool
+        Whether the regressors' second moments, and the errors' variance, are estimated within each
+        regime (as R's strucchange does unless told otherwise) or once over all.
+
+    Returns
+    -------
+    BreakIntervals
+        Rounded outwards to whole observations.
+
+    Raises
+    ------
+    ValueError
+        If `m`, `level` or the data do not fit, or the regimes beside a break have the same
+        coefficients.
+
+    References
+    ----------
+    Bai, J. (1997). Estimation of a change point in multiple regression models. Review of Economics
+    and Statistics 79, 551-563. doi:10.1162/003465397557132
+    Bai, J. and Perron, P. (1998). Estimating and testing linear models with multiple structural
+    changes. Econometrica 66, 47-78. doi:10.2307/2998540
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1; found {level}")
+    if (
+        isinstance(m, bool)
+        or not isinstance(m, int | np.integer)
+        or m not in range(1, len(breaks.first))
+    ):
+        raise ValueError(
+            f"m must be a whole number from 1 to {len(breaks.first) - 1}, the most breaks that "
+            f"were looked for; found {m!r}"
+        )
+    rows, exact = orthogonalise(*check_shapes(y, X))
+    first = breaks.first[m]
+    coefficients, rss, size = _fit_segments(rows, first[first < len(rows)])
+    if breaks.n != len(rows) or not np.isclose(rss.sum(), breaks.rss[m], rtol=1e-6, atol=exact):
+        raise ValueError("breaks must come from find_breaks with the same y and X; these do not")
+    variance = rss / size if errors_differ else np.full(m + 1, rss.sum() / len(rows))
+    variance = np.maximum(variance, exact / len(rows))
+    low, high = first.copy(), first.copy()
+    for i, change in enumerate(np.diff(coefficients, axis=0)):
+        effect = (rows[:, :-1] @ change) ** 2
+        before, after = (effect.mean(),) * 2
+        if regressors_differ:
+            before, after = (part.mean() for part in np.split(effect, first)[i : i + 2])
+        if min(before, after) * len(rows) <= UNCHANGED * variance[i : i + 2].max():
+            raise ValueError(f"the coefficients do not change at {first[i]}: no interval for it")
+        # A date found too late lies under the new regime, whose moments tell how far it may err.
+        tail = (1 - level) / 2
+        low[i] -= _reach(after, variance[i + 1], variance[i], tail)
+        high[i] += _reach(before, variance[i], variance[i + 1], tail)
+    return BreakIntervals(first.copy(), low, high, level)
+
+
+def _fit_segments(rows: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return coefficients (m + 1, k), residual sum of squares and size of every segment."""
+    parts = np.split(rows, first)
+    fits = [np.linalg.lstsq(part[:, :-1], part[:, -1], rcond=None)[0] for part in parts]
+    rss = [
+        ((part[:, -1] - part[:, :-1] @ fit) ** 2).sum()
+        for part, fit in zip(parts, fits, strict=True)
+    ]
+    return np.array(fits), np.array(rss), np.array([len(part) for part in parts])
+
+
+def _reach(drift: float, own: float, other: float, tail: float) -> int:
+    """Return how many observations a date may err into the regime whose variance is `own`.
+
+    There the objective falls by drift / 2 an observation, its noise has variance own * drift. In
+    z = sqrt(observations * drift / own) / 2 the share of errors that are larger depends on the
+    ratio of the variances alone. Scaled `erfc` keeps its terms, growing times falling
+    exponentials, finite.
+    """
+
+    def share_beyond(z: float) -> float:
+        here, there = erfcx(z / np.sqrt(2)), erfcx((1 + ratio) * z / np.sqrt(2))
+        lost = 2 * ((1 + ratio) * there - here) / (ratio * (ratio + 2))
+        return np.exp(-(z**2) / 2) * ((1 + z**2) * here - z * np.sqrt(2 / np.pi) - lost)
+
+    ratio = 2 * own / other
+    if ratio / (ratio + 2) <= tail:  # errors into this regime are rarer than that altogether
+        return 0
+    far = 1.0
+    while share_beyond(far) > tail:
+        far *= 2
+    z = brentq(lambda z: share_beyond(z) - tail, 0, far, xtol=1e-12)
+    return int(np.ceil(4 * z**2 * own / drift))

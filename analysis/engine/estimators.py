@@ -1,0 +1,193 @@
+"""The textbook estimators of a segmented regression, each fitted by statsmodels and then checked.
+
+Every function takes an outcome (n,) and a design (n, k) and returns `Coefficients`, or raises an
+`EstimatorError` that says why the model has no answer for these data.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+from statsmodels.discrete.discrete_model import NegativeBinomial
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.regression.linear_model import GLSAR, OLS, yule_walker
+
+from analysis.checks import check_regression, check_whole
+from analysis.engine.errors import EXACT
+from analysis.engine.optimise import (
+    Coefficients,
+    EstimatorError,
+    best_of_starts,
+    orthonormal,
+    quietly,
+)
+
+SETTLED = 1e-10  # change of rho from one iteration to the next
+EXACT_COUNTS = 1e-18  # residual over total sum of squares of counts: fitted to all digits
+FLAT = 1e-4  # score, in standard errors, at a maximum of the likelihood
+NOT_IDENTIFIED = 1e-10  # reciprocal condition number of the information matrix
+
+
+def newey_west_lags(n: int) -> int:
+    """Return the usual number of lags, floor(4 (n / 100)^(2/9))."""
+    return int(4 * (n / 100) ** (2 / 9))
+
+
+def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> Coefficients:
+    """Fit by ordinary least squares with Newey-West errors, n / (n - k) correction, Student t.
+
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        Outcome and design.
+    lags : int, optional
+        Default floor(4 (n / 100)^(2/9)).
+
+    References
+    ----------
+    Newey, W. K. and West, K. D. (1987). A simple, positive semi-definite, heteroskedasticity and
+    autocorrelation consistent covariance matrix. Econometrica 55, 703-708. doi:10.2307/1913610
+    """
+    y, X, _ = check_regression(y, X)
+    lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
+    settings = {"maxlags": lags, "use_correction": True}
+    fit = OLS(y, X).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
+    return Coefficients(fit.params, fit.cov_params(), fit.df_resid, f"{lags} lags")
+
+
+def newey_west_many(
+    outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return estimate and p of one contrast by OLS with Newey-West errors, for many series.
+
+    The arithmetic of `fit_newey_west` for outcomes (n, N) at once.
+    """
+    n, k = X.shape
+    inverse = np.linalg.pinv(X)
+    coefficients = inverse @ outcomes
+    scores = (contrast @ inverse)[:, None] * (outcomes - X @ coefficients)
+    variance = (scores**2).sum(axis=0)
+    lags = newey_west_lags(n)
+    for lag in range(1, lags + 1):
+        variance += 2 * (1 - lag / (lags + 1)) * (scores[lag:] * scores[:-lag]).sum(axis=0)
+    estimate = contrast @ coefficients
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(estimate) / np.sqrt(variance * n / (n - k))
+    return estimate, 2 * student.sf(ratio, n - k)
+
+
+def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -> Coefficients:
+    """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
+
+    statsmodels' GLSAR leaves the first period out (as Cochrane and Orcutt did).
+
+    References
+    ----------
+    Cochrane, D. and Orcutt, G. H. (1949). Application of least squares regression to relationships
+    containing auto-correlated error terms. Journal of the American Statistical Association 44,
+    32-61. doi:10.1080/01621459.1949.10483290
+    """
+    y, X, _ = check_regression(y, X)
+    Q, R = orthonormal(X)
+    ols = Q.T @ y / len(y)
+    residual = y - Q @ ols  # estimated in place of y: what is iterated starts at zero
+    size = np.std(residual)
+    if residual @ residual <= EXACT * (y @ y):
+        raise EstimatorError("the model fits without any residual variation")
+    model = GLSAR(residual / size, Q, rho=1)
+    for _ in range(iterations):
+        fit, before = model.fit(), float(np.squeeze(model.rho))
+        rho = float(np.squeeze(yule_walker(fit.resid, order=1, result_object=False)[0]))
+        if abs(rho - before) < SETTLED:
+            break
+        model.rho = np.array([rho])
+        model.initialize()
+    else:
+        raise EstimatorError(f"rho has not settled after {iterations} iterations")
+    if not abs(rho) < 1:
+        raise EstimatorError(f"rho = {rho:.3f} is not stationary")
+    back = np.linalg.inv(R)
+    covariance = size**2 * back @ fit.cov_params() @ back.T
+    note = f"rho = {rho:.2f}; first period left out"
+    return Coefficients(back @ (ols + size * fit.params), covariance, fit.df_resid, note)
+
+
+def fit_quasi_poisson(
+    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
+) -> Coefficients:
+    """Fit a log-linear model of counts whose variance is proportional to the mean, normal errors.
+
+    Parameters
+    ----------
+    deaths, X : array, shapes (n,) and (n, k)
+        Counts and design.
+    exposure : array, shape (n,), optional
+        Its log is the offset; default 1.
+
+    References
+    ----------
+    McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd ed.
+    doi:10.1007/978-1-4899-3242-6
+    """
+    deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
+    fit = fit_poisson(deaths, X, exposure)
+    return Coefficients(fit.params, fit.cov_params(), note=f"dispersion {fit.scale:.2f}")
+
+
+def fit_negative_binomial(
+    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
+) -> Coefficients:
+    """Fit a log-linear model with variance mean + alpha mean^2; parameters as quasi-Poisson.
+
+    Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
+    as known and the expected information, and differs by up to some percent).
+
+    References
+    ----------
+    Cameron, A. C. and Trivedi, P. K. (1986). Econometric models based on count data. Journal of
+    Applied Econometrics 1, 29-53. doi:10.1002/jae.3950010104
+    """
+    deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
+    poisson = fit_poisson(deaths, X, exposure)
+    expected = poisson.mu
+    moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
+    if poisson.scale <= 1 or moment <= 0:
+        raise EstimatorError(
+            f"counts vary no more than Poisson counts do (dispersion {poisson.scale:.2f})"
+        )
+    Q, R = orthonormal(X)
+    model = NegativeBinomial(deaths, Q, exposure=exposure)
+    start = R @ poisson.params
+    fit = best_of_starts(
+        lambda params: model.fit(params, method="bfgs", maxiter=500, disp=0),
+        [np.append(start, alpha) for alpha in (moment, 10 * moment)],
+    )
+    k = X.shape[1]
+    back = np.linalg.inv(R)
+    covariance = back @ fit.cov_params()[:k, :k] @ back.T
+    return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
+
+
+def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
+    """Return statsmodels' Poisson fit, Pearson scale, or raise an EstimatorError if there is none.
+
+    Arguments are taken as checked.
+    """
+    if not np.any(deaths):
+        raise EstimatorError("no maximum: there are no deaths at all")
+    model = GLM(deaths, X, family=Poisson(), exposure=exposure)
+    try:
+        fit = quietly(lambda: model.fit(scale="X2", maxiter=200))
+    except ValueError as error:  # statsmodels' words for a deviance of exactly zero
+        raise EstimatorError("the model fits without any residual variation") from error
+    if ((deaths - fit.mu) ** 2).sum() <= EXACT_COUNTS * (deaths**2).sum():
+        raise EstimatorError("the model fits without any residual variation")
+    information = X.T @ (fit.mu[:, None] * X)
+    size = np.sqrt(np.diag(information))
+    values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]
+    if values[0] < NOT_IDENTIFIED or fit.mu.min() < 1e-6:
+        raise EstimatorError("no maximum: some periods have no deaths and a term fits them exactly")
+    if (np.abs(X.T @ (deaths - fit.mu)) > FLAT * size).any():
+        raise EstimatorError("the likelihood still rises where the optimiser stopped")
+    return fit

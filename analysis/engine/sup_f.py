@@ -1,0 +1,111 @@
+"""The sup-F test: all coefficients of a regression change at one unknown date."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtrc, gammaln, roots_jacobi
+
+from analysis.engine.segments import NEVER_INDEPENDENT, add_rows, independent, prepare
+
+FAR = 100.0  # so much above 2k, the leading terms of the p value of sup-F suffice
+
+
+@dataclass(frozen=True)
+class SupF:
+    """Test of no break against one break at an unknown date."""
+
+    statistic: float  # k times Chow's F, at the date where it is largest
+    first: int  # that date: first observation of the second regime, from 0
+    p: float
+
+
+def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
+    """Test whether all coefficients change at one unknown date.
+
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        Outcome and regressors, a column of ones among them where a constant is meant.
+    trimming : float
+        Share of the observations, rounded down, that each regime has at least; or k + 1 of them.
+
+    Returns
+    -------
+    SupF
+        The statistic is the largest over the dates of (RSS0 - RSS1) / (RSS1 / (n - 2k)): k times
+        Chow's F, as in R's strucchange. Its p value is that of the limit for large n, for
+        stationary regressors (no trend) and uncorrelated errors of constant variance.
+        strucchange's approximates simulations of the same limit (Hansen 1997) and is lower where
+        segments may be short: for its 180 months of British drivers 0.0067 where this is 0.0083;
+        a simulation of 180 observations gives 0.0081.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is not finite, columns of `X` are dependent, `y` is fitted
+        exactly, the series is too short, or no date leaves `X` independent on both sides.
+
+    References
+    ----------
+    Andrews, D. W. K. (1993). Tests for parameter instability and structural change with unknown
+    change point. Econometrica 61, 821-856. doi:10.2307/2951764
+    Estrella, A. (2003). Critical values and p values of Bessel process distributions: computation
+    and application to structural break tests. Econometric Theory 19, 1128-1143.
+    doi:10.1017/S0266466603196107
+    Hansen, B. E. (1997). Approximate asymptotic p values for structural-change tests. Journal of
+    Business & Economic Statistics 15, 60-67. doi:10.1080/07350015.1997.10524687
+    """
+    rows, exact, shortest = prepare(y, X, trimming, 1)
+    n, k = len(rows), rows.shape[1] - 1
+    squares = np.full((2, n + 1), np.inf)  # of the first observations, and of the last
+    triangle, total = np.zeros((2, k, k + 1)), np.zeros(2)
+    for length, pair in enumerate(np.stack([rows, rows[::-1]], axis=1), start=1):
+        total += add_rows(triangle, pair.copy())
+        squares[:, length] = np.where(independent(triangle[..., :-1]), total, np.inf)
+    dates = np.arange(shortest, n - shortest + 1)
+    split = squares[0, dates] + squares[1, n - dates]
+    best = int(np.argmin(split))
+    if not np.isfinite(split[best]):
+        raise ValueError(NEVER_INDEPENDENT.format(2, shortest))
+    whole = float(rows[:, k] @ rows[:, k])
+    if split[best] <= exact:
+        return SupF(np.inf, int(dates[best]), 0.0)
+    statistic = float((whole / split[best] - 1) * (n - 2 * k))
+    p = _crossing_probability(statistic, k, 2 * np.log((n - shortest) / shortest))
+    return SupF(statistic, int(dates[best]), p)
+
+
+def _crossing_probability(boundary: float, k: int, time: float) -> float:
+    """Return P(a stationary chi-square process of k degrees of freedom ever exceeds `boundary`).
+
+    The sum of squares of k Ornstein-Uhlenbeck processes with correlation exp(-t / 2) is watched
+    for `time`: the limit of F over the dates, in the logarithm of the odds of the date. What has
+    not crossed decays by the eigenvalues of the process' generator that vanish at the boundary,
+    found here in the span of (1 - x) times polynomials, which is all but exact.
+    """
+    at_start = float(chdtrc(k, boundary))
+    if at_start == 1:
+        return 1.0
+    log_density = k / 2 * np.log(boundary / 2) - boundary / 2 - gammaln(k / 2)
+    if boundary >= 2 * k + FAR:
+        return float(np.exp(log_density) * ((1 - k / boundary) * time + 2 / boundary))
+    node, weight = roots_jacobi(80, 0, k / 2 - 1)
+    share = (1 + node) / 2
+    weight = weight * np.exp(log_density + (1 - share) * boundary / 2 - k / 2 * np.log(2))
+    basis, slope = _vanishing_polynomials(node, 40)
+    orthonormal, triangle = np.linalg.qr(np.sqrt(weight)[:, None] * basis)
+    slope = np.sqrt(8 / boundary * share * weight)[:, None] * slope
+    _, root, modes = np.linalg.svd(np.linalg.solve(triangle.T, slope.T).T, full_matrices=False)
+    start = orthonormal.T @ np.sqrt(weight)
+    gone = np.sqrt(weight) - orthonormal @ start  # what crosses at once
+    crossed = -np.expm1(-(root**2) * time)  # positive terms only: a small p keeps its digits
+    return min(1.0, float(at_start + gone @ gone + crossed @ (modes @ start) ** 2))
+
+
+def _vanishing_polynomials(node: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (1 - x) times the Legendre polynomials up to `degree`, and the derivatives."""
+    legendre = np.polynomial.legendre
+    value = legendre.legvander(node, degree)
+    derivative = legendre.legvander(node, degree - 1) @ legendre.legder(np.eye(degree + 1))
+    far = (1 - node)[:, None]
+    return far * value, far * derivative - value

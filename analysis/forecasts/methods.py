@@ -1,0 +1,230 @@
+"""Ways to forecast the log of a monthly rate, declared beforehand: each draws whole paths."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.engine.optimise import EstimatorError, best_of_starts, quietly
+from analysis.engine.reml import draw_parameters
+from analysis.its.design import build_design
+from analysis.its.shifts import PolicyShift
+from analysis.mexico.shifts import load_policy_shifts
+
+INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
+FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many before
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to forecast, declared before its forecast was seen."""
+
+    slug: str
+    title: str
+    model: str  # in words; y is the log of the monthly rate
+    why: str
+    draw: Callable[..., np.ndarray] = field(repr=False)  # (y, index, ahead, draws, rng) -> paths
+
+
+def latest_inauguration(index: pd.PeriodIndex) -> PolicyShift | None:
+    """Return the last inauguration with a year of `index` after it and a year before, or None."""
+    shifts = load_policy_shifts()
+    for slug in reversed(INAUGURATIONS):
+        shift = shifts[slug]
+        before = (index < shift.month) & (index >= (shift.start or index[0]))
+        if (index >= shift.month).sum() >= FEWEST_IN_OFFICE <= before.sum():
+            return shift
+    return None
+
+
+def _draw_last_value(
+    y: np.ndarray,
+    index: pd.PeriodIndex,
+    ahead: pd.PeriodIndex,
+    draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    sigma = _draw_sigma(np.diff(y), len(y) - 1, draws, rng)
+    return y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(ahead))), axis=1)
+
+
+def _draw_seasonal_naive(
+    y: np.ndarray,
+    index: pd.PeriodIndex,
+    ahead: pd.PeriodIndex,
+    draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    sigma = _draw_sigma(y[12:] - y[:-12], len(y) - 12, draws, rng)
+    paths = sigma * rng.standard_normal((draws, len(ahead)))
+    for month in range(len(ahead)):
+        paths[:, month] += y[month - 12] if month < 12 else paths[:, month - 12]
+    return paths
+
+
+def _draw_regression(
+    y: np.ndarray,
+    index: pd.PeriodIndex,
+    ahead: pd.PeriodIndex,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    inaugurations: bool,
+) -> np.ndarray:
+    """Draw from the engine: coefficients, rho and sigma of the months known, AR(1) noise ahead."""
+    shift = latest_inauguration(index) if inaugurations else None
+    if inaugurations and shift is None:
+        raise EstimatorError(
+            f"no inauguration of {list(INAUGURATIONS)} has {FEWEST_IN_OFFICE} months on either "
+            f"side in {index[0]} to {index[-1]}"
+        )
+    if shift is not None and shift.start is not None:
+        inside = index >= shift.start
+        y, index = y[inside], index[inside]
+    n = len(y)
+    design = build_design(index.append(ahead), shift, beside=()).to_numpy()
+    rho, sigma, b = draw_parameters(y, design[:n], rng, draws)
+    paths = b @ design[n:].T
+    error = y[-1] - b @ design[n - 1]
+    for month in range(len(ahead)):
+        error = rho * error + sigma * rng.standard_normal(draws)
+        paths[:, month] += error
+    return paths
+
+
+def _draw_local_linear_trend(
+    y: np.ndarray,
+    index: pd.PeriodIndex,
+    ahead: pd.PeriodIndex,
+    draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    from statsmodels.tsa.statespace.structural import UnobservedComponents  # takes half a second
+
+    middle, size = y.mean(), _size(np.diff(y))
+    # approximately diffuse, no month left out of the likelihood, as in `fit_structural`
+    model = UnobservedComponents(
+        (y - middle) / size,
+        level="lltrend",
+        freq_seasonal=[{"period": 12, "harmonics": 2}],
+        stochastic_freq_seasonal=[False],
+        loglikelihood_burn=0,
+    )
+    starts = [np.array([0.3, 0.3, 0.01]), np.array([0.05, 0.8, 0.0001])]  # noise, level, slope
+    fit = best_of_starts(partial(model.fit, maxiter=500, disp=0, cov_type="none"), starts)
+    fit = _polish(model, fit)
+    noise, level, slope = np.sqrt(fit.params)
+    a, P = fit.predicted_state[:, -1], fit.predicted_state_cov[:, :, -1]
+    rounding = 1e-9 * np.trace(P) * np.eye(len(a))  # a variance estimated at zero leaves P singular
+    factor = np.linalg.cholesky((P + P.T) / 2 + rounding)
+    state = a[:, None] + factor @ rng.standard_normal((len(a), draws))
+    observe, step = model["design"][0], model["transition"]
+    paths = np.empty((draws, len(ahead)))
+    for month in range(len(ahead)):
+        paths[:, month] = observe @ state + noise * rng.standard_normal(draws)
+        state = step @ state
+        state[:2] += np.array([[level], [slope]]) * rng.standard_normal((2, draws))
+    return middle + size * paths
+
+
+def _draw_damped_trend(
+    y: np.ndarray,
+    index: pd.PeriodIndex,
+    ahead: pd.PeriodIndex,
+    draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+    middle, size = y.mean(), _size(np.diff(y))
+    model = ETSModel(
+        (y - middle) / size,
+        error="add",
+        trend="add",
+        damped_trend=True,
+        seasonal="add",
+        seasonal_periods=12,
+    )
+    near = quietly(lambda: np.asarray(model.start_params))
+    far = near.copy()
+    far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping
+    fit = best_of_starts(lambda start: model.fit(start, disp=0), [near, far])
+    sigma = _draw_sigma(np.asarray(fit.resid), len(y) - len(near), draws, rng)
+    noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, len(ahead)))).T)
+    simulated = fit.simulate(len(ahead), anchor="end", repetitions=draws, random_errors=noise)
+    return middle + size * np.asarray(simulated).T
+
+
+def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the standard deviation of independent normal errors, shape (draws, 1)."""
+    return np.sqrt((errors @ errors) / rng.chisquare(df, size=(draws, 1)))
+
+
+def _polish(model: Any, fit: Any) -> Any:
+    """Go on to digits that do not depend on where the optimiser came from."""
+    options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
+    further = quietly(lambda: model.fit(fit.params, **options))
+    return further if further.llf > fit.llf else fit
+
+
+def _size(changes: np.ndarray) -> float:
+    size = float(np.std(changes))
+    if size < 1e-12:
+        raise EstimatorError("the rate does not vary from month to month")
+    return size
+
+
+METHODS = {
+    method.slug: method
+    for method in (
+        Method(
+            "last_value",
+            "last value",
+            "a random walk of y from its last value, no drift",
+            "what a reader does who expects nothing to change; the yardstick of the scores",
+            _draw_last_value,
+        ),
+        Method(
+            "seasonal_naive",
+            "seasonal naive",
+            "the same month of the year before, plus independent errors that add up over the years",
+            "the textbook's benchmark for months",
+            _draw_seasonal_naive,
+        ),
+        Method(
+            "linear_trend_ar1",
+            "linear trend, AR(1)",
+            "one line and two harmonics through all months known, AR(1) errors with rho, sigma and "
+            "coefficients integrated out",
+            "the model of this study without any shift",
+            partial(_draw_regression, inaugurations=False),
+        ),
+        Method(
+            "local_linear_trend",
+            "local linear trend",
+            "level and slope are random walks, plus two fixed harmonics and noise; variances by "
+            "maximum likelihood, plugged in",
+            "a trend that may have turned: the latest months count most",
+            _draw_local_linear_trend,
+        ),
+        Method(
+            "damped_trend",
+            "damped trend (ETS)",
+            "exponential smoothing with additive errors, damped trend and season; smoothing "
+            "parameters by maximum likelihood, plugged in",
+            "the hardest benchmark to beat in forecasting competitions",
+            _draw_damped_trend,
+        ),
+        Method(
+            "its_inauguration",
+            "the president's slope",
+            "step and change of slope at the last inauguration at least a year back (in May 2021 "
+            "López Obrador's), from the one before it on, continued; otherwise as the linear trend",
+            "the article's own reading: this policy leads where it has been leading",
+            partial(_draw_regression, inaugurations=True),
+        ),
+    )
+}

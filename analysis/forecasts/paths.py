@@ -1,0 +1,223 @@
+"""A series cut at a month, and draws of the months after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import check_known, check_month, check_seed, check_whole
+from analysis.engine.optimise import EstimatorError
+from analysis.forecasts.methods import METHODS
+from analysis.its.series import check_frame, check_log, has_counts, outcome
+
+FEWEST = 36  # months that every method needs
+
+
+def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
+    """Return the months of `series` until `at`: all that a forecast is given.
+
+    Parameters
+    ----------
+    series : DataFrame
+        Months; columns `deaths` and `person_years`. What stands after `at` is not even checked.
+    at : str or Period
+        Last month known.
+
+    Returns
+    -------
+    DataFrame
+        A copy of at least `FEWEST` months, checked for use on the log scale. Person-years after the
+        last June are carried on from the year before: the population is interpolated between
+        mid-years, and theirs would lean on the next.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `at` is outside the series or the months until then cannot carry a forecast.
+    """
+    if not isinstance(series, pd.DataFrame):
+        raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
+    if not isinstance(series.index, pd.PeriodIndex) or series.index.freqstr != "M":
+        raise ValueError("a forecast needs months: a PeriodIndex of freq 'M'")
+    at = check_month(at, "at")
+    if at not in series.index:
+        raise ValueError(
+            f"the freeze at {at} is outside the series, {series.index[0]} to {series.index[-1]}; "
+            "choose one of its months"
+        )
+    known = check_known_months(series.loc[series.index <= at].copy())
+    middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
+    if at > middle:
+        ahead = carry_person_years(known.loc[:middle], at)
+        known.loc[ahead.index, "person_years"] = ahead
+    return known
+
+
+def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame unchanged, or raise what `freeze` declares."""
+    check_frame(known)
+    if known.index.freqstr != "M" or not has_counts(known):
+        raise ValueError(
+            "a forecast needs months with the columns 'deaths' and 'person_years'; found "
+            f"frequency {known.index.freqstr!r} and {known.columns.tolist()}"
+        )
+    if len(known) < FEWEST:
+        raise ValueError(
+            f"{len(known)} months until {known.index[-1]} are too few to forecast from; at least "
+            f"{FEWEST} are needed. Freeze later or use a longer series."
+        )
+    check_log(known)
+    return known
+
+
+def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
+    """Return person-years from the month after `known` until `until`, from `known` alone.
+
+    The population grows on at its rate over the last twelve months; months keep their length.
+    """
+    last = known.index[-1]
+    if until <= last:
+        raise ValueError(f"until must come after the last known month, {last}; found {until}")
+    population = known["person_years"] / known.index.days_in_month
+    growth = population.iloc[-1] / population.iloc[-13]
+    ahead = pd.period_range(last + 1, until, freq="M")
+    grown = population.iloc[-1] * growth ** (np.arange(1, len(ahead) + 1) / 12)
+    return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")
+
+
+LEVELS = (0.50, 0.80, 0.95)
+DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005
+POOL = "pool"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Draws of the months after a frozen series, all questions answered from the same ones."""
+
+    method: str
+    known: pd.DataFrame = field(repr=False)  # the frozen series
+    person_years: pd.Series = field(repr=False)  # by month ahead, carried forward from `known`
+    paths: np.ndarray = field(repr=False)  # (draws, months), log of deaths per 100,000
+
+    @property
+    def rates(self) -> np.ndarray:
+        """Deaths per 100,000 person-years, shape (draws, months)."""
+        return np.exp(self.paths)
+
+    def bands(self, levels: Iterable[float] = LEVELS) -> pd.DataFrame:
+        """Return each month's median (`expected`) and bands (`low_50`, `high_50`, … columns)."""
+        return band_table(self.rates, self.person_years.index, levels)
+
+    def yearly(self) -> pd.DataFrame:
+        """Return draws of the rate of each full calendar year, shape (draws, years).
+
+        Deaths over person-years; months before the freeze count as they were counted.
+        """
+        deaths = self.rates * (self.person_years.to_numpy() / 1e5)
+        years, columns = self.person_years.index.year, {}
+        for year in years.unique():
+            past = self.known[self.known.index.year == year]
+            ahead = years == year
+            if len(past) + ahead.sum() == 12:
+                size = past["person_years"].sum() + self.person_years[ahead].sum()
+                total = past["deaths"].sum() + deaths[:, ahead].sum(axis=1)
+                columns[int(year)] = 1e5 * total / size
+        return pd.DataFrame(columns)
+
+
+def band_table(
+    rates: np.ndarray, index: pd.Index, levels: Iterable[float] = LEVELS
+) -> pd.DataFrame:
+    """Return the median and central bands of draws (draws, m), one row per entry of `index`."""
+    columns = {"expected": np.median(rates, axis=0)}
+    for level in levels:
+        ends = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        name = f"{100 * level:.0f}"
+        columns |= {f"low_{name}": ends[0], f"high_{name}": ends[1]}
+    return pd.DataFrame(columns, index=index)
+
+
+def forecast(
+    known: pd.DataFrame,
+    method: str,
+    *,
+    until: str | pd.Period,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast the months after a frozen series by one method.
+
+    Parameters
+    ----------
+    known : DataFrame
+        As `analysis.forecasts.paths.freeze` gives it; the forecast starts after its last month.
+    method : str
+        A slug of `METHODS`.
+    until : str or Period
+        Last month to forecast.
+    draws, seed : int
+        Number and seed of the paths. Each method draws from a stream of its own, so that the
+        choice of the others changes nothing.
+
+    Raises
+    ------
+    EstimatorError
+        If the method has no answer for these months.
+    KeyError, TypeError, ValueError
+        If an argument cannot be used.
+    """
+    check_known(method, METHODS, "method")
+    check_known_months(known)
+    draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
+    person_years = carry_person_years(known, check_month(until, "until"))
+    rng = np.random.default_rng([seed, *method.encode()])
+    y = outcome(known, "log")
+    paths = METHODS[method].draw(y, known.index, person_years.index, draws, rng)
+    return Forecast(method, known, person_years, paths)
+
+
+def forecast_all(
+    known: pd.DataFrame,
+    *,
+    until: str | pd.Period,
+    methods: Iterable[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Forecast]:
+    """Forecast by every method that has an answer, and by all of them pooled with equal weights.
+
+    Parameters as in `forecast`; `methods` is by default all of `METHODS`. A pooled probability is
+    the mean of the methods' own.
+
+    References
+    ----------
+    Hall, S. G. and Mitchell, J. (2007). Combining density forecasts. International Journal of
+    Forecasting 23, 1-13. doi:10.1016/j.ijforecast.2006.08.001
+    """
+    made = {}
+    for slug in METHODS if methods is None else methods:
+        try:
+            made[slug] = forecast(known, slug, until=until, draws=draws, seed=seed)
+        except EstimatorError:  # too early for a president's slope
+            continue
+    if not made:
+        raise EstimatorError("none of the methods has an answer for these months")
+    first = next(iter(made.values()))
+    pooled = np.concatenate([one.paths for one in made.values()])
+    return made | {POOL: replace(first, method=POOL, paths=pooled)}
+
+
+def method_table() -> pd.DataFrame:
+    """Return the declared methods in words: rows in order, columns `model` and `why`."""
+    rows = {method.title: (method.model, method.why) for method in METHODS.values()}
+    rows[title_of(POOL)] = (
+        "the draws of all methods above together, with equal weights",
+        "no method is known beforehand to be the best; a pool is seldom far from it",
+    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["model", "why"])
+
+
+def title_of(slug: str) -> str:
+    """Return a method's name for readers."""
+    return "all, pooled" if slug == POOL else METHODS[slug].title

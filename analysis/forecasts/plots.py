@@ -1,0 +1,172 @@
+"""Forecasts, their coverage and their probabilities -> matplotlib Axes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.dates import YearLocator
+
+from analysis.forecasts.paths import LEVELS, Forecast, title_of
+from analysis.forecasts.words import CERTAINTY, SURE
+from analysis.its.series import outcome
+from analysis.style import RATE_LABEL
+
+KNOWN, CAME, MEDIAN = "0.25", "#c1440e", "#20639b"
+FANS = dict(zip(LEVELS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
+SHOWN = 72  # months before the freeze
+HEADROOM = 2.0  # top of the frame, in highest rates shown before the freeze
+
+
+def plot_forecast(
+    made: Forecast, came: pd.DataFrame | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the months known, the fan of a forecast and, in another colour, what came.
+
+    Parameters
+    ----------
+    made : Forecast
+        Its frozen series sets the frame; a band that runs beyond it is cut there.
+    came : DataFrame, optional
+        The series with later months; drawn last, it moves nothing.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    known = made.known.iloc[-SHOWN:]
+    rate = outcome(known, "rate")
+    dates, ahead = known.index.to_timestamp(), made.person_years.index
+    bands = made.bands()
+    for level in sorted(LEVELS, reverse=True):
+        low, high = (bands[f"{end}_{100 * level:.0f}"] for end in ("low", "high"))
+        ax.fill_between(
+            ahead.to_timestamp(),
+            low,
+            high,
+            color=FANS[level],
+            linewidth=0,
+            label=f"{100 * level:.0f}% band",
+        )
+    ax.plot(ahead.to_timestamp(), bands["expected"], color=MEDIAN, linewidth=1.4, label="median")
+    ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
+    if came is not None:
+        later = came.loc[came.index.isin(ahead)]
+        ax.plot(
+            later.index.to_timestamp(),
+            outcome(later, "rate"),
+            color=CAME,
+            linewidth=1.4,
+            label="what came",
+        )
+    freeze = known.index[-1]
+    edge = ahead[0].to_timestamp()
+    ax.axvline(edge, color="0.3", linewidth=1, label="_freeze")
+    ax.annotate(
+        f"frozen after {freeze}",
+        (edge, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-2, -3),
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        va="top",
+        fontsize="x-small",
+        color="0.25",
+    )
+    ax.set(
+        xlabel="",
+        ylabel=RATE_LABEL,
+        title=title_of(made.method),
+        xlim=(dates[0], ahead[-1].to_timestamp()),
+        ylim=(0, HEADROOM * rate.max()),
+    )
+    ax.xaxis.set_major_locator(YearLocator(3))
+    return ax
+
+
+def plot_coverage(summary: pd.DataFrame, level: float = 0.95, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of targets that a band held on earlier origins, by method and horizon.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `analysis.forecasts.scores.summarise_origins` gives it.
+    level : float
+        One of `LEVELS`.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
+    off = np.full((len(methods), len(horizons)), np.nan)
+    for _, row in summary.iterrows():
+        place = methods.index(row["method"]), horizons.index(row["horizon"])
+        share = row[f"covered_{100 * level:.0f}"]
+        off[place] = 100 * (share - level)
+        text = f"{100 * share:.0f}%\n({row['origins']})"
+        colour = "white" if abs(off[place]) > 30 else "0.15"
+        ax.annotate(text, place[::-1], ha="center", va="center", fontsize="x-small", color=colour)
+    image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
+    label = f"Covered − {100 * level:.0f}% (points)"
+    ax.figure.colorbar(image, ax=ax, label=label, extend="min")
+    ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
+    ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")
+    ax.set(xlabel="Ahead (origins in brackets)", ylabel="")
+    return ax
+
+
+def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each method's probability of a worse year, and where "almost certain" begins.
+
+    Parameters
+    ----------
+    probabilities : DataFrame
+        As `analysis.claims.forecast.worse_probabilities` gives it.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    methods = list(probabilities["method"].unique())
+    kinds = list(probabilities["year"].unique())
+    colours = [*sns.color_palette("colorblind")[: len(kinds) - 2], "0.15", "0.15"]
+    for place, (year, colour) in enumerate(zip(kinds, colours, strict=True)):
+        part = probabilities[probabilities["year"] == year]
+        rows = part["method"].map(methods.index) + 0.13 * (place - (len(kinds) - 1) / 2)
+        what = f"{year} year" if place >= len(kinds) - 2 else year
+        hollow = {"facecolor": "white"} if year == "any" else {"facecolor": colour}
+        ax.scatter(
+            part["probability"],
+            rows,
+            s=26,
+            edgecolor=colour,
+            zorder=3,
+            **hollow,
+            marker="D" if place >= len(kinds) - 2 else "o",
+            label=f"{what} (came: {part['came'].iloc[0]})",
+        )
+    least = CERTAINTY[SURE]
+    ax.axvspan(
+        least, 1, color=CAME, alpha=0.15, linewidth=0, label=f"“{SURE}”: {least:.2f} or more"
+    )
+    ax.axvline(0.5, color="0.3", linewidth=0.8)
+    ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
+    ax.set_ylim(len(methods) - 0.5, -0.5)
+    than = probabilities["than"].iloc[0]
+    ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="")
+    ax.set_xlim(-0.02, 1.02)
+    ax.grid(axis="y", color="0.93")
+    ax.set_axisbelow(True)
+    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+    return ax

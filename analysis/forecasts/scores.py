@@ -1,0 +1,238 @@
+"""How good were the forecasts? Scores of draws, on earlier origins and on what came."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import scoringrules
+
+from analysis.checks import check_whole
+from analysis.forecasts.methods import METHODS
+from analysis.forecasts.paths import (
+    FEWEST,
+    LEVELS,
+    POOL,
+    Forecast,
+    band_table,
+    forecast_all,
+    freeze,
+)
+from analysis.its.series import outcome
+
+YARDSTICK = "last_value"
+ROLLING_DRAWS = 1_000
+HORIZONS = ((1, 6), (7, 12), (13, 24), (25, 36))  # months ahead that are judged together
+SCORES = [
+    "crps",
+    *(f"{what}_{100 * level:.0f}" for what in ("interval", "covered") for level in LEVELS),
+]
+
+
+def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
+    """Score draws against what was observed.
+
+    Parameters
+    ----------
+    observed : array, shape (m,)
+        What came, deaths per 100,000 person-years.
+    rates : array, shape (draws, m)
+        Draws of it.
+    index : Index, length m
+        Labels of the rows.
+
+    Returns
+    -------
+    DataFrame
+        `observed`, `expected` (median), `crps`, `interval_50`, … (interval score of the central
+        band, in the rate's unit; lower is better) and `covered_50`, … (0 or 1).
+
+    References
+    ----------
+    Gneiting, T. and Raftery, A. E. (2007). Strictly proper scoring rules, prediction, and
+    estimation. Journal of the American Statistical Association 102, 359-378.
+    doi:10.1198/016214506000001437
+    """
+    observed = np.asarray(observed, dtype=float)
+    if rates.ndim != 2 or observed.shape != (rates.shape[1],):
+        raise ValueError(
+            f"expected observed (m,) and rates (draws, m); found {observed.shape}, {rates.shape}"
+        )
+    bands = band_table(rates, index)
+    table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
+    table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
+    for level in LEVELS:
+        name = f"{100 * level:.0f}"
+        low, high = (bands[f"{end}_{name}"].to_numpy() for end in ("low", "high"))
+        table[f"interval_{name}"] = scoringrules.interval_score(observed, low, high, 1 - level)
+        table[f"covered_{name}"] = ((low <= observed) & (observed <= high)).astype(float)
+    return table
+
+
+def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
+    """Score a forecast on the months of `series` that came after its freeze.
+
+    Parameters
+    ----------
+    made : Forecast
+        As `analysis.forecasts.paths.forecast` gives it.
+    series : DataFrame
+        The series with the months that came; those outside the forecast are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per month, as `score_draws`.
+
+    Raises
+    ------
+    ValueError
+        If no month of the forecast has come.
+    """
+    ahead = made.person_years.index
+    came = series.loc[series.index.isin(ahead)]
+    if came.empty:
+        raise ValueError(f"no month from {ahead[0]} to {ahead[-1]} is in the series: nothing came")
+    rates = made.rates[:, ahead.isin(came.index)]
+    return score_draws(outcome(came, "rate"), rates, came.index)
+
+
+def score_table(forecasts: dict[str, Forecast], series: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per method: mean scores over the months that came, best CRPS first.
+
+    Columns `method`, `months`, the mean of each score and share covered, and `crps_ratio`, CRPS
+    over that of the last value.
+    """
+    rows = {}
+    for slug, made in forecasts.items():
+        scores = score_forecast(made, series)
+        rows[slug] = {"months": len(scores)} | scores[SCORES].mean().to_dict()
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").reset_index()
+    yardstick = table.loc[table["method"] == YARDSTICK, "crps"]
+    table["crps_ratio"] = table["crps"] / (yardstick.iloc[0] if len(yardstick) else np.nan)
+    return table.sort_values("crps", kind="stable", ignore_index=True)
+
+
+def roll_origins(
+    known: pd.DataFrame,
+    *,
+    methods: Iterable[str] | None = None,
+    every: int = 6,
+    horizon: int = 36,
+    draws: int = ROLLING_DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Forecast again and again from earlier freezes, and score what was known by the last one.
+
+    Parameters
+    ----------
+    known : DataFrame
+        A frozen series: no later month takes part.
+    methods : iterable of str, optional
+        Slugs of `METHODS`; default all.
+    every : int
+        Months between origins.
+    horizon : int
+        Most months ahead; fewer where the frozen series ends.
+    draws, seed : int
+        As in `analysis.forecasts.paths.forecast`.
+
+    Returns
+    -------
+    DataFrame
+        One row per method, `origin` (last month known), `unit` and `ahead`, with the scores of
+        `score_draws`: for each month ahead, and for the mean rate of each full year ahead, whose
+        band needs the errors' memory and not only their size.
+
+    Raises
+    ------
+    ValueError
+        If the series is too short for a single origin.
+
+    References
+    ----------
+    Tashman, L. J. (2000). Out-of-sample tests of forecasting accuracy: an analysis and review.
+    International Journal of Forecasting 16, 437-450. doi:10.1016/S0169-2070(00)00065-0
+    """
+    every, horizon = check_whole(every, "every", 1, 120), check_whole(horizon, "horizon", 1, 120)
+    origins = known.index[FEWEST - 1 : -1 : every]
+    if origins.empty:
+        raise ValueError(
+            f"{len(known)} months leave no origin: {FEWEST} must be known before it and one after"
+        )
+    methods, parts = None if methods is None else list(methods), []
+    for origin in origins:
+        past = freeze(known, at=origin)
+        until = min(origin + horizon, known.index[-1])
+        for slug, made in forecast_all(
+            past, until=until, methods=methods, draws=draws, seed=seed
+        ).items():
+            came = known.loc[made.person_years.index]
+            months = _labelled(score_forecast(made, came), "month")
+            parts += [
+                part.assign(method=slug, origin=origin) for part in (months, _years(made, came))
+            ]
+    rolled = pd.concat(parts, ignore_index=True)
+    first = ["method", "origin", "unit", "ahead"]
+    return rolled[[*first, *rolled.columns.drop(first)]]
+
+
+def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
+    """Return mean scores by method and horizon.
+
+    Parameters
+    ----------
+    rolled : DataFrame
+        As `roll_origins` gives it.
+
+    Returns
+    -------
+    DataFrame
+        One row per `method` and `horizon` ("months 1-6", …, "year 1", …): `origins` (how many;
+        their targets overlap, so they are worth fewer), the scores' means, and `crps_ratio`, CRPS
+        over that of the last value on the same targets.
+    """
+    targets = ["origin", "unit", "ahead"]
+    yardstick = rolled.loc[rolled["method"] == YARDSTICK, [*targets, "crps"]]
+    joined = rolled.merge(
+        yardstick.rename(columns={"crps": "yardstick"}), on=targets, how="left", validate="m:1"
+    )
+    joined["horizon"] = [
+        _horizon(unit, ahead) for unit, ahead in zip(joined["unit"], joined["ahead"], strict=True)
+    ]
+    grouped = joined.dropna(subset=["horizon"]).groupby(["method", "horizon"], sort=False)
+    table = grouped[[*SCORES, "yardstick"]].mean()
+    table.insert(0, "origins", grouped["origin"].nunique())
+    table["crps_ratio"] = table["crps"] / table.pop("yardstick")
+    order = {slug: place for place, slug in enumerate([*METHODS, POOL])}
+    return table.reset_index().sort_values(
+        "method", key=lambda column: column.map(order), kind="stable", ignore_index=True
+    )
+
+
+def yearly_rates(series: pd.DataFrame) -> pd.Series:
+    """Return the rate of each full calendar year: deaths over person-years, per 100,000."""
+    grouped = series.groupby(series.index.year)
+    sums = grouped[["deaths", "person_years"]].sum()[grouped.size() == 12]
+    return (1e5 * sums["deaths"] / sums["person_years"]).rename_axis("year").rename("rate")
+
+
+def _labelled(scores: pd.DataFrame, unit: str) -> pd.DataFrame:
+    return scores.reset_index(drop=True).assign(unit=unit, ahead=np.arange(1, len(scores) + 1))
+
+
+def _years(made: Forecast, came: pd.DataFrame) -> pd.DataFrame:
+    """Score the mean rate of each full year ahead, every month by its person-years."""
+    full = len(came) // 12
+    weight = came["person_years"].to_numpy()[: 12 * full].reshape(full, 12)
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    shape = (len(made.paths), full, 12)
+    rates = (made.rates[:, : 12 * full].reshape(shape) * weight).sum(axis=2)
+    observed = (outcome(came, "rate")[: 12 * full].reshape(full, 12) * weight).sum(axis=1)
+    return _labelled(score_draws(observed, rates, pd.RangeIndex(full)), "year")
+
+
+def _horizon(unit: str, ahead: int) -> str | None:
+    if unit == "year":
+        return f"year {ahead}"
+    spans = (f"months {first}-{last}" for first, last in HORIZONS if first <= ahead <= last)
+    return next(spans, None)

@@ -1,0 +1,1 @@
+"""A series and a shift in, a result out: the heart."""

@@ -1,0 +1,240 @@
+"""When did the series break? The posterior over the dates, and the classical answer beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import check_whole
+from analysis.engine.bai_perron import break_intervals, find_breaks
+from analysis.engine.reml import integrate_rho
+from analysis.engine.sup_f import sup_f
+from analysis.its.design import build_design, cut_window, first_position
+from analysis.its.series import (
+    Scale,
+    check_frame,
+    check_log,
+    choose_scale,
+    outcome,
+    periods_per_year,
+)
+from analysis.its.shifts import Impact, PolicyShift
+
+FEWEST_MONTHS = 12  # on either side of a break, and between two
+CREDIBLE = 0.95
+
+
+@dataclass(frozen=True)
+class BreakPosterior:
+    """The probability of each admissible date, given that there are so many breaks."""
+
+    probability: pd.Series  # by period; by pairs of periods (MultiIndex) for two breaks; sums to 1
+
+    @property
+    def mode(self) -> pd.Period | tuple[pd.Period, pd.Period]:
+        """The likeliest period, or pair of periods."""
+        return self.probability.idxmax()
+
+    @property
+    def credible(self) -> pd.Index:
+        """The 95% set: the fewest periods, or pairs, that hold 95% of the probability."""
+        ranked = self.probability.sort_values(ascending=False, kind="stable")
+        count = int(np.searchsorted(ranked.cumsum().to_numpy(), CREDIBLE - 1e-12)) + 1
+        return self.probability.index[self.probability.index.isin(ranked.index[:count])]
+
+    @property
+    def by_period(self) -> pd.Series:
+        """The probability that a break, the first or the second, is at each period."""
+        if self.probability.index.nlevels == 1:
+            return self.probability
+        sides = [self.probability.groupby(level=level).sum() for level in (0, 1)]
+        return sides[0].add(sides[1], fill_value=0.0).sort_index()
+
+    def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
+        """Return the probability that a break lies within `months` of `period`."""
+        check_whole(months, "months", 0, 1200)
+        index = self.probability.index
+        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        reach = months // (12 // periods_per_year(pd.PeriodIndex(levels[0])))
+        wanted = pd.Period(period)
+        first = pd.Period(wanted.start_time, levels[0].freq)  # the first that lies wholly after it
+        centre = first.ordinal + (first.start_time < wanted.start_time)
+        near = np.any([np.abs(level.asi8 - centre) <= reach for level in levels], axis=0)
+        return float(self.probability[near].sum())
+
+
+def break_posterior(
+    series: pd.DataFrame,
+    breaks: int = 1,
+    *,
+    shift: PolicyShift | None = None,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+) -> BreakPosterior:
+    """Return the posterior over the dates of one or two breaks in level and slope.
+
+    Every admissible date has the same prior probability and the same model: the headline design
+    with its step and change of slope there, coefficients, variance and rho integrated out.
+
+    Parameters
+    ----------
+    series : DataFrame
+        As `analysis.fit_its` takes it.
+    breaks : {1, 2}
+        How many breaks the series is taken to have.
+    shift : PolicyShift, optional
+        Cuts the series to its window, puts the shifts beside it into the model, and keeps its own
+        dates among the candidates even where fewer than 12 months follow them.
+    scale, harmonics
+        As in `analysis.fit_its`.
+
+    Returns
+    -------
+    BreakPosterior
+        Over all periods with at least 12 months on either side (and between two breaks).
+
+        A series that some dates fit exactly leaves those, and no other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series cannot be used or is too short for so many breaks.
+
+    Notes
+    -----
+    A break near either end has more room for its level and slope. Where there is no break at all,
+    the first and last admissible dates hold two to four times their share: a likely date there
+    says less than one in the middle.
+
+    References
+    ----------
+    Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
+    Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
+    """
+    if not isinstance(breaks, int | np.integer) or isinstance(breaks, bool) or breaks not in (1, 2):
+        raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
+    window = check_frame(series) if shift is None else cut_window(series, shift)
+    scale = choose_scale(window, scale)
+    if scale == "log":
+        check_log(window)
+    own = []
+    if shift is not None:
+        first, last = (first_position(window.index, m) for m in (shift.month, shift.months[-1]))
+        own = range(first, last + 1)
+    beside = () if shift is None else shift.beside
+    positions = admissible_positions(window.index, own, beside)
+    choices = list(combinations(positions, breaks))
+    gap = fewest_periods(window.index)
+    choices = [chosen for chosen in choices if breaks == 1 or chosen[1] - chosen[0] >= gap]
+    if not choices:
+        raise ValueError(
+            f"{len(window)} periods leave no admissible date for {breaks} break(s): "
+            f"{gap} are needed on either side of each. Use a longer series."
+        )
+    designs = break_designs(window.index, choices, beside, harmonics)
+    y = outcome(window, scale)
+    mixture = integrate_rho(y, designs, np.eye(designs.shape[2])[:1])
+    weight = np.exp(mixture.log_marginal - mixture.log_marginal.max())
+    if mixture.exact.any():  # nothing is left to explain: the likelihood there has no bound
+        weight = mixture.exact.astype(float)
+    if breaks == 1:
+        index = window.index[[chosen[0] for chosen in choices]]
+    else:
+        sides = [window.index[list(side)] for side in zip(*choices, strict=True)]
+        index = pd.MultiIndex.from_arrays(sides, names=["first", "second"])
+    return BreakPosterior(pd.Series(weight / weight.sum(), index=index, name="probability"))
+
+
+def admissible_positions(
+    index: pd.PeriodIndex, own: Sequence[int] = (), beside: Sequence[PolicyShift] = ()
+) -> list[int]:
+    """Return where a break may be: enough periods on either side, and none of a shift beside.
+
+    `own` are positions in a row that stay candidates with fewer periods around them.
+    """
+    before = after = fewest_periods(index)
+    if own:
+        before, after = min(before, own[0]), min(after, len(index) - own[-1])
+    taken = taken_positions(index, beside) - set(own)
+    return [place for place in range(before, len(index) - after + 1) if place not in taken]
+
+
+def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set[int]:
+    """Return the positions within three months of a shift beside: not to be told apart from it."""
+    reach = max(1, fewest_periods(index) // 4)
+    places = [first_position(index, other.month) for other in beside]
+    return {place + step for place in places for step in range(-reach, reach + 1)}
+
+
+def break_designs(
+    index: pd.PeriodIndex,
+    choices: Sequence[tuple[int, ...]],
+    beside: Sequence[PolicyShift],
+    harmonics: int,
+    impact: Impact = "level_and_slope",
+) -> np.ndarray:
+    """Return one design (n, k) for each choice of positions, shape (len(choices), n, k).
+
+    The last columns are the steps, then the changes of slope.
+    """
+    common = build_design(index, harmonics=harmonics, beside=beside)
+    common = common.loc[:, (common != 0).any()].to_numpy()
+    since = np.arange(len(index)) - np.array(choices)[..., None]  # (D, breaks, n)
+    level = (since >= 0).astype(float).swapaxes(1, 2)
+    slope = np.maximum(since, 0).swapaxes(1, 2) / periods_per_year(index)
+    terms = {"level": [level], "slope": [slope], "level_and_slope": [level, slope]}[impact]
+    same = np.broadcast_to(common, (len(choices), *common.shape))
+    return np.concatenate([same, *terms], axis=2)
+
+
+def fewest_periods(index: pd.PeriodIndex) -> int:
+    """Return how many periods make up the fewest months on either side of a break."""
+    return max(3, FEWEST_MONTHS * periods_per_year(index) // 12)
+
+
+def date_breaks(
+    series: pd.DataFrame, *, scale: Scale | None = None, most: int = 5, trimming: float = 0.15
+) -> pd.DataFrame:
+    """Date the breaks of a series the classical way: on a constant and its lags, number by BIC.
+
+    Parameters
+    ----------
+    series : DataFrame
+        As `analysis.fit_its` takes it.
+    scale : {"log", "rate", "value"}, optional
+        As in `analysis.fit_its`.
+    most, trimming
+        As in `find_breaks`.
+
+    Returns
+    -------
+    DataFrame
+        One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
+        outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series cannot be used or is too short.
+    """
+    check_frame(series)
+    scale = choose_scale(series, scale)
+    if scale == "log":
+        check_log(series)
+    values = outcome(series, scale)
+    season = periods_per_year(series.index)
+    lags = sorted({1, season})
+    y = values[season:]
+    X = np.column_stack([np.ones(len(y)), *(values[season - lag : -lag] for lag in lags)])
+    test = sup_f(y, X, trimming=trimming)
+    breaks = find_breaks(y, X, most=most, trimming=trimming)
+    number, index = breaks.best("bic"), series.index[season:]
+    dates = pd.DataFrame(columns=["first", "low", "high"])
+    if number:
+        found = break_intervals(y, X, breaks, number)
+        ends = [np.clip(getattr(found, name), 0, len(index) - 1) for name in dates]
+        dates = pd.DataFrame({name: index[end] for name, end in zip(dates, ends, strict=True)})
+    dates.attrs = {"sup_f": test.statistic, "p": test.p}
+    return dates

@@ -1,0 +1,207 @@
+"""The panel: one shift by every estimator in use, side by side, and what their spread says."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from analysis.checks import check_known
+from analysis.engine.errors import EXACT
+from analysis.engine.estimators import (
+    fit_negative_binomial,
+    fit_newey_west,
+    fit_prais_winsten,
+    fit_quasi_poisson,
+)
+from analysis.engine.optimise import Coefficients, EstimatorError
+from analysis.engine.state_space import fit_arima, fit_structural
+from analysis.its.model import (
+    ESTIMANDS,
+    SegmentedModel,
+    count_posterior,
+    effects_table,
+    estimate_effects,
+    prepare_model,
+)
+from analysis.its.series import Scale, check_log, has_counts, outcome
+from analysis.its.shifts import PolicyShift
+
+Verdict = Literal["agree", "intervals differ", "sign differs"]
+
+LINEAR: dict[str, Callable[..., Coefficients]] = {
+    "newey_west": fit_newey_west,
+    "prais_winsten": fit_prais_winsten,
+    "arima": fit_arima,
+    "structural": fit_structural,
+}
+COUNTS: dict[str, Callable[..., Coefficients]] = {
+    "quasi_poisson": fit_quasi_poisson,
+    "negative_binomial": fit_negative_binomial,
+}
+ESTIMATORS = (
+    "reml",
+    "newey_west",
+    "prais_winsten",
+    "quasi_poisson",
+    "negative_binomial",
+    "arima",
+    "structural",
+)
+ON_REQUEST = ("count_reml",)  # for months with few or no deaths
+COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
+JUDGED = ("level", "slope")
+NO_VARIATION = "the model fits without any residual variation"
+
+
+def compare_estimators(
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    estimators: Sequence[str] = ESTIMATORS,
+) -> pd.DataFrame:
+    """Estimate one shift by every estimator in use, on the same window, design and units.
+
+    Parameters
+    ----------
+    series, shift, scale, harmonics
+        As in `analysis.fit_its`; months without deaths are allowed on the log scale, where only
+        the count models then have an answer.
+    estimators : sequence of str
+        Default all that are named below; on request also `count_reml`, the headline's principle
+        for counts with few or no deaths in a month (`analysis.engine.counts`).
+
+    Returns
+    -------
+    DataFrame
+        Long: `estimator` (`reml`, the headline; `newey_west`, `prais_winsten`, `quasi_poisson`,
+        `negative_binomial`, `arima`, `structural`), `estimand`, `estimate`, `se` (missing where
+        none is defined; in percent by the delta method on the log scale), `low`, `high` (95%),
+        `p`, `note` (settings, or why the numbers are missing).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series or the shift cannot be used.
+
+    References
+    ----------
+    Turner, S. L. et al. (2021). Comparison of six statistical methods for interrupted time series
+    studies. BMC Medical Research Methodology 21, 134. doi:10.1186/s12874-021-01306-w
+    """
+    return estimate_by(estimators, prepare_model(series, shift, scale=scale, harmonics=harmonics))
+
+
+def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFrame:
+    """Return what `compare_estimators` does, for a model that is prepared already."""
+    for name in estimators:
+        check_known(name, (*ESTIMATORS, *ON_REQUEST), "estimator")
+    rows = [row for name in estimators for row in _estimator_rows(name, model)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def judge(panel: pd.DataFrame) -> Verdict:
+    """Return the verdict on a panel.
+
+    For level and slope: *sign differs* if the interval of one estimator lies wholly on one side of
+    zero and the estimate of another on the other; otherwise *intervals differ* if some intervals
+    exclude zero and others do not; otherwise *agree*, also where fewer than two have an answer.
+    """
+    verdicts = [judge_estimand(panel[panel["estimand"] == name]) for name in JUDGED]
+    order = ["sign differs", "intervals differ", "agree"]
+    return min(verdicts, key=order.index)
+
+
+def judge_estimand(rows: pd.DataFrame) -> Verdict:
+    """Return the verdict of `judge` for the rows of one estimand."""
+    rows = rows.dropna(subset=["estimate", "p"])  # an exact fit has no p
+    above, below = (rows["low"] > 0).any(), (rows["high"] < 0).any()
+    if (above and (rows["estimate"] < 0).any()) or (below and (rows["estimate"] > 0).any()):
+        return "sign differs"
+    excludes = (rows["low"] > 0) | (rows["high"] < 0)
+    return "intervals differ" if excludes.any() and not excludes.all() else "agree"
+
+
+def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[dict]:
+    try:
+        table, note = ENGINE[name](model) if name in ENGINE else _textbook(name, model)
+    except EstimatorError as error:
+        table, note = pd.DataFrame(index=ESTIMANDS), str(error)
+    table = table.reindex(columns=COLUMNS[2:7])
+    for estimand in ESTIMANDS:
+        yield {
+            "estimator": name,
+            "estimand": estimand,
+            **table.loc[estimand].astype(float),
+            "note": model.notes.get(estimand, note),
+        }
+
+
+def _reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    _check_log(model)
+    table, exact = estimate_effects(model)
+    return table, NO_VARIATION if exact else "rho integrated out"
+
+
+def _count_reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    _check_counts(model)
+    return effects_table(count_posterior(model), model), "rho and share of noise integrated out"
+
+
+ENGINE = {"reml": _reml, "count_reml": _count_reml}
+
+
+def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    fits = [_fit(name, model, design.to_numpy()) for design in model.designs]
+    means = np.array([model.contrasts @ np.nan_to_num(fit.estimate) for fit in fits])
+    within = [
+        np.diag(model.contrasts @ np.nan_to_num(fit.covariance) @ model.contrasts.T) for fit in fits
+    ]
+    estimate, variance = means.mean(axis=0), np.mean(within, axis=0) + means.var(axis=0)
+    if not np.isfinite(variance).all() or (variance < 0).any():
+        raise EstimatorError("no standard errors: the likelihood is not curved where it ended")
+    se, note = np.sqrt(variance), fits[0].note
+    reach = student.ppf(0.975, fits[0].df) * se
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, fits[0].df), np.nan)
+    table = pd.DataFrame(
+        {"estimate": estimate, "se": se, "low": estimate - reach, "high": estimate + reach, "p": p},
+        index=pd.Index(ESTIMANDS, name="estimand"),
+    )
+    if model.scale == "log":
+        table["se"] *= 100 * np.exp(table["estimate"])
+        ends = ["estimate", "low", "high"]
+        table[ends] = 100 * np.expm1(table[ends])
+    table.loc[list(model.notes)] = np.nan
+    return table, note
+
+
+def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
+    if name in COUNTS:
+        _check_counts(model)
+        deaths, exposure = model.counts
+        return COUNTS[name](deaths, X, exposure=exposure)
+    _check_log(model)
+    y = outcome(model.window, model.scale)
+    fitted = np.linalg.lstsq(X, y, rcond=None)[0]
+    if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
+        zero = np.zeros((X.shape[1], X.shape[1]))
+        return Coefficients(fitted, zero, note=NO_VARIATION)
+    return LINEAR[name](y, X)
+
+
+def _check_counts(model: SegmentedModel) -> None:
+    if not has_counts(model.window) or model.scale != "log":
+        raise EstimatorError("a count model speaks of ratios of rates: log scale only")
+
+
+def _check_log(model: SegmentedModel) -> None:
+    if model.scale != "log":
+        return
+    try:
+        check_log(model.window)
+    except ValueError as error:
+        raise EstimatorError(str(error)) from error

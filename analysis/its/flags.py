@@ -1,0 +1,217 @@
+"""Warnings that stand next to a result, each with its number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.diagnostic import acorr_ljungbox
+
+from analysis.engine.gls import whiten
+from analysis.engine.reml import fit_many
+from analysis.its.breaks import break_posterior
+from analysis.its.design import build_design, first_position
+from analysis.its.model import NEAR_UNIT_ROOT
+from analysis.its.series import Scale, outcome, periods_per_year
+from analysis.its.shifts import PolicyShift
+from analysis.mexico.sources import SOURCES, source_ratio
+
+FEWEST_MONTHS = {"before": 24, "after": 12}
+CURVED_P = 0.05
+LEFT_OVER_P = 0.02  # on AR(1) series of ten years, with the season fitted, 6% fall below
+RATIO_DRIFT = 0.05
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One warning: a short name, the number it rests on, and the sentence to print."""
+
+    name: str
+    value: float
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def find_flags(
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale,
+    harmonics: int,
+    high_rho: float,
+    n_before: int,
+    n_after: int,
+) -> tuple[Flag, ...]:
+    """Return the flags of a fit.
+
+    Parameters
+    ----------
+    series : DataFrame
+        The window that was fitted; ``attrs`` may name its `source` and `place`.
+    shift : PolicyShift
+        The shift that was fitted.
+    scale, harmonics
+        As fitted.
+    high_rho : float
+        Mixture weight of rho above 0.9.
+    n_before, n_after : int
+        Periods before the shift and from it on.
+
+    Returns
+    -------
+    tuple of Flag
+    """
+    months = 12 // periods_per_year(series.index)
+    return (
+        *_near_unit_root(high_rho),
+        *_few_months(n_before * months, n_after * months),
+        *_overlapping(shift),
+        *_curved(series, shift, scale, harmonics),
+        *_registering(series),
+        *_drifting(series),
+        *_unconfirmed(shift),
+    )
+
+
+def signs_differ(panel: pd.DataFrame, verdict: str) -> Iterator[Flag]:
+    """Yield a flag if the estimators of `panel` contradict each other in sign."""
+    if verdict != "sign differs":
+        return
+    rows = panel[panel["estimand"].isin(("level", "slope"))].dropna(subset=["estimate"])
+    sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
+    fewer = np.minimum(sides["sum"], sides["size"] - sides["sum"])
+    name = fewer.idxmax()
+    yield Flag(
+        "signs_differ",
+        int(fewer[name]),
+        f"estimators contradict each other: the {name} change is above zero by "
+        f"{sides['sum'][name]} of {sides['size'][name]}",
+    )
+
+
+def longer_memory(
+    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int, rho: float
+) -> Iterator[Flag]:
+    """Yield a flag if AR(1) leaves memory in the errors: Ljung-Box over a year of what is left."""
+    lags = max(periods_per_year(series.index), 6)
+    if len(series) < 4 * lags:
+        return
+    X = whiten(build_design(series.index, shift, harmonics=harmonics).to_numpy(), rho)
+    y = whiten(outcome(series, scale), rho)
+    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    p = float(acorr_ljungbox(left, lags=[lags], model_df=1)["lb_pvalue"].iloc[0])
+    if p < LEFT_OVER_P:
+        yield Flag(
+            "longer_memory",
+            p,
+            f"longer memory: the errors remember more than AR(1) says (Ljung-Box over {lags} "
+            f"periods, p = {p:.2g}), so the intervals are too short",
+        )
+
+
+def unremarkable_date(
+    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
+) -> Iterator[Flag]:
+    """Yield a flag if most other dates fit better than the official one (the best of a range)."""
+    try:
+        probability = break_posterior(
+            series, shift=shift, scale=scale, harmonics=harmonics
+        ).probability
+    except ValueError:
+        return  # too short a series to ask
+    likelier = float((probability > probability[list(shift.months)].max()).mean())
+    if likelier > 0.5:
+        mode = probability.idxmax()
+        yield Flag(
+            "unremarkable_date",
+            likelier,
+            f"unremarkable date: {100 * likelier:.0f}% of the other dates fit better, {mode} best",
+        )
+
+
+def _near_unit_root(high_rho: float) -> Iterator[Flag]:
+    if high_rho > 0.5:
+        yield Flag(
+            "near_unit_root",
+            high_rho,
+            f"near unit root: rho is above {NEAR_UNIT_ROOT} with probability {high_rho:.2f}, so "
+            "the series wanders and a straight line before the shift says little about after",
+        )
+
+
+def _few_months(before: int, after: int) -> Iterator[Flag]:
+    for side, found in (("before", before), ("after", after)):
+        if found < FEWEST_MONTHS[side]:
+            yield Flag(
+                f"few_months_{side}",
+                found,
+                f"few months: {found} {side} the shift, fewer than {FEWEST_MONTHS[side]}",
+            )
+
+
+def _overlapping(shift: PolicyShift) -> Iterator[Flag]:
+    if shift.overlaps:
+        yield Flag(
+            "overlapping_shift",
+            len(shift.overlaps),
+            f"overlapping: within 12 months of {', '.join(shift.overlaps)}",
+        )
+
+
+def _curved(
+    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
+) -> Iterator[Flag]:
+    """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
+    before = series.iloc[: first_position(series.index, shift.month)]
+    design = build_design(before.index, harmonics=harmonics, beside=shift.beside)
+    design = design.loc[:, (design != 0).any()]
+    design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
+    if len(design) < design.shape[1] + 3:
+        return
+    contrast = np.eye(design.shape[1])[0]
+    p = fit_many(outcome(before, scale), design.to_numpy(), contrast).p.item()
+    if p < CURVED_P:
+        yield Flag(
+            "curved_pre_period",
+            p,
+            f"curved pre-period: the trend before the shift bends (quadratic term, p = {p:.2g}), "
+            "so a straight line is a poor guide to what would have followed",
+        )
+
+
+def _registering(series: pd.DataFrame) -> Iterator[Flag]:
+    source = SOURCES.get(series.attrs.get("source"))
+    if source and series.index.freqstr == "M":
+        touched = int((series.index > source.complete_through).sum())
+        if touched:
+            yield Flag(
+                "still_registering",
+                touched,
+                f"still being registered: {touched} months after {source.complete_through}",
+            )
+
+
+def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
+    """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
+    known = series.attrs.get("source") in SOURCES and "place" in series.attrs
+    if not known or series.index.freqstr != "M":
+        return
+    ratio = source_ratio(series.attrs["place"])
+    ratio = ratio[ratio.index.isin(series.index)].dropna()
+    yearly = ratio.groupby(ratio.index.year).agg(["mean", "size"])
+    yearly = yearly.loc[yearly["size"] >= 6, "mean"]
+    if len(yearly) > 1 and yearly.max() - yearly.min() > RATIO_DRIFT:
+        low, high = yearly.idxmin(), yearly.idxmax()
+        yield Flag(
+            "source_ratio_drifting",
+            yearly.max() - yearly.min(),
+            f"sources drift apart: SESNSP / INEGI is {yearly.min():.2f} in {low} and "
+            f"{yearly.max():.2f} in {high}, both inside the window",
+        )
+
+
+def _unconfirmed(shift: PolicyShift) -> Iterator[Flag]:
+    if shift.caveat:
+        yield Flag("unconfirmed", len(shift.months), shift.caveat)

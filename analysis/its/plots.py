@@ -1,0 +1,248 @@
+"""Draw results on matplotlib Axes: nothing here shows, saves or sets a global style."""
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from analysis.its.result import ITSResult
+from analysis.its.series import has_counts, outcome
+from analysis.its.shifts import PolicyShift
+from analysis.style import COLOURS, RATE_LABEL
+
+
+def plot_series(
+    series: dict[str, pd.DataFrame], shifts: Iterable[PolicyShift] = (), *, ax: Axes | None = None
+) -> Axes:
+    """Draw the monthly rate of one or more sources with every shift as a labelled line.
+
+    Parameters
+    ----------
+    series : dict
+        Label (``"inegi"``, ``"sesnsp"``, or one's own) to a series as `load_series` gives it.
+    shifts : iterable of PolicyShift
+        Each is drawn at its first month; a range of months as a band.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    for label, frame in series.items():
+        name = label.upper() if label in COLOURS else label
+        scale = "rate" if has_counts(frame) else "value"
+        rate = pd.Series(outcome(frame, scale), index=frame.index)
+        _line(rate, label=name, color=COLOURS.get(label), ax=ax)
+    for shift in shifts:
+        _mark_shift(ax, shift, label=True)
+    ax.set(xlabel="", ylabel=RATE_LABEL)
+    ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the shifts' names above the curves
+    if series:
+        ax.legend(frameon=False, loc="upper left")
+    return ax
+
+
+def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
+    """Draw observed rates, the fit, and both counterfactuals with their 95% bands.
+
+    Parameters
+    ----------
+    result : ITSResult
+        A fit.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    observed = result.observed
+    sns.scatterplot(
+        x=observed.index.to_timestamp(), y=observed, s=14, color="0.45", label="observed", ax=ax
+    )
+    _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
+    for kind, label in (
+        ("segmented", "without the shift, by the whole window"),
+        ("forecast", "without the shift, by the months before"),
+    ):
+        expected = result.counterfactual(kind).iloc[result.n_before :]
+        dates = expected.index.to_timestamp()
+        ax.fill_between(dates, expected["low"], expected["high"], color=COLOURS[kind], alpha=0.18)
+        _line(expected["expected"], color=COLOURS[kind], linestyle="--", label=label, ax=ax)
+    _mark_shift(ax, result.shift)
+    ax.set(xlabel="", ylabel=_unit(result), title=result.shift.title or result.shift.slug)
+    _focus(ax, observed, result.fitted)
+    ax.legend(frameon=False, fontsize="small", loc="best")
+    return ax
+
+
+def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
+    """Draw observed minus expected under both counterfactuals, with their 95% bands.
+
+    Parameters
+    ----------
+    result : ITSResult
+        A fit.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    gaps = []
+    for kind in ("segmented", "forecast"):
+        expected = result.counterfactual(kind).iloc[result.n_before :]
+        dates = expected.index.to_timestamp()
+        gap = expected["observed"] - expected["expected"]
+        ax.fill_between(
+            dates,
+            expected["observed"] - expected["high"],
+            expected["observed"] - expected["low"],
+            color=COLOURS[kind],
+            alpha=0.18,
+        )
+        _line(gap, color=COLOURS[kind], linestyle="--", label=kind, ax=ax)
+        gaps.append(gap)
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    _mark_shift(ax, result.shift)
+    unit = "" if result.scale == "value" else "\nper 100,000 person-years"
+    ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=_limits(result))
+    reach = 2.5 * max(max(gap.abs().max() for gap in gaps), 0.1 * result.observed.max())
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -reach), min(high, reach))
+    ax.legend(frameon=False, fontsize="small", loc="lower left")
+    return ax
+
+
+def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw one interval per row: the estimate, its 95% interval, and what it was made from.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Columns `label` (row of the figure), `source` (its colour), `estimate`, `low`, `high`, in
+        percent.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    labels = list(dict.fromkeys(estimates["label"]))
+    sources = list(dict.fromkeys(estimates["source"]))
+    for source in sources:
+        part = estimates[estimates["source"] == source]
+        shift = 0.14 * (2 * sources.index(source) - (len(sources) - 1))
+        place = part["label"].map(labels.index) + shift
+        reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
+        colour = COLOURS.get(source, "0.3")
+        ax.errorbar(
+            part["estimate"],
+            place,
+            xerr=reach,
+            fmt="o",
+            color=colour,
+            capsize=3,
+            label=source.upper(),
+        )
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.0f}%" if x else "0"))
+    ax.set(xlabel="Change of the rate, with 95% interval", ylabel="")
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_panel(panel: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None = None) -> Axes:
+    """Draw one interval per estimator for one estimand, the headline in colour.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        As `compare_estimators` gives it.
+    estimand : str
+        One of its estimands.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    rows = panel[panel["estimand"] == estimand].reset_index(drop=True)
+    reach = np.abs(rows[["low", "high"]].sub(rows["estimate"], axis=0)).T.to_numpy()
+    for place, row in rows.iterrows():
+        if np.isnan(row["estimate"]):
+            ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
+            continue
+        colour = COLOURS["fit"] if row["estimator"] == "reml" else "0.35"
+        ends = reach[:, [place]]
+        ax.errorbar(row["estimate"], place, xerr=ends, fmt="o", color=colour, capsize=3)
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_yticks(range(len(rows)), rows["estimator"].str.replace("_", " "))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set(xlabel=f"{estimand.replace('_', ' ')}, with 95% interval", ylabel="")
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    return ax
+
+
+def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
+    """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
+    dates = values.index.to_timestamp()
+    sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
+
+
+def _mark_shift(ax: Axes, shift: PolicyShift, *, label: bool = False) -> None:
+    first, last = shift.months[0].to_timestamp(), shift.months[-1].to_timestamp()
+    if first != last:
+        ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
+    ax.axvline(first, color="0.3", linewidth=1, label="_shift")
+    name = (shift.title or shift.slug) if label else shift.when
+    ax.annotate(
+        name,
+        (first, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -3),
+        textcoords="offset points",
+        rotation=90,
+        ha="left",
+        va="top",
+        fontsize="x-small",
+        color="0.25",
+    )
+
+
+def _dates(result: ITSResult) -> pd.DatetimeIndex:
+    return result.series.index.to_timestamp()
+
+
+def _limits(result: ITSResult) -> tuple[pd.Timestamp, pd.Timestamp]:
+    margin = (_dates(result)[-1] - _dates(result)[0]) * 0.02
+    return _dates(result)[0] - margin, _dates(result)[-1] + margin
+
+
+def _unit(result: ITSResult) -> str:
+    return "Value" if result.scale == "value" else RATE_LABEL
+
+
+def _focus(ax: Axes, *shown: pd.Series) -> None:
+    """Keep the data readable: a forecast band may run far beyond it, and is cut at the frame."""
+    top, bottom = max(x.max() for x in shown), min(x.min() for x in shown)
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, min(0, bottom - (top - bottom))), min(high, top + (top - min(0, bottom))))

@@ -1,0 +1,241 @@
+"""Fit an interrupted time series: one policy shift in one series."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from analysis.its.comparison import Verdict, compare_estimators, judge
+from analysis.its.counterfactual import (
+    Kind,
+    check_draws,
+    draw_paths,
+    simultaneous_band,
+    sum_excess,
+    without_shift,
+)
+from analysis.its.flags import Flag, find_flags, longer_memory, signs_differ, unremarkable_date
+from analysis.its.model import ESTIMANDS, estimate_effects, posterior, posterior_rho, prepare_model
+from analysis.its.series import Scale, check_log, outcome, periods_per_year
+from analysis.its.shifts import PolicyShift
+
+DRAWS = 20_000
+
+
+@dataclass(frozen=True)
+class ITSResult:
+    """What the model says of one policy shift in one series."""
+
+    shift: PolicyShift
+    series: pd.DataFrame = field(repr=False)  # the window that was fitted
+    scale: Scale
+    harmonics: int
+    effects: pd.DataFrame  # rows ESTIMANDS; columns estimate, low, high, p
+    notes: dict[str, str]  # why an estimand is missing
+    rho: pd.Series  # estimate (median), low, high of the autocorrelation
+    fitted: pd.Series = field(repr=False)  # expected rate or value, by period
+    n_before: int
+    n_after: int
+    fit_flags: tuple[Flag, ...] = field(repr=False)  # those that need nothing but the fit
+    _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """The shift by every estimator, as `compare_estimators` gives it."""
+        return self._panel.copy()
+
+    @cached_property
+    def _panel(self) -> pd.DataFrame:
+        chosen = {"scale": self.scale, "harmonics": self.harmonics}
+        return compare_estimators(self.series, self.shift, **chosen)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
+        return judge(self.panel)
+
+    @cached_property
+    def flags(self) -> tuple[Flag, ...]:
+        """The warnings that stand next to the result, each with its number."""
+        chosen = self.series, self.shift, self.scale, self.harmonics
+        signs = signs_differ(self.panel, self.verdict)
+        if "intervals" in self.notes:  # an exact fit leaves nothing to ask about
+            return (*self.fit_flags, *signs)
+        memory = longer_memory(*chosen, self.rho["estimate"])
+        return (*self.fit_flags, *memory, *signs, *unremarkable_date(*chosen))
+
+    @property
+    def units(self) -> pd.Series:
+        """The unit of each row of `effects`."""
+        unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
+        yearly = {"slope": " per year", "pre_trend": " per year"}
+        return pd.Series({row: unit[self.scale] + yearly.get(row, "") for row in ESTIMANDS})
+
+    @property
+    def observed(self) -> pd.Series:
+        """Deaths per 100,000 person-years, or the value, by period."""
+        scale = "value" if self.scale == "value" else "rate"
+        return pd.Series(outcome(self.series, scale), index=self.series.index)
+
+    def counterfactual(
+        self, kind: Kind = "forecast", *, draws: int = DRAWS, seed: int = 0
+    ) -> pd.DataFrame:
+        """Return what the model expects without the shift.
+
+        Parameters
+        ----------
+        kind : {"forecast", "segmented"}
+            *forecast*: the model without the shift, fitted to the periods before it only and
+            projected, with the uncertainty of its parameters, rho and sigma and the AR(1) noise of
+            the path. *segmented*: the fitted model with the shift's terms set to zero, with the
+            uncertainty of its parameters only.
+        draws, seed : int
+            Number and seed of the draws.
+
+        Returns
+        -------
+        DataFrame
+            One row per period of the window; columns `observed`, `expected` (median), `low` and
+            `high` (simultaneous 95% band: 95% of whole paths lie inside it, over the periods
+            before the shift and from it on separately), in deaths per 100,000 person-years or the
+            unit of `value`.
+        """
+        paths = self._paths(kind, draws, seed)
+        split = self.n_before
+        bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
+        low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
+        expected = np.median(paths, axis=0)
+        if kind == "segmented":
+            model = prepare_model(
+                self.series, self.shift, scale=self.scale, harmonics=self.harmonics
+            )
+            plain = without_shift(model.designs[0]).to_numpy()
+            expected = posterior(model, [plain] * len(model.designs)).quantile(0.5)[0]
+        frame = pd.DataFrame({"expected": expected, "low": low, "high": high})
+        if self.scale == "log":
+            frame = np.exp(frame)
+        frame.index = self.series.index
+        frame.insert(0, "observed", self.observed)
+        return frame
+
+    def excess(
+        self,
+        months: int | None = None,
+        *,
+        kind: Kind = "forecast",
+        draws: int = DRAWS,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Return observed minus expected over the first `months` from the shift on.
+
+        Parameters
+        ----------
+        months : int, optional
+            Default all that the window has. Whole periods: a multiple of 3 for quarters, of 12
+            for years.
+        kind, draws, seed
+            As in `counterfactual`; the same seed gives the same draws.
+
+        Returns
+        -------
+        DataFrame
+            Rows `deaths`, `per_100k` (person-years), `percent`, all from the same draws; for a
+            frame of values `total`, `mean` (per period), `percent`. Columns `estimate` (median),
+            `low`, `high` (95%).
+
+        Raises
+        ------
+        ValueError
+            If there are not so many months after the shift.
+        """
+        step = 12 // periods_per_year(self.series.index)
+        available = len(self.series) - self.n_before
+        months = available * step if months is None else months
+        whole = isinstance(months, int | np.integer) and not isinstance(months, bool)
+        if not whole or months < step or months % step or months > available * step:
+            raise ValueError(
+                f"months must be a multiple of {step} from {step} to {available * step}, which is "
+                f"what the window has from {self.shift.month} on; found {months!r}"
+            )
+        paths = self._paths(kind, draws, seed)
+        positions = slice(self.n_before, self.n_before + months // step)
+        return sum_excess(self.series, paths, self.scale, positions)
+
+    def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
+        check_draws(kind, draws, seed)
+        if (kind, draws, seed) not in self._drawn:
+            chosen = self.series, self.shift, self.scale, self.harmonics, kind
+            self._drawn[kind, draws, seed] = draw_paths(*chosen, draws, seed).paths
+        return self._drawn[kind, draws, seed]
+
+
+def fit_its(
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> ITSResult:
+    """Fit the headline model: segmented regression with AR(1) errors by REML, rho integrated out.
+
+    Parameters
+    ----------
+    series : DataFrame
+        Regular monthly, quarterly or yearly PeriodIndex; columns `deaths` and `person_years`, or
+        one column `value`. It is not changed.
+    shift : PolicyShift
+        ``PolicyShift("reform", "2010-01")`` is enough.
+    scale : {"log", "rate", "value"}, optional
+        *log* (default for counts): log of the rate, effects in percent; *rate*: deaths per 100,000
+        person-years; *value* (default for a `value` column): its own unit.
+    harmonics : int
+        Sine and cosine pairs of the year.
+
+    Returns
+    -------
+    ITSResult
+        `effects` has the rows `level` (change at the shift), `slope` (change of the yearly trend),
+        `effect_12m` and `effect_24m` (12 and 24 months after the shift), `pre_trend` (yearly trend
+        before) and the columns `estimate` (median), `low`, `high` (95%), `p`. A row that the data
+        cannot carry is missing, with the reason in `notes`. A shift known only as a range of
+        months is averaged over them with equal weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series or the shift cannot be used; the message says what to do.
+
+    References
+    ----------
+    Lopez Bernal, J., Cummins, S. and Gasparrini, A. (2017). Interrupted time series regression for
+    the evaluation of public health interventions. International Journal of Epidemiology 46,
+    348-355. doi:10.1093/ije/dyw098
+    """
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    if model.scale == "log":
+        check_log(model.window)
+    effects, exact = estimate_effects(model)
+    fitted = posterior(model, [design.to_numpy() for design in model.designs]).quantile(0.5)[0]
+    rho, high_rho = posterior_rho(model)
+    flags = find_flags(
+        model.window,
+        model.shift,
+        scale=model.scale,
+        harmonics=harmonics,
+        high_rho=0.0 if exact else high_rho,  # exact: rho is not identified
+        n_before=model.n_before,
+        n_after=model.n_after,
+    )
+    exact_note = {"intervals": "the model fits without any residual variation"} if exact else {}
+    return ITSResult(
+        shift=model.shift,
+        series=model.window,
+        scale=model.scale,
+        harmonics=harmonics,
+        effects=effects,
+        notes=model.notes | exact_note,
+        rho=rho,
+        fitted=pd.Series(
+            np.exp(fitted) if model.scale == "log" else fitted, index=model.window.index
+        ),
+        n_before=model.n_before,
+        n_after=model.n_after,
+        fit_flags=flags,
+    )

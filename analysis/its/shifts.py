@@ -1,0 +1,151 @@
+"""A dated change of policy, with a window and impact declared before any fitting."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import pandas as pd
+
+from analysis.checks import read_period
+from analysis.mexico.sources import NATION
+
+Impact = Literal["level_and_slope", "level", "slope"]
+
+OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
+
+
+@dataclass(frozen=True)
+class PolicyShift:
+    """One dated change of policy and the impact model chosen before fitting.
+
+    ``PolicyShift(slug, month)`` alone is enough for a study of one's own.
+    """
+
+    slug: str
+    month: pd.Period  # first period under the new policy; a string such as "2006-12" will do
+    title: str = ""
+    until: pd.Period | None = (
+        None  # last candidate, where the first period is only known as a range
+    )
+    impact: Impact = "level_and_slope"
+    start: pd.Period | None = None  # first period of the window; None: the first of the series
+    end: pd.Period | None = None  # last period of the window; None: the last of the series
+    window_reason: str = ""
+    beside: tuple["PolicyShift", ...] = ()  # shifts that enter the model beside this one
+    places: tuple[str, ...] = (NATION,)  # their deaths and person-years are added up
+    sources: tuple[str, ...] = ()
+    overlaps: tuple[str, ...] = ()  # slugs of known shifts within 12 months
+    reason: str = ""  # why this month and this impact
+    source: str = ""  # where the date comes from
+    words: str = ""  # the article's words
+    caveat: str = ""  # words that every result must carry
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.slug, str) or not self.slug.strip():
+            raise ValueError(f"a shift needs a slug, such as 'reform-2010-01'; found {self.slug!r}")
+        for name in ("month", "until", "start", "end"):
+            object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
+        if self.month is None:
+            raise ValueError(f"{self.slug}: month is missing; expected a period such as '2006-12'")
+        if self.impact not in get_args(Impact):
+            raise ValueError(
+                f"{self.slug}: unknown impact {self.impact!r}; use one of {list(get_args(Impact))}"
+            )
+        for name in ("beside", "places", "sources", "overlaps"):
+            object.__setattr__(self, name, as_tuple(getattr(self, name)))
+        stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
+        if stray:
+            raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
+        slugs = [other.slug for other in self.beside]
+        if len(set(slugs)) < len(slugs):
+            raise ValueError(f"{self.slug}: shifts beside need slugs of their own; found {slugs}")
+        if self.until is not None and self.until.freqstr != self.month.freqstr:
+            raise ValueError(
+                f"{self.slug}: month and until must have one frequency; found "
+                f"{self.month!r} and {self.until!r}"
+            )
+        ordered = [self.start, self.month, self.until, self.end]
+        dates = [period.start_time for period in ordered[:3] if period is not None]
+        dates += [self.end.end_time] if self.end is not None else []
+        if dates != sorted(dates):
+            raise ValueError(
+                f"{self.slug}: start, month, until and end must be in order; found "
+                f"{[str(period) for period in ordered]}"
+            )
+
+    @property
+    def months(self) -> tuple[pd.Period, ...]:
+        """The candidates for the first period: one, or every one of a range."""
+        last = self.month if self.until is None else self.until
+        return tuple(pd.period_range(self.month, last, freq=self.month.freq))
+
+    @property
+    def when(self) -> str:
+        """The first period in words, or the range of them."""
+        return str(self.month) if self.until is None else f"{self.month} to {self.until}"
+
+
+def check_shift(shift: PolicyShift) -> None:
+    """Raise a TypeError unless `shift` is a PolicyShift."""
+    if not isinstance(shift, PolicyShift):
+        raise TypeError(
+            f"shift must be a PolicyShift, found {type(shift).__name__}; "
+            "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
+        )
+
+
+def with_choices(
+    shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
+) -> PolicyShift:
+    """Return `shift` with another place, window or impact than the declared one.
+
+    Parameters
+    ----------
+    shift : PolicyShift
+        The declared shift.
+    place : str
+        Codes joined by ``+``, such as ``"MX08+MX25"``; empty: as declared.
+    window : str
+        ``"2003-01:2010-12"``; either end may be left out; empty: as declared.
+    impact : str
+        As in `PolicyShift`; empty: as declared.
+
+    Raises
+    ------
+    ValueError
+        If the window is not two months joined by a colon.
+    """
+    changes = {}
+    if place:
+        changes["places"] = tuple(place.split("+"))
+    if window:
+        if window.count(":") != 1:
+            raise ValueError(f"window must look like '2003-01:2010-12'; found {window!r}")
+        start, end = window.split(":")
+        changes |= {"start": start.strip() or None, "end": end.strip() or None}
+        changes["window_reason"] = "Chosen for this run, not the declared one."
+    if impact:
+        changes["impact"] = impact
+    return replace(shift, **changes) if changes else shift
+
+
+def months_between(first: pd.Period, second: pd.Period) -> int:
+    """Return the months from the start of `first` to the start of `second`."""
+    a, b = first.start_time, second.start_time
+    return 12 * (b.year - a.year) + b.month - a.month
+
+
+def as_tuple(value: object) -> tuple:
+    """Return a tuple of what may be one thing, several or None."""
+    return (value,) if isinstance(value, str | PolicyShift) else tuple(value or ())
+
+
+def _period(value: object, name: str, slug: str) -> pd.Period | None:
+    if value is None:
+        return None
+    period = read_period(value, "MQY")
+    if period is None:
+        raise ValueError(
+            f"{slug}: {name} must be a month, quarter or year such as '2006-12', '2006Q4' or "
+            f"'2006'; found {value!r}"
+        )
+    return period

@@ -1,0 +1,116 @@
+"""A fit in words, by rule: a sentence changes when its number changes."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.its.comparison import JUDGED
+from analysis.its.flags import Flag
+from analysis.its.result import ITSResult
+from analysis.its.shifts import PolicyShift
+
+
+def significant(row: pd.Series) -> bool:
+    """Tell whether an interval leaves zero out."""
+    return bool(np.isfinite(row["low"]) and row["low"] * row["high"] > 0)
+
+
+def format_effect(row: pd.Series, unit: str) -> str:
+    """Return an estimate with its interval and unit: ``+22.6% per year (+4.3 to +37.8)``."""
+    if pd.isna(row["estimate"]):
+        return "not estimated"
+    percent, yearly = unit.startswith("percent"), unit.endswith("per year")
+    name = "%" if percent else f" {unit.removesuffix(' per year')}"
+    digits = 1 if percent or abs(row["estimate"]) < 1000 else 0
+    estimate, low, high = (f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high"))
+    return f"{estimate}{name}{' per year' if yearly else ''} ({low} to {high})"
+
+
+def describe_shift(shift: PolicyShift) -> str:
+    """Return what was declared of a shift before fitting, as Markdown."""
+    beside = ", ".join(other.title or other.slug for other in shift.beside)
+    window = f"{shift.start or 'first month of the source'} to {shift.end or 'its last'}"
+    lines = [
+        f"**{shift.title or shift.slug}**, first month {shift.when}"
+        f"{': ' + shift.caveat if shift.caveat else ''}.",
+        f"- The article: “{shift.words}”.",
+        f"- Why this month, and this impact ({shift.impact.replace('_', ' ')}): {shift.reason}",
+        f"- Source of the date: {shift.source}.",
+        f"- Window: {window}. {shift.window_reason}",
+        f"- Beside it in the model: {beside or 'nothing'}.",
+    ]
+    return "\n".join([lines[0], "", *lines[1:]])
+
+
+def describe_effects(result: ITSResult) -> str:
+    """Return what each estimate of a fit says, as a Markdown list."""
+    shown = {
+        name: format_effect(row, result.units[name]) for name, row in result.effects.iterrows()
+    }
+    subject = {
+        "pre_trend": "Before the shift the rate was moving by {}",
+        "level": "At the shift it stepped by {}",
+        "slope": "From then on its yearly trend differed by {}",
+        "effect_12m": "Twelve months later it stood {} from where the old course led",
+        "effect_24m": "Twenty-four months later it stood {} from where the old course led",
+    }
+    lines = []
+    for name, sentence in subject.items():
+        row = result.effects.loc[name]
+        if name in result.notes:
+            lines.append(f"- **{name}**: not estimated, {result.notes[name]}.")
+            continue
+        p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
+        meaning = (
+            "the 95% interval leaves zero out"
+            if significant(row)
+            else "zero is inside the interval"
+        )
+        lines.append(f"- **{name}**: {sentence.format(shown[name])}; {meaning} ({p}).")
+    return "\n".join(lines)
+
+
+def describe_panel(panel: pd.DataFrame, verdict: str, units: pd.Series) -> str:
+    """Return the verdict on a panel, and the range of the estimates behind it, as Markdown."""
+    meaning = {
+        "agree": "the estimators agree on whether level and slope changed, and in which direction",
+        "intervals differ": "some intervals leave zero out and others do not, so the finding rests "
+        "on the choice of estimator",
+        "sign differs": "one interval lies on one side of zero and another estimate on the other: "
+        "no single column may be quoted alone",
+    }
+    lines = [f"**Verdict: {verdict}**: {meaning[verdict]}.", ""]
+    for name in JUDGED:
+        rows = panel[panel["estimand"] == name].dropna(subset=["estimate"])
+        if rows.empty:
+            lines.append(f"- **{name}**: no estimator has an answer.")
+            continue
+        low, high = rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()]
+        excluding = sum(significant(row) for _, row in rows.iterrows())
+        lines.append(
+            f"- **{name}** ({units[name]}): from {low['estimate']:+.1f} ({low['estimator']}) to "
+            f"{high['estimate']:+.1f} ({high['estimator']}); {excluding} of {len(rows)} intervals "
+            "leave zero out."
+        )
+    return "\n".join(lines)
+
+
+def describe_flags(flags: tuple[Flag, ...]) -> str:
+    """Return the warnings of a fit as a Markdown list."""
+    if not flags:
+        return "No warning applies to this fit."
+    return "\n".join(f"- **{flag.name}** ({flag.value:.2g}): {flag.text}." for flag in flags)
+
+
+def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
+    """Return one sentence on deaths above what was expected."""
+    deaths, percent = excess.loc["deaths"], excess.loc["percent"]
+    basis = {
+        "forecast": "the months before the shift alone",
+        "segmented": "the whole window with the shift's terms taken out",
+    }[kind]
+    side = "more" if deaths["estimate"] > 0 else "fewer"
+    return (
+        f"Over the first {months} months, {abs(deaths['estimate']):,.0f} {side} deaths than "
+        f"{basis} would have led to expect (95% interval {deaths['low']:+,.0f} to "
+        f"{deaths['high']:+,.0f}), or {format_effect(percent, 'percent')}."
+    )

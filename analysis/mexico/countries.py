@@ -1,0 +1,168 @@
+"""Latin America's yearly rates, and which countries can stand in for Mexico."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analysis.its.shifts import PolicyShift, check_shift
+from analysis.mexico.sources import NATION
+from analysis.mexico.tables import load_table
+
+MEXICO = "MEX"
+# United Nations, Standard country or area codes for statistical use (M49), by ISO 3166-1 alpha-3
+# code: Caribbean (029), Central America (013), South America (005).
+REGION = (
+    *("AIA", "ATG", "ABW", "BHS", "BRB", "BES", "VGB", "CYM", "CUB", "CUW", "DMA", "DOM", "GRD"),
+    *("GLP", "HTI", "JAM", "MTQ", "MSR", "PRI", "BLM", "KNA", "LCA", "MAF", "VCT", "SXM", "TTO"),
+    *("TCA", "VIR"),
+    *("BLZ", "CRI", "SLV", "GTM", "HND", "MEX", "NIC", "PAN"),
+    *("ARG", "BOL", "BVT", "BRA", "CHL", "COL", "ECU", "FLK", "GUF", "GUY", "PRY", "PER", "SGS"),
+    *("SUR", "URY", "VEN"),
+)
+FEWEST_DONORS = 12  # a choice; `vary_start` shows what hangs on it
+FEWEST_YEARS = 10  # before the change: with fewer, a dozen donors can fit anything
+# From one year to the next a rate made of d deaths moves by about sqrt(2 / d) on the log scale by
+# chance alone. A country whose rate moved more, before the change, is no measure of anything.
+FEWEST_DEATHS = 20
+
+
+@dataclass(frozen=True)
+class CountryPanel:
+    """Yearly rates without a gap, and the countries that had to stay out."""
+
+    rates: pd.DataFrame  # year x ISO3 code, deaths per 100,000 and year
+    first_year: int  # first year under the new policy
+    excluded: pd.Series  # ISO3 code -> why
+    names: pd.Series  # ISO3 code -> country, the excluded ones too
+
+    @property
+    def start(self) -> int:
+        """First year of the panel."""
+        return int(self.rates.index[0])
+
+    @property
+    def last_year(self) -> int:
+        """Last year of the panel."""
+        return int(self.rates.index[-1])
+
+
+def load_country_rates() -> pd.DataFrame:
+    """Load every rate of the region: year x ISO3 code, with its gaps, nothing interpolated."""
+    table = load_table("country_rates")
+    table = table[table["iso3"].isin(REGION)]
+    rates = table.pivot_table(index="year", columns="iso3", values="rate")
+    years = range(int(rates.index.min()), int(rates.index.max()) + 1)
+    return rates.reindex(index=pd.Index(years, name="year"), columns=sorted(REGION))
+
+
+def treated_years(shift: PolicyShift) -> tuple[int, int]:
+    """Return the first and last full calendar year under a shift that the rates have for Mexico.
+
+    Raises
+    ------
+    ValueError
+        If the shift is not national, or the rates end before the first full year.
+    """
+    check_shift(shift)
+    if shift.places != (NATION,):
+        raise ValueError(
+            f"{shift.slug} is a shift of {', '.join(shift.places)}; the rates of countries carry "
+            "national shifts only"
+        )
+    first = shift.month.year + (shift.month.start_time.month > 1)
+    rates = load_country_rates()[MEXICO].dropna()
+    last = int(rates.index[-1])
+    if shift.end is not None:
+        last = min(last, shift.end.end_time.year)
+    if last < first:
+        raise ValueError(
+            f"{shift.slug}: the first full year under it is {first}, but Mexico's last UNODC rate "
+            f"is of {int(rates.index[-1])}. Use an earlier shift, or wait for newer rates."
+        )
+    return first, last
+
+
+def load_country_panel(
+    first_year: int,
+    last_year: int,
+    *,
+    start: int | None = None,
+    fewest_donors: int = FEWEST_DONORS,
+) -> CountryPanel:
+    """Load Mexico and every country of the region that can stand beside it.
+
+    Parameters
+    ----------
+    first_year, last_year : int
+        First year under the new policy, and last year that is compared.
+    start : int, optional
+        First year before the change. Without one: the earliest that leaves `fewest_donors`.
+    fewest_donors : int
+        Donors that a start must leave, where it is not given.
+
+    Returns
+    -------
+    CountryPanel
+        A donor has a rate in every year, and before the change one that does not jump more from
+        year to year than 20 deaths a year would by chance. Every other country is in `excluded`.
+
+    Raises
+    ------
+    ValueError
+        If Mexico lacks a year, or no start leaves enough donors.
+    """
+    rates = load_country_rates()
+    latest = first_year - FEWEST_YEARS
+    starts = range(rates.index[0], latest + 1) if start is None else [start]
+    for begin in starts:
+        panel = _cut_panel(rates, begin, first_year, last_year)
+        if start is not None or panel.rates.shape[1] > fewest_donors:
+            return panel
+    raise ValueError(
+        f"no start from {rates.index[0]} to {latest} leaves {fewest_donors} donors with a rate in "
+        f"every year to {last_year}; ask for fewer, or for an earlier last year."
+    )
+
+
+def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:
+    if not rates.index[0] <= start < first_year <= last_year <= rates.index[-1]:
+        raise ValueError(
+            f"years must be in order and within {rates.index[0]} to {rates.index[-1]}; found start "
+            f"{start}, first year {first_year}, last year {last_year}"
+        )
+    part = rates.loc[start:last_year]
+    reasons = {code: _why_out(part[code], first_year) for code in part}
+    excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)
+    if MEXICO in excluded:
+        raise ValueError(f"Mexico itself cannot be used: {excluded[MEXICO]}")
+    table = load_table("country_rates").drop_duplicates("iso3").set_index("iso3")["country"]
+    names = table.reindex(rates.columns).fillna(pd.Series(rates.columns, rates.columns))
+    kept = part.drop(columns=excluded.index)
+    kept = kept[[MEXICO, *kept.columns.drop(MEXICO)]]
+    return CountryPanel(kept, first_year, excluded.rename("reason"), names)
+
+
+def _why_out(rates: pd.Series, first_year: int) -> str:
+    missing = rates.index[rates.isna()].tolist()
+    if len(missing) == len(rates):
+        return "no rate in these years"
+    if missing:
+        return f"no rate in {_spans(missing)}"
+    before = rates.loc[: first_year - 1]
+    if (before == 0).any():
+        return f"rates of zero before {first_year}: too few deaths a year"
+    moves = float(np.log(before).diff().std())
+    if rates.name != MEXICO and moves > np.sqrt(2 / FEWEST_DEATHS):
+        return (
+            f"jumps by {100 * np.expm1(moves):.0f}% from year to year before {first_year}, more "
+            f"than {FEWEST_DEATHS} deaths a year would by chance"
+        )
+    return ""
+
+
+def _spans(years: list[int]) -> str:
+    breaks = [0, *(np.flatnonzero(np.diff(years) > 1) + 1), len(years)]
+    spans = [(years[a], years[b - 1]) for a, b in pairwise(breaks)]
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)

@@ -1,0 +1,233 @@
+"""Deaths and person-years by municipality and month, from the table that a user downloads.
+
+Gargiulo, Aburto & Floridi (2024) count INEGI's death certificates by municipality: 680,000 rows,
+too many to embed. What is read is held against the embedded state table; the population is
+CONAPO's, since the file's own ``pop_est`` is a step function that falls on every rate in 2010.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import name_some, require
+from analysis.mexico.municipal_file import WHERE, read_counts
+from analysis.mexico.sources import SOURCES, load_states
+from analysis.mexico.tables import load_table
+
+# Last digits of the code of deaths whose municipality is not known. The release of 2024 leaves such
+# deaths out, of the state table too; INEGI's own tables have them.
+UNSPECIFIED = "999"
+
+
+def load_municipalities(
+    path: Path | str, *, complete_only: bool = True, merge_created: bool = True
+) -> pd.DataFrame:
+    """Load deaths and person-years of every municipality from the downloaded table.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file ``mexico-muni-month-homicide-rates-2000-2022.csv``, ``|`` between columns.
+    complete_only : bool
+        Leave out the months that are still being registered, as in `load_series`.
+    merge_created : bool
+        Add municipalities created since 2000 to the one they were separated from, so that every
+        unit is the same territory in every month. With False they stay as in the file: no death
+        before they were created, though CONAPO gives them a population from 2000 on. Those that
+        are not in the file are added to their parent either way, for it has their deaths.
+
+    Returns
+    -------
+    DataFrame
+        MultiIndex (`municipality`, `month`); columns `deaths` (int) and `person_years` (float), as
+        in `load_states`. Person-years are the municipality's share of its state's mid-year
+        population, linear between mid-years and constant before July 2000, times the person-years
+        of the state. ``attrs``: `source`; `synthetic`, True for a table made by
+        `synthesise_municipalities`; `merged`, code of a unit to the codes in it; `unspecified`,
+        state to its deaths without a known municipality, which belong to no row.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not that table, a municipality lacks a month or has it twice, a count cannot
+        be true, or the municipalities do not add up to the embedded state table. Deaths that
+        moved between two municipalities of a state in the same month cannot be noticed.
+
+    References
+    ----------
+    Gargiulo, M., Aburto, J. M. and Floridi, G. (2024). Monthly municipal-level homicide rates in
+    Mexico (January 2000-December 2022). OSF. doi:10.17605/OSF.IO/U8DC3
+    """
+    return assemble_municipalities(
+        read_counts(path),
+        load_states("inegi", complete_only=False),
+        load_table("municipal_population"),
+        load_table("municipal_changes"),
+        last=SOURCES["inegi"].complete_through if complete_only else None,
+        merge_created=merge_created,
+    )
+
+
+def assemble_municipalities(
+    counts: pd.DataFrame,
+    states: pd.DataFrame,
+    population: pd.DataFrame,
+    changes: pd.DataFrame,
+    *,
+    last: pd.Period | None = None,
+    merge_created: bool = True,
+) -> pd.DataFrame:
+    """Hold municipal counts against their states and give them person-years.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As from `read_counts`.
+    states : DataFrame
+        As from `load_states`: the months and sums that `counts` must have.
+    population, changes : DataFrame
+        As the tables ``municipal_population`` and ``municipal_changes``, of these states.
+    last : Period, optional
+        Last month to return; default all.
+    merge_created : bool
+        As in `load_municipalities`.
+
+    Returns
+    -------
+    DataFrame
+        As from `load_municipalities`.
+
+    Raises
+    ------
+    ValueError
+        As in `load_municipalities`.
+    """
+    by_state = states.unstack("state")
+    months = by_state.index
+    people = population.set_index("municipality")
+    wide = spread_counts(counts, months)
+    named = ~wide.index.str.endswith(UNSPECIFIED)
+    unknown = wide.index[named].difference(people.index)
+    no_state = states_of(wide.index).difference(by_state["deaths"].columns)
+    require(
+        unknown.empty and no_state.empty,
+        f"codes {name_some([*unknown, *no_state])} are not in municipal_population: either they "
+        f"are misspelt or the file is of a later catalogue. {WHERE}",
+    )
+    check_sums(wide, by_state["deaths"])
+    absent = people.index.difference(wide.index)
+    lost = absent.difference(changes["municipality"])
+    require(lost.empty, f"no row of the municipalities {name_some(lost)}; is the file cut? {WHERE}")
+    merging = changes if merge_created else changes[changes["municipality"].isin(absent)]
+    units = merge_units(people.index, merging)
+    years = people.filter(regex=r"^\d{4}$")
+    person_years = share_person_years(years, by_state["person_years"]).groupby(units).sum()
+    empty = person_years.index[(person_years <= 0).any(axis=1)]
+    require(
+        empty.empty, f"units without population: {name_some(empty)}; correct municipal_population"
+    )
+    deaths = wide[named].reindex(people.index, fill_value=0).groupby(units).sum()
+    kept = months[months <= (last or months[-1])]
+    index = pd.MultiIndex.from_product([deaths.index, kept], names=["municipality", "month"])
+    frame = pd.DataFrame(
+        {
+            "deaths": deaths[kept].to_numpy().ravel(),
+            "person_years": person_years[kept].to_numpy().ravel(),
+        },
+        index,
+    )
+    without = wide.loc[~named, kept].sum(axis=1)
+    without.index = "MX" + without.index.str[:2]
+    families = units.index.to_series().groupby(units).agg(list)
+    frame.attrs = {
+        "source": "inegi",
+        "synthetic": counts.attrs.get("synthetic", False),
+        "merged": families[families.str.len() > 1].to_dict(),
+        "unspecified": without[without > 0].to_dict(),
+    }
+    return frame
+
+
+def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
+    """Return deaths with a row per code and a column per month, if every one is there once.
+
+    Raises
+    ------
+    ValueError
+        If a month is not one of `months`, twice there, or missing. Deaths without a known
+        municipality need no row in a month without one.
+    """
+    rows, codes = pd.factorize(counts["municipality"].astype(str), sort=True)
+    at = counts["month"].array.asi8 - months[0].ordinal
+    outside = (at < 0) | (at >= len(months))
+    found = counts["month"][outside].astype(str).unique()
+    require(
+        not outside.any(), f"months must be {months[0]} to {months[-1]}; found {name_some(found)}"
+    )
+    cell = rows * len(months) + at
+    shape = (len(codes), len(months))
+    times = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    needed = ~codes.str.endswith(UNSPECIFIED)[:, None]
+    for wrong, fault in ((times > 1, "more than one row"), ((times == 0) & needed, "no row")):
+        where = [f"{codes[row]} {months[column]}" for row, column in np.argwhere(wrong)[:6]]
+        require(not wrong.any(), f"{fault} of {where} ({wrong.sum():,} in all). {WHERE}")
+    deaths = np.bincount(cell, weights=counts["deaths"], minlength=shape[0] * shape[1])
+    return pd.DataFrame(deaths.reshape(shape).astype(int), codes, months)
+
+
+def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame) -> None:
+    """Raise a ValueError unless rows by municipality add up to `deaths` by month and state."""
+    sums = wide.groupby(states_of(wide.index)).sum().reindex(deaths.columns, fill_value=0)
+    gap = (sums - deaths.T).to_numpy()
+    where = np.argwhere(gap)
+    listed = [f"{sums.index[i]} {sums.columns[j]}: {gap[i, j]:+d}" for i, j in where[:6]]
+    require(
+        len(where) == 0,
+        f"the municipalities do not add up to inegi_deaths in {len(where):,} state-months, by "
+        f"{listed}: counts were changed, or the file is of another release. {WHERE}",
+    )
+
+
+def merge_units(codes: pd.Index, changes: pd.DataFrame) -> pd.Series:
+    """Return the unit of every municipality: the smallest code it is linked to by `changes`."""
+    unit = {code: code for code in codes}
+    for created, parents in changes[["municipality", "parents"]].to_numpy():
+        joined = {unit[code] for code in (created, *parents.split(";"))}
+        unit = {code: min(joined) if now in joined else now for code, now in unit.items()}
+    return pd.Series(unit, dtype=str)
+
+
+def share_person_years(population: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
+    """Split person-years of states over their municipalities by population.
+
+    Parameters
+    ----------
+    population : DataFrame
+        Mid-year population, a row per municipality, a column per year.
+    states : DataFrame
+        Person-years, a row per month, a column per state.
+
+    Returns
+    -------
+    DataFrame
+        Person-years, a row per municipality, a column per month. A municipality's share of its
+        state is linear between mid-years, constant before the first and after the last.
+    """
+    months, of = states.index, states_of(population.index)
+    shares = (population / population.groupby(of).transform("sum")).to_numpy()
+    middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
+    known = pd.to_datetime([f"{year}-07-01" for year in population.columns])
+    days = [(times - known[0]) / pd.Timedelta("1D") for times in (middle, known)]
+    position = np.interp(*days, np.arange(len(known)))
+    before = np.minimum(position.astype(int), max(len(known) - 2, 0))
+    after = np.minimum(before + 1, len(known) - 1)
+    share = shares[:, before] + (shares[:, after] - shares[:, before]) * (position - before)
+    return pd.DataFrame(share * states[of].T.to_numpy(), population.index, months)
+
+
+def states_of(codes: pd.Index) -> pd.Index:
+    """Return the state of each municipal code."""
+    return pd.Index("MX" + codes.str[:2], name="state")

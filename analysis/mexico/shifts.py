@@ -1,0 +1,79 @@
+"""The declared shifts: policy-shifts.toml -> PolicyShift."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.checks import UnknownNameError, check_known
+from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
+from analysis.mexico.sources import NATION, SOURCES
+from analysis.mexico.tables import DATA_FOLDER
+
+
+def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
+    """Load the declared shifts.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file laid out like ``analysis/data/policy-shifts.toml``, the default.
+
+    Returns
+    -------
+    dict
+        Slug to `PolicyShift`, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If a block is malformed; the message names the block.
+    KeyError
+        If a shift names another that comes nowhere before it.
+    """
+    path = Path(path or DATA_FOLDER / "policy-shifts.toml")
+    try:
+        blocks = tomllib.loads(path.read_text(encoding="utf-8")).get("shift")
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise ValueError(f"{path.name}: expected one or more blocks [[shift]]")
+    shifts = _ShiftTable()
+    for block in blocks:
+        slug = block.get("slug", "a block without slug")
+        if slug in shifts:
+            raise ValueError(f"{path.name}: slug {slug!r} appears twice")
+        for name in as_tuple(block.get("beside", [])):
+            check_known(name, shifts, f"shift named by {slug!r}")
+        beside = [shifts[name] for name in as_tuple(block.get("beside", []))]
+        try:
+            shifts[slug] = PolicyShift(**(block | {"beside": beside}))
+        except TypeError as error:
+            raise ValueError(f"{path.name}, {slug!r}: {error}") from error
+        for source in shifts[slug].sources:
+            check_known(source, SOURCES, f"source of {slug!r}")
+    for slug, shift in shifts.items():
+        shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
+    return shifts
+
+
+class _ShiftTable(dict[str, PolicyShift]):
+    """A dict whose unknown keys are answered with the nearest known slugs."""
+
+    def __missing__(self, slug: str) -> PolicyShift:
+        check_known(slug, self, "policy shift")
+        raise UnknownNameError(slug)
+
+
+def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ...]:
+    """Shifts within 12 months that touch the same place: the nation, or a state of this shift."""
+    return tuple(
+        other.slug
+        for other in known
+        if other.slug != shift.slug
+        and (other.places == (NATION,) or set(other.places) & set(shift.places))
+        and min(
+            abs(months_between(mine, theirs)) for mine in shift.months for theirs in other.months
+        )
+        <= OVERLAP_MONTHS
+    )

@@ -1,0 +1,263 @@
+"""The embedded tables as monthly series of deaths and person-years, by place and source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from unicodedata import normalize
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import UnknownNameError, check_known, check_month, read_period
+from analysis.mexico.tables import load_table
+
+NATION = "MX00"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One publisher's way of counting homicides."""
+
+    slug: str
+    name: str
+    title: str
+    table: str
+    columns: tuple[str, ...]  # their sum is `deaths`
+    complete_through: pd.Period  # last month whose count is no longer filling up
+    reason: str  # why that month
+
+
+SOURCES = {
+    source.slug: source
+    for source in (
+        Source(
+            slug="inegi",
+            name="INEGI",
+            title="death certificates, by month of death",
+            table="inegi_deaths",
+            columns=("deaths",),
+            complete_through=pd.Period("2022-06", "M"),
+            reason=(
+                "The table holds certificates registered until the end of 2022. INEGI / SESNSP is "
+                "1.00 on average in 2018-2021 and 0.98 in the first half of 2022; in the second "
+                "half it is 0.96, below every half-year since 2018: deaths of those months were "
+                "still to be registered. The cut leaves six months for registration."
+            ),
+        ),
+        Source(
+            slug="sesnsp",
+            name="SESNSP",
+            title="victims in prosecutors' files, by month the file was opened",
+            table="sesnsp_victims",
+            columns=("intentional_homicide", "femicide"),
+            complete_through=pd.Period("2025-06", "M"),
+            reason=(
+                "Victims are dated by the day the file is opened, so a month does not fill up "
+                "with late reports. It is revised instead: intentional homicides of 2019 and 2020 "
+                "stood at 34,648 and 34,515 in January 2021 and stand at 34,723 and 34,569 here; "
+                "recent months may move more."
+            ),
+        ),
+    )
+}
+
+
+def load_series(
+    source: str,
+    *,
+    place: str | Sequence[str] = NATION,
+    start: str | pd.Period | None = None,
+    end: str | pd.Period | None = None,
+    complete_only: bool = True,
+) -> pd.DataFrame:
+    """Load deaths and person-years by month.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        INEGI counts death certificates by month of death (2000-01 on); SESNSP counts victims of
+        intentional homicide and femicide by the month the file was opened (2015-01 on).
+    place : str or sequence of str
+        ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
+    start, end : str or Period, optional
+        First and last month; default all.
+    complete_only : bool
+        Leave out the months that are still being registered.
+
+    Returns
+    -------
+    DataFrame
+        PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
+        mid-month population x days in the month / 365.25). ``attrs`` holds `source` and `place`.
+
+    Raises
+    ------
+    KeyError
+        For an unknown source or place, with the nearest known names.
+    ValueError
+        For months outside the source's coverage.
+    """
+    check_known(source, SOURCES, "source")
+    places = _check_places(place)
+    deaths, population = _monthly_deaths(source), _monthly_population()
+    index = deaths.index
+    series = pd.DataFrame(
+        {
+            "deaths": deaths[places].sum(axis=1),
+            "person_years": population.loc[index, places].sum(axis=1)
+            * (index.days_in_month / 365.25),
+        }
+    )
+    series.index.name = "month"
+    if complete_only:
+        series = series.loc[: SOURCES[source].complete_through]
+    series = series.loc[_month(start, series.index, first=True) : _month(end, series.index)]
+    if series.empty:
+        raise ValueError(f"no months left: start {start} is after end {end}")
+    series.attrs = {"source": source, "place": "+".join(places)}
+    return series
+
+
+def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
+    """Load all 32 states.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        As in `load_series`.
+    complete_only : bool
+        As in `load_series`.
+
+    Returns
+    -------
+    DataFrame
+        MultiIndex (`state`, `month`); columns `deaths` and `person_years`.
+    """
+    states = load_table("states")["state"]
+    frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
+    for frame in frames.values():
+        frame.attrs = {}
+    return pd.concat(frames, names=["state"])
+
+
+def source_ratio(place: str = NATION) -> pd.Series:
+    """Return SESNSP / INEGI by month, where both count and both are complete.
+
+    Parameters
+    ----------
+    place : str
+        A code, or several joined by ``+`` as in ``attrs["place"]``.
+
+    Returns
+    -------
+    Series
+        PeriodIndex of months; missing where INEGI has no death.
+    """
+    codes = place.split("+")
+    inegi, sesnsp = (load_series(source, place=codes)["deaths"] for source in SOURCES)
+    return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
+
+
+@cache
+def _monthly_deaths(source: str) -> pd.DataFrame:
+    table = load_table(SOURCES[source].table)
+    table["deaths"] = table[list(SOURCES[source].columns)].sum(axis=1)
+    wide = table.pivot(index="month", columns="state", values="deaths")
+    wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
+    wide.columns.name = None
+    wide.insert(0, NATION, wide.sum(axis=1))
+    return wide
+
+
+@cache
+def _monthly_population() -> pd.DataFrame:
+    """Population at the middle of each month, between CONAPO's figures for 1 July."""
+    yearly = load_table("population").pivot(index="year", columns="state", values="population")
+    known = pd.to_datetime([f"{year}-07-01" for year in yearly.index])
+    months = pd.period_range(f"{yearly.index[0]}-07", f"{yearly.index[-1]}-06", freq="M")
+    middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
+    start = known[0]
+    x, at = (known - start) / pd.Timedelta("1D"), (middle - start) / pd.Timedelta("1D")
+    return pd.DataFrame(
+        {code: np.interp(at, x, column) for code, column in yearly.items()}, index=months
+    )
+
+
+def _check_places(place: str | Sequence[str]) -> list[str]:
+    names = {NATION: "the nation"} | dict(load_table("states")[["state", "name"]].to_numpy())
+    codes = {_plain(name): code for code, name in names.items()}
+    places = [place] if isinstance(place, str) else list(place or [])
+    for code in places:
+        if _plain(str(code)) in codes:
+            known = codes[_plain(str(code))]
+            raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
+        check_known(code, names, "place")
+    if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
+        raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
+    return places
+
+
+def _plain(name: str) -> str:
+    """Return a name without capitals and accents."""
+    return normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+
+
+def _month(
+    month: str | pd.Period | None, index: pd.PeriodIndex, *, first: bool = False
+) -> pd.Period:
+    if month is None:
+        return index[0] if first else index[-1]
+    period = read_period(month)
+    if period is None:
+        raise ValueError(f"expected a month like '2006-12', found {month!r}")
+    if period < index[0] or period > index[-1]:
+        hint = "; months still being registered need complete_only=False"
+        raise ValueError(
+            f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
+            f"{hint if period > index[-1] else ''}"
+        )
+    return period
+
+
+@dataclass(frozen=True)
+class Release:
+    """How long after its end a source's period is published."""
+
+    months: int
+    yearly: bool  # whole calendar years at a time
+    reason: str
+    caution: str = ""  # with {published}: the article, {month}: the freeze, {before}: before it
+
+
+RELEASES = {
+    "sesnsp": Release(
+        1,
+        False,
+        "a month's victims are published around the 20th of the next",
+        "The article's day is not known here: until about the 20th of {published} only {before} "
+        "was out, so that {month}, which is taken, is the most that it can have known.",
+    ),
+    "inegi": Release(10, True, "a year's deaths are published about ten months after it ends"),
+}
+
+
+def freeze_month(source: str, published: str | pd.Period) -> pd.Period:
+    """Return the last month of `source` that was published when an article came out.
+
+    Parameters
+    ----------
+    source : {"inegi", "sesnsp"}
+        Its lag of publication is declared in `RELEASES`.
+    published : str or Period
+        Month of the article, such as ``"2021-05"``.
+
+    Raises
+    ------
+    KeyError, ValueError
+        For an unknown source, or if `published` is no month.
+    """
+    check_known(source, RELEASES, "source")
+    last = check_month(published, "published") - RELEASES[source].months
+    if RELEASES[source].yearly and last.month < 12:
+        last = pd.Period(year=last.year - 1, month=12, freq="M")
+    return last

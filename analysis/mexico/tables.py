@@ -1,0 +1,95 @@
+"""The embedded tables: where they lie, what they should hash to, how they are read."""
+
+import io
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import check_known
+from analysis.files import sha256
+
+DATA_FOLDER = Path(__file__).parents[1] / "data"
+
+
+@cache
+def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
+    """Load the Frictionless descriptor ``datapackage.json``."""
+    return json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+
+
+def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
+    """Load one embedded table after checking its hash.
+
+    Parameters
+    ----------
+    name : str
+        Name of a resource of ``datapackage.json``, for example ``"inegi_deaths"``.
+    folder : Path
+        Folder of the data package.
+
+    Returns
+    -------
+    DataFrame
+        The table as the package describes it; codes and months are strings.
+
+    Raises
+    ------
+    KeyError
+        If the package has no such table.
+    ValueError
+        If the file's sha256 is not the one in ``datapackage.json``.
+    """
+    return _read_table(name, folder).copy()
+
+
+def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
+    """Load the outlines of the states after checking the file's hash.
+
+    Returns
+    -------
+    dict
+        State code to its rings, each an array (n, 2) of degrees of longitude and latitude.
+
+    Raises
+    ------
+    ValueError
+        If the file's sha256 is not the one in ``datapackage.json``.
+    """
+    shapes = json.loads(_read_checked("state_outlines", folder)[1])["features"]
+    outlines = {}
+    for shape in shapes:
+        geometry = shape["geometry"]
+        parts = geometry["coordinates"]
+        polygons = [parts] if geometry["type"] == "Polygon" else parts
+        rings = [np.asarray(ring, dtype=float) for polygon in polygons for ring in polygon]
+        outlines[shape["properties"]["state"]] = rings
+    return outlines
+
+
+@cache
+def _read_table(name: str, folder: Path) -> pd.DataFrame:
+    resource, content = _read_checked(name, folder)
+    if resource["format"] != "csv":
+        raise ValueError(f"{resource['path']} is not a table; use load_outlines()")
+    fields = resource.get("schema", {}).get("fields", [])
+    text = {field["name"]: str for field in fields if field["type"] in {"string", "yearmonth"}}
+    return pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values=[""])
+
+
+def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
+    resources = {resource["name"]: resource for resource in load_descriptor(folder)["resources"]}
+    check_known(name, resources, "table")
+    resource = resources[name]
+    path = folder / resource["path"]
+    content = path.read_bytes()
+    found = sha256(content)
+    if f"sha256:{found}" != resource["hash"]:
+        raise ValueError(
+            f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects "
+            f"{resource['hash'].removeprefix('sha256:')[:12]}…: the table was changed. Restore it "
+            "with git, or rebuild all tables with `python -m analysis.mexico.compile FOLDER`."
+        )
+    return resource, content

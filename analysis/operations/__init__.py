@@ -1,0 +1,1 @@
+"""Shifts that reach places one after another, and inference for few of them."""

@@ -1,0 +1,133 @@
+"""Event studies and operations dealt out at random -> matplotlib Axes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.operations.event_study import EventStudy
+from analysis.operations.randomisation import DealtEventStudy, Randomisation
+
+REAL, BAND = "#c1440e", "0.85"
+PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
+
+
+def plot_event_study(
+    study: EventStudy, dealt: DealtEventStudy | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the effect of every few months with its clustered 95% interval, and the leads marked.
+
+    Parameters
+    ----------
+    study : EventStudy
+        As `fit_event_study` gives it.
+    dealt : DealtEventStudy, optional
+        A grey band: where 95% of the effects lie if the operations are dealt out at random.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    effects = study.effects
+    middle = effects.index + (effects["months"] - 1) / 2
+    if dealt is not None:
+        band = dealt.bins[["low", "high"]].reindex(effects.index, fill_value=0.0)
+        low, high = _logs(band["low"]), _logs(band["high"])
+        label = "95% of operations dealt out at random"
+        ax.fill_between(middle, low, high, color=BAND, linewidth=0, label=label)
+    estimate, low, high = (_logs(effects[name]) for name in ("estimate", "low", "high"))
+    known = effects["p"].notna()
+    for chosen, face, label in (
+        (known & (effects.index < 0), "white", "before the operation, clustered 95%"),
+        (known & (effects.index >= 0), REAL, "under the operation, clustered 95%"),
+        (~known, "black", "reference"),
+    ):
+        reach = [(estimate - low)[chosen], (high - estimate)[chosen]]
+        style = {"color": REAL if face != "black" else "black", "markerfacecolor": face}
+        ax.errorbar(
+            middle[chosen], estimate[chosen], yerr=reach, fmt="o", capsize=3, label=label, **style
+        )
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axvline(-0.5, color="0.3", linewidth=0.8, linestyle="--")
+    ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
+    _percent_axis(ax.yaxis)
+    ax.set(
+        xlabel="Months since the operation's first month",
+        ylabel="Rate against the controls, relative to\nthe months just before (log scale)",
+    )
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    return ax
+
+
+def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
+    """Draw the estimates of operations dealt out at random, and the real one with its interval.
+
+    Parameters
+    ----------
+    test : Randomisation
+        As `randomisation_test` gives it.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    sns.histplot(x=_logs(test.placebo), bins=30, color="0.75", edgecolor="white", ax=ax)
+    ends = [end for end in _logs(np.array([test.low, test.high])) if np.isfinite(end)]
+    if len(ends) == 2:
+        ax.axvspan(*ends, color=REAL, alpha=0.15, linewidth=0, label="95% interval of the effect")
+    label = f"the real operations: p = {test.p:.2g}"
+    ax.axvline(_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
+    _percent_axis(ax.xaxis)
+    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Deals of the operations")
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each operation's own estimate among its deals, and that of all others without it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `vary_operations` gives it.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    place = np.arange(len(table))
+    ends = _logs(table["dealt_low"]), _logs(table["dealt_high"])
+    ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its deals at random")
+    ax.plot(_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
+    ax.plot(_logs(table["without"]), place, "D", color="0.45", label="all others")
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_yticks(place, table.index)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    _percent_axis(ax.xaxis)
+    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 3}
+    ax.legend(frameon=False, fontsize="small", **above)
+    return ax
+
+
+def _logs(percent: object) -> object:
+    """Log rate ratios: halving and doubling are equally far from nothing."""
+    with np.errstate(divide="ignore"):
+        return np.log1p(percent / 100)
+
+
+def _percent_axis(axis: object) -> None:
+    axis.set_major_locator(FixedLocator(_logs(np.array(PERCENT_TICKS))))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else "0"))

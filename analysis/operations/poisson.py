@@ -1,0 +1,216 @@
+"""One effect by Poisson with place and month effects in every stack, for many deals at once.
+
+Dealing the operations to other places a thousand times means a thousand fits. All share counts,
+exposures and dates, so that every sum over places or months is one matrix product for all of them.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.operations.stacks import Experiment, Layout
+
+TOLERANCE = 1e-10  # of the effect, on the log scale
+MOST_STEPS = 100
+TOGETHER = 128  # deals at once
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Estimates by reassignment."""
+
+    estimate: np.ndarray  # (R,): log rate ratio
+    se: np.ndarray  # (R,): clustered by place, with G / (G - 1)
+    scores: np.ndarray  # (n, R): each place's efficient score at the estimate
+
+
+def fit_reassigned(
+    layout: Layout,
+    history: np.ndarray,
+    *,
+    fixed: float | None = None,
+    effect: float = 0.0,
+) -> Fits:
+    """Estimate the log rate ratio under the operations, for each way of dealing them out.
+
+    Parameters
+    ----------
+    layout : Layout
+        As `lay_out` gives it.
+    history : ndarray, shape (n, R)
+        Which history each place has, in each of R reassignments.
+    fixed : float, optional
+        Hold the log rate ratio here instead of estimating it: `scores` are then those of the null.
+    effect : float
+        Log rate ratio taken out of the counts where the operations really were.
+
+    Returns
+    -------
+    Fits
+
+    Raises
+    ------
+    RuntimeError
+        If the fit does not converge, as when no death fell under the operations.
+    """
+    fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
+    estimate, se, scores = zip(*fits, strict=True)
+    return Fits(np.concatenate(estimate), np.concatenate(se), np.hstack(scores))
+
+
+def _fit_effect(
+    layout: Layout, history: np.ndarray, fixed: float | None, effect: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    stacks = [_Stack(experiment, layout, history, effect) for experiment in layout.experiments]
+    b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
+    for _ in range(MOST_STEPS):
+        moved = max(stack.settle(np.exp(b)) for stack in stacks)
+        information = sum(stack.information(np.exp(b)) for stack in stacks)
+        scores = sum(stack.scores(np.exp(b)) for stack in stacks)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.clip(scores.sum(axis=0) / information, -1, 1)
+        if fixed is None:
+            b = b + step
+            moved = max(moved, np.abs(step).max())
+        if not moved >= TOLERANCE:
+            break
+    if not moved < TOLERANCE:
+        raise RuntimeError(
+            f"the fit did not converge in {MOST_STEPS} steps (last moved by {moved:.1e}): are "
+            "there deaths on both sides of every date, in treated places and controls?"
+        )
+    clusters = np.count_nonzero(scores, axis=0)
+    spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
+    return b, spread / information, scores
+
+
+def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
+    """Estimate the log rate ratio in each bin of event time, for each way of dealing.
+
+    Parameters
+    ----------
+    layout, history
+        As in `fit_reassigned`.
+    bins : ndarray of int, shape (T,)
+        The bin of each month of a sub-experiment, from 0 up.
+    reference : int
+        The bin whose ratio is one.
+
+    Returns
+    -------
+    ndarray, shape (bins, R)
+
+    Raises
+    ------
+    RuntimeError
+        If the fit does not converge.
+    """
+    return np.hstack([_fit_bins(layout, part, bins, reference) for part in _split(history)])
+
+
+def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
+    whole = [
+        replace(experiment, exposed=np.repeat(experiment.treated[:, None], len(bins), axis=1))
+        for experiment in layout.experiments
+    ]
+    stacks = [_Stack(experiment, layout, history, 0.0) for experiment in whole]
+    member = (np.arange(bins.max() + 1)[:, None] == bins).astype(float)
+    observed = member @ sum(stack.y_months_exposed for stack in stacks)
+    # With a ratio for the reference too, which the place effects could take up, each turn fits
+    # one margin exactly and little is left to the next.
+    ratio = np.ones_like(observed)
+    for _ in range(MOST_STEPS):
+        moved = max(stack.balance(ratio[bins]) for stack in stacks)
+        step = _divide(observed, member @ sum(stack.month_exposed for stack in stacks))
+        ratio = ratio * step
+        if max(moved, np.abs(step - 1).max()) < TOLERANCE:
+            return np.log(ratio / ratio[reference])
+    raise RuntimeError(
+        f"the fit did not converge in {MOST_STEPS} steps: are there deaths in every bin of the "
+        "treated places and of their controls?"
+    )
+
+
+def _split(history: np.ndarray) -> list[np.ndarray]:
+    """Cut the deals into parts: small ones stay in the processor's cache, and in memory."""
+    return np.array_split(history, max(1, -(-history.shape[1] // TOGETHER)), axis=1)
+
+
+class _Stack:
+    """Place effects a and month effects g of one sub-experiment, and its part of the score.
+
+    The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
+    projection on the effects, D - alpha - gamma, weighted by that mean.
+    """
+
+    def __init__(
+        self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float
+    ) -> None:
+        self.E, self.y = experiment.person_years, experiment.deaths
+        if effect:
+            self.y = self.y * np.exp(-effect * experiment.exposed[layout.history])
+        roles, role = np.unique(
+            np.hstack([experiment.counted, experiment.exposed]), axis=0, return_inverse=True
+        )
+        self.counted, self.exposed = np.hsplit(roles.astype(float)[:, :, None], 2)  # (S, T, 1)
+        dealt = role.ravel()[history]
+        self.kinds = [s for s in range(len(roles)) if self.counted[s].any()]
+        self.of_kind = {s: (dealt == s).astype(float) for s in self.kinds}
+        self.y_place = self._places(self.y, 1.0, self.counted)
+        self.y_month = self._months(self.y, 1.0, self.counted)
+        self.y_exposed = self._places(self.y, 1.0, self.exposed)
+        self.y_months_exposed = self._months(self.y, 1.0, self.exposed)
+        self.g = np.ones_like(self.y_month)
+        self.gamma = np.zeros_like(self.y_month)
+        self.a = self.alpha = np.zeros_like(self.y_place)
+
+    def _places(self, x: np.ndarray, v: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
+        """Sum x (n, T) times v (T, R) over each place's months, times what its kind has there."""
+        return sum(self.of_kind[s] * (x @ (factor[s] * v)) for s in self.kinds if factor[s].any())
+
+    def _months(self, x: np.ndarray, u: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
+        """Sum x (n, T) times u (n, R) over each month's places, times what their kinds have."""
+        return sum(factor[s] * (x.T @ (self.of_kind[s] * u)) for s in self.kinds if factor[s].any())
+
+    def balance(self, ratio: np.ndarray) -> float:
+        """Take a and g one turn nearer to their fit; return how far they moved.
+
+        The rate ratio is one for all months, (R,), or one for each, (T, R).
+        """
+        factor = self.counted + (ratio - 1) * self.exposed  # (S, T, R)
+        self.a = _divide(self.y_place, self._places(self.E, self.g, factor))
+        g = _divide(self.y_month, self._months(self.E, self.a, factor))
+        moved = np.abs(_divide(g, self.g) - (g > 0)).max()
+        self.g = g
+        self.month_exposed = g * self._months(self.E, self.a, ratio * self.exposed)
+        return moved
+
+    def settle(self, ratio: np.ndarray) -> float:
+        """Take all effects one turn nearer to their fit; return how far they moved."""
+        moved = self.balance(ratio)
+        a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
+        mean_place = a * self._places(self.E, g, factor)
+        self.mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
+        drawn = a * self._places(self.E, g * self.gamma, factor)
+        self.alpha = _divide(self.mean_exposed - drawn, mean_place)
+        drawn = g * self._months(self.E, a * self.alpha, factor)
+        gamma = _divide(self.month_exposed - drawn, self.y_month)
+        moved = max(moved, np.abs(gamma - self.gamma).max())
+        self.gamma = gamma
+        self.drawn = a * self._places(self.E, g * gamma, factor)
+        return moved
+
+    def information(self, ratio: np.ndarray) -> np.ndarray:
+        gamma_exposed = self.a * self._places(self.E, self.g * self.gamma, ratio * self.exposed)
+        return ((1 - self.alpha) * self.mean_exposed - gamma_exposed).sum(axis=0)
+
+    def scores(self, ratio: np.ndarray) -> np.ndarray:
+        """Efficient scores by place, (n, R)."""
+        factor = self.counted + (ratio - 1) * self.exposed
+        residual = self.y_place - self.a * self._places(self.E, self.g, factor)
+        weighted = self._places(self.y, self.gamma, self.counted) - self.drawn
+        return self.y_exposed - self.mean_exposed - self.alpha * residual - weighted
+
+
+def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return np.divide(x, by, out=np.zeros_like(x), where=by > 0)

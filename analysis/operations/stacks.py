@@ -1,0 +1,252 @@
+"""Operations and a panel of places -> one clean sub-experiment per operation, stacked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import check_whole
+from analysis.its.shifts import PolicyShift, check_shift
+
+Controls = Literal["never", "not_yet"]
+
+FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
+BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operation
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One operation's months, for every place of the panel.
+
+    What a place is here depends only on its history: the set of operations that came to it. The
+    randomisation test deals the same histories to other places.
+    """
+
+    slug: str
+    months: pd.PeriodIndex  # (T,)
+    deaths: np.ndarray = field(repr=False)  # (n, T)
+    person_years: np.ndarray = field(repr=False)  # (n, T)
+    counted: np.ndarray = field(repr=False)  # (S, T): a place of history s enters in month t
+    exposed: np.ndarray = field(repr=False)  # (S, T): and is under this operation
+    treated: np.ndarray = field(repr=False)  # (S,): this operation came to it
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All sub-experiments of a panel, and which history each place has."""
+
+    experiments: tuple[Experiment, ...]
+    places: pd.Index  # (n,)
+    history: np.ndarray  # (n,): row of `counted` and `exposed`
+
+
+def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
+    """Return the operations with only those places that no earlier one had reached.
+
+    Parameters
+    ----------
+    operations : sequence of PolicyShift
+        In any order; an operation without such a place is left out.
+
+    Returns
+    -------
+    list of PolicyShift
+        By month.
+    """
+    for operation in operations:
+        check_operation(operation)
+    reached, first = {}, []
+    for operation in sorted(operations, key=lambda shift: shift.month):
+        fresh = [
+            place
+            for place in operation.places
+            if reached.setdefault(place, operation.month) == operation.month
+        ]
+        if fresh:
+            first.append(replace(operation, places=fresh))
+    return first
+
+
+def stack_operations(
+    panel: pd.DataFrame,
+    operations: Sequence[PolicyShift],
+    *,
+    before: int = BEFORE,
+    after: int = AFTER,
+    controls: Controls = "never",
+) -> pd.DataFrame:
+    """Set each operation's places beside clean controls, and stack these sub-experiments.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        MultiIndex (place, month); columns `deaths` and `person_years`, as `load_states` gives it.
+        It is not changed.
+    operations : sequence of PolicyShift
+        Each with its first month and its `places`. A place that several reach is treated in each.
+    before, after : int
+        Months of a sub-experiment before its operation, and from its first month on.
+    controls : {"never", "not_yet"}
+        Places that no operation reached; or also those that one reached later, until it did. A
+        place that another operation had reached is no control.
+
+    Returns
+    -------
+    DataFrame
+        One row per operation, place and month; columns `operation`, `place`, `month`,
+        `event_time` (months since the first one under the operation), `treated` (bool), `deaths`,
+        `person_years`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If panel and operations do not fit; the message says what to do.
+
+    References
+    ----------
+    Cengiz, D., Dube, A., Lindner, A. and Zipperer, B. (2019). The effect of minimum wages on
+    low-wage jobs. Quarterly Journal of Economics 134, 1405-1454. doi:10.1093/qje/qjz014
+    """
+    layout = lay_out(panel, operations, before=before, after=after, controls=controls)
+    stacks = []
+    for experiment in layout.experiments:
+        place, month = np.nonzero(experiment.counted[layout.history])
+        columns = {
+            "operation": experiment.slug,
+            "place": layout.places[place],
+            "month": experiment.months[month],
+            "event_time": month - before,
+            "treated": experiment.treated[layout.history[place]],
+            "deaths": experiment.deaths[place, month],
+            "person_years": experiment.person_years[place, month],
+        }
+        stacks.append(pd.DataFrame(columns))
+    return pd.concat(stacks, ignore_index=True)
+
+
+def lay_out(
+    panel: pd.DataFrame,
+    operations: Sequence[PolicyShift],
+    *,
+    before: int = BEFORE,
+    after: int = AFTER,
+    controls: Controls = "never",
+) -> Layout:
+    """Return the sub-experiments of `stack_operations` as arrays, by history of the places."""
+    check_whole(before, "before", 1)
+    check_whole(after, "after", 1)
+    if controls not in get_args(Controls):
+        raise ValueError(f"unknown controls {controls!r}; use 'never' or 'not_yet'")
+    deaths, person_years = (
+        check_panel(panel)[name].unstack() for name in ("deaths", "person_years")
+    )
+    came = _arrivals(operations, deaths.index)
+    histories, history = np.unique(came, axis=0, return_inverse=True)
+    experiments = []
+    for k, operation in enumerate(operations):
+        months = pd.period_range(operation.month - before, periods=before + after, freq="M")
+        for wide in (deaths, person_years):
+            _check_months(wide, months, operation.slug)
+        counted = np.array([_months_in(row, k, operations, months, controls) for row in histories])
+        treated = histories[:, k]
+        controlled = (counted.any(axis=1) & ~treated)[history]
+        if not controlled.any():
+            raise ValueError(
+                f"{operation.slug}: no place is left as a control ({controls}). Leave operations "
+                "out, or use controls='not_yet'."
+            )
+        experiments.append(
+            Experiment(
+                slug=operation.slug,
+                months=months,
+                deaths=deaths[months].to_numpy(dtype=float),
+                person_years=person_years[months].to_numpy(dtype=float),
+                counted=counted,
+                exposed=treated[:, None] & (np.arange(before + after) >= before),
+                treated=treated,
+            )
+        )
+    return Layout(tuple(experiments), deaths.index, history.ravel())
+
+
+def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
+    """Return `panel` unchanged if it has places, months and counts that can be true."""
+    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
+        raise TypeError(
+            "panel must be a DataFrame indexed by place and month, as load_states gives it; found "
+            f"{type(panel).__name__}"
+        )
+    if panel.index.has_duplicates:
+        twice = panel.index[panel.index.duplicated()][0]
+        raise ValueError(f"each place needs one row a month; {twice} appears more than once")
+    places, months = (panel.index.get_level_values(level) for level in (0, 1))
+    if places.hasnans or places.nunique() < FEWEST_PLACES:
+        raise ValueError(
+            f"at least {FEWEST_PLACES} places with names are needed; found {places.nunique()} and "
+            f"{places.isna().sum()} rows without"
+        )
+    if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
+        raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
+    for name, least in (("deaths", 0), ("person_years", np.nextafter(0, 1))):
+        if name not in panel:
+            raise ValueError(f"the panel needs a column {name!r}; found {panel.columns.tolist()}")
+        wrong = ~((panel[name] >= least) & (panel[name] < np.inf))
+        if wrong.any():
+            wanted = "positive" if least else "zero or more"
+            raise ValueError(
+                f"{name} must be {wanted}, finite and not missing; found "
+                f"{panel[name][wrong].iloc[0]} in {panel.index[wrong][0]}"
+            )
+    return panel
+
+
+def check_operation(operation: PolicyShift) -> None:
+    """Raise a TypeError or ValueError unless `operation` is a shift with one first month."""
+    check_shift(operation)
+    if operation.month.freqstr != "M" or operation.until is not None:
+        raise ValueError(
+            f"{operation.slug}: an operation needs one first month, such as '2007-02'; found "
+            f"{operation.when}"
+        )
+
+
+def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
+    """Tell which operation came to which place, shape (n, operations)."""
+    slugs = []
+    for operation in operations:
+        check_operation(operation)
+        unknown = [place for place in operation.places if place not in places]
+        if unknown:
+            raise ValueError(f"{operation.slug}: the panel has no place {unknown}")
+        slugs.append(operation.slug)
+    if not slugs or len(set(slugs)) < len(slugs):
+        raise ValueError(f"operations must be one or more with slugs of their own; found {slugs}")
+    return np.column_stack([places.isin(operation.places) for operation in operations])
+
+
+def _months_in(
+    row: np.ndarray,
+    k: int,
+    operations: Sequence[PolicyShift],
+    months: pd.PeriodIndex,
+    controls: Controls,
+) -> np.ndarray:
+    """Tell in which months a place with this history enters the sub-experiment of operation k."""
+    reached = [operation.month for operation, came in zip(operations, row, strict=True) if came]
+    if row[k] or not reached:
+        return np.ones(len(months), dtype=bool)
+    later = controls == "not_yet" and min(reached) > operations[k].month
+    return np.asarray(months < min(reached)) & later
+
+
+def _check_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> None:
+    found = wide.reindex(columns=months).isna()
+    if found.any(axis=None):
+        place = found.index[found.any(axis=1)][0]
+        missing = months[found.loc[place]].astype(str).tolist()
+        raise ValueError(
+            f"{slug}: needs {months[0]} to {months[-1]} for every place; {place} has no "
+            f"{missing[:3]}. Take a shorter `before` or `after`, or fill the panel."
+        )

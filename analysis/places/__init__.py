@@ -1,0 +1,1 @@
+"""One shift in many places, each and together."""

@@ -1,0 +1,217 @@
+"""One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from analysis.checks import check_known, check_whole, require
+from analysis.engine.estimators import fit_poisson
+from analysis.engine.optimise import EstimatorError
+from analysis.its.comparison import estimate_by, judge_estimand
+from analysis.its.model import ESTIMANDS, SegmentedModel, linearise, prepare_model
+from analysis.its.series import has_counts
+from analysis.its.shifts import PolicyShift, check_shift
+
+FEWEST_DEATHS = 20  # on either side of the shift
+WIDEST = 20  # times: an interval whose ends are farther apart says nothing of use
+FALSE_DISCOVERIES = 0.05
+MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
+COLUMNS = ["place", "estimator", "estimand"]
+COLUMNS += ["estimate", "low", "high", "p", "q", "verdict", "doubt", "note"]
+
+
+@dataclass(frozen=True)
+class PlaceEffects:
+    """One shift estimated in every place of a panel."""
+
+    shift: PolicyShift
+    effects: pd.DataFrame  # long, columns `COLUMNS`; percent
+    places: pd.DataFrame  # by place: deaths on either side, empty months
+    models: dict[str, SegmentedModel]  # what was fitted, place by place
+    _linearised: dict[str, list] = field(default_factory=dict, repr=False)  # by `linearised`
+
+    def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
+        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `verdict`, `doubt`, `note`.
+
+        Raises
+        ------
+        KeyError
+            For an unknown estimand, or an estimator that was not fitted.
+        """
+        effects = self.effects
+        check_known(estimand, ESTIMANDS, "estimand")
+        check_known(estimator, effects["estimator"].unique(), "estimator")
+        chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
+        return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
+
+    def linearised(self, place: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what `analysis.its.model.linearise` says of a place, computed once."""
+        if place not in self._linearised:
+            self._linearised[place] = linearise(self.models[place])
+        return self._linearised[place]
+
+
+def fit_places(
+    panel: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    harmonics: int = 2,
+    beside: Sequence[str] | None = None,
+    fewest_deaths: int = FEWEST_DEATHS,
+) -> PlaceEffects:
+    """Estimate one shift in every place of a panel.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        As `analysis.load_states` returns it: MultiIndex (place, month), columns `deaths` and
+        `person_years`; months without deaths are allowed.
+    shift : PolicyShift
+        Its date, window and impact are used; its own places are not.
+    harmonics : int
+        Sine and cosine pairs of the year.
+    beside : sequence of str, optional
+        Estimators of `analysis.compare_estimators` to show beside `count_reml`; default
+        `quasi_poisson` or `negative_binomial`, whichever the variance asks for (see
+        `variance_grows`), and `reml`, the headline, which answers where every month has deaths.
+    fewest_deaths : int
+        Deaths on either side of the shift that an estimate needs.
+
+    Returns
+    -------
+    PlaceEffects
+        `effects`: for each place and estimand the estimates by `count_reml` and by the estimators
+        beside it. `q` is the p-value after Benjamini and Hochberg over the places, for each
+        estimator and estimand; `note` says why a number is missing. A place with fewer than
+        `fewest_deaths` deaths on a side of the shift has no estimate. `verdict` is on the spread of
+        the estimators, and `doubt` says why the estimate by `count_reml` is not reliable: too few
+        deaths, estimators whose signs differ, or an interval whose ends are more than `WIDEST`
+        times apart (empty: it is). `places`: `deaths_before`, `deaths_after`, `empty_months`
+        (without deaths).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the panel or the shift cannot be used; the message names the place.
+
+    References
+    ----------
+    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
+    Royal Statistical Society B 57, 289-300. doi:10.1111/j.2517-6161.1995.tb02031.x
+    """
+    fewest = check_whole(fewest_deaths, "fewest_deaths", 1)
+    models = _prepare(panel, shift, harmonics)
+    tables, rows = [], {}
+    for place, model in models.items():
+        deaths = model.window["deaths"].to_numpy()
+        row = {
+            "deaths_before": int(deaths[: model.n_before].sum()),
+            "deaths_after": int(deaths[model.n_before :].sum()),
+            "empty_months": int((deaths == 0).sum()),
+        }
+        few = min(row["deaths_before"], row["deaths_after"])
+        own = _estimate(model, beside) if few >= fewest else _refuse(few, fewest)
+        rows[place] = row
+        tables.append(_doubts(own).assign(place=place))
+    effects = pd.concat(tables, ignore_index=True)
+    effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
+    places = pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
+    return PlaceEffects(shift, effects[COLUMNS], places, models)
+
+
+def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
+    """Tell whether the variance of counts grows with the square of their mean.
+
+    Squared residuals relative to mu are fitted once by phi, as quasi-Poisson has it, and once by
+    1 + alpha mu, as the negative binomial has it; the better fit wins.
+
+    References
+    ----------
+    Ver Hoef, J. M. and Boveng, P. L. (2007). Quasi-Poisson vs. negative binomial regression: how
+    should we model overdispersed count data? Ecology 88, 2766-2772. doi:10.1890/07-0043.1
+    """
+    relative = (deaths - expected) ** 2 / expected
+    linear = relative - relative.mean()
+    alpha = max(0.0, ((relative - 1) @ expected) / (expected @ expected))
+    square = relative - 1 - alpha * expected
+    return bool(square @ square < linear @ linear)
+
+
+def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
+    check_shift(shift)
+    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
+        raise TypeError(
+            "panel must be a DataFrame with a MultiIndex (place, month), such as "
+            "load_states('inegi'); a single series goes to fit_its"
+        )
+    if not has_counts(panel):
+        raise ValueError(
+            f"panel needs the columns 'deaths' and 'person_years'; found {panel.columns.tolist()}"
+        )
+    unnamed = panel.index.get_level_values(0).isna().sum()
+    require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
+    require(len(panel) > 0, "the panel is empty")
+    models = {}
+    for place, series in panel.groupby(level=0, sort=False):
+        try:
+            series = series.droplevel(0)
+            models[place] = prepare_model(series, shift, scale="log", harmonics=harmonics)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{place}: {error}") from error
+    windows = {
+        model.window.index[[0, -1]].astype(str).str.cat(sep="..") for model in models.values()
+    }
+    if len(windows) > 1:
+        raise ValueError(f"all places need the same months; found {sorted(windows)[:6]}")
+    return models
+
+
+def _estimate(model: SegmentedModel, beside: Sequence[str] | None) -> pd.DataFrame:
+    beside = (_count_model(model), "reml") if beside is None else beside
+    return estimate_by(dict.fromkeys((MAIN, *beside)), model)
+
+
+def _refuse(few: int, fewest: int) -> pd.DataFrame:
+    note = f"{few} deaths on one side of the shift; at least {fewest} are needed"
+    table = pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, "note": note})
+    return table.reindex(columns=["estimator", "estimand", "estimate", "low", "high", "p", "note"])
+
+
+def _count_model(model: SegmentedModel) -> str:
+    deaths, exposure = model.counts
+    try:
+        fit = fit_poisson(deaths, model.designs[0].to_numpy(), exposure)
+    except EstimatorError:
+        return "quasi_poisson"
+    grows = fit.scale > 1 and variance_grows(deaths, fit.mu)
+    return "negative_binomial" if grows else "quasi_poisson"
+
+
+def _control(p: pd.Series) -> pd.Series:
+    """Return p-values after Benjamini and Hochberg, among those that there are."""
+    q = pd.Series(np.nan, p.index)
+    known = p.notna()
+    if known.any():
+        q[known] = multipletests(p[known], method="fdr_bh")[1]
+    return q
+
+
+def _doubts(own: pd.DataFrame) -> pd.DataFrame:
+    """Add `verdict` and `doubt`, for each estimand, to the rows of one place."""
+    said = {}
+    for estimand, rows in own.groupby("estimand", sort=False):
+        main = rows[rows["estimator"] == MAIN].iloc[0]
+        verdict = judge_estimand(rows)
+        doubt = ""
+        if np.isnan(main["estimate"]):
+            doubt = main["note"]
+        elif verdict == "sign differs":
+            doubt = "the estimators' signs differ"
+        elif (100 + main["high"]) > WIDEST * (100 + main["low"]):
+            doubt = f"the interval's ends are more than {WIDEST} times apart"
+        said[estimand] = verdict, doubt
+    table = pd.DataFrame.from_dict(said, orient="index", columns=["verdict", "doubt"])
+    return own.join(table, on="estimand")

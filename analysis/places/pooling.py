@@ -1,0 +1,253 @@
+"""Many places as one number, six ways, and where a further place is to be expected."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+from scipy.stats import t as student
+from statsmodels.stats.meta_analysis import combine_effects
+
+from analysis.checks import name_some
+from analysis.engine.counts import split_noise
+from analysis.engine.errors import EXACT, join_months
+from analysis.engine.estimators import newey_west_lags
+from analysis.engine.mixture import mixture_quantiles
+from analysis.engine.reml import summarise
+from analysis.its.model import ESTIMANDS
+from analysis.its.series import outcome
+from analysis.places.effects import PlaceEffects
+
+NORMAL = 1.959963984540054  # half a 95% interval in standard errors
+FEWEST_PLACES = 4
+ROUNDS = 20  # of the variance between places, once what their errors share is taken out
+LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
+POOLED = ["estimate", "low", "high", "p", "places"]
+POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
+PERCENT = ["estimate", "low", "high", "prediction_low", "prediction_high"]
+
+
+def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
+    """Pool one estimand over the places that have an estimate.
+
+    Parameters
+    ----------
+    fitted : PlaceEffects
+        What `analysis.fit_places` returned.
+    estimand : str
+        Such as ``"slope"``.
+
+    Returns
+    -------
+    DataFrame
+        Rows, with `estimate`, `low`, `high` (95%, percent), `p`, `places` and `note`:
+
+        - *average*: the mean of the places' effects, from the mean of their series by the
+          headline's principle, so that what their errors share is in the interval;
+        - *weighted_average*: the same with person-years as weights;
+        - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
+          Knapp; takes the places' errors as independent;
+        - *random_effects_shared*: the same with what the places' errors share taken out of the
+          variance between places and added to that of the mean; centred on the mean series;
+        - *driscoll_kraay*: panel regression of log rates with place effects, over the places with
+          deaths in every month.
+
+        Random effects also have `tau` (standard deviation of the effects between places, on the
+        log scale), `i_squared` (percent of the variation that is between places) and
+        `prediction_low`, `prediction_high` (95%, for a further place; see
+        `analysis.places.pooling`).
+
+    Raises
+    ------
+    ValueError
+        If fewer than `FEWEST_PLACES` places have an estimate.
+    KeyError
+        For an unknown estimand.
+
+    References
+    ----------
+    Hartung, J. and Knapp, G. (2001). A refined method for the meta-analysis of controlled clinical
+    trials with binary outcome. Statistics in Medicine 20, 3875-3889. doi:10.1002/sim.1009
+    Driscoll, J. C. and Kraay, A. C. (1998). Consistent covariance matrix estimation with spatially
+    dependent panel data. Review of Economics and Statistics 80, 549-560.
+    doi:10.1162/003465398557825
+    """
+    effects = fitted.of(estimand)
+    known = effects.dropna(subset=["estimate", "p"])
+    if len(known) < FEWEST_PLACES:
+        notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
+        why = f" ({notes.index[0]})" if len(notes) else ""
+        raise ValueError(
+            f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}; at "
+            f"least {FEWEST_PLACES} are needed to pool them. Use larger places or a longer window."
+        )
+    logs = np.log1p(known[["estimate", "low", "high"]] / 100)
+    series = _PooledSeries(fitted, estimand, logs.index)
+    size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
+    single, shared = _random_effects(series, logs)
+    rows = {
+        "average": series.effect(np.full(len(logs), 1 / len(logs))),
+        "weighted_average": series.effect(size / size.sum()),
+        "random_effects": single,
+        "random_effects_shared": shared,
+        "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=POOLED).rename_axis("method")
+    table[PERCENT] = 100 * np.expm1(table[PERCENT].astype(float))
+    return table.fillna({"note": ""})
+
+
+class _PooledSeries:
+    """The places' log rates, linearised, to be averaged with any weights."""
+
+    def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
+        first = fitted.models[places[0]]
+        self.designs = [design.to_numpy() for design in first.designs]
+        self.contrast = first.contrasts[[ESTIMANDS.index(estimand)]]
+        # for each design: responses and their variances, each (n, places)
+        self.parts = [
+            [np.column_stack(arrays) for arrays in zip(*columns, strict=True)]
+            for columns in zip(*map(fitted.linearised, places), strict=True)
+        ]
+
+    def effect(self, weights: np.ndarray) -> dict:
+        """Return the effect on the weighted mean of the log rates, errors as they share them."""
+        mixtures = [
+            split_noise(responses @ weights, variances @ weights**2, X, self.contrast)
+            for X, (responses, variances) in zip(self.designs, self.parts, strict=True)
+        ]
+        numbers = (float(x[0, 0]) for x in summarise(join_months(mixtures)))
+        row = dict(zip(("estimate", "low", "high", "p"), numbers, strict=True))
+        return row | {"places": len(weights)}
+
+
+def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
+    """Return the random-effects rows: errors taken as independent, and as they share them.
+
+    The shared part of the errors moves all places alike: it is in the variance of the mean once,
+    and not in the spread between places, which only their own part explains.
+    """
+    effects = logs["estimate"].to_numpy()
+    variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
+    alone = _combine(effects, variances)
+    single = _pooled_row(alone, float(alone.mean_effect_re), 0.0, effects, variances)
+    pooled, common = alone, 0.0
+    for _ in range(ROUNDS):
+        weights, before = pooled.weights_rel_re, common
+        mean = series.effect(weights)
+        total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
+        common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
+        own = np.maximum(variances - common, LEAST_OWN * variances)
+        pooled = _combine(effects, own)
+        if abs(common - before) <= 1e-3 * common:
+            break
+    return single, _pooled_row(pooled, mean["estimate"], common, effects, own)
+
+
+def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
+    with np.errstate(divide="ignore"):  # I squared of equal effects, which is not used
+        return combine_effects(effects, variances, method_re="pm")
+
+
+def _pooled_row(
+    pooled: Any, centre: float, shared: float, effects: np.ndarray, variances: np.ndarray
+) -> dict:
+    k = len(effects)
+    row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), k - 1)
+    ends = prediction_interval(effects, variances, shared=shared)
+    low, high = (end + centre - pooled.mean_effect_re for end in ends)
+    i_squared = 100 * max(0.0, 1 - (k - 1) / pooled.q) if pooled.q > 0 else 0.0
+    return row | {
+        "places": k,
+        "tau": np.sqrt(pooled.tau2),
+        "i_squared": i_squared,
+        "prediction_low": low,
+        "prediction_high": high,
+    }
+
+
+def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:
+    from linearmodels.panel import PanelOLS  # takes more than a second to import
+
+    used = [p for p in places if (fitted.models[p].window["deaths"] > 0).all()]
+    left_out = [p for p in places if p not in used]
+    note = f"without {name_some(left_out)}: months without deaths" if left_out else ""
+    if len(used) < 2:
+        return {"places": len(used), "note": note}
+    first = fitted.models[used[0]]
+    months = first.window.index.to_timestamp()
+    index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
+    rates = np.concatenate([outcome(fitted.models[p].window, "log") for p in used])
+    lags = newey_west_lags(len(months))
+    rows = []
+    for design in first.designs:
+        regressors = pd.DataFrame(np.tile(design.to_numpy(), (len(used), 1)), index, design.columns)
+        fit = PanelOLS(
+            pd.Series(rates, index, name="log_rate"),
+            regressors.drop(columns="const"),
+            entity_effects=True,
+        ).fit(cov_type="kernel", kernel="bartlett", bandwidth=lags)
+        contrast = first.contrasts[list(ESTIMANDS).index(estimand), 1:]
+        rows.append((contrast @ fit.params, contrast @ fit.cov @ contrast))
+    means, variances = np.array(rows).T
+    se = np.sqrt(variances.mean() + means.var())
+    row = _student_row(means.mean(), se, len(months) - first.contrasts.shape[1])
+    return row | {"places": len(used), "note": note}
+
+
+def _student_row(estimate: float, se: float, df: int) -> dict:
+    reach = student.ppf(0.975, df) * se
+    tested = se**2 > EXACT * estimate**2  # else the places differ by rounding alone
+    p = 2 * student.sf(abs(estimate) / se, df) if tested else np.nan
+    return {"estimate": estimate, "low": estimate - reach, "high": estimate + reach, "p": p}
+
+
+NODES = 101  # values of the spread that are weighed
+
+
+def prediction_interval(
+    effects: np.ndarray, variances: np.ndarray, *, shared: float = 0.0
+) -> tuple[float, float]:
+    """Return the 95% prediction interval for the effect in one more place.
+
+    The usual interval takes the estimated variance between places as the true one and holds too
+    little where it is small or places are few. Here its confidence distribution is used: Cochran's
+    Q at the true variance is chi-squared, so every quantile of that distribution gives a value of
+    the variance, and the interval is that of the mixture over them.
+
+    Parameters
+    ----------
+    effects, variances : array, shape (k,)
+        Estimates, and their variances.
+    shared : float
+        Variance of the mean that all places share.
+
+    References
+    ----------
+    Nagashima, K., Noma, H. and Furukawa, T. A. (2019). Prediction intervals for random-effects
+    meta-analysis: a confidence distribution approach. Statistical Methods in Medical Research 28,
+    1689-1702. doi:10.1177/0962280218773520
+    """
+    k = len(effects)
+    between = _variance_at(chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1), effects, variances)
+    weights = 1 / (variances + between[:, None])
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = weights @ effects
+    spread = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) / (k - 1)
+    scale = np.sqrt(between + spread + shared)
+    scale = np.maximum(scale, 1e-12 * max(np.abs(effects).max(), 1e-100))  # all effects equal
+    equal = np.full((1, NODES), 1 / NODES)
+    ends = mixture_quantiles([0.025, 0.975], equal, mean[None, None], scale[None, None], k - 1)
+    return float(ends[0, 0, 0]), float(ends[1, 0, 0])
+
+
+def _variance_at(q: np.ndarray, effects: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Return the variance between places at which Cochran's Q equals `q`, or 0, by bisection."""
+    low, high = np.zeros_like(q), np.full_like(q, np.var(effects) * len(effects) / q.min())
+    for _ in range(100):
+        middle = (low + high) / 2
+        weights = 1 / (variances + middle[:, None])
+        mean = weights @ effects / weights.sum(axis=1)
+        above = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) > q
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return high

@@ -1,0 +1,176 @@
+"""What the effects in many places say, in words: by rule, from the numbers."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.its.words import format_effect
+from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
+
+FEWEST_SERIES = 100  # in a row of a recorded simulation that is told
+MOST_NAMED = 12  # places without a reliable estimate, in one sentence
+UNIT = {"slope": "percent per year", "pre_trend": "percent per year"}
+
+
+def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
+    """Return `pooled` with the nation as one series, and what divides them.
+
+    Parameters
+    ----------
+    pooled : DataFrame
+        As `analysis.pool_places` returns it.
+    nation : DataFrame
+        By estimator (`count_reml`, as the places have it, and `reml`) and estimand: `estimate`,
+        `low`, `high`, `p`, in percent.
+    estimand : str
+        Which of them.
+
+    Returns
+    -------
+    DataFrame
+        With rows *national* and *national_headline*, and a column `minus_national`: how much larger
+        each estimate is than *national*, by the same estimator, in percent of it as a factor.
+    """
+    table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
+    for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
+        table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
+    table["note"] = table["note"].fillna("")
+    factor = 1 + table["estimate"] / 100
+    table["minus_national"] = 100 * (factor / factor["national"] - 1)
+    return table
+
+
+def describe_units(panel: pd.DataFrame) -> str:
+    """Return what a table of municipalities holds, and whether it is real."""
+    attrs, deaths = panel.attrs, panel["deaths"]
+    merged = attrs["merged"]
+    created = sum(len(codes) - 1 for codes in merged.values())
+    lines = [
+        f"{panel.index.unique(0).size:,} units over {panel.index.unique(1).size} months with "
+        f"{deaths.sum():,} deaths; {100 * (deaths == 0).mean():.0f}% of the unit-months have none.",
+        f"{created} municipalities were created or split in the period and are counted with the "
+        f"one they came from, in {len(merged)} units.",
+    ]
+    unspecified = sum(attrs["unspecified"].values())
+    lines.append(f"{unspecified:,} deaths name a state but no municipality and are in no unit.")
+    if attrs["synthetic"]:
+        lines.insert(
+            0,
+            "**These counts are synthetic**: the state figures, split over the municipalities by "
+            "chance. They show that the functions run and what they cost; no number below says "
+            "anything about a municipality.\n\n",
+        )
+    return " ".join(lines)
+
+
+def describe_size(record: pd.DataFrame) -> str:
+    """Return whether the estimator holds its size in a recorded simulation (benchmarks/places)."""
+    ours = record[(record["estimator"] == "count_reml") & (record["series"] >= FEWEST_SERIES)]
+    parts = []
+    for rho, rows in ours[ours["enough"]].groupby("rho"):
+        alarms = rows["false_alarms"]
+        error = np.sqrt((rows["mc_error"] ** 2).sum()) / len(rows)
+        held = abs(alarms.mean() - 5) <= 3 * error
+        parts.append(
+            f"at rho {rho}, {alarms.min():.0f} to {alarms.max():.0f}% (mean {alarms.mean():.1f}, "
+            f"{'within' if held else 'outside'} three Monte Carlo errors of 5)"
+        )
+    few = ours.loc[~ours["enough"], "false_alarms"]
+    fewer = f"; with fewer deaths {few.min():.0f} to {few.max():.0f}%" if len(few) else ""
+    other = record.loc[record["estimator"] == "quasi_poisson", "false_alarms"].max()
+    return (
+        f"False alarms of `count_reml` where deaths are enough: {'; '.join(parts)}{fewer}. "
+        f"Quasi-Poisson regression goes up to {other:.0f}%."
+    )
+
+
+def describe_pooled_coverage(record: pd.DataFrame) -> str:
+    """Return what the recorded simulation of pooled intervals says (benchmarks/pooling)."""
+    ranges = record.groupby(["method", "target"], sort=False)["coverage"].agg(["min", "max"])
+    listed = "; ".join(
+        f"*{method}* about the {target} {row['min']:.0f} to {row['max']:.0f}%"
+        for (method, target), row in ranges.iterrows()
+    )
+    worst = record[record["method"].isin(["average", "random_effects_shared"])]
+    lowest = worst.loc[worst["coverage"].idxmin()]
+    return (
+        f"Over all rows: {listed}. What carries the shared errors holds least at rho "
+        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and "
+        "memory are then hard to tell apart in ten years of months."
+    )
+
+
+def describe_places(
+    fitted: PlaceEffects,
+    names: dict[str, str],
+    *,
+    estimand: str = "slope",
+    kind: str = "states",
+) -> str:
+    """Return in how many places an effect was found, and which have no reliable estimate."""
+    effects = fitted.of(estimand)
+    sound = effects[(effects["doubt"] == "") & effects["estimate"].notna()]
+    found = sound[sound["q"] <= FALSE_DISCOVERIES]
+    up, down = found[found["estimate"] > 0], found[found["estimate"] < 0]
+    what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
+    lines = [
+        f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
+        f"stand out with a false-discovery rate of 5%; {len(sound) - len(found)} show neither"
+        f"{_largest(found, names, estimand)}."
+    ]
+    doubtful = effects[effects["doubt"] != ""]
+    if len(doubtful) > MOST_NAMED:
+        lines.append(f"{len(doubtful):,} {kind} have no reliable estimate, most have few deaths.")
+    elif len(doubtful):
+        listed = "; ".join(
+            f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({doubt})"
+            for doubt, rows in doubtful.groupby("doubt", sort=False)
+        )
+        lines.append(f"No reliable estimate: {listed}.")
+    empty = fitted.places["empty_months"]
+    if (empty > 0).any():
+        lines.append(
+            f"{(empty > 0).sum():,} {kind} have months without a death: there the headline model "
+            "has no answer and the count models stand alone."
+        )
+    return " ".join(lines)
+
+
+def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
+    """Return what the states say together, how they differ, and what the nation says."""
+    unit = UNIT.get(estimand, "percent")
+
+    def said(method: str) -> str:
+        return format_effect(pooled.loc[method], unit)
+
+    effects, gap = pooled.loc["random_effects_shared"], pooled["minus_national"]
+    lines = [
+        f"- **Together**: the average of the states' changes is {said('average')}; as a random "
+        f"effect {said('random_effects_shared')}.",
+        f"- **Differences**: {effects['i_squared']:.0f}% of the variation between the states' "
+        "estimates is more than chance (I²); in a further state the change would be expected "
+        f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",
+        f"- **Against the nation**: weighted by population the average is "
+        f"{said('weighted_average')}, and the nation as one series, by the same estimator, gives "
+        f"{said('national')}; by the headline model, {said('national_headline')}. The average is "
+        f"{abs(gap['weighted_average']):.1f}% "
+        f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor. A national rate "
+        "weighs states by their deaths, an average of changes does not: where states part ways "
+        "the two are different questions.",
+    ]
+    single, shared = pooled.loc["random_effects"], pooled.loc["random_effects_shared"]
+    wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])
+    if np.isfinite(wider) and wider > 1.05:
+        lines.append(
+            f"- **Shared errors** widen the random-effects interval by {100 * (wider - 1):.0f}%: "
+            "taking the states as independent would be too sure."
+        )
+    return "\n".join(lines)
+
+
+def _largest(found: pd.DataFrame, names: dict[str, str], estimand: str) -> str:
+    if found.empty:
+        return ""
+    size = np.log1p(found["estimate"] / 100).abs()
+    place = size.idxmax()
+    effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
+    return f". The largest is that of {names.get(place, place)}, {effect}"

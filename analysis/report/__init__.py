@@ -1,0 +1,1 @@
+"""The run, its tables, the answer, the pages."""

@@ -1,0 +1,178 @@
+"""The answer: ten sentences written from the results by rule, each with the rows it rests on."""
+
+from typing import get_args
+
+import pandas as pd
+
+from analysis.claims.declared import Verdict as ClaimVerdict
+from analysis.its.words import format_effect, significant
+from analysis.mexico.sources import SOURCES
+from analysis.report.findings import (
+    Findings,
+    Sentence,
+    name_row,
+    select_rows,
+    tell_deaths,
+    tell_own_breaks,
+    tell_steps,
+    tell_trends,
+    tell_trust,
+)
+from analysis.synthetic.placebos import LEVEL
+from analysis.synthetic.words import GOOD_FIT, POOR_FIT
+
+OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
+
+
+def write_sentences(found: Findings) -> list[Sentence]:
+    """Return the ten sentences of the answer.
+
+    Parameters
+    ----------
+    found : Findings
+        The tables of a run.
+
+    Returns
+    -------
+    list of Sentence
+        On the change of trend, the step, how far to trust them, where the data put their breaks,
+        deaths, states, joint operations, other countries, the article's claims, and its forecast.
+    """
+    return [write(found) for write in SENTENCES]
+
+
+def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
+    """Return one row for each row of a result that a sentence rests on.
+
+    Columns `sentence` (its number), `file` below the results, and `row`: the values that name it,
+    such as ``shift=calderon-2006-12, source=inegi, estimator=reml, estimand=slope``.
+    """
+    lines = []
+    for number, sentence in enumerate(sentences, start=1):
+        for key in sentence.rows.to_dict("records"):
+            row = ", ".join(f"{name}={value}" for name, value in key.items())
+            file = sentence.file.format(**key)
+            lines.append({"sentence": number, "file": file, "row": row})
+    return pd.DataFrame(lines).drop_duplicates(ignore_index=True)
+
+
+def _states(found: Findings) -> Sentence:
+    slopes = found.states[found.states["estimand"] == "slope"]
+    average = slopes[slopes["method"] == "average"]
+    apart = select_rows(average, significant)
+    listed = "; ".join(
+        name_row(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in apart
+    )
+    spread = slopes[slopes["method"] == "random_effects_shared"]
+    told = spread.dropna(subset=["prediction_low", "prediction_high"])
+    either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
+    alike = int((either["tau"] == 0).sum())
+    weighted = slopes[slopes["method"] == "weighted_average"]
+    furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
+    rows = pd.concat([average, spread, weighted])
+    return Sentence(
+        f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
+        f"{len(average)}{': ' + listed if apart else ''}; at {len(either)} of {len(told)} the "
+        "effect to be expected in a further state may have either sign, at "
+        f"{alike} of them although no difference between the states was found; and their average, "
+        f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
+        f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
+        f"at {name_row(furthest, found.titles)}.",
+        "states/{shift}--{source}--pooled.csv",
+        rows[["shift", "source", "estimand", "method"]],
+    )
+
+
+def _operations(found: Findings) -> Sentence:
+    table = found.operations
+    average = table[
+        (table["block"] == "average")
+        & (table["label"] == "headline")
+        & (table["method"] == "score bootstrap")
+        & (table["unit"] == "percent")
+    ]
+    row = average[average["months"] == OPERATION_MONTHS].iloc[0]
+    longest = average.loc[average["months"].idxmax()]
+    meaning = {0: "neither leaves zero out", 1: "one of the two leaves zero out"}
+    apart = significant(row) + significant(longest)
+    return Sentence(
+        "Against the states that no joint operation reached, homicides in those that one did "
+        f"changed by {format_effect(row, 'percent')} over the first {OPERATION_MONTHS} months and "
+        f"by {format_effect(longest, 'percent')} over the first {longest['months']:.0f}: "
+        f"{meaning.get(apart, 'both leave zero out')}, and the states under an operation are few.",
+        "tables/operations-event-study.csv",
+        pd.DataFrame([row, longest])[["block", "label", "method", "months", "unit"]],
+    )
+
+
+def _countries(found: Findings) -> Sentence:
+    gaps = found.countries[found.countries["estimand"] == "average_gap"]
+    chosen = found.countries["estimand"].isin(["average_gap", "explained_before"])
+    share = found.countries[found.countries["estimand"] == "explained_before"]
+    share = share.set_index("shift")["estimate"]
+
+    def told(row: pd.Series) -> str:
+        followed = share[row["shift"]]
+        fit = "followed" if followed >= GOOD_FIT else "missed"
+        fit = "followed in part" if POOR_FIT <= followed < GOOD_FIT else fit
+        gap = format_effect(row, "deaths per 100,000")
+        return f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})"
+
+    listed = "; ".join(told(row) for _, row in gaps.iterrows())
+    apart = select_rows(gaps, significant)
+    return Sentence(
+        "Against a mixture of Latin American countries the yearly rate differed on average by "
+        f"({LEVEL:.0%} intervals; in brackets at the end the share of the variance before that the "
+        f"mixture explains): {listed}; {len(apart)} of the {len(gaps)} leave zero out.",
+        "countries/{shift}.csv",
+        found.countries.loc[chosen, ["shift", "estimand"]],
+    )
+
+
+def _claims(found: Findings) -> Sentence:
+    claims = found.claims
+    parts = []
+    stray = set(claims["verdict"]) - set(get_args(ClaimVerdict))
+    if stray:
+        raise ValueError(f"claims.csv has verdicts that are none: {sorted(stray)}; run `pytask`")
+    for verdict in get_args(ClaimVerdict):
+        numbers = claims.loc[claims["verdict"] == verdict, "number"]
+        if len(numbers):
+            parts.append(f"{verdict}: {', '.join(str(number) for number in numbers)}")
+    return Sentence(
+        f"The article's {len(claims)} claims with a figure, by their number: {'; '.join(parts)}.",
+        "claims.csv",
+        claims[["number", "slug"]],
+    )
+
+
+def _forecast(found: Findings) -> Sentence:
+    parts = []
+    for _, row in found.forecasts.iterrows():
+        parts.append(
+            f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
+            f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
+            f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
+            "years were"
+        )
+    return Sentence(
+        "“Almost certain to get worse”: what could be known then gave this probability that every "
+        f"year asked for would be worse than {found.forecasts['than'].iloc[0]}: "
+        f"{'; '.join(parts)}.",
+        "forecasts/{source}--claim-10.csv",
+        found.forecasts[["claim", "source"]],
+    )
+
+
+SENTENCES = (
+    tell_trends,
+    tell_steps,
+    tell_trust,
+    tell_own_breaks,
+    tell_deaths,
+    _states,
+    _operations,
+    _countries,
+    _claims,
+    _forecast,
+)

@@ -1,0 +1,1 @@
+"""The same shift asked again: other dates, places, windows, choices."""

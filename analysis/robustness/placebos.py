@@ -1,0 +1,147 @@
+"""Would another date, or another place, have done as well? Placebo dates and placebo places."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from analysis.engine.reml import fit_many
+from analysis.its.breaks import admissible_positions, break_designs, fewest_periods
+from analysis.its.design import cut_window, first_position
+from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
+from analysis.its.series import Scale, check_log, choose_scale, outcome
+from analysis.its.shifts import PolicyShift, check_shift
+from analysis.mexico.sources import load_series, load_states
+
+JUDGED = ("level", "slope", "effect_12m")
+
+
+@dataclass(frozen=True)
+class Placebos:
+    """The real estimates among placebo ones."""
+
+    placebo: pd.DataFrame  # one row per date or place; columns `JUDGED`
+    real: pd.Series  # the real shift's estimates, index `JUDGED`
+    scale: Scale
+    skipped: dict[str, str] = field(default_factory=dict)  # place -> why it has no estimate
+
+    @property
+    def rank(self) -> pd.DataFrame:
+        """By estimand: `rank` of the real estimate by size (1: the largest), `of`, and `p`.
+
+        `p` is the share of all, the real one included, that are at least as large in absolute
+        value on the scale of the model; it cannot fall below 1 / `of`.
+        """
+        placebo, real = self.placebo, self.real
+        if self.scale == "log":
+            placebo, real = np.log1p(placebo / 100), np.log1p(real / 100)
+        larger = (placebo.abs() >= real.abs()).sum()
+        of = self.placebo.notna().sum() + 1
+        rank = pd.DataFrame({"rank": larger + 1, "of": of, "p": (larger + 1) / of})
+        return rank.where(self.real.notna(), np.nan)
+
+
+def placebo_dates(
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> Placebos:
+    """Estimate a shift at every admissible date before the real one, from what came before it.
+
+    Parameters
+    ----------
+    series, shift, scale, harmonics
+        As in `analysis.fit_its`.
+
+    Returns
+    -------
+    Placebos
+        `placebo` by period, in the units of `fit_its`. The estimates of one series are not
+        independent of each other: the rank describes, it is no exact test.
+
+    Raises
+    ------
+    ValueError
+        If the months before the shift leave no admissible date.
+
+    References
+    ----------
+    Abadie, A., Diamond, A. and Hainmueller, J. (2015). Comparative politics and the synthetic
+    control method. American Journal of Political Science 59, 495-510. doi:10.1111/ajps.12116
+    """
+    window = cut_window(series, shift)
+    scale = choose_scale(window, scale)
+    if scale == "log":
+        check_log(window)
+    before = window.iloc[: first_position(window.index, shift.month)]
+    beside = [other for other in shift.beside if other.month.start_time < shift.month.start_time]
+    positions = admissible_positions(before.index, beside=beside)
+    if not positions:
+        raise ValueError(
+            f"{shift.slug}: {len(before)} periods before the shift leave no admissible placebo "
+            f"date: {fewest_periods(before.index)} are needed on either side. Use a longer series."
+        )
+    choices = [(place,) for place in positions]
+    designs = break_designs(before.index, choices, beside, harmonics, shift.impact)
+    terms = [name for name in ("level", "slope") if shift.impact in (name, "level_and_slope")]
+    C = np.zeros((len(terms) + 1, designs.shape[2]))
+    C[:, -len(terms) :] = [*np.eye(len(terms)), np.ones(len(terms))]  # each; all after a year
+    estimate = fit_many(outcome(before, scale), designs, C).estimate
+    placebo = pd.DataFrame(estimate, before.index[positions], [*terms, "effect_12m"])
+    placebo = placebo.reindex(columns=list(JUDGED))
+    if scale == "log":
+        placebo = 100 * np.expm1(placebo)
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    return Placebos(placebo, _judged(model), scale)
+
+
+def placebo_places(
+    source: str, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> Placebos:
+    """Estimate the shift in each of the 32 states.
+
+    Parameters
+    ----------
+    source : str
+        As in `analysis.load_states`.
+    shift, scale, harmonics
+        As in `analysis.fit_its`; the real estimate is that of the shift's own places together.
+
+    Returns
+    -------
+    Placebos
+        `placebo` by state code: for a shift in some states, the others only. A state with months
+        without deaths has no estimate on the log scale, and is named in `skipped`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        For an unknown source, or if the shift's own series cannot be used.
+
+    References
+    ----------
+    Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
+    case studies. Journal of the American Statistical Association 105, 493-505.
+    doi:10.1198/jasa.2009.ap08746
+    """
+    check_shift(shift)
+    rows, skipped = {}, {}
+    for place, series in load_states(source).groupby(level="state"):
+        if place in shift.places:
+            continue
+        model = prepare_model(series.droplevel("state"), shift, scale=scale, harmonics=harmonics)
+        try:
+            if model.scale == "log":
+                check_log(model.window)
+        except ValueError as error:
+            skipped[place] = str(error)
+        else:
+            rows[place] = _judged(model)
+    own = load_series(source, place=shift.places)
+    model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
+    if model.scale == "log":
+        check_log(model.window)
+    placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
+    return Placebos(placebo, _judged(model), model.scale, skipped)
+
+
+def _judged(model: SegmentedModel) -> pd.Series:
+    return estimate_effects(model)[0]["estimate"].reindex(list(JUDGED))

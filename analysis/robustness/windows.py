@@ -1,0 +1,92 @@
+"""Refits that ask what the answer hangs on: one year, the window's edges, a slow start."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis.engine.reml import fit_many
+from analysis.its.model import SegmentedModel, prepare_model
+from analysis.its.series import Scale, check_log, outcome, periods_per_year
+from analysis.its.shifts import PolicyShift
+
+CONTRASTS = ("level", "slope")
+MOST_MONTHS = 24  # that a window's edge is moved
+LONGEST_TRANSITION = 12  # months left out around the shift
+FEWEST = {"before": 24, "after": 12}  # months that every window keeps
+FEWEST_DF = 3  # the engine's
+COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
+
+
+def vary_window(
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> pd.DataFrame:
+    """Refit a shift with one year left out, with other edges, and with a transition left out.
+
+    Parameters
+    ----------
+    series, shift, scale, harmonics
+        As in `analysis.fit_its`; of a range of months, the first.
+
+    Returns
+    -------
+    DataFrame
+        `change` ("year left out", "first month", "last month", "transition"), `setting` (the year,
+        the month, or the months left out from the shift on), `estimand` (level, slope),
+        `estimate`, `low`, `high`, in the units of `fit_its`. A month left out keeps its place in
+        time: the errors are carried over it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fit_its`.
+    """
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    if model.scale == "log":
+        check_log(model.window)
+    rows = [row for fit in _fits(model) for row in _rows(model, *fit)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slice]]:
+    """Yield each change, its setting, the months left out (n,), and the window's part."""
+    index, n = model.window.index, len(model.window)
+    nothing, everything = np.zeros(n, dtype=bool), slice(None)
+    step = 12 // periods_per_year(index)
+    own, places = model.n_before, np.arange(n)
+    for year in index.year.unique():
+        yield "year left out", year, np.asarray(index.year == year), everything
+    for cut in range(0, MOST_MONTHS // step + 1):
+        if not cut or (own - cut) * step >= FEWEST["before"]:
+            yield "first month", index[cut], nothing, slice(cut, None)
+    for cut in range(MOST_MONTHS // step, -1, -1):
+        if not cut or (n - own - cut) * step >= FEWEST["after"]:
+            yield "last month", index[n - 1 - cut], nothing, slice(0, n - cut)
+    for length in range(0, LONGEST_TRANSITION // step + 1):
+        if not length or (n - own - length) * step >= FEWEST["after"]:
+            out = (places >= own) & (places < own + length)
+            yield "transition", length * step, out, everything
+
+
+def _rows(
+    model: SegmentedModel, change: str, setting: object, out: np.ndarray, part: slice
+) -> Iterator[tuple]:
+    design = model.designs[0].iloc[part]
+    X = design.loc[:, (design != 0).any()]
+    # one column for each month left out: it is fitted exactly, and the months around it stay put
+    dummies = np.eye(len(X))[:, out[part]]
+    full = np.column_stack([X, dummies])
+    names = [name for name in CONTRASTS if name in X]
+    C = np.array(
+        [[float(column == name) for column in X] + [0.0] * dummies.shape[1] for name in names]
+    )
+    n, k = full.shape
+    changed = out.any() or n < len(out)
+    if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
+        return  # too little is left, or nothing that tells a shift beside apart
+    fit = fit_many(outcome(model.window, model.scale)[part], full, C)
+    numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
+    if model.scale == "log":
+        numbers = 100 * np.expm1(numbers)
+    for name, row in zip(names, numbers, strict=True):
+        yield change, str(setting), name, *row

@@ -1,0 +1,1 @@
+"""One unit beside the weighted others that ran with it before the change."""

@@ -1,0 +1,223 @@
+"""Synthetic controls, their placebos and their weights -> matplotlib Axes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
+from analysis.synthetic.placebos import LEVEL, PlaceboCountries
+
+REAL, SYNTHETIC, OTHER = "#c1440e", "#20639b", "0.7"
+UNIT = "deaths per 100,000 and year"
+
+
+def plot_synthetic(
+    placebos: PlaceboCountries,
+    names: pd.Series | None = None,
+    *,
+    level: float = LEVEL,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a unit's rate and its synthetic control's, with the interval after the change.
+
+    Parameters
+    ----------
+    placebos : PlaceboCountries
+        The fit, and the placebos that give the interval.
+    names : Series, optional
+        Code to name.
+    level : float
+        As in ``placebos.intervals``.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The interval is of the synthetic rate; what goes beyond twice the data's range is cut.
+    """
+    ax = ax or plt.gca()
+    real = placebos.real
+    gaps = placebos.intervals(level).drop("average")
+    years = gaps.index.to_numpy(dtype=float)
+    observed = real.after.index
+    reach = 2 * max(real.observed.max(), real.synthetic.max())
+    low = (real.observed.loc[observed].to_numpy() - gaps["high"].to_numpy()).clip(0, reach)
+    high = (real.observed.loc[observed].to_numpy() - gaps["low"].to_numpy()).clip(0, reach)
+    name = _name(real.treated, names)
+    ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
+    ax.plot(real.synthetic, color=SYNTHETIC, linestyle="--", label=f"synthetic {name}")
+    label = f"{level:.0%} interval of the synthetic rate"
+    ax.fill_between(years, low, high, color=SYNTHETIC, alpha=0.18, linewidth=0, label=label)
+    _mark_change(ax, real)
+    top = 1.4 * max(real.observed.max(), real.synthetic.max())
+    ax.set(xlabel="", ylabel=UNIT.capitalize(), ylim=(0, top))
+    return _add_legend(ax)
+
+
+def plot_placebo_gaps(
+    placebos: PlaceboCountries, names: pd.Series | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the gap of the unit among those of the placebo countries, over their errors before.
+
+    Parameters
+    ----------
+    placebos : PlaceboCountries
+        As `placebo_countries` gives it.
+    names : Series, optional
+        Code to name.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Gaps in multiples of the error before the change, as the rank compares them; lines that
+        leave the frame are cut.
+    """
+    ax = ax or plt.gca()
+    real = placebos.real
+    # A placebo without error before the change has no multiple of it to be drawn in.
+    drawn = [fit.gap / fit.rmspe for fit in placebos.placebo.values() if fit.rmspe > 0]
+    after = np.concatenate([gap.loc[real.first_year :].abs() for gap in drawn])
+    reach = max(1.3 * (real.gap / real.rmspe).abs().max(), np.quantile(after, 0.9))
+    for number, gap in enumerate(drawn):
+        label = f"{len(drawn)} placebo countries" if number == 0 else None
+        ax.plot(gap, color=OTHER, linewidth=0.8, label=label)
+    name = _name(real.treated, names)
+    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=name)
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    _mark_change(ax, real)
+    ax.set(
+        xlabel="", ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach)
+    )
+    return _add_legend(ax)
+
+
+def plot_weights(
+    control: SyntheticControl, names: pd.Series | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the weight of every donor that has one.
+
+    Parameters
+    ----------
+    control : SyntheticControl
+        A fit.
+    names : Series, optional
+        Code to name.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    weights = control.weights[control.weights > NO_WEIGHT].sort_values()
+    labels = weights.index if names is None else names[weights.index]
+    bars = ax.barh(labels, weights.to_numpy(), color=SYNTHETIC)
+    ax.bar_label(bars, [f"{weight:.0%}" for weight in weights], padding=3, fontsize="small")
+    none = len(control.weights) - len(weights)
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set(xlabel=f"Weight ({none} other donors: none)", xlim=(0, 1.2 * weights.max()))
+    return ax
+
+
+def plot_left_out(
+    control: SyntheticControl, left_out: dict[str, SyntheticControl], *, ax: Axes | None = None
+) -> Axes:
+    """Draw the gap of the full fit, and of each fit without one donor.
+
+    Parameters
+    ----------
+    control : SyntheticControl
+        The fit with all donors.
+    left_out : dict
+        As `leave_one_out` gives it.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.gca()
+    for number, fit in enumerate(left_out.values()):
+        label = "one donor left out" if number == 0 else None
+        ax.plot(fit.gap, color=SYNTHETIC, linewidth=0.9, alpha=0.7, label=label)
+    ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    _mark_change(ax, control)
+    ax.set(xlabel="", ylabel="Gap, " + UNIT.replace(" and", "\nand"))
+    return _add_legend(ax)
+
+
+def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) -> Axes:
+    """Draw the average gap with its interval for every first year of the panel.
+
+    Parameters
+    ----------
+    starts : DataFrame
+        As `vary_start` gives it.
+    chosen : int
+        The first year that was used.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        An arrow for each interval that goes on beyond the frame.
+    """
+    ax = ax or plt.gca()
+    size = max(2.5 * starts["average"].abs().max(), 1)
+    for colour, label, rows in (
+        (SYNTHETIC, "other starts", starts.drop(index=chosen)),
+        (REAL, f"start in {chosen}, by the rule", starts.loc[[chosen]]),
+    ):
+        ax.vlines(rows.index, *rows[["low", "high"]].clip(-size, size).T.to_numpy(), color=colour)
+        ax.plot(rows["average"], "o", color=colour, markersize=4, label=label)
+        for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
+            beyond = rows.index[side * rows[name] > size]
+            if len(beyond):  # an empty line that is not clipped would move the layout
+                ends = np.full(len(beyond), side * size)
+                ax.plot(beyond, ends, arrow, color=colour, clip_on=False)
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    donors = [f"{year}\n{number:.0f}" for year, number in starts["donors"].items()]
+    ax.set_xticks(starts.index, donors, fontsize="small")
+    ax.set(
+        xlabel="First year of the panel, and donors",
+        ylabel="Average gap, " + UNIT.replace(" per", "\nper"),
+        ylim=(-size, size),
+    )
+    ax.legend(frameon=False, fontsize="small", ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    return ax
+
+
+def _name(unit: str, names: pd.Series | None) -> str:
+    return unit if names is None else names[unit]
+
+
+def _add_legend(ax: Axes) -> Axes:
+    # Below the axis: curves may go anywhere inside the frame.
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1)}
+    ax.legend(frameon=False, fontsize="small", ncols=2, **below)
+    return ax
+
+
+def _mark_change(ax: Axes, control: SyntheticControl) -> None:
+    ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
+    ax.annotate(
+        f"from {control.first_year}",
+        (control.first_year - 0.5, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize="small",
+        color="0.25",
+    )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,1 @@
+"""May the intervals be believed? Coverage, certificates, published results."""

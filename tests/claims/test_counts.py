@@ -1,0 +1,122 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from support.measured_claims import (
+    CLAIMS,
+    DECLARED,
+    EVIDENCE,
+    VERDICTS,
+    measure,
+    measure_all,
+    plant,
+    value,
+)
+
+from analysis.claims.counts import measure_claims
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
+from analysis.claims.evidence import DISCARDED, OCCURRED, REGISTERED
+
+
+@pytest.fixture
+def found():
+    return measure_all()
+
+
+def test_claim_without_a_measure_is_refused():
+    other = replace(DECLARED, claims={"record-2018": CLAIMS["record-2019"]})
+    with pytest.raises(KeyError, match=r"unknown claim 'record-2018'.*'record-2019'"):
+        measure_claims(other, EVIDENCE)
+
+
+@pytest.mark.parametrize("slug", VERDICTS)
+def test_verdict_is_the_one_worked_by_hand(found, slug):
+    assert found[slug].verdict == VERDICTS[slug]
+    number = CLAIMS[slug].number
+    assert found[slug].sentence.startswith(f"**Claim {number}, *{VERDICTS[slug]}*:** ")
+
+
+def test_measures_are_those_worked_by_hand(found):
+    newest = {"vintage": "2025-06", "counted": HOMICIDE}
+    assert found["record-2019"].deciding["value"] == 34723
+    assert "makes 970 of the 1,045 from" in found["record-2019"].finding
+    assert "no record under INEGI, deaths by year of registration (2025), 36,685 in 2018" in (
+        found["record-2019"].finding
+    )
+    decline = found["decline-2020"]
+    assert value(decline, "decline", vintage="2021-01") == 34648 - 34515 == 133
+    assert value(decline, "decline", **newest) == 34723 - 34569 == 154
+    assert value(decline, "decline", counted=WITH_FEMICIDE) == 35693 - 35545 == 148
+    assert value(decline, "decline", counted=REGISTERED) == 36661 - 36773 == -112
+    assert value(decline, "decline", counted=OCCURRED) == 35274 - 35787 == -513
+    days = found["one-typical-day"]
+    assert value(days, "deaths per day", vintage="2021-01") == pytest.approx(94.303279, abs=1e-6)
+    assert value(days, "decline in days", vintage="2021-01") == pytest.approx(1.410344, abs=1e-6)
+    assert value(days, "decline in days", **newest) == pytest.approx(154 * 366 / 34569, abs=1e-12)
+    assert value(days, "decline in days", counted=WITH_FEMICIDE) == pytest.approx(
+        1.523928, abs=1e-6
+    )
+    assert "With a limit of 2 days instead of 1.5 it would be *holds under one source*" in (
+        days.finding
+    )
+
+
+def test_rates_are_those_worked_by_hand(found):
+    rates, recent = found["rate-2011"], found["recent-rate"]
+    plain = {"population": "CONAPO"}
+    assert value(rates, "rate of 2011", counted=OCCURRED, **plain) == pytest.approx(
+        23.487, abs=5e-4
+    )
+    assert value(rates, "rate of 2011", source="UNODC") == pytest.approx(23.613478)
+    assert value(rates, "rate of 2006", counted=REGISTERED, population=DISCARDED) == pytest.approx(
+        1e5 * 10452 / 97.5e6
+    )
+    assert recent.deciding["source"] == "UNODC"
+    assert recent.deciding["value"] == pytest.approx(29.001005)
+    assert not rates.rows.loc[rates.rows["population"] == DISCARDED, "judges"].any()
+
+
+@pytest.mark.parametrize(
+    ("slug", "planted", "verdict"),
+    [
+        ("record-2019", plant(34648, counted=HOMICIDE, vintage="2025-06", year=2019),
+         "holds under one source"),
+        ("record-2019", plant(34649, vintage="2021-01", year=2019), "does not hold"),
+        ("record-2019", plant(34648, counted=HOMICIDE, vintage="2025-06", year=2018),
+         "does not hold"),  # 2019 equals 2018: no record in any vintage
+        ("decline-2020", plant(34514, vintage="2021-01", year=2020), "does not hold"),
+        ("one-typical-day", plant(34400, vintage="2021-01", year=2020), "does not hold"),
+        ("one-typical-day", plant(36560, counted=REGISTERED, year=2020), "holds under one source"),
+        ("one-typical-day", plant(35274 - 100, counted=OCCURRED, year=2020),
+         "holds under one source"),
+        ("rate-2011", plant(23.4, "rate", source="UNODC", year=2011), "does not hold"),
+        ("rate-2011", plant(24.2, "rate", source="UNODC", year=1992), "does not hold"),
+        ("rate-2011", plant(9.4, "rate", source="UNODC", year=2006), "does not hold"),
+        ("rate-2011", plant(23.5, "rate", source="INEGI", year=2011), "holds"),
+        ("recent-rate", plant(29.0, "rate", source="UNODC", year=2020), "does not hold"),
+        ("recent-rate", plant(29.1, "rate", counted=REGISTERED), "holds under one source"),
+    ],
+)  # fmt: skip
+def test_planted_figure_changes_the_verdict(slug, planted, verdict):
+    assert measure(slug, planted).verdict == verdict
+
+
+def test_planted_ranking_changes_the_verdict():
+    ranking = EVIDENCE.ranking.copy()
+    ranking.loc[ranking["city"] == "Uruapan", "country"] = "Brazil"
+    measured = measure("city-ranking-2020", replace(EVIDENCE, ranking=ranking))
+    assert measured.verdict == "does not hold"
+    assert measured.rows["value"].tolist() == [6, 17, 2, 3]
+    swapped = EVIDENCE.ranking.assign(rank=EVIDENCE.ranking["rank"].replace({2: 3, 3: 2}))
+    assert measure("city-ranking-2020", replace(EVIDENCE, ranking=swapped)).verdict != "holds"
+    tied = EVIDENCE.ranking.assign(rank=EVIDENCE.ranking["rank"].replace({3: 2}))
+    with pytest.raises(ValueError, match="each place and each city once"):
+        measure("city-ranking-2020", replace(EVIDENCE, ranking=tied))
+
+
+def test_evidence_is_left_alone(found):
+    yearly, ranking = EVIDENCE.yearly.copy(), EVIDENCE.ranking.copy()
+    for slug in ("record-2019", "one-typical-day", "rate-2011", "city-ranking-2020"):
+        measure(slug)
+    pd.testing.assert_frame_equal(EVIDENCE.yearly, yearly)
+    pd.testing.assert_frame_equal(EVIDENCE.ranking, ranking)

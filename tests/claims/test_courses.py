@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.measured_claims import CLAIMS, EVIDENCE, measure, measure_all, plant, value
+
+from analysis import load_series
+from analysis.claims.courses import fit_courses, fit_trend, split_term
+from analysis.claims.declared import answer_cells
+from analysis.claims.evidence import OCCURRED
+
+
+@pytest.fixture
+def found():
+    return measure_all()
+
+
+def test_modelled_measures_are_those_of_the_engine(found):
+    rise, upsurge = found["rising-since-2016"], found["calderon-upsurge"]
+    assert rise.deciding["source"] == "INEGI"
+    assert rise.deciding["value"] < 0.01
+    said = rise.rows.query("source == 'SESNSP'").set_index("measure")["holds"]
+    assert said["probability that the rise began in 2016"] == "cannot tell"
+    assert said["trend after"] == "no"
+    assert upsurge.deciding["value"] == pytest.approx(22.6022, abs=1e-3)
+    assert upsurge.deciding["low"] == pytest.approx(4.3067, abs=1e-3)
+    assert value(upsurge, "estimators above zero") == 7
+    term = found["lopez-obrador-two-years"]
+    for source, old, new in (("INEGI", 20.679, 27.895), ("SESNSP", 21.153, 28.003)):
+        assert value(term, "rate before", source=source) == pytest.approx(old, abs=5e-4)
+        assert value(term, "rate within", source=source) == pytest.approx(new, abs=5e-4)
+
+
+def test_rates_of_a_course_are_those_worked_by_hand(found):
+    name = "highest rate over the rate before"
+    assert value(found["calderon-upsurge"], name, source="UNODC") == pytest.approx(
+        23.613478 / 9.745122
+    )
+
+
+def test_rise_within_the_term_changes_the_verdict():
+    series = {name: frame.copy() for name, frame in EVIDENCE.series.items()}
+    for frame in series.values():  # rising by a quarter a year within the term
+        within = frame.loc["2018-12":"2020-11"]
+        growth = 1.25 ** (np.arange(24) / 12)
+        frame.loc[within.index, "deaths"] = (within["deaths"] * growth).round().astype(int)
+    assert measure("lopez-obrador-two-years", replace(EVIDENCE, series=series)).verdict == "holds"
+
+
+@pytest.mark.slow  # seven estimators are fitted again
+def test_calm_after_2006_is_no_upsurge():
+    flat = EVIDENCE.series["INEGI"].copy()
+    flat.loc["2006-12":, "deaths"] = flat.loc["2000-01":"2015-07", "deaths"].to_numpy()[:187]
+    quiet = {"INEGI": flat, "SESNSP": EVIDENCE.series["SESNSP"]}
+    upsurge = measure("calderon-upsurge", replace(EVIDENCE, series=quiet))
+    assert upsurge.verdict != "holds"
+
+
+def test_rise_that_starts_in_2016_is_found_there():
+    index = pd.period_range("2012-12", "2020-12", freq="M")
+    since = np.arange(len(index)) - index.get_loc(pd.Period("2016-06", "M"))
+    bent = np.where(since < 0, -0.1 * since / 12, 0.3 * np.minimum(since, 30) / 12)
+    bent = bent + 0.25 * np.maximum(since - 30, 0) / 12
+    noise = np.random.default_rng(5).normal(0, 0.01, len(index))
+    person_years = EVIDENCE.series["INEGI"].loc["2012-12":"2020-12", "person_years"]
+    deaths = np.round(person_years * 15e-5 * np.exp(bent + noise)).astype(int)
+    frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=index)
+    series = {"INEGI": frame, "SESNSP": frame.loc["2015-01":]}
+    measured = measure("rising-since-2016", replace(EVIDENCE, series=series))
+    said = measured.rows.query("source == 'INEGI'").set_index("measure")
+    assert said.loc["probability that the rise began in 2016", "value"] > 0.9
+    assert said.loc["trend after", "holds"] == "yes"
+    assert measured.verdict.startswith("holds")
+
+
+def bent(*trends):
+    """Monthly rates with bends at 2015-06 and 2017-06, the same under both sources."""
+    index = pd.period_range("2012-12", "2020-12", freq="M")
+    starts = [index.get_loc(pd.Period(month, "M")) for month in ("2012-12", "2015-06", "2017-06")]
+    yearly = np.select([np.arange(len(index)) >= start for start in starts[::-1]], trends[::-1])
+    log_rate = np.concatenate([[0], np.cumsum(yearly[1:] / 12)])
+    noise = np.random.default_rng(5).normal(0, 0.01, len(index))
+    person_years = EVIDENCE.series["INEGI"].loc["2012-12":"2020-12", "person_years"]
+    deaths = np.round(person_years * 15e-5 * np.exp(log_rate + noise)).astype(int)
+    frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=index)
+    return replace(EVIDENCE, series={"INEGI": frame, "SESNSP": frame.loc["2013-12":]})
+
+
+@pytest.mark.parametrize(
+    ("trends", "start", "answer"),
+    [
+        ((-0.1, 0.3, 0.2), "2015-06", "no"),  # in 2015, not in 2016
+        ((0.1, -0.2, 0.3), "2017-06", "no"),  # the first bend leads down: the second is the start
+        ((0.1, -0.1, -0.3), None, "no"),  # both lead down: no rise at all
+        ((0.1, 0.3, 0.0), "2015-06", "cannot tell"),  # rising before: the start is not seen
+        ((-0.2, 0.0, 0.0), None, "cannot tell"),  # a flat course is neither a rise nor a fall
+    ],
+)
+def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):
+    measured = measure("rising-since-2016", bent(*trends))
+    rows = measured.rows[measured.rows["measure"] == measured.decides].set_index("source")
+    assert rows.loc["INEGI", "holds"] == answer
+    found = f"the likeliest start of the rise is {start} " if start else "no rise began"
+    assert measured.finding.split("INEGI, ")[1].count(found) == 1
+    if trends[-1] < 0:
+        assert measured.verdict == "does not hold"
+
+
+def test_sets_with_gaps_are_listed_as_runs(found):
+    said = found["rising-since-2016"].finding
+    assert "(95% set: 2014-06 to 2015-05, 2015-07), with a probability of 0.005" in said
+    assert "2017-09 to 2018-06, 2018-08), with" in said
+    assert said.count("but a rise may be older than this source can show") == 1
+
+
+def test_count_of_years_answers_on_the_doubling_only(found):
+    upsurge = found["calderon-upsurge"]
+    assert answer_cells(upsurge.rows)["counted"].tolist() == [OCCURRED]
+    assert upsurge.finding.count("on the doubling only") == 2
+    shown = upsurge.rows.query("source == 'UNODC'")
+    assert shown["holds"].tolist() == ["yes"]
+    assert not shown["judges"].any()
+
+
+def test_count_of_years_can_refute_the_doubling():
+    planted = plant(15.0, "rate", source="UNODC", year=2006)
+    assert measure("calderon-upsurge", planted).verdict == "holds under one source"
+
+
+def test_trend_and_courses_are_exact_without_noise():
+    index = pd.period_range("2010-01", periods=72, freq="M")
+    years = np.arange(72) / 12
+    slopes = np.where(years < 2, -0.1, np.where(years < 4, 0.3, 0.05))
+    log_rate = np.concatenate([[0], np.cumsum(slopes[:-1]) / 12])
+    frame = pd.DataFrame({"deaths": 1e12 * np.exp(log_rate), "person_years": 1e15}, index=index)
+    courses = fit_courses(frame, (index[24], index[48]), harmonics=0)
+    expected = 100 * np.expm1([-0.1, 0.3, 0.05])
+    np.testing.assert_allclose(courses["estimate"], expected, atol=1e-9)
+    np.testing.assert_allclose(
+        fit_trend(frame.iloc[:24], harmonics=0)["estimate"], expected[0], atol=1e-9
+    )
+
+
+def test_term_is_split_at_the_shift():
+    before, within = split_term(CLAIMS["lopez-obrador-two-years"], EVIDENCE, "INEGI")
+    assert [str(before.index[0]), str(before.index[-1])] == ["2012-12", "2018-11"]
+    assert [str(within.index[0]), str(within.index[-1])] == ["2018-12", "2020-11"]
+    pd.testing.assert_frame_equal(within, load_series("inegi").loc["2018-12":"2020-11"])

@@ -1,0 +1,123 @@
+import pandas as pd
+import pytest
+from support.measured_claims import CLAIMS, DECLARED, VERDICTS
+
+from analysis.claims.counts import MEASURES
+from analysis.claims.declared import answer_cells, judge, load_claims
+from analysis.mexico.tables import DATA_FOLDER
+
+TEXT = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def load_text(tmp_path):
+    def load(text):
+        (tmp_path / "claims.toml").write_text(text, encoding="utf-8")
+        return load_claims(tmp_path / "claims.toml")
+
+    return load
+
+
+def answers(*cells):
+    names = ["source", "counted", "vintage", "holds"]
+    rows = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells], columns=names)
+    return rows.assign(population="CONAPO", judges=True)
+
+
+# ------------------------------------------------------------------------------ the declaration
+
+
+def test_ten_claims_are_declared_and_each_has_its_measure():
+    assert [claim.number for claim in CLAIMS.values()] == list(range(1, 11))
+    assert set(CLAIMS) == set(MEASURES) == set(VERDICTS)
+    assert len(DECLARED.not_judged) == 2
+    assert DECLARED.not_judged["reason"].str.len().min() > 50
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ("number = 2", "number = 1", ValueError, "claim 'decline-2020': number 1 appears twice"),
+        ("number = 10", "number = 12", ValueError, r"numbered 1, 2, 3, …; found \[1, 2"),
+        ('"decline-2020"', '"record-2019"', ValueError, "'record-2019': the slug appears twice"),
+        ("rule = ", "rul = ", KeyError, r"unknown key in claims.toml, claim 'record-2019'.*rule"),
+        ('title = "A record in 2019"\n', "", ValueError, "claim 'record-2019': title missing"),
+        ('title = "A record in 2019"', 'title = ""', ValueError, "'record-2019': title is empty"),
+        ('["SESNSP", "INEGI"]', '["SESNP"]', KeyError, "claim 'record-2019'.*'SESNP'.*'SESNSP'"),
+        ("deaths = 34655\n", "", ValueError, "published 2018: deaths missing"),
+        ("[[claim]]", "[[claim", ValueError, r"claims.toml: "),
+    ],
+)
+def test_malformed_declaration_is_named(load_text, old, new, error, message):
+    assert old in TEXT
+    with pytest.raises(error, match=message):
+        load_text(TEXT.replace(old, new, 1))
+
+
+def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
+    with pytest.raises(KeyError, match=r"'record-2019'.*'years'.*'year'"):
+        CLAIMS["record-2019"]["years"]
+
+
+# ------------------------------------------------------------------------------ the rule
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict"),
+    [
+        ([("A", "x", "2", "yes"), ("B", "x", "1", "yes")], "holds"),
+        ([("A", "x", "2", "yes"), ("A", "x", "1", "no")], "holds"),
+        ([("A", "x", "2", "yes"), ("B", "x", "1", "no")], "holds under one source"),
+        ([("A", "x", "2", "yes"), ("B", "x", "1", "cannot tell")], "holds under one source"),
+        ([("A", "x", "2", "no"), ("A", "x", "1", "yes"), ("B", "x", "3", "no")], "revised since"),
+        ([("A", "x", "2", "no"), ("A", "y", "1", "yes")], "holds under one source"),
+        ([("A", "x", "2", "no"), ("B", "x", "1", "cannot tell")], "does not hold"),
+        ([("A", "x", "2", "cannot tell")], "cannot be judged with these data"),
+        ([], "cannot be judged with these data"),
+        ([("A", "x", "2", "yes"), ("A", "x", "2", "no")], "does not hold"),
+        (
+            [("A", "x", "2", "yes"), ("A", "x", "2", "cannot tell")],
+            "cannot be judged with these data",
+        ),
+    ],
+)
+def test_verdict_follows_from_the_answers(cells, verdict):
+    assert judge(answers(*cells)) == verdict
+
+
+def test_what_is_only_shown_does_not_judge():
+    rows = answers(("A", "x", "1", "yes"), ("B", "x", "1", "no"))
+    assert judge(rows.assign(judges=[True, False])) == "holds"
+    assert len(answer_cells(rows.assign(holds=["yes", ""]))) == 1
+
+
+def test_unknown_answer_is_refused():
+    with pytest.raises(ValueError, match=r"holds must be one of .*; found \['perhaps'\]"):
+        judge(answers(("A", "x", "1", "perhaps")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("figures = { deaths = 34648 }", "figures = 34648", "figures must be of kind dict"),
+        (
+            "figures = { deaths = 34648 }",
+            "figures = { deaths = 35693 }",
+            "does not stand in its wo",
+        ),
+        ('sources = ["SESNSP", "INEGI"]', "sources = 3", "sources must be of kind list"),
+        ("deaths = 34648\n", 'deaths = "34648"\n', "published .*: deaths must be of kind int"),
+        (
+            'counted = "intentional homicide"\n',
+            'counted = "intentional homicides"\n',
+            "unknown count in .* 'intentional homicides'",
+        ),
+    ],
+)
+def test_a_block_of_the_wrong_kind_is_named(tmp_path, old, new, message):
+    text = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "claims.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises((KeyError, ValueError), match=message):
+        load_claims(path)

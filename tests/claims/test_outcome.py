@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.forecast_series import forecast_of
+from support.measured_claims import CLAIMS, EVIDENCE, measure, measure_all, plant, value
+
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge
+from analysis.claims.evidence import OCCURRED, REGISTERED
+from analysis.claims.forecast import claim_10, worse_probabilities
+from analysis.claims.outcome import asked_years, outcome_rows, pooled_chance
+from analysis.claims.rows import collect
+from analysis.forecasts.paths import POOL
+
+CLAIM = CLAIMS["almost-certain-worse"]
+COUNTED = {"sesnsp": WITH_FEMICIDE, "inegi": REGISTERED}  # what 08-forecast sets beside a source
+NAMES = {"sesnsp": "SESNSP", "inegi": "INEGI"}
+CELL = ("SESNSP", "x", "1", "CONAPO")
+
+
+def with_rates(*rates, start=2020):
+    """Evidence in which every count has these rates from `start` on, as far as it goes."""
+    yearly = EVIDENCE.yearly.copy()
+    for year, rate in enumerate(rates, start):
+        yearly.loc[yearly["year"] == year, "rate"] = rate
+    return replace(EVIDENCE, yearly=yearly)
+
+
+def rates_of(evidence, source):
+    rows = evidence.yearly.query("population == 'CONAPO'")
+    rows = rows[(rows["source"] == NAMES[source]) & (rows["counted"] == COUNTED[source])]
+    return rows[rows["vintage"] == rows["vintage"].max()].set_index("year")["rate"]
+
+
+def forecasts_of(share, evidence, source):
+    """Probabilities of a pool of which this share of the draws is worse in every year."""
+    draws = [[99] * 3] * round(100 * share) + [[1] * 3] * round(100 * (1 - share))
+    made = {"last_value": forecast_of(draws[::-1][:2]), POOL: forecast_of(draws)}
+    return worse_probabilities(made, rates_of(evidence, source), CLAIM, source=NAMES[source])
+
+
+def test_years_are_those_that_the_claim_asks_about():
+    assert asked_years(CLAIM) == [2022, 2023, 2024]
+
+
+@pytest.mark.parametrize(
+    ("rates", "chance", "verdict"),
+    [
+        ([20, 9, 21, 22, 23], 0.95, "holds"),  # 2021 is not asked about
+        ([20, 30, 21, 22, 23], 0.949, "does not hold"),
+        ([20, 30, 21, 20, 23], 0.99, "does not hold"),  # an equal rate is not worse
+        ([20, 30, 19, 50, 50], 0.99, "does not hold"),  # nor is a higher mean
+        ([20, 30, 21, 22, np.nan], 0.99, "holds"),  # of the years that the count has
+        ([20, 30], 0.99, "cannot be judged with these data"),
+        ([np.nan, 30, 21, 22, 23], 0.99, "cannot be judged with these data"),
+        ([20, 30, 21, 22, 23], None, "cannot be judged with these data"),
+        ([20, 30, 21, 19, 23], None, "does not hold"),
+    ],
+)
+def test_rule_asks_for_every_year_and_for_certainty(rates, chance, verdict):
+    series = pd.Series(rates, range(2020, 2020 + len(rates)), dtype=float)
+    assert judge(collect(outcome_rows(CLAIM, CELL, series, chance))) == verdict
+
+
+@pytest.mark.parametrize("source", ["sesnsp", "inegi"])
+@pytest.mark.parametrize("share", [0.97, 0.94])
+@pytest.mark.parametrize(
+    "rates", [[20, 21, 21, 22, 23], [20, 30, 19, 50, 50], [20, 19, 19, 18, 17], [20, 9, 21, 21, 21]]
+)
+def test_both_notebooks_say_the_same_of_a_source(rates, share, source):
+    evidence = with_rates(*rates)
+    chances = forecasts_of(share, evidence, source)
+    answers = {"holds": "yes", "does not hold": "no"}
+    said = claim_10(chances, CLAIM, source=source)["verdict"].item()
+    measured = measure("almost-certain-worse", replace(evidence, probabilities=chances))
+    cells = answer_cells(measured.rows).query("source == @NAMES[@source]")
+    own = cells[cells["counted"] == COUNTED[source]]
+    assert own["holds"].tolist() == [answers[said]]
+    expected = "holds" if min(rates[2:]) > 20 and share > 0.95 else "does not hold"
+    assert said == expected == measured.verdict
+
+
+def test_sources_that_part_hold_under_one():
+    evidence = with_rates(20, 21, 21, 22, 23)
+    tables = [forecasts_of(0.97, evidence, "sesnsp"), forecasts_of(0.5, evidence, "inegi")]
+    both = pd.concat(tables, ignore_index=True)
+    measured = measure("almost-certain-worse", replace(evidence, probabilities=both))
+    assert measured.verdict == "holds under one source"
+    said = measured.finding
+    assert "SESNSP's months until 2021-04: 0.97 pooled, 0.00 to 0.00 by single methods" in said
+    assert "INEGI's months until 2021-04: 0.50 pooled" in said
+    assert "from 0.95 on it would have been almost certain." in said
+
+
+def test_probabilities_are_shown_with_their_freeze_and_the_pool_judges(found):
+    chances = forecasts_of(0.25, EVIDENCE, "sesnsp")
+    measured = measure("almost-certain-worse", replace(EVIDENCE, probabilities=chances))
+    shown = measured.rows[measured.rows["source"] == "forecast from SESNSP"]
+    assert shown["value"].tolist() == chances["probability"].tolist()
+    assert set(shown["vintage"]) == {"2021-04"}
+    assert not shown["judges"].any()
+    name = "pooled probability that every year of 2022 to 2024 would be worse"
+    for counted in (HOMICIDE, WITH_FEMICIDE):
+        assert value(measured, name, counted=counted) == 0.25
+    assert name not in set(found["almost-certain-worse"].rows["measure"])
+
+
+def test_forecasts_of_other_years_are_refused():
+    chances = forecasts_of(0.5, EVIDENCE, "sesnsp")
+    later = replace(CLAIM, parameters=CLAIM.parameters | {"last": 2023})
+    message = r"\[2022, 2023, 2024\] against \[2020\], claim 10 about \[2022, 2023\] against 2020"
+    with pytest.raises(ValueError, match=message):
+        pooled_chance(later, chances, "SESNSP")
+    assert pooled_chance(CLAIM, chances, "UNODC") is None
+
+
+@pytest.fixture
+def found():
+    return measure_all()
+
+
+def test_rates_that_came_are_those_worked_by_hand(found):
+    outcome, lowest = found["almost-certain-worse"], "lowest rate of 2022 to 2024 against 2020"
+    after = np.mean([27.967503, 25.881496, 24.858995])
+    mean = "mean rate after 2020 against 2020"
+    assert value(outcome, mean, source="UNODC") == pytest.approx(
+        100 * (after / 29.001005 - 1), abs=1e-4
+    )
+    assert outcome.decides == lowest
+    assert value(outcome, lowest, source="UNODC") == pytest.approx(
+        100 * (24.858995 / 29.001005 - 1), abs=1e-4
+    )
+    assert not (outcome.rows["measure"] == lowest)[outcome.rows["counted"] == OCCURRED].any()
+
+
+def test_one_higher_year_is_not_enough():
+    planted = plant(40.0, "rate", source="UNODC", year=2023)
+    assert measure("almost-certain-worse", planted).verdict == "does not hold"

@@ -1,0 +1,205 @@
+"""What R prints, from tests/reference: made by `make reference`, read here without R."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.interpolate import CubicSpline
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.tsa.statespace.sarimax import SARIMAX
+from support.folders import REFERENCE
+
+from analysis import PolicyShift
+from analysis.engine.errors import RHO_RANGE
+from analysis.engine.estimators import fit_negative_binomial, fit_newey_west, fit_quasi_poisson
+from analysis.engine.reml import integrate_rho, restricted_log_likelihood
+from analysis.engine.state_space import fit_arima
+from analysis.its.design import build_design
+
+DESIGN = ["const", "trend", "level", "slope", "sin1", "cos1", "sin2", "cos2"]
+SHIFTS = {
+    "calderon-2006-12": ("2000-01", "2006-12", "2012-11"),
+    "pena-nieto-2012-12": ("2006-12", "2012-12", "2018-11"),
+    "lopez-obrador-2018-12": ("2012-12", "2018-12", "2022-06"),
+    "sheinbaum-2024-10": ("2018-12", "2024-10", "2025-06"),
+}
+FIXED = ["-0.3", "0", "0.5", "0.9", "0.99"]
+INSIDE = [f"{slug}/{rho}" for slug in SHIFTS for rho in FIXED]
+INSIDE += [f"{slug}/estimated" for slug in SHIFTS if slug != "lopez-obrador-2018-12"]
+EDGE = "lopez-obrador-2018-12/estimated"  # rises up to rho = 1: nlme stops at 0.999995
+
+
+@cache
+def expected(script):
+    table = pd.read_csv(REFERENCE / f"{script}_expected.csv", comment="#", keep_default_na=False)
+    return table.set_index(["case", "statistic", "term"])["value"].sort_index()
+
+
+def window(slug):
+    table = pd.read_csv(REFERENCE / "windows.csv", index_col="month")
+    return table[table["window"] == slug]
+
+
+def outcome_and_design(slug):
+    data = window(slug)
+    return data["log_rate"].to_numpy(), data[DESIGN].to_numpy()
+
+
+@cache
+def coefficients_by_rho(slug):
+    """Coefficients and errors of the engine, between its nodes, as a function of rho."""
+    mixture = integrate_rho(*outcome_and_design(slug), np.eye(len(DESIGN)), nodes=250)
+    values = np.concatenate([mixture.mean[0], mixture.scale[0]])
+    curve = CubicSpline(np.arcsin(mixture.rho), values, axis=1)
+    return lambda rho: np.split(curve(np.arcsin(rho)), 2)
+
+
+def constant_of_nlme(slug):
+    """nlme's restricted log-likelihood minus ours, which leaves out what does not depend on rho.
+
+    With C the AR(1) correlation matrix, our whitening has P = (1 - rho^2) C^-1, and
+    log|C| = (n - 1) log(1 - rho^2). Put into the restricted log-likelihood with sigma profiled out,
+    sigma^2 = y'C^-1 (y - Xb) / (n - k), that is
+
+      -1/2 [(n - k) (log(2 pi sigma^2) + 1) + log|C| + log|X'C^-1 X|],
+
+    the powers of 1 - rho^2 add up to the one of ours, and there remains the constant
+    -(n - k)/2 [log(2 pi) + 1 - log(n - k)]. The term + log|X'X| / 2 by which some programs make it
+    independent of the columns' units is not in nlme. Pinheiro, J. C. & Bates, D. M. (2000).
+    Mixed-Effects Models in S and S-PLUS. doi:10.1007/b98882
+    """
+    df = len(window(slug)) - len(DESIGN)
+    return -df / 2 * (np.log(2 * np.pi) + 1 - np.log(df))
+
+
+@pytest.mark.parametrize("slug", SHIFTS)
+def test_windows_follow_from_their_months_and_deaths(slug):
+    data, (start, month, end) = window(slug), SHIFTS[slug]
+    index = pd.period_range(start, end, freq="M")
+    assert data.index.tolist() == index.astype(str).tolist()
+    design = build_design(index, PolicyShift(slug, month))
+    assert design.columns.tolist() == DESIGN
+    np.testing.assert_allclose(data[DESIGN], design, rtol=0, atol=1e-10)
+    rate = 1e5 * data["deaths"] / data["person_years"]
+    np.testing.assert_allclose(data["log_rate"], np.log(rate), rtol=0, atol=2e-11)
+
+
+@pytest.mark.parametrize("case", [*INSIDE, EDGE])
+def test_restricted_likelihood_equals_that_of_nlme(case):
+    r, slug = expected("gls")[case], case.split("/")[0]
+    loglik = restricted_log_likelihood(*outcome_and_design(slug), [r["rho", ""]])[0]
+    assert loglik + constant_of_nlme(slug) == pytest.approx(
+        r["loglik", ""], abs=1e-6 if case == EDGE else 1e-9
+    )
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_coefficients_and_errors_given_rho_equal_those_of_nlme(case):
+    r = expected("gls")[case]
+    coefficients, errors = coefficients_by_rho(case.split("/")[0])(r["rho", ""])
+    np.testing.assert_allclose(coefficients, r["estimate"][DESIGN], rtol=1e-6)
+    np.testing.assert_allclose(errors, r["se"][DESIGN], rtol=1e-6)
+
+
+@pytest.mark.parametrize("slug", SHIFTS)
+def test_rho_of_nlme_is_where_the_restricted_likelihood_peaks(slug):
+    rho = np.linspace(*RHO_RANGE, 20_001)
+    peak = rho[np.argmax(restricted_log_likelihood(*outcome_and_design(slug), rho))]
+    nlme = min(expected("gls")[f"{slug}/estimated", "rho", ""], RHO_RANGE[1])
+    assert peak == pytest.approx(nlme, abs=1e-4)
+
+
+SICILY = {  # columns beside smokban, time and the constant, scale, published RR with its interval
+    "poisson": ([], 1.0, [0.8944, 0.8647, 0.9251]),
+    "quasi": ([], "X2", [0.8944, 0.8392, 0.9532]),
+    "quasi_harmonics": (["sin1", "cos1", "sin2", "cos2"], "X2", [0.8851, 0.8394, 0.9332]),
+    "quasi_harmonics_slope1": (
+        ["sin1", "cos1", "sin2", "cos2", "slope1"],
+        "X2",
+        [0.8765, 0.8268, 0.9292],
+    ),
+    "quasi_harmonics_slope0": (["sin1", "cos1", "sin2", "cos2", "slope0"], "X2", None),
+}
+
+
+@pytest.mark.parametrize("case", SICILY)
+def test_smoking_ban_of_sicily(case):
+    """Lopez Bernal, Cummins & Gasparrini (2017), doi:10.1093/ije/dyw098."""
+    r, (more, scale, published) = expected("sicily")[case], SICILY[case]
+    data = pd.read_csv(REFERENCE / "sicily.csv")
+    index = pd.period_range("2002-01", periods=len(data), freq="M")
+    waves = build_design(index, PolicyShift("smokban", "2005-01")).reset_index(drop=True)
+    slope = 12 * waves["slope"]  # per month; 0 in the first month of the ban
+    X = data[["smokban", "time"]].join(waves)
+    X = X.assign(slope0=slope, slope1=slope + X["level"]).rename(columns={"const": "(Intercept)"})
+    X = X[["(Intercept)", "smokban", "time", *more]]
+    model = GLM(data["aces"], X, Poisson(), offset=np.log(data["stdpop"]))
+    fit = model.fit(scale=scale, tol=1e-14)
+    np.testing.assert_allclose(fit.params, r["estimate"][X.columns], rtol=1e-9)
+    np.testing.assert_allclose(fit.bse, r["se"][X.columns], rtol=1e-7)
+    assert fit.scale == pytest.approx(r["dispersion", ""], rel=1e-9)
+    ratio = np.exp([fit.params["smokban"], *fit.conf_int().loc["smokban"]])
+    named = [r[name, "smokban"] for name in ("ratio", "ratio_low", "ratio_high")]
+    np.testing.assert_allclose(ratio, named, rtol=1e-8)
+    if published:
+        np.testing.assert_array_equal(ratio.round(4), published)
+    for name in {"slope0", "slope1"} & set(more):
+        assert np.exp(fit.params[name]).round(4) == 1.0015
+
+
+@pytest.mark.filterwarnings("ignore:Too few observations to estimate starting parameters")
+def test_quetiapine_by_regression_with_arima_errors():
+    """Schaffer, Dobbins & Pearson (2021), doi:10.1186/s12874-021-01235-8.
+
+    In thousands: unscaled, the optimiser stops short of the maximum and says that it converged.
+    """
+    table = pd.read_csv(REFERENCE / "quetiapine.csv")
+    position = np.arange(len(table)) - table.index[table["month"] == "2014-01"][0]
+    X = np.column_stack([position >= 0, np.maximum(position + 1, 0)]).astype(float)
+    model = SARIMAX(table["dispensings"].to_numpy() / 1000, X, (2, 1, 0), (0, 1, 1, 12))
+    fit = model.fit(disp=False, cov_type="approx")
+    r = expected("quetiapine")
+    assert fit.llf == pytest.approx(r["thousands", "loglik", ""], abs=1e-3)
+    np.testing.assert_allclose(fit.params[:2], r["thousands", "estimate"][["step", "ramp"]], 1e-4)
+    np.testing.assert_allclose(fit.bse[:2], r["thousands", "se"][["step", "ramp"]], rtol=1e-3)
+    published = {"estimate": [-3284.78, -1396.65], "se": [602.34, 106.63]}
+    for statistic, values in published.items():
+        r_prints = r["default", statistic][["step", "ramp"]]
+        np.testing.assert_allclose(r_prints, values, rtol=0, atol=0.0051)
+
+
+def panel(slug, estimator):
+    """R's numbers, and the fit to hold against them with its standard errors."""
+    data, r = window(slug), expected("panel")[f"{slug}/{estimator}"]
+    y, X = outcome_and_design(slug)
+    counts = data["deaths"].to_numpy(), X
+    exposure = {"exposure": data["person_years"].to_numpy()}
+    fit = {
+        "newey_west": lambda: fit_newey_west(y, X),
+        "quasi_poisson": lambda: fit_quasi_poisson(*counts, **exposure),
+        "negative_binomial": lambda: fit_negative_binomial(*counts, **exposure),
+        "arima": lambda: fit_arima(y, X, order=(1, 0, 0)),
+    }[estimator]()
+    return r, fit, np.sqrt(np.diag(fit.covariance))
+
+
+@pytest.mark.parametrize("estimator", ["newey_west", "quasi_poisson"])
+@pytest.mark.parametrize("slug", SHIFTS)
+def test_newey_west_and_quasi_poisson_equal_those_of_r(slug, estimator):
+    r, fit, errors = panel(slug, estimator)
+    np.testing.assert_allclose(fit.estimate, r["estimate"][DESIGN], rtol=1e-7)
+    np.testing.assert_allclose(errors, r["se"][DESIGN], rtol=1e-6)
+
+
+# R takes the negative binomial's theta as known and the expected information, statsmodels the
+# observed information of all parameters: their standard errors are different estimates. R
+# differentiates the likelihood of an ARIMA model numerically, at steps of 0.001.
+@pytest.mark.parametrize(("estimator", "apart"), [("negative_binomial", 0.1), ("arima", 2e-3)])
+@pytest.mark.parametrize("slug", SHIFTS)
+def test_maximum_likelihood_estimators_agree_with_those_of_r(slug, estimator, apart):
+    r, fit, errors = panel(slug, estimator)
+    distance = (fit.estimate - r["estimate"][DESIGN]) / r["se"][DESIGN]
+    assert abs(distance).max() < 0.01
+    np.testing.assert_allclose(errors, r["se"][DESIGN], rtol=apart)

@@ -1,0 +1,210 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+from statsmodels.tsa.statespace.structural import UnobservedComponents
+from support.independent import simulate_ar1
+
+from analysis import PolicyShift
+from analysis.engine.optimise import EstimatorError
+from analysis.forecasts.methods import METHODS, latest_inauguration
+from analysis.its.counterfactual import draw_paths
+
+INDEX = pd.period_range("2014-01", "2020-12", freq="M")
+AHEAD = pd.period_range("2021-01", periods=30, freq="M")
+WALK = 3 + np.cumsum(0.05 * np.random.default_rng(1).standard_normal(len(INDEX)))
+
+
+def draw(slug, y=WALK, index=INDEX, ahead=AHEAD, draws=40_000, seed=0):
+    return METHODS[slug].draw(y, index, ahead, draws, np.random.default_rng(seed))
+
+
+def waves(count):
+    turn = 2 * np.pi * np.arange(1, count + 1) / 12
+    return 0.1 * np.sin(turn) + 0.05 * np.cos(2 * turn)
+
+
+def assert_moments(paths, mean, sd):
+    error = sd / np.sqrt(len(paths))
+    np.testing.assert_array_less(np.abs(paths.mean(axis=0) - mean), 4.5 * error)
+    np.testing.assert_allclose(paths.std(axis=0), sd, rtol=4.5 * np.sqrt(1 / len(paths)))
+
+
+def test_last_value_spreads_like_student_t_with_the_root_of_the_horizon():
+    paths = draw("last_value")
+    scale = np.sqrt((np.diff(WALK) ** 2).sum() / (len(WALK) - 1))
+    for ahead in (1, 4, 25):
+        for q in (0.025, 0.25, 0.5, 0.9):
+            expected = WALK[-1] + scale * np.sqrt(ahead) * student.ppf(q, len(WALK) - 1)
+            below = (paths[:, ahead - 1] <= expected).mean()
+            assert abs(below - q) < 4.5 * np.sqrt(q * (1 - q) / len(paths))
+
+
+def test_last_value_walks():
+    paths = draw("last_value")
+    assert np.corrcoef(paths[:, 3], paths[:, 15])[0, 1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_seasonal_naive_repeats_the_year_with_errors_that_add_up_over_the_years():
+    paths = draw("seasonal_naive")
+    differences = WALK[12:] - WALK[:-12]
+    variance = (differences @ differences) / (len(differences) - 2)  # of Student t
+    mean = np.tile(WALK[-12:], 3)[:30]
+    assert_moments(paths, mean, np.sqrt(variance * np.repeat([1, 2, 3], 12)[:30]))
+    assert np.corrcoef(paths[:, 2], paths[:, 14])[0, 1] == pytest.approx(np.sqrt(0.5), abs=0.02)
+    assert np.corrcoef(paths[:, 2], paths[:, 3])[0, 1] == pytest.approx(0, abs=0.05)
+
+
+def test_seasonal_naive_repeats_an_unchanging_year_exactly():
+    y = np.tile(np.arange(12.0), 7)
+    np.testing.assert_array_equal(draw("seasonal_naive", y)[5], np.tile(np.arange(12.0), 3)[:30])
+
+
+@pytest.mark.parametrize("slug", ["linear_trend_ar1", "its_inauguration"])
+def test_straight_line_with_season_goes_on(slug):
+    time = np.arange(len(INDEX) + len(AHEAD)) / 12
+    y = 2 + 0.3 * time + waves(len(time))
+    paths = draw(slug, y[: len(INDEX)], draws=100)
+    np.testing.assert_allclose(paths, np.tile(y[len(INDEX) :], (100, 1)), atol=1e-9)
+
+
+def test_slope_of_the_president_goes_on_and_the_one_before_does_not():
+    time = np.arange(len(INDEX) + len(AHEAD)) / 12
+    since = time - time[INDEX.get_loc("2018-12")]
+    y = 2 + 0.3 * time - (0.2 + 0.5 * since) * (since >= 0) + waves(len(time))
+    paths = draw("its_inauguration", y[: len(INDEX)], draws=100)
+    np.testing.assert_allclose(paths, np.tile(y[len(INDEX) :], (100, 1)), atol=1e-9)
+
+
+def test_months_before_the_last_president_but_one_do_not_enter():
+    index = pd.period_range("2005-01", "2020-12", freq="M")
+    y = 3 + 0.05 * simulate_ar1(np.random.default_rng(2), len(index), 0.5)[:, 0]
+    changed = y.copy()
+    changed[index < pd.Period("2012-12", "M")] += 5
+    one, other = (draw("its_inauguration", values, index, draws=200) for values in (y, changed))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_linear_trend_is_the_counterfactual_of_the_study():
+    y = 3 + 0.1 * simulate_ar1(np.random.default_rng(3), len(INDEX), 0.6)[:, 0]
+    months = INDEX.append(AHEAD)
+    values = np.concatenate([y, np.full(len(AHEAD), np.nan)])
+    series = pd.DataFrame({"value": values}, index=months)
+    shift = PolicyShift("freeze", AHEAD[0])
+    reference = draw_paths(series, shift, "value", 2, "forecast", 500, 7).paths[:, len(y) :]
+    np.testing.assert_allclose(draw("linear_trend_ar1", y, draws=500, seed=7), reference)
+
+
+def test_local_linear_trend_has_the_moments_of_statsmodels():
+    rng = np.random.default_rng(4)
+    slope = np.cumsum(0.004 * rng.standard_normal(len(INDEX)))
+    y = 3 + np.cumsum(slope) + waves(len(INDEX)) + 0.03 * rng.standard_normal(len(INDEX))
+    model = UnobservedComponents(
+        20 * y,
+        level="lltrend",
+        freq_seasonal=[{"period": 12, "harmonics": 2}],
+        stochastic_freq_seasonal=[False],
+        loglikelihood_burn=0,
+    )
+    fits = [
+        model.fit(np.array(start), method=method, maxiter=2000, disp=0, cov_type="none")
+        for start in ([0.4, 0.001, 0.01], [0.1, 0.1, 0.1])
+        for method in ("lbfgs", "nm")
+    ]
+    ahead = max(fits, key=lambda fit: fit.llf).get_forecast(len(AHEAD))
+    paths = draw("local_linear_trend", y)
+    sd = ahead.se_mean / 20
+    np.testing.assert_allclose(paths.std(axis=0), sd, rtol=0.03)
+    np.testing.assert_array_less(np.abs(paths.mean(axis=0) - ahead.predicted_mean / 20), 0.05 * sd)
+
+
+def test_damped_trend_has_the_moments_of_its_closed_form():
+    y = WALK + waves(len(INDEX))
+    model = ETSModel(y, trend="add", damped_trend=True, seasonal="add", seasonal_periods=12)
+    fit = model.fit(disp=0)
+    paths = draw("damped_trend", y)
+    alpha, beta, gamma, phi = (
+        fit.params[list(model.param_names).index(name)]
+        for name in ("smoothing_level", "smoothing_trend", "smoothing_seasonal", "damping_trend")
+    )
+    steps = np.arange(1, len(AHEAD))
+    damped = np.cumsum(phi**steps)
+    weight = alpha + beta * damped + gamma * (steps % 12 == 0)
+    df = len(y) - len(model.param_names)
+    sigma = np.sqrt((fit.resid @ fit.resid) / (df - 2))
+    sd = sigma * np.sqrt(1 + np.concatenate([[0], np.cumsum(weight**2)]))
+    np.testing.assert_allclose(paths.std(axis=0), sd, rtol=0.03)
+    error = np.abs(paths.mean(axis=0) - fit.forecast(len(AHEAD)))
+    np.testing.assert_array_less(error, 0.06 * sd)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "slug"),
+    [
+        ("2000-01", "2021-04", "lopez-obrador-2018-12"),
+        ("2015-01", "2019-11", "lopez-obrador-2018-12"),
+        ("2000-01", "2019-10", "pena-nieto-2012-12"),
+        ("2000-01", "2007-11", "calderon-2006-12"),
+        ("2000-01", "2007-10", None),
+        ("2018-01", "2021-04", None),
+    ],
+)
+def test_latest_inauguration_has_a_year_on_either_side(start, end, slug):
+    found = latest_inauguration(pd.period_range(start, end, freq="M"))
+    assert getattr(found, "slug", None) == slug
+
+
+def test_no_inauguration_is_said():
+    index = pd.period_range("2000-01", periods=84, freq="M")
+    with pytest.raises(EstimatorError, match=r"no inauguration of .* in 2000-01 to 2006-12"):
+        draw("its_inauguration", index=index, draws=100)
+
+
+@pytest.mark.parametrize("slug", ["local_linear_trend", "damped_trend"])
+def test_rate_that_never_moves_is_refused(slug):
+    with pytest.raises(EstimatorError, match="does not vary"):
+        draw(slug, np.full(len(INDEX), 3.0), draws=100)
+
+
+def coverage(slug, simulate, count, ahead=12):
+    """Share of simulated series whose 80% band holds the month and the year `ahead`."""
+    index = pd.period_range("2000-01", periods=96, freq="M")
+    later = pd.period_range("2008-01", periods=ahead, freq="M")
+    rng, held = np.random.default_rng(5), []
+    for _ in range(count):
+        y = simulate(rng, 96 + ahead)
+        paths = METHODS[slug].draw(y[:96], index, later, 500, rng)
+        both = np.column_stack([paths[:, -1], paths.mean(axis=1)])
+        truth = np.array([y[-1], y[96:].mean()])
+        low, high = np.quantile(both, [0.1, 0.9], axis=0)
+        held.append((low <= truth) & (truth <= high))
+    return np.mean(held, axis=0)
+
+
+def random_walk(rng, n):
+    return 3 + np.cumsum(0.05 * rng.standard_normal(n))
+
+
+def line_with_ar1(rng, n):
+    return 3 + 0.1 * np.arange(n) / 12 + 0.05 * simulate_ar1(rng, n, 0.6)[:, 0]
+
+
+def turning_trend(rng, n):
+    slope = np.cumsum(0.006 * rng.standard_normal(n))
+    return 3 + np.cumsum(slope + 0.02 * rng.standard_normal(n)) + 0.05 * rng.standard_normal(n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("slug", "simulate", "count", "allowed"),
+    [
+        ("last_value", random_walk, 2000, 0.0),
+        ("linear_trend_ar1", line_with_ar1, 1000, 0.0),
+        ("local_linear_trend", turning_trend, 150, 0.07),  # its variances are plugged in
+    ],
+)
+def test_bands_of_month_and_year_hold_where_the_model_is_true(slug, simulate, count, allowed):
+    """Nominal 80%; the tolerance is 3 Monte Carlo standard errors, sqrt(0.16 / count) each."""
+    error = np.sqrt(0.8 * 0.2 / count)
+    np.testing.assert_allclose(coverage(slug, simulate, count), 0.8, atol=allowed + 3 * error)

@@ -1,0 +1,310 @@
+import json
+import re
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from support.folders import ROOT
+from support.forecast_series import counts
+
+from analysis import load_series
+from analysis.engine.optimise import EstimatorError
+from analysis.forecasts.methods import METHODS
+from analysis.forecasts.paths import (
+    LEVELS,
+    POOL,
+    Forecast,
+    band_table,
+    carry_person_years,
+    forecast,
+    forecast_all,
+    freeze,
+    method_table,
+)
+from analysis.mexico import sources
+from analysis.mexico.sources import freeze_month
+
+AT, UNTIL = "2021-04", "2024-12"
+
+
+def made_of(paths, known_months=40, ahead=None):
+    known = counts(known_months).assign(person_years=1e5)
+    ahead = paths.shape[1] if ahead is None else ahead
+    index = pd.period_range(known.index[-1] + 1, periods=ahead, freq="M")
+    return Forecast("last_value", known, pd.Series(2e5, index), np.asarray(paths, dtype=float))
+
+
+@pytest.fixture(scope="module")
+def series():
+    return load_series("sesnsp")
+
+
+@pytest.fixture(scope="module")
+def forecasts(series):
+    return forecast_all(freeze(series, at=AT), until=UNTIL, draws=100)
+
+
+def plant_deaths(later):
+    return later.assign(deaths=later["deaths"] * 3 + 7)
+
+
+def plant_population(later):
+    return later.assign(person_years=later["person_years"] * np.linspace(0.1, 9, len(later)))
+
+
+def plant_nonsense(later):
+    return later.assign(deaths=-1.5, person_years=np.nan)
+
+
+def plant_end(later):
+    return later.iloc[:0]
+
+
+@pytest.mark.parametrize("plant", [plant_deaths, plant_population, plant_nonsense, plant_end])
+def test_no_month_after_the_freeze_is_seen(series, forecasts, plant):
+    planted = pd.concat([series.loc[:AT], plant(series.loc["2021-05":])])
+    found = forecast_all(freeze(planted, at=AT), until=UNTIL, draws=100)
+    assert list(found) == list(forecasts)
+    for slug, one in forecasts.items():
+        other = found[slug]
+        assert other.paths.tobytes() == one.paths.tobytes()
+        assert other.person_years.to_numpy().tobytes() == one.person_years.to_numpy().tobytes()
+        assert other.bands().to_numpy().tobytes() == one.bands().to_numpy().tobytes()
+        assert other.yearly().to_numpy().tobytes() == one.yearly().to_numpy().tobytes()
+
+
+@pytest.mark.slow
+def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
+    """Everything but what came is the same, to the bytes of the figure of earlier origins."""
+    notebook = ROOT / "notebooks/08-forecast.ipynb"
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    source = re.sub("^%.*$", "", source, flags=re.MULTILINE)
+    names = {"draws": "200", "every": "12", "results": repr(str(tmp_path))}
+    for name, value in names.items():
+        source = re.sub(rf"^{name}: (\w+) = .*$", f"{name} = {value}", source, flags=re.MULTILINE)
+    planted = series.copy()
+    planted.loc["2021-05":, "deaths"] = planted.loc["2021-05":, "deaths"] * 3 + 7
+    runs, figures = [], []
+    for frame in (series, planted):
+        for module in ("analysis", "analysis.claims.forecast"):
+            monkeypatch.setattr(
+                f"{module}.load_series", lambda *_, given=frame, **__: given, raising=False
+            )
+        runs.append(space := {})
+        exec(compile(source, notebook.name, "exec"), space)
+        figures.append((tmp_path / "figures/forecast--sesnsp--coverage.svg").read_bytes())
+        plt.close("all")
+    one, other = runs
+    assert figures[0] == figures[1]
+    pd.testing.assert_frame_equal(one["summary"], other["summary"], check_exact=True)
+    for slug, made in one["forecasts"].items():
+        assert other["forecasts"][slug].paths.tobytes() == made.paths.tobytes()
+    came = ["observed", "observed_than", "came"]
+    tables = [space["probabilities"].drop(columns=came) for space in runs]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    limits = [[(*ax.get_xlim(), *ax.get_ylim()) for ax in space["axes"].flat] for space in runs]
+    assert limits[0] == limits[1]
+    assert other["verdict"]["years_higher"].item() == 3
+    assert one["scores"]["crps"].tolist() != other["scores"]["crps"].tolist()
+
+
+@pytest.mark.parametrize("slug", METHODS)
+def test_last_month_before_the_freeze_is_seen(series, slug):
+    known = freeze(series, at=AT)
+    changed = known.copy()
+    changed.loc[AT, "deaths"] *= 2
+    one, other = (forecast(frame, slug, until=UNTIL, draws=100) for frame in (known, changed))
+    assert np.median(other.paths - one.paths, axis=0)[:12].max() > 0.05
+
+
+def test_deaths_and_population_scaled_together_change_nothing(series, forecasts):
+    known = freeze(series, at=AT)
+    scaled = forecast_all(known * [2, 2.0], until=UNTIL, draws=100)
+    for slug, made in forecasts.items():
+        np.testing.assert_array_equal(scaled[slug].paths, made.paths)
+        np.testing.assert_allclose(scaled[slug].yearly(), made.yearly(), rtol=1e-12)
+
+
+def test_seed_decides_and_other_methods_do_not(series):
+    known = freeze(series, at=AT)
+    alone = forecast(known, "linear_trend_ar1", until=UNTIL, draws=100, seed=3)
+    beside = forecast_all(
+        known, until=UNTIL, methods=["last_value", "linear_trend_ar1"], draws=100, seed=3
+    )
+    np.testing.assert_array_equal(alone.paths, beside["linear_trend_ar1"].paths)
+    other = forecast(known, "linear_trend_ar1", until=UNTIL, draws=100, seed=4)
+    assert (alone.paths != other.paths).all()
+
+
+def test_pool_holds_the_draws_of_all(forecasts):
+    assert list(forecasts) == [*METHODS, POOL]
+    together = np.concatenate([forecasts[slug].paths for slug in METHODS])
+    np.testing.assert_array_equal(forecasts[POOL].paths, together)
+    assert forecasts[POOL].method == POOL
+
+
+def test_method_without_an_answer_is_left_out_of_the_pool():
+    known = freeze(counts(60, "2001-01"), at="2005-12")
+    made = forecast_all(known, until="2006-12", draws=100)
+    assert "its_inauguration" not in made
+    assert len(made[POOL].paths) == 500
+    with pytest.raises(EstimatorError, match="none of the methods"):
+        forecast_all(known, until="2006-12", methods=["its_inauguration"])
+
+
+def test_bands_are_quantiles_of_the_draws():
+    rates = np.arange(101.0)[:, None] * [1, 2]
+    table = band_table(rates, pd.Index(["a", "b"]))
+    ends = [f"{end}_{100 * level:.0f}" for level in LEVELS for end in ("low", "high")]
+    assert table.columns.tolist() == ["expected", *ends]
+    assert table.loc["a"].tolist() == pytest.approx([50, 25, 75, 10, 90, 2.5, 97.5])
+    np.testing.assert_allclose(table.loc["b"], 2 * table.loc["a"])
+
+
+def test_bands_are_rates_by_month():
+    made = made_of(np.log([[10, 20], [30, 40], [50, 60]]))
+    bands = made.bands()
+    assert bands.index.equals(made.person_years.index)
+    np.testing.assert_allclose(bands["expected"], [30, 40])
+
+
+def test_years_are_deaths_over_person_years_with_the_months_known():
+    made = made_of(np.log(np.array([[12.0] * 20, [24.0] * 20])))  # known until 2018-04
+    yearly = made.yearly()
+    assert yearly.columns.tolist() == [2018, 2019]
+    np.testing.assert_allclose(yearly[2019], [12, 24])
+    counted = made.known.loc["2018", "deaths"].sum()
+    expected = 1e5 * (counted + np.array([12, 24]) * 2 * 8) / (4 * 1e5 + 8 * 2e5)
+    np.testing.assert_allclose(yearly[2018], expected, rtol=1e-12)
+    longer = made_of(np.log(np.tile(np.arange(1.0, 21), (2, 1))), 36).yearly()
+    assert longer.columns.tolist() == [2018]  # 2019 is not full
+    np.testing.assert_allclose(longer[2018], 6.5)
+
+
+def test_year_is_no_mean_of_monthly_rates():
+    made = made_of(np.log(np.tile(np.arange(1.0, 13), (2, 1))), 36)
+    weights = np.arange(12.0, 0, -1) * 1e5
+    uneven = replace(made, person_years=made.person_years * 0 + weights)
+    expected = (np.arange(1, 13) * weights).sum() / weights.sum()
+    np.testing.assert_allclose(uneven.yearly()[2018], expected)
+    assert expected < 6
+
+
+def test_person_years_are_carried_on_at_the_last_years_growth():
+    known = counts(48)
+    carried = carry_person_years(known, pd.Period("2020-12", "M"))
+    months = pd.period_range("2019-01", "2020-12", freq="M")
+    expected = 1e6 * 1.01 ** (np.arange(48, 72) / 12) * months.days_in_month
+    np.testing.assert_allclose(carried, expected, rtol=1e-12)
+    assert carried.index.equals(months)
+
+
+def test_carried_person_years_are_near_those_that_came(series):
+    carried = carry_person_years(freeze(series, at=AT), pd.Period("2025-06", "M"))
+    came = series.loc["2021-05":, "person_years"]
+    np.testing.assert_allclose(carried, came, rtol=0.02)
+
+
+def test_every_method_is_declared_in_words():
+    table = method_table()
+    assert len(table) == len(METHODS) + 1
+    assert table.map(len).gt(20).all(axis=None)
+
+
+def test_known_frame_is_left_alone(series):
+    known = freeze(series, at=AT)
+    before = known.copy(deep=True)
+    forecast_all(known, until="2021-12", draws=100)
+    pd.testing.assert_frame_equal(known, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "last_valu"}, "unknown method 'last_valu'. Did you mean 'last_value'"),
+        ({"until": "2021-12"}, "until must come after the last known month, 2021-12"),
+        ({"until": 2024}, "until must be a month"),
+        ({"draws": 10}, "draws must be a whole number from 100"),
+        ({"seed": None}, "seed must be a whole number"),
+    ],
+)
+def test_forecast_refuses(options, message):
+    options = {"method": "last_value", "until": UNTIL} | options
+    with pytest.raises((KeyError, ValueError), match=message):
+        forecast(counts(), **options)
+
+
+@pytest.mark.parametrize(
+    ("source", "published", "last"),
+    [
+        ("sesnsp", "2021-05", "2021-04"),
+        ("sesnsp", "2021-01", "2020-12"),
+        ("inegi", "2021-05", "2019-12"),
+        ("inegi", "2020-10", "2019-12"),
+        ("inegi", "2020-09", "2018-12"),
+    ],
+)
+def test_source_is_frozen_at_what_was_published(source, published, last):
+    assert freeze_month(source, published) == pd.Period(last, "M")
+    assert freeze_month(source, pd.Period(published, "M")) == pd.Period(last, "M")
+
+
+def test_freeze_keeps_the_months_until_then_and_copies():
+    series = load_series("sesnsp")
+    before = series.copy(deep=True)
+    known = freeze(series, at=AT)
+    pd.testing.assert_frame_equal(known.loc[:"2020-06"], series.loc[:"2020-06"])
+    pd.testing.assert_series_equal(known["deaths"], series.loc[:AT, "deaths"])
+    carried = known["person_years"] / series.loc[:AT, "person_years"] - 1
+    assert 0 < carried.abs().max() < 0.002
+    known.loc[AT, "deaths"] = 0
+    pd.testing.assert_frame_equal(series, before)
+
+
+@pytest.mark.parametrize(
+    ("frame", "at", "message"),
+    [
+        (counts(), "2014-12", "freeze at 2014-12 is outside the series, 2015-01 to 2021-12"),
+        (counts(), "2022-01", "outside the series"),
+        (counts(), "May 21st", "at must be a month like '2021-05'; found 'May 21st'"),
+        (counts(), "2017-11", "35 months until 2017-11 are too few .* at least 36"),
+        (counts().assign(deaths=[0, *[5] * 83]), AT, r"log scale needs deaths .* \['2015-01'\]"),
+        (counts().drop(columns="person_years"), AT, "needs the columns"),
+        (counts().assign(value=1.0)[["value"]], AT, "months with the columns 'deaths'"),
+        (counts().drop(pd.Period("2016-03", "M")), AT, r"missing \['2016-03'\]"),
+        (counts().set_axis(pd.period_range("1900", periods=84, freq="Y")), AT, "needs months"),
+        (counts()["deaths"], AT, "must be a DataFrame, found Series"),
+    ],
+)
+def test_freeze_refuses(frame, at, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        freeze(frame, at=at)
+
+
+def test_unknown_source_is_named():
+    with pytest.raises(KeyError, match="Did you mean 'inegi'"):
+        freeze_month("inegy", "2021-05")
+
+
+@pytest.mark.parametrize(("source", "at"), [("sesnsp", "2021-04"), ("inegi", "2019-12")])
+def test_no_population_of_a_later_mid_year_is_seen(monkeypatch, source, at):
+    before = freeze(load_series(source), at=at)
+    later = int(at[:4]) + (at[5:] > "06")
+    population = sources.load_table("population")
+    population.loc[population["year"] >= later, "population"] *= 2
+    real = sources.load_table
+    monkeypatch.setattr(
+        sources, "load_table", lambda name: population if name == "population" else real(name)
+    )
+    sources._monthly_population.cache_clear()
+    try:
+        planted = load_series(source)
+        raw = planted.loc[:at, "person_years"]
+        found = freeze(planted, at=at)
+    finally:
+        sources._monthly_population.cache_clear()
+    assert (raw / before["person_years"]).max() > 1.3  # the plant reached the months before
+    pd.testing.assert_frame_equal(found, before)

@@ -1,0 +1,108 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.forecasts.paths import POOL, Forecast
+from analysis.forecasts.plots import HEADROOM, plot_coverage, plot_forecast, plot_probabilities
+
+KNOWN = pd.DataFrame(
+    {"deaths": 200 + np.arange(80), "person_years": 1e6},
+    index=pd.period_range("2015-01", periods=80, freq="M"),
+)
+AHEAD = pd.period_range("2021-09", periods=10, freq="M")
+MADE = Forecast(
+    "last_value", KNOWN, pd.Series(1e6, AHEAD), np.log(np.arange(1.0, 102)[:, None] * np.ones(10))
+)
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def line(ax, label):
+    return next(line for line in ax.lines if line.get_label() == label)
+
+
+def band(ax, label):
+    drawn = next(drawn for drawn in ax.collections if drawn.get_label() == label)
+    heights = drawn.get_paths()[0].vertices[:, 1]
+    return heights.min(), heights.max()
+
+
+def came():
+    index = AHEAD[:4].append(pd.period_range("2030-01", periods=2, freq="M"))
+    return pd.DataFrame({"deaths": [210, 220, 230, 240, 1, 1], "person_years": 1e6}, index=index)
+
+
+def test_forecast_is_drawn_with_its_bands_and_what_came(ax):
+    assert plot_forecast(MADE, came(), ax=ax) is ax
+    assert band(ax, "50% band") == pytest.approx((26, 76))
+    assert band(ax, "80% band") == pytest.approx((11, 91))
+    assert band(ax, "95% band") == pytest.approx((3.5, 98.5))
+    np.testing.assert_allclose(line(ax, "median").get_ydata(), 51)
+    np.testing.assert_allclose(line(ax, "what came").get_ydata(), [21, 22, 23, 24])
+    np.testing.assert_allclose(
+        line(ax, "known at the freeze").get_ydata(), 20 + np.arange(8, 80) / 10
+    )
+    assert line(ax, "_freeze").get_xdata()[0] == pd.Timestamp("2021-09-01")
+    assert [text.get_text() for text in ax.texts] == ["frozen after 2021-08"]
+    assert "per 100,000 person-years" in ax.get_ylabel()
+    assert ax.get_title() == "last value"
+
+
+def test_frame_is_set_by_the_months_before_the_freeze(ax):
+    plot_forecast(MADE, ax=ax)
+    assert ax.get_ylim() == pytest.approx((0, HEADROOM * 27.9))
+    alone = (*ax.get_xlim(), *ax.get_ylim())
+    ax.clear()
+    plot_forecast(MADE, came().assign(deaths=9999), ax=ax)
+    assert (*ax.get_xlim(), *ax.get_ylim()) == alone
+
+
+def test_coverage_is_written_with_its_origins(ax):
+    summary = pd.DataFrame(
+        {
+            "method": ["last_value", "last_value", POOL],
+            "horizon": ["months 1-6", "year 1", "months 1-6"],
+            "origins": [14, 10, 14],
+            "covered_95": [0.95, 0.25, 1.0],
+            "covered_50": [0.5, 0.5, 0.75],
+        }
+    )
+    plot_coverage(summary, ax=ax)
+    assert [text.get_text() for text in ax.texts] == ["95%\n(14)", "25%\n(10)", "100%\n(14)"]
+    shown = ax.images[0].get_array().filled(np.nan)
+    np.testing.assert_allclose(shown, [[0, -70], [5, np.nan]], atol=1e-9)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["last value", "all, pooled"]
+
+
+def test_coverage_of_another_level_is_set_against_it(ax):
+    summary = pd.DataFrame(
+        {"method": [POOL], "horizon": ["year 1"], "origins": [3], "covered_50": [0.75]}
+    )
+    plot_coverage(summary, 0.5, ax=ax)
+    assert ax.images[0].get_array()[0, 0] == pytest.approx(25)
+
+
+def test_probabilities_are_drawn_beside_where_certainty_begins(ax):
+    table = pd.DataFrame(
+        {
+            "method": ["last_value"] * 3 + [POOL] * 3,
+            "year": ["2022", "every", "any"] * 2,
+            "than": 2020,
+            "probability": [0.5, 0.25, 0.75, 0.6, 0.3, 0.9],
+            "came": ["not higher", "not higher", "higher"] * 2,
+        }
+    )
+    plot_probabilities(table, ax=ax)
+    drawn = {points.get_label(): points.get_offsets()[:, 0].tolist() for points in ax.collections}
+    assert drawn["2022 (came: not higher)"] == [0.5, 0.6]
+    assert drawn["every year (came: not higher)"] == [0.25, 0.3]
+    assert drawn["any year (came: higher)"] == [0.75, 0.9]
+    sure = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (sure.x0, sure.x1) == pytest.approx((0.95, 1))
+    assert ax.get_xlabel() == "Probability of a higher rate than in 2020"

@@ -1,0 +1,332 @@
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logsumexp
+from support.independent import (
+    RHO,
+    monthly_values,
+    restricted_loglik,
+    segmented_design,
+    simulate_ar1,
+)
+
+from analysis import PolicyShift, load_series
+from analysis.its.breaks import BreakPosterior, break_posterior
+
+MONTHS = pd.period_range("2001-01", periods=6, freq="M")
+
+
+def posterior_of(*probability, index=MONTHS):
+    return BreakPosterior(pd.Series(probability, index=index[: len(probability)], dtype=float))
+
+
+def noise(periods=60, seed=1, rho=0.4):
+    return simulate_ar1(np.random.default_rng(seed), periods, rho)[:, 0]
+
+
+def line_with(*breaks, periods=90):
+    """3 + 0.5 t, and from each position on a level and a change of slope."""
+    i = np.arange(periods)
+    y = 3 + 0.5 * i / 12
+    for number, first in enumerate(breaks):
+        y = y + (2 - 3.5 * number) * (i >= first) + (1 + number) * np.maximum(i - first, 0) / 12
+    return y
+
+
+def counts(periods=60):
+    index = pd.period_range("2000-01", periods=periods, freq="M")
+    deaths = np.random.default_rng(2).poisson(300, periods)
+    return pd.DataFrame({"deaths": deaths, "person_years": 2e5}, index=index)
+
+
+def log_integral(y, X):
+    """The restricted likelihood integrated over rho: 200 points, evenly spread in arctanh(rho)."""
+    point, width = np.polynomial.legendre.leggauss(200)
+    low, high = np.arctanh(RHO)
+    rho = np.tanh(low + (high - low) * (point + 1) / 2)
+    heights = [restricted_loglik(y, X, value) for value in rho]
+    return logsumexp(heights, b=width * (1 - rho**2) * (high - low) / 2)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "rho", "frequency"), [(1, 0.3, "M"), (1, 0.97, "M"), (2, 0.6, "M"), (1, 0.5, "Y")]
+)
+def test_posterior_equals_the_dense_integral_at_every_date(breaks, rho, frequency):
+    fewest, per_year = (12, 12) if frequency == "M" else (3, 1)
+    y = noise(40, seed=7, rho=rho)
+    choices = [
+        chosen
+        for chosen in combinations(range(fewest, 40 - fewest + 1), breaks)
+        if breaks == 1 or chosen[1] - chosen[0] >= fewest
+    ]
+    designs = [segmented_design(40, *chosen, per_year=per_year) for chosen in choices]
+    heights = np.array([log_integral(y, X) for X in designs])
+    expected = np.exp(heights - logsumexp(heights))
+
+    frame = monthly_values(y)
+    frame.index = pd.period_range("1980", periods=40, freq=frequency)
+    found = break_posterior(frame, breaks, harmonics=0).probability
+    if breaks == 1:
+        assert found.index.equals(frame.index[[first for (first,) in choices]])
+    else:
+        pairs = [tuple(frame.index[place] for place in chosen) for chosen in choices]
+        assert found.index.tolist() == pairs
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_waves_and_shifts_beside_are_part_of_the_model():
+    frame = monthly_values(noise(60, seed=3))
+    shift = PolicyShift("x", "2003-06", beside=(PolicyShift("other", "2001-11"),))
+    found = break_posterior(frame, shift=shift).probability
+    places = frame.index.get_indexer(found.index)
+    y = frame["value"].to_numpy()
+    designs = [segmented_design(60, place, 22, harmonics=2) for place in places]
+    heights = np.array([log_integral(y, X) for X in designs])
+    np.testing.assert_allclose(found, np.exp(heights - logsumexp(heights)), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("breaks", [(31,), (25, 60)])
+def test_break_without_noise_is_found_for_certain(breaks, size):
+    frame = monthly_values(size * line_with(*breaks))
+    found = break_posterior(frame, len(breaks), harmonics=0)
+    dates = tuple(frame.index[list(breaks)])
+    assert found.mode == (dates if len(breaks) == 2 else dates[0])
+    assert found.probability[found.mode] == 1.0
+    assert found.credible.tolist() == [found.mode]
+
+
+@pytest.mark.parametrize("breaks", [(31,), (25, 60)])
+def test_break_is_found_through_little_noise(breaks):
+    frame = monthly_values(line_with(*breaks) + 0.1 * noise(90))
+    found = break_posterior(frame, len(breaks))
+    dates = tuple(frame.index[list(breaks)])
+    assert found.credible.tolist() == [dates if len(breaks) == 2 else dates[0]]
+    assert found.by_period[list(dates)].to_numpy() == pytest.approx(1, abs=1e-6)
+
+
+def test_mode_is_the_likeliest_date():
+    assert posterior_of(0.2, 0.5, 0.3).mode == pd.Period("2001-02", "M")
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        ((0.04, 0.9, 0.06), [1, 2]),
+        ((0.96, 0.03, 0.01), [0]),
+        ((0.02, 0.95, 0.03), [1]),
+        ((0.2, 0.2, 0.2, 0.2, 0.2), [0, 1, 2, 3, 4]),
+        ((0.03, 0.9, 0.03, 0.04), [0, 1, 3]),  # of two equal dates the earlier
+    ],
+)
+def test_credible_set_is_the_fewest_dates_in_their_order(probability, expected):
+    assert posterior_of(*probability).credible.tolist() == MONTHS[expected].tolist()
+
+
+def test_mass_near_counts_months_on_either_side():
+    found = posterior_of(0.1, 0.2, 0.3, 0.25, 0.1, 0.05)
+    assert found.mass_near("2001-03", 0) == pytest.approx(0.3)
+    assert found.mass_near("2001-03", 1) == pytest.approx(0.75)
+    assert found.mass_near(MONTHS[0], 2) == pytest.approx(0.6)
+    assert found.mass_near("2001-09") == pytest.approx(0.05)
+    assert found.mass_near("2010-01") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("frequency", "period", "months", "expected"),
+    [
+        ("Q", "2000Q2", 0, 0.2),
+        ("Q", "2000Q2", 3, 0.6),
+        ("Q", "2000-04", 0, 0.2),
+        ("Q", "2000-05", 0, 0.3),  # the first whole quarter under the policy is the next one
+        ("Y", "2001", 11, 0.2),
+        ("Y", "2001", 12, 0.6),
+        ("Y", "2001-01", 3, 0.2),
+        ("Y", "2000-12", 3, 0.2),
+    ],
+)
+def test_mass_near_starts_from_the_first_whole_period(frequency, period, months, expected):
+    index = pd.period_range("2000", periods=4, freq=frequency)
+    found = posterior_of(0.1, 0.2, 0.3, 0.4, index=index)
+    assert found.mass_near(period, months) == pytest.approx(expected)
+
+
+def test_two_breaks_are_summed_date_by_date():
+    first, second = MONTHS[[0, 0, 1]], MONTHS[[2, 3, 3]]
+    pairs = pd.MultiIndex.from_arrays([first, second], names=["first", "second"])
+    found = BreakPosterior(pd.Series([0.5, 0.46, 0.04], index=pairs))
+    assert found.mode == (MONTHS[0], MONTHS[2])
+    assert found.credible.tolist() == [(MONTHS[0], MONTHS[2]), (MONTHS[0], MONTHS[3])]
+    by_period = pd.Series([0.96, 0.04, 0.5, 0.5], index=MONTHS[:4])
+    pd.testing.assert_series_equal(found.by_period, by_period, check_names=False)
+    assert found.mass_near("2001-01", 0) == pytest.approx(0.96)
+    assert found.mass_near("2001-03", 0) == pytest.approx(0.5)
+    assert found.mass_near("2001-04", 1) == pytest.approx(1.0)  # either break, not both counted
+    assert found.mass_near("2001-06", 1) == 0.0
+
+
+def test_one_break_is_its_own_sum_by_period():
+    found = posterior_of(0.2, 0.5, 0.3)
+    assert found.by_period is found.probability
+
+
+@pytest.mark.parametrize(
+    ("frequency", "periods", "fewest"), [("M", 30, 12), ("Q", 20, 4), ("Y", 20, 3)]
+)
+def test_twelve_months_or_three_periods_stay_on_either_side(frequency, periods, fewest):
+    index = pd.period_range("2000", periods=periods, freq=frequency)
+    frame = pd.DataFrame({"value": noise(periods)}, index=index)
+    found = break_posterior(frame).probability
+    assert found.index.equals(index[fewest : periods - fewest + 1])
+
+
+def test_policy_with_few_months_around_it_stays_a_candidate():
+    frame = monthly_values(noise(60))
+
+    def candidates(*args, **options):
+        return break_posterior(frame, shift=PolicyShift("x", *args, **options)).probability.index
+
+    assert candidates("2002-06").equals(frame.index[12:49])
+    assert candidates("2004-05").equals(frame.index[12:53])  # 8 months after it, and so for all
+    assert candidates("2004-03", until="2004-05").equals(frame.index[12:53])
+    assert candidates("2000-08").equals(frame.index[7:49])
+    assert candidates("2002-06", start="2000-03", end="2004-02").equals(frame.index[14:39])
+
+
+def test_dates_beside_another_shift_are_no_candidates():
+    frame = monthly_values(noise(60))
+    other = PolicyShift("other", "2002-07")  # position 30
+    found = break_posterior(frame, shift=PolicyShift("x", "2003-06", beside=other)).probability
+    assert found.index.equals(frame.index[[*range(12, 27), *range(34, 49)]])
+    close = PolicyShift("x", "2002-09", until="2002-10", beside=other)
+    found = break_posterior(frame, shift=close).probability
+    assert found.index.equals(frame.index[[*range(12, 27), 32, 33, *range(34, 49)]])
+
+
+def test_shift_beside_outside_the_window_is_left_out():
+    frame = monthly_values(noise(60))
+    later = PolicyShift("x", "2002-06", end="2004-06", beside=PolicyShift("other", "2004-08"))
+    alone = PolicyShift("x", "2002-06", end="2004-06")
+    found = [break_posterior(frame, shift=shift).probability for shift in (later, alone)]
+    pd.testing.assert_series_equal(*found)
+
+
+def test_break_between_quarters_and_years_is_found():
+    for frequency, periods in (("Q", 60), ("Y", 40)):
+        index = pd.period_range("1950", periods=periods, freq=frequency)
+        y = 5 * (np.arange(periods) >= 22) + 0.1 * noise(periods)
+        found = break_posterior(pd.DataFrame({"value": y}, index=index))
+        assert found.mode == index[22]
+        assert found.mass_near(index[22], 0) > 0.99
+
+
+def test_scale_chooses_the_outcome():
+    frame = counts()
+    rate = pd.DataFrame({"value": 1e5 * frame["deaths"] / frame["person_years"]})
+    for scale, values in (("rate", rate), ("log", np.log(rate)), (None, np.log(rate))):
+        found = break_posterior(frame, scale=scale).probability
+        pd.testing.assert_series_equal(found, break_posterior(values).probability)
+
+
+def test_national_rate_broke_when_the_offensive_began():
+    found = break_posterior(load_series("inegi", start="2000-01", end="2012-11"))
+    assert found.mode == pd.Period("2007-01", "M")
+    assert found.mass_near("2006-12") == pytest.approx(0.95, abs=0.01)
+
+
+def test_national_rate_does_not_date_the_next_administration():
+    found = break_posterior(load_series("inegi", start="2006-12", end="2018-11"))
+    assert found.mode == pd.Period("2009-12", "M")
+    assert 68 <= len(found.credible) <= 71
+    assert found.mass_near("2012-12") < 0.25
+
+
+def test_scaling_deaths_and_person_years_changes_nothing():
+    frame = load_series("inegi", start="2004-01", end="2010-12")
+    one, seven = break_posterior(frame), break_posterior(7 * frame)
+    pd.testing.assert_series_equal(seven.probability, one.probability, rtol=1e-8)
+
+
+def test_callers_frame_is_left_alone():
+    frame = load_series("inegi", start="2004-01", end="2012-11")
+    before, attrs, index = frame.copy(deep=True), dict(frame.attrs), frame.index
+    break_posterior(frame, shift=PolicyShift("x", "2007-01"))
+    break_posterior(frame.iloc[:50], 2)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.attrs == attrs
+    assert frame.index is index
+
+
+VALUES, EMPTY = monthly_values(noise(60)), counts()
+EMPTY.loc["2002-03", "deaths"] = 0
+YEARS = VALUES.iloc[:8].set_axis(pd.period_range("2000", periods=8, freq="Y"))
+BAD = {
+    "three breaks": ((VALUES, 3), {}, "breaks must be 1 or 2; found 3"),
+    "no breaks": ((VALUES, 0), {}, "found 0"),
+    "true": ((VALUES, True), {}, "found True"),
+    "short": ((VALUES.iloc[:23],), {}, r"23 periods leave no .* 1 break\(s\): 12 are needed"),
+    "short for two": ((VALUES.iloc[:35], 2), {}, r"35 periods .* 2 break\(s\): 12 .* longer"),
+    "few years": ((YEARS, 2), {}, r"8 periods .* 2 break\(s\): 3 are needed on either side"),
+    "no deaths": ((EMPTY,), {}, r"log scale needs deaths .* \['2002-03'\]"),
+    "scale": ((VALUES,), {"scale": "log"}, "needs 'deaths' and 'person_years'"),
+    "outside": ((VALUES,), {"shift": PolicyShift("x", "2010-01")}, "x: the shift at 2010-01 is"),
+    "no frame": ((VALUES["value"],), {}, "series must be a DataFrame, found Series"),
+    "many waves": ((VALUES.iloc[:26],), {"harmonics": 0.5}, "whole number from 0 up; found 0.5"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name):
+    arguments, options, message = BAD[name]
+    with pytest.raises((TypeError, ValueError), match=message):
+        break_posterior(*arguments, **options)
+
+
+def test_shortest_series_leave_one_date_or_pair():
+    assert len(break_posterior(VALUES.iloc[:24]).probability) == 1
+    assert len(break_posterior(VALUES.iloc[:36], 2).probability) == 1
+
+
+def simulate_posteriors(rho, level, slope, count, periods=120, seed=0):
+    """Posteriors of series with a break at a random admissible date; which date it was."""
+    rng = np.random.default_rng([seed, int(100 * rho), int(10 * level), int(10 * slope)])
+    errors, i = simulate_ar1(rng, periods, rho, count), np.arange(periods)
+    places = rng.integers(12, periods - 12 + 1, count)
+    for place, error in zip(places, errors.T, strict=True):
+        sign = rng.choice([-1, 1], 2)
+        since = np.maximum(i - place, 0) / 12
+        y = error + sign[0] * level * (i >= place) + sign[1] * slope * since
+        frame = monthly_values(y)
+        yield break_posterior(frame, harmonics=0), frame.index[place]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [0.3, 0.8])
+@pytest.mark.parametrize(("level", "slope"), [(6, 0), (3, 1.5), (0, 3), (2, 0)])
+def test_credible_set_holds_the_date_of_a_break(rho, level, slope):
+    """Standard error of a share near 95%: 0.9 points with 600 series. Sizes in innovations."""
+    found = list(simulate_posteriors(rho, level, slope, 600))
+    share = 100 * np.mean([date in posterior.credible for posterior, date in found])
+    size = np.mean([len(posterior.credible) for posterior, _ in found])
+    print(f"rho {rho}, level {level}, slope {slope}: {share:.1f}% hold the date, {size:.1f} months")
+    assert share >= 93 - 3 * 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rho", "ends", "middle"), [(0.3, 2.8, 0.45), (0.8, 1.9, 0.7)])
+def test_without_a_break_the_ends_hold_more_than_their_share(rho, ends, middle):
+    """What the docstring warns of: the flat prior of level and slope favours an early or late one.
+
+    Average probability times the number of dates, 1 if no date were favoured; 600 series.
+    """
+    found = [posterior.probability for posterior, _ in simulate_posteriors(rho, 0, 0, 600)]
+    shares = np.array(found) * len(found[0])
+    outer, inner = shares[:, [*range(6), *range(-6, 0)]].mean(axis=1), shares[:, 39:58].mean(axis=1)
+    errors = [part.std() / np.sqrt(600) for part in (outer, inner)]
+    print(f"rho {rho}: outer six months {outer.mean():.2f} (+-{errors[0]:.2f}), ", end="")
+    print(f"middle {inner.mean():.2f} (+-{errors[1]:.2f})")
+    assert outer.mean() == pytest.approx(ends, abs=3 * errors[0] + 0.2)
+    assert inner.mean() == pytest.approx(middle, abs=3 * errors[1] + 0.1)

@@ -1,0 +1,223 @@
+from dataclasses import replace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.dates import date2num, num2date
+from matplotlib.figure import Figure
+from support.independent import monthly_values, simulate_ar1
+
+from analysis import (
+    PolicyShift,
+    fit_its,
+    load_policy_shifts,
+    load_series,
+    plot_effects,
+    plot_fit,
+    plot_gap,
+    plot_panel,
+    plot_series,
+)
+
+RATE = "Deaths per 100,000 person-years"
+CALDERON = load_policy_shifts()["calderon-2006-12"]
+ESTIMATES = pd.DataFrame(
+    {
+        "label": ["Calderón", "López Obrador", "López Obrador"],
+        "source": ["inegi", "inegi", "sesnsp"],
+        "estimate": [22.6, -7.2, -22.1],
+        "low": [4.3, -22.5, -23.7],
+        "high": [37.8, 12.1, -20.4],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return fit_its(load_series("inegi"), CALDERON)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_and_no_style_left():
+    plt.switch_backend("agg")
+    style = dict(mpl.rcParams)
+    yield
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == style
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()  # outside pyplot: nothing may be drawn anywhere else
+
+
+def line(ax, label):
+    (found,) = [line for line in ax.lines if line.get_label() == label]
+    return found
+
+
+def dates_of(index):
+    return date2num(index.to_timestamp())
+
+
+def month_drawn(line):
+    return num2date(line.get_xdata(orig=False)[0]).strftime("%Y-%m-%d")
+
+
+@pytest.mark.parametrize(
+    ("draw", "what"),
+    [
+        (plot_series, lambda result: {"inegi": result.series}),
+        (plot_fit, lambda result: result),
+        (plot_gap, lambda result: result),
+        (plot_effects, lambda _: ESTIMATES),
+    ],
+)
+def test_the_axes_given_are_drawn_on_and_returned(draw, what, result):
+    figure = Figure()
+    given, other = figure.subplots(2)
+    assert draw(what(result), ax=given) is given
+    assert given.has_data()
+    assert not other.has_data()
+    plt.figure()
+    current = plt.subplots(1, 2)[1][1]
+    plt.sca(current)
+    assert draw(what(result)) is current
+    plt.close("all")
+
+
+def test_series_are_drawn_as_rates_with_a_line_for_every_shift(ax):
+    frames = {source: load_series(source) for source in ("inegi", "sesnsp")}
+    frames["mine"] = frames["inegi"].iloc[:24]
+    range_of_months = load_policy_shifts()["special-forces-2020"]
+    plot_series(frames, [CALDERON, range_of_months], ax=ax)
+    for label, name in (("INEGI", "inegi"), ("SESNSP", "sesnsp"), ("mine", "mine")):
+        frame = frames[name]
+        np.testing.assert_allclose(line(ax, label).get_xdata(orig=False), dates_of(frame.index))
+        rate = 1e5 * frame["deaths"] / frame["person_years"]
+        np.testing.assert_allclose(line(ax, label).get_ydata(), rate)
+    marks = [month_drawn(mark) for mark in ax.lines if mark.get_label() == "_shift"]
+    assert marks == ["2006-12-01", "2020-10-01"]
+    assert [text.get_text() for text in ax.texts] == [CALDERON.title, range_of_months.title]
+    (span,) = ax.patches
+    np.testing.assert_allclose(
+        [span.get_x(), span.get_width()], [date2num(np.datetime64("2020-10-01")), 92]
+    )
+    assert ax.get_ylabel() == RATE
+    assert ax.get_ylim()[0] == 0
+
+
+def test_series_with_a_month_without_deaths_is_drawn(ax):
+    frame = load_series("inegi", place="MX31")
+    assert (frame["deaths"] == 0).any()
+    plot_series({"inegi": frame}, ax=ax)
+    rate = 1e5 * frame["deaths"] / frame["person_years"]
+    np.testing.assert_allclose(line(ax, "INEGI").get_ydata(), rate)
+
+
+def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
+    plot_fit(result, ax=ax)
+    dates = dates_of(result.series.index)
+    observed = 1e5 * result.series["deaths"] / result.series["person_years"]
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[dates, observed])
+    np.testing.assert_allclose(line(ax, "fit").get_xdata(orig=False), dates)
+    np.testing.assert_allclose(line(ax, "fit").get_ydata(), result.fitted)
+    bands = ax.collections[1:]
+    assert len(bands) == 2
+    for band, (kind, label) in zip(
+        bands,
+        {"segmented": "by the whole window", "forecast": "by the months before"}.items(),
+        strict=True,
+    ):
+        expected = result.counterfactual(kind).loc["2006-12":]
+        drawn = line(ax, f"without the shift, {label}")
+        np.testing.assert_allclose(drawn.get_xdata(orig=False), dates_of(expected.index))
+        np.testing.assert_allclose(drawn.get_ydata(), expected["expected"])
+        corners = band.get_paths()[0].vertices
+        for column in ("low", "high"):
+            ends = np.c_[dates_of(expected.index), expected[column]]
+            assert all(np.isclose(corners, end).all(axis=1).any() for end in ends)
+    assert month_drawn(line(ax, "_shift")) == "2006-12-01"
+    assert [text.get_text() for text in ax.texts] == ["2006-12"]
+    assert (ax.get_ylabel(), ax.get_title()) == (RATE, CALDERON.title)
+    low, high = ax.get_ylim()
+    assert low <= observed.min()
+    assert high >= observed.max()
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend[:2] == ["observed", "fit"]
+
+
+def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
+    plot_gap(result, ax=ax)
+    for band, kind in zip(ax.collections, ("segmented", "forecast"), strict=True):
+        expected = result.counterfactual(kind).loc["2006-12":]
+        np.testing.assert_allclose(
+            line(ax, kind).get_ydata(), expected["observed"] - expected["expected"]
+        )
+        corners = band.get_paths()[0].vertices
+        for column in ("low", "high"):
+            ends = np.c_[dates_of(expected.index), expected["observed"] - expected[column]]
+            assert all(np.isclose(corners, end).all(axis=1).any() for end in ends)
+    assert month_drawn(line(ax, "_shift")) == "2006-12-01"
+    assert any(np.array_equal(drawn.get_ydata(), [0, 0]) for drawn in ax.lines)
+
+
+def test_gap_says_its_unit(ax, result):
+    assert "per 100,000 person-years" in plot_gap(result, ax=ax).get_ylabel()
+
+
+def test_effects_are_drawn_one_row_a_label_with_their_intervals(ax):
+    plot_effects(ESTIMATES, ax=ax)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["Calderón", "López Obrador"]
+    drawn = {container.get_label(): container for container in ax.containers}
+    assert list(drawn) == ["INEGI", "SESNSP"]
+    for source, container in drawn.items():
+        part = ESTIMATES[ESTIMATES["source"] == source.lower()]
+        points, _, (bars,) = container.lines
+        np.testing.assert_allclose(points.get_xdata(orig=False), part["estimate"])
+        ends = [segment[:, 0] for segment in bars.get_segments()]
+        np.testing.assert_allclose(ends, part[["low", "high"]])
+        rows = part["label"].map({"Calderón": 0, "López Obrador": 1})
+        np.testing.assert_array_equal(np.round(points.get_ydata(orig=False)), rows)
+    assert ax.xaxis.get_major_formatter()(-25, 0) == "-25%"
+    assert "95% interval" in ax.get_xlabel()
+    assert ax.yaxis_inverted()
+
+
+def test_values_say_value_and_a_range_of_months_is_a_band(ax):
+    values = 10 + simulate_ar1(np.random.default_rng(0), 72, 0.5)[:, 0]
+    shift = PolicyShift("reform", "2003-01", until="2003-03")
+    plot_fit(fit_its(monthly_values(values), shift), ax=ax)
+    assert (ax.get_ylabel(), ax.get_title()) == ("Value", "reform")
+    assert [text.get_text() for text in ax.texts] == ["2003-01 to 2003-03"]
+    assert [span.get_width() for span in ax.patches] == [59.0]
+    assert len(ax.collections) == 3
+
+
+def test_yearly_shift_is_drawn_at_its_first_whole_year(ax):
+    index = pd.period_range("1980", periods=40, freq="Y")
+    values = 10 + simulate_ar1(np.random.default_rng(0), 40, 0.5)[:, 0]
+    result = fit_its(pd.DataFrame({"value": values}, index=index), replace(CALDERON, end=None))
+    plot_fit(result, ax=ax)
+    assert month_drawn(line(ax, "_shift")) == "2007-01-01"
+
+
+def test_panel_draws_one_interval_per_estimator_and_says_which_is_missing(ax):
+    panel = pd.DataFrame(
+        {
+            "estimator": ["reml", "newey_west", "arima", "reml"],
+            "estimand": ["slope", "slope", "slope", "level"],
+            "estimate": [1.0, -2.0, np.nan, 9.0],
+            "low": [0.5, -3.0, np.nan, 8.0],
+            "high": [2.0, -1.5, np.nan, 10.0],
+        }
+    )
+    assert plot_panel(panel, "slope", ax=ax) is ax
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["reml", "newey west", "arima"]
+    drawn = [bars.lines[0].get_xdata().tolist() for bars in ax.containers]
+    assert drawn == [[1.0], [-2.0]]
+    ends = [bars.lines[2][0].get_segments()[0][:, 0].tolist() for bars in ax.containers]
+    assert ends == [[0.5, 2.0], [-3.0, -1.5]]
+    assert [text.get_text() for text in ax.texts] == ["no estimate"]

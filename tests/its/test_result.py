@@ -1,0 +1,268 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.independent import (
+    average,
+    effect_rows,
+    fit,
+    monthly_values,
+    segmented_design,
+    simulate_ar1,
+)
+
+from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+
+SHIFT = PolicyShift("reform", "2010-01")
+LEVEL, SLOPE, TREND = 0.25, -0.4, 0.1
+NATIONAL = [
+    (slug, source)
+    for slug, shift in load_policy_shifts().items()
+    if shift.places == ("MX00",)
+    for source in shift.sources
+]
+
+
+def exact_line(frequency, start, periods, first, level=LEVEL, slope=SLOPE):
+    """5 + 0.1 t, plus a level and a slope from the period `first` on, with a wave of the year."""
+    index = pd.period_range(start, periods=periods, freq=frequency)
+    t = np.arange(periods) / {"M": 12, "Q": 4, "Y": 1}[frequency]
+    wave = 0.05 * np.sin(2 * np.pi * t) if frequency == "M" else 0
+    return index, 5 + TREND * t + level * (t >= t[first]) + slope * np.maximum(
+        t - t[first], 0
+    ) + wave
+
+
+def frame_on(scale, index, y):
+    """A frame whose outcome on `scale` is exactly `y`: 1,000 deaths and the person-years to fit."""
+    if scale == "value":
+        return pd.DataFrame({"value": y}, index=index)
+    rate = np.exp(y) if scale == "log" else y
+    return pd.DataFrame({"deaths": 1000, "person_years": 1e5 * 1000 / rate}, index=index)
+
+
+def noisy_counts(periods=60, start="2007-01"):
+    index = pd.period_range(start, periods=periods, freq="M")
+    deaths = np.random.default_rng(4).poisson(500, periods)
+    return pd.DataFrame({"deaths": deaths, "person_years": 2e5}, index=index)
+
+
+@pytest.mark.parametrize("scale", ["log", "rate", "value"])
+@pytest.mark.parametrize(
+    ("frequency", "start", "periods", "first"),
+    [("M", "2006-03", 90, 46), ("Q", "2003Q2", 60, 27), ("Y", "1990", 36, 20)],
+)
+def test_truth_without_noise_is_found(scale, frequency, start, periods, first):
+    index, y = exact_line(frequency, start, periods, first)
+    result = fit_its(frame_on(scale, index, y), SHIFT, scale=scale)
+    truth = np.array([LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND])
+    expected = 100 * (np.exp(truth) - 1) if scale == "log" else truth
+    assert list(result.effects.index) == ["level", "slope", "effect_12m", "effect_24m", "pre_trend"]
+    for column in ("estimate", "low", "high"):
+        np.testing.assert_allclose(result.effects[column], expected, rtol=0, atol=1e-9)
+    assert result.effects["p"].isna().all()
+    assert result.notes == {"intervals": "the model fits without any residual variation"}
+    np.testing.assert_allclose(result.fitted, np.exp(y) if scale == "log" else y, atol=1e-9)
+    assert (result.n_before, result.n_after) == (first, periods - first)
+
+
+def test_effect_that_is_exactly_zero_is_found():
+    index, y = exact_line("M", "2006-03", 90, 46, level=3.0, slope=0.0)
+    effects = fit_its(frame_on("value", index, y), SHIFT).effects
+    np.testing.assert_allclose(effects["estimate"], [3, 0, 3, 3, TREND], rtol=0, atol=1e-9)
+
+
+def test_default_scale_follows_the_columns():
+    index, y = exact_line("M", "2006-03", 90, 46)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(90)
+    assert fit_its(frame_on("log", index, y + noise), SHIFT).scale == "log"
+    assert fit_its(frame_on("value", index, y + noise), SHIFT).scale == "value"
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit"),
+    [("log", "percent"), ("rate", "deaths per 100,000 person-years"), ("value", "units")],
+)
+def test_units_say_per_year_for_trends(scale, unit):
+    index, y = exact_line("M", "2006-03", 90, 46)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(90)
+    units = fit_its(frame_on(scale, index, y + noise), SHIFT, scale=scale).units
+    assert units["level"] == units["effect_12m"] == units["effect_24m"] == unit
+    assert units["slope"] == units["pre_trend"] == f"{unit} per year"
+
+
+@pytest.mark.parametrize(("impact", "absent"), [("level", "slope"), ("slope", "level")])
+def test_term_left_out_of_the_impact_is_missing_with_its_reason(impact, absent):
+    size = {"level": 0.0, "slope": 0.0, impact: 0.7}
+    index, y = exact_line("M", "2006-03", 90, 46, **size)
+    result = fit_its(frame_on("value", index, y), replace(SHIFT, impact=impact))
+    assert result.notes[absent] == f"the impact model has no {absent} term"
+    assert result.effects.loc[absent].isna().all()
+    truth = {"level": [0.7, 0.7, 0.7], "slope": [0.7, 0.7, 1.4]}[impact]
+    found = result.effects.loc[[impact, "effect_12m", "effect_24m"], "estimate"]
+    np.testing.assert_allclose(found, truth, rtol=0, atol=1e-9)
+
+
+def test_effect_beyond_the_window_is_missing_with_its_reason():
+    result = fit_its(noisy_counts(54), SHIFT)
+    assert result.effects.loc["effect_24m"].isna().all()
+    assert result.effects.loc["effect_12m"].notna().all()
+    assert result.notes == {
+        "effect_24m": "18 months after the shift; 24 are needed, or it extrapolates"
+    }
+
+
+def test_month_inside_a_year_or_quarter_starts_with_the_next_whole_one():
+    for frequency, first in (("Q", "2010Q3"), ("Y", "2011")):
+        index = pd.period_range("2000-01", periods=24 if frequency == "Y" else 70, freq=frequency)
+        noise = np.random.default_rng(1).standard_normal(len(index))
+        result = fit_its(pd.DataFrame({"value": noise}, index=index), PolicyShift("x", "2010-05"))
+        assert str(result.shift.month) == first
+        assert result.n_before == list(index.astype(str)).index(first)
+
+
+def test_window_of_the_shift_is_what_is_fitted():
+    frame = noisy_counts()
+    cut = fit_its(frame, replace(SHIFT, start="2007-06", end="2011-05"))
+    same = fit_its(frame.loc["2007-06":"2011-05"], SHIFT)
+    pd.testing.assert_frame_equal(cut.effects, same.effects)
+    assert (cut.n_before, cut.n_after) == (31, 17)
+
+
+def test_callers_frame_is_left_alone():
+    frame = load_series("inegi", start="2004-01", end="2012-11")
+    frame.attrs["note"] = ["mine"]
+    before, attrs, index = frame.copy(deep=True), dict(frame.attrs), frame.index
+    result = fit_its(frame, SHIFT)
+    result.counterfactual("segmented", draws=200)
+    result.excess(12, draws=200)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.attrs == attrs
+    assert frame.index is index
+    assert result.series is not frame
+
+
+def test_scaling_deaths_and_person_years_changes_nothing():
+    frame = noisy_counts()
+    one, seven = fit_its(frame, SHIFT), fit_its(7 * frame, SHIFT)
+    pd.testing.assert_frame_equal(seven.effects, one.effects, rtol=1e-9)
+    pd.testing.assert_series_equal(seven.fitted, one.fitted, rtol=1e-9)
+    pd.testing.assert_series_equal(seven.rho, one.rho, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("slug", "source"), NATIONAL)
+def test_effects_of_national_shifts_agree_with_the_independent_implementation(slug, source):
+    shift = load_policy_shifts()[slug]
+    frame = load_series(source, start=None, end=None)
+    frame = frame.loc[shift.start or frame.index[0] : shift.end or frame.index[-1]]
+    y = np.log(1e5 * frame["deaths"] / frame["person_years"]).to_numpy()
+    beside = [frame.index.get_loc(other.month) for other in shift.beside]
+    last = shift.until or shift.month
+    mixtures = []
+    for first in range(frame.index.get_loc(shift.month), frame.index.get_loc(last) + 1):
+        X = segmented_design(len(y), first, *beside, harmonics=2)
+        mixtures.append(fit(y, X, effect_rows(X.shape[1])))
+    expected = average(mixtures).summary()
+    expected[:, :3] = 100 * np.expm1(expected[:, :3])
+
+    result = fit_its(load_series(source), shift)
+    after = len(y) - frame.index.get_loc(last)
+    assert result.n_after == after
+    missing = [after < months for months in (0, 0, 12, 24, 0)]
+    expected[missing] = np.nan
+    width = np.append(np.tile((expected[:, 2] - expected[:, 1])[:, None], 3), np.ones((5, 1)), 1)
+    np.testing.assert_array_equal(result.effects.isna().any(axis=1), missing)
+    assert np.nanmax(abs(result.effects.to_numpy() - expected) / width) < 1e-6
+    if len(mixtures) == 1:
+        quantiles = mixtures[0].rho_quantiles(0.5, 0.025, 0.975)
+        np.testing.assert_allclose(result.rho, quantiles, rtol=0, atol=2e-4)
+
+
+def test_shift_beside_takes_its_own_level_and_slope():
+    index, y = exact_line("M", "2006-03", 90, 46)
+    t = np.arange(90) / 12
+    y = y + 1.5 * (np.arange(90) >= 20) + 0.6 * np.maximum(t - t[20], 0)
+    other = PolicyShift("other", "2007-11")
+    effects = fit_its(frame_on("value", index, y), replace(SHIFT, beside=(other,))).effects
+    truth = [LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND]
+    np.testing.assert_allclose(effects["estimate"], truth, rtol=0, atol=1e-9)
+
+
+def test_range_of_months_of_which_one_fits_exactly_keeps_the_doubt_about_the_others():
+    index, y = exact_line("M", "2006-03", 90, 46, level=3.0, slope=0.5)
+    frame = frame_on("value", index, y)
+    for month, until in (("2010-01", "2010-02"), ("2009-12", "2010-01")):
+        result = fit_its(frame, PolicyShift("range", month, until=until))
+        assert result.effects.loc["level", "high"] - result.effects.loc["level", "low"] > 0.1
+        assert "intervals" not in result.notes
+
+
+def test_value_is_fitted_where_deaths_have_no_person_years():
+    pd.testing.assert_frame_equal(
+        fit_its(VALUES.assign(deaths=5), SHIFT).effects, fit_its(VALUES, SHIFT).effects
+    )
+
+
+def changed(column, value):
+    frame = noisy_counts()
+    frame[column] = frame[column].astype(type(value) if isinstance(value, str) else float)
+    frame.loc["2008-03", column] = value
+    return frame
+
+
+GOOD, MONTH = noisy_counts(), pd.Period("2008-03", "M")
+VALUES = monthly_values(simulate_ar1(np.random.default_rng(0), 60, 0.5)[:, 0], "2007-01")
+BAD_SERIES = {
+    "a series": (GOOD["deaths"], "series must be a DataFrame, found Series"),
+    "dates": (GOOD.to_timestamp(), r"PeriodIndex, found DatetimeIndex; use frame.to_period\('M'\)"),
+    "weeks": (GOOD.set_axis(pd.period_range("2007", periods=60, freq="W")), "frequency 'W'"),
+    "no rows": (GOOD.iloc[:0], "series is empty"),
+    "missing month": (GOOD.drop(MONTH), r"consecutive; missing \['2008-03'\]. Reindex the series"),
+    "month twice": (pd.concat([GOOD, GOOD.loc[[MONTH]]]), r"unique; \['2008-03'\] appear more"),
+    "unsorted": (GOOD.iloc[::-1], r"periods must be in order; use frame.sort_index\(\)"),
+    "negative": (changed("deaths", -1), r"must not be negative; found \[-1.0\] in \['2008-03'\]"),
+    "fraction": (changed("deaths", 5.5), r"must be whole numbers; found \[5.5\] in \['2008-03'\]"),
+    "no number": (changed("deaths", np.nan), r"deaths must be finite .* \['2008-03'\]"),
+    "text": (GOOD.assign(deaths="many"), "deaths must be numbers; found"),
+    "nobody": (changed("person_years", 0), r"person_years must be positive; found \[0.0\]"),
+    "endless": (VALUES.replace(VALUES.iloc[3, 0], np.inf), "value must be finite"),
+    "no deaths": (changed("deaths", 0), r"log scale needs deaths in every period; none in \['2008"),
+    "other columns": (GOOD.rename(columns={"deaths": "count"}), "needs the columns 'deaths' and"),
+    "columns twice": (GOOD.iloc[:, [0, 1, 0]], r"columns must be unique; \['deaths'\] appear"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SERIES)
+def test_bad_series_is_refused(name):
+    frame, message = BAD_SERIES[name]
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit_its(frame, SHIFT)
+
+
+BAD_CHOICES = {
+    "a month": (GOOD, "2010-01", {}, "shift must be a PolicyShift, found str"),
+    "too early": (GOOD, PolicyShift("x", "2006-12"), {}, "x: the shift at 2006-12 is outside"),
+    "too late": (
+        GOOD,
+        PolicyShift("x", "2012-01"),
+        {},
+        "outside the series, .* 2007-01 to 2011-12",
+    ),
+    "few before": (GOOD, PolicyShift("x", "2007-06"), {}, "5 months before .* at least 6"),
+    "few after": (GOOD, PolicyShift("x", "2011-08"), {}, "5 from it on; at least 6 are needed"),
+    "empty window": (GOOD, PolicyShift("x", "2015-01", start="2014-01"), {}, "holds nothing"),
+    "same month": (GOOD, replace(SHIFT, beside=(SHIFT,)), {}, "dependent.*move shifts apart"),
+    "unknown scale": (GOOD, SHIFT, {"scale": "logs"}, "unknown scale 'logs'; use 'log', 'rate' or"),
+    "counts as value": (GOOD, SHIFT, {"scale": "value"}, "needs a column 'value'; found"),
+    "values as rate": (VALUES, SHIFT, {"scale": "rate"}, "scale 'rate' needs 'deaths' and"),
+    "half a wave": (GOOD, SHIFT, {"harmonics": 0.5}, "whole number from 0 up; found 0.5"),
+    "many waves": (GOOD.iloc[30:47], SHIFT, {"harmonics": 6}, "too few for 15 coeff.* fewer harm"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CHOICES)
+def test_bad_choice_is_refused(name):
+    frame, shift, options, message = BAD_CHOICES[name]
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit_its(frame, shift, **options)

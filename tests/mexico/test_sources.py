@@ -1,0 +1,148 @@
+import pandas as pd
+import pytest
+
+from analysis.mexico.sources import SOURCES, load_series, load_states, source_ratio
+
+
+@pytest.mark.parametrize(
+    ("source", "first", "last", "months"),
+    [("inegi", "2000-01", "2022-06", 270), ("sesnsp", "2015-01", "2025-06", 126)],
+)
+def test_series_is_monthly_counts_and_person_years(source, first, last, months):
+    series = load_series(source)
+    assert series.dtypes.astype(str).to_dict() == {"deaths": "int64", "person_years": "float64"}
+    assert (series.index.freqstr, series.index.name) == ("M", "month")
+    assert [str(month) for month in series.index[[0, -1]]] == [first, last]
+    assert len(series) == months
+    assert series.index.is_unique
+    assert series.attrs == {"source": source, "place": "MX00"}
+
+
+def test_months_still_being_registered_are_cut_unless_asked_for():
+    everything = load_series("inegi", complete_only=False)
+    assert str(everything.index[-1]) == "2022-12"
+    assert everything.loc["2022", "deaths"].sum() == 31048
+    pd.testing.assert_frame_equal(everything.loc[:"2022-06"], load_series("inegi"))
+    assert len(load_states("inegi", complete_only=False)) == 32 * 276
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_states_add_up_to_the_nation(source):
+    by_month = load_states(source).groupby("month").sum()
+    nation = load_series(source)
+    assert by_month["deaths"].tolist() == nation["deaths"].tolist()
+    assert by_month["person_years"].to_numpy() == pytest.approx(nation["person_years"], rel=1e-12)
+
+
+@pytest.mark.parametrize(("source", "rows"), [("inegi", 32 * 270), ("sesnsp", 32 * 126)])
+def test_states_are_stacked_by_state_and_month(source, rows):
+    states = load_states(source)
+    assert states.index.names == ["state", "month"]
+    assert states.shape == (rows, 2)
+    assert len(states.index.unique("state")) == 32
+    one = load_series(source, place="MX16")
+    pd.testing.assert_frame_equal(states.loc["MX16"], one, check_freq=False)
+
+
+def test_deaths_are_those_of_the_table_femicides_among_them():
+    assert load_series("inegi", start="2000-01", end="2000-01")["deaths"].tolist() == [1005]
+    assert load_series("sesnsp", place="MX02")["deaths"].iloc[0] == 52
+    assert load_series("sesnsp", start="2018-01", end="2018-12")["deaths"].sum() == 34662
+
+
+def test_person_years_of_july_2010_are_those_worked_by_hand():
+    # CONAPO, 1 July: 114,756,059 in 2010 and 116,446,180 in 2011. The middle of July is 15.5 of the
+    # 365 days later: 114,827,831.26 persons, for 31 days of a year of 365.25.
+    july = load_series("inegi").loc["2010-07", "person_years"]
+    assert july == pytest.approx(9_745_825.514335275, rel=1e-12)
+
+
+def test_person_years_of_a_leap_february_are_those_worked_by_hand():
+    # 109,538,665 and 111,275,915 on 1 July 2007 and 2008, 366 days apart; the middle of February is
+    # 229.5 days after the first: 110,628,006.19 persons, for 29 days of a year of 365.25.
+    february = load_series("inegi").loc["2008-02", "person_years"]
+    assert february == pytest.approx(8_783_606.240841104, rel=1e-12)
+
+
+@pytest.mark.parametrize("place", ["MX00", "MX09", "MX23"])
+def test_population_takes_no_false_step_in_january_2010(place):
+    series = load_series("inegi", place=place)
+    population = series["person_years"] * 365.25 / series.index.days_in_month
+    growth = population.pct_change().dropna()
+    assert growth.abs().max() < 0.005
+    assert growth["2010-01"] == pytest.approx(growth["2009-12"], abs=2e-4)
+
+
+def test_several_places_are_added_up():
+    places = ["MX08", "MX10", "MX25"]
+    together = load_series("inegi", place=places)
+    assert together.attrs["place"] == "MX08+MX10+MX25"
+    assert together.loc["2007-02", "deaths"] == 30 + 15 + 27
+    separate = sum(load_series("inegi", place=place)["person_years"] for place in places)
+    assert together["person_years"].to_numpy() == pytest.approx(separate, rel=1e-12)
+
+
+def test_start_and_end_are_both_included():
+    months = load_series("inegi", start="2006-12", end=pd.Period("2012-11", "M")).index
+    assert [str(month) for month in months[[0, -1]]] == ["2006-12", "2012-11"]
+    assert len(months) == 72
+
+
+def test_changing_a_loaded_frame_does_not_change_the_next():
+    first = load_series("inegi")
+    expected = first.copy()
+    first.loc[:, "deaths"] = 0
+    first["person_years"] *= 2
+    first.attrs["place"] = "elsewhere"
+    pd.testing.assert_frame_equal(load_series("inegi"), expected)
+    assert load_series("inegi").attrs["place"] == "MX00"
+
+
+def test_source_ratio_is_sesnsp_over_inegi_where_both_are_complete():
+    ratio = source_ratio()
+    assert [str(month) for month in ratio.index[[0, -1]]] == ["2015-01", "2022-06"]
+    assert ratio["2015-01"] == pytest.approx(1387 / 1605, rel=1e-12)
+    assert 0.89 < ratio["2015"].mean() < 0.91
+    assert 0.99 < ratio["2018":"2021"].mean() < 1.01
+
+
+def test_source_ratio_is_missing_where_inegi_has_no_death():
+    ratio = source_ratio("MX31")
+    assert pd.isna(ratio["2015-08"])
+    assert len(source_ratio("MX08+MX10")) == len(ratio) == 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "inegy"}, "unknown source 'inegy'. Did you mean 'inegi'"),
+        ({"place": "MX33"}, "unknown place 'MX33'. Did you mean 'MX32'"),
+        ({"place": ["MX01", "mx14"]}, "unknown place 'mx14'. Did you mean 'MX14'"),
+        ({"place": "Michoacán"}, "unknown place 'Michoacán'; use its code 'MX16'"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(arguments, message):
+    with pytest.raises(KeyError, match=f"^{message}"):
+        load_series(**{"source": "inegi"} | arguments)
+
+
+@pytest.mark.parametrize("place", [[], ["MX01", "MX01"], ["MX00", "MX01"]])
+def test_places_counted_twice_or_not_at_all_are_refused(place):
+    with pytest.raises(ValueError, match="places must be different states, or MX00 alone; found"):
+        load_series("inegi", place=place)
+
+
+@pytest.mark.parametrize(
+    ("months", "message"),
+    [
+        ({"start": "2008-02", "end": "2008-01"}, "start 2008-02 is after end 2008-01"),
+        ({"start": "1999-12"}, "1999-12 is outside .* 2000-01 to 2022-06"),
+        ({"end": "2022-07"}, "2022-07 is outside .* need complete_only=False"),
+        ({"end": "2023-01", "complete_only": False}, "2023-01 is outside .* 2000-01 to 2022-12"),
+        ({"start": "soon"}, "expected a month like '2006-12', found 'soon'"),
+        ({"start": "2006-13"}, "expected a month like '2006-12', found '2006-13'"),
+    ],
+)
+def test_months_that_cannot_be_given_are_refused(months, message):
+    with pytest.raises(ValueError, match=message):
+        load_series("inegi", **months)

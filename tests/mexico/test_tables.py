@@ -1,0 +1,135 @@
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import frictionless
+import pandas as pd
+import pytest
+
+from analysis.files import hash_files, write_atomically
+from analysis.mexico.tables import DATA_FOLDER, load_table
+
+RESOURCES = json.loads((DATA_FOLDER / "datapackage.json").read_text("utf-8"))["resources"]
+TABLES = [resource["name"] for resource in RESOURCES if resource["path"].endswith(".csv")]
+
+
+@pytest.fixture
+def package(tmp_path):
+    return shutil.copytree(DATA_FOLDER, tmp_path / "data")
+
+
+def test_tables_are_as_the_data_package_describes_them():
+    report = frictionless.validate(str(DATA_FOLDER / "datapackage.json"))
+    assert report.flatten(["title", "rowNumber", "fieldName", "note"]) == []
+    assert [task.name for task in report.tasks] == [resource["name"] for resource in RESOURCES]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource["name"])
+def test_described_hash_and_size_are_those_of_the_file(resource):
+    content = (DATA_FOLDER / resource["path"]).read_bytes()
+    assert resource["hash"] == "sha256:" + hashlib.sha256(content).hexdigest()
+    assert resource["bytes"] == len(content)
+
+
+def test_no_table_lies_undescribed_in_the_data_folder():
+    found = {path.name for path in DATA_FOLDER.iterdir() if path.suffix in {".csv", ".geojson"}}
+    assert found == {resource["path"] for resource in RESOURCES}
+
+
+@pytest.mark.parametrize(
+    ("table", "totals"),
+    [
+        (
+            "inegi_deaths",
+            {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048},
+        ),
+        ("sesnsp_victims", {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}),
+    ],
+)
+def test_yearly_totals_are_the_published_ones(table, totals):
+    frame = load_table(table)
+    by_row = frame.drop(columns=["month", "state"]).sum(axis=1)
+    by_year = by_row.groupby(frame["month"].str[:4].astype(int)).sum()
+    assert by_year[list(totals)].to_dict() == totals
+
+
+def test_sesnsp_ends_with_the_first_half_of_2025():
+    assert load_table("sesnsp_victims")["month"].max() == "2025-06"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_loads_without_a_hole(name):
+    table = load_table(name).drop(columns="rate_per_100000", errors="ignore")
+    assert not table.empty
+    assert table.notna().all(axis=None)
+
+
+def test_codes_keep_their_leading_zeros():
+    assert load_table("municipal_population")["municipality"].iloc[0] == "01001"
+
+
+def test_a_loaded_table_is_a_fresh_copy():
+    table = load_table("states")
+    table.loc[:, "name"] = "nowhere"
+    assert load_table("states")["name"].iloc[0] == "Aguascalientes"
+
+
+def test_one_changed_byte_is_refused(package):
+    path = package / "inegi_deaths.csv"
+    path.write_bytes(path.read_bytes().replace(b"2000-01,MX02,59", b"2000-01,MX02,58"))
+    with pytest.raises(ValueError, match=r"inegi_deaths\.csv has sha256 .*expects 0f4a463ba47d"):
+        load_table("inegi_deaths", folder=package)
+    pd.testing.assert_frame_equal(load_table("states", folder=package), load_table("states"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("inegi_death", "Did you mean 'inegi_deaths'"), ("qqq", "Known: .'inegi_d")]
+)
+def test_unknown_table_is_answered_with_known_names(name, hint):
+    with pytest.raises(KeyError, match=rf"^unknown table '{name}'\. {hint}"):
+        load_table(name)
+
+
+def test_written_file_has_the_content_and_can_be_read_by_others(tmp_path):
+    path = tmp_path / "new" / "table.csv"
+    write_atomically(path, b"a,b\n")
+    assert path.read_bytes() == b"a,b\n"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["write", "rename"])
+def test_interrupted_writing_leaves_the_old_file_and_no_other(
+    tmp_path, monkeypatch, step, interruption
+):
+    def interrupt(*_):
+        raise interruption
+
+    @contextmanager
+    def full_disk(handle, mode):
+        with open(handle, mode) as stream:  # noqa: PTH123 (a handle, not a path)
+            yield SimpleNamespace(write=lambda content: interrupt(stream.write(content[:1])))
+
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"old")
+    target = ("analysis.files.os.fdopen", full_disk)
+    monkeypatch.setattr(*(target if step == "write" else ("pathlib.Path.replace", interrupt)))
+    with pytest.raises(type(interruption)):
+        write_atomically(path, b"new content")
+    assert {found.name: found.read_bytes() for found in tmp_path.iterdir()} == {"table.csv": b"old"}
+
+
+def test_one_hash_for_many_files_changes_with_names_and_contents_alone(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("1")
+    second.write_text("2")
+    before = hash_files([first, second])
+    assert hash_files([second, first]) == before
+    first.write_text("3")
+    changed = hash_files([first, second])
+    first.write_text("1")
+    assert hash_files([first, second]) == before != changed
+    assert hash_files([first, second.rename(tmp_path / "c.csv")]) != before

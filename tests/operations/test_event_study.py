@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import f as fisher_f
+from scipy.stats import t as student_t
+from support.stacked_panels import OPERATIONS, fit_dummies, make_panel, under
+
+from analysis import load_policy_shifts, load_states
+from analysis.operations.event_study import average_effects, fit_event_study, list_bins, per_100k
+from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.stacks import first_operations, lay_out, stack_operations
+
+WINDOW = {"before": 6, "after": 6}
+FIRST = first_operations(
+    [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
+)
+
+
+def stack(operations=OPERATIONS[:2], **options):
+    return stack_operations(make_panel(**options), operations, **WINDOW)
+
+
+def test_effects_by_quarter_are_those_of_dummies():
+    stacked = stack()
+    study = fit_event_study(stacked)
+    bins = stacked["event_time"].to_numpy()[:, None] // 3 == [-2, 0, 1]
+    terms = (bins & stacked["treated"].to_numpy()[:, None]).astype(float)
+    reference, (n, k) = fit_dummies(stacked, terms)
+    assert study.effects.index.tolist() == [-6, -3, 0, 3]
+    np.testing.assert_allclose(study.log_ratios, reference.params[:3], atol=1e-8)
+    # fixest's count of coefficients leaves out the place effects, which lie within the clusters.
+    nested = n - k + stacked.groupby(["operation", "place"]).ngroups
+    ratio = study.covariance.to_numpy() / reference.cov_params()[:3, :3] / ((n - k) / (n - 1))
+    np.testing.assert_allclose(ratio, (n - 1) / nested, rtol=0.01)
+    df = stacked["place"].nunique() - 1
+    reach = student_t.ppf(0.975, df) * np.sqrt(study.covariance.loc[0, 0])
+    estimate = study.log_ratios[0]
+    np.testing.assert_allclose(
+        study.effects.loc[0, ["estimate", "low", "high"]].astype(float),
+        100 * np.expm1([estimate, estimate - reach, estimate + reach]),
+    )
+    assert study.effects.loc[-3, ["estimate", "low", "high"]].tolist() == [0, 0, 0]
+    assert np.isnan(study.effects.loc[-3, "p"])
+    assert (study.places, study.treated) == (12, 3)
+
+
+def test_lead_test_is_an_f_test_of_the_leads():
+    stacked = stack_operations(make_panel(), OPERATIONS[:2], before=9, after=3)
+    study = fit_event_study(stacked)
+    b, V = study.log_ratios[[-9, -6]].to_numpy(), study.covariance.loc[[-9, -6], [-9, -6]]
+    F = b @ np.linalg.inv(V) @ b / 2
+    assert study.pre_trend["F"] == pytest.approx(F)
+    assert study.pre_trend["p"] == pytest.approx(fisher_f.sf(F, 2, 11))
+
+
+@pytest.mark.parametrize("controls", ["never", "not_yet"])
+def test_pyfixest_and_our_own_fit_agree_on_the_real_states(controls):
+    panel = load_states("inegi")
+    stacked = stack_operations(panel, FIRST, controls=controls)
+    found = average_effects(stacked, horizons=[6, 24])
+    for months in (6, 24):
+        layout = lay_out(panel, FIRST, after=months, controls=controls)
+        own = fit_reassigned(layout, layout.history[:, None])
+        assert np.log1p(found.loc[months, "estimate"] / 100) == pytest.approx(
+            own.estimate[0], abs=1e-8
+        )
+        n = (stacked["event_time"] < months).sum()
+        month_effects = 5 * (24 + months)
+        low = own.estimate[0] - student_t.ppf(0.975, 31) * own.se[0] * np.sqrt(
+            (n - 1) / (n - 1 - month_effects)
+        )
+        assert np.log1p(found.loc[months, "low"] / 100) == pytest.approx(low, abs=1e-4)
+    layout = lay_out(panel, FIRST, controls=controls)
+    bins = fit_bins(layout, layout.history[:, None], np.repeat(np.arange(16), 3), 7)[:, 0]
+    own = np.log1p(fit_event_study(stacked).effects["estimate"] / 100)
+    np.testing.assert_allclose(own, bins, atol=1e-8)
+
+
+def test_known_effect_without_noise_comes_back_at_every_horizon():
+    stacked = stack(ratio=1.4, noise=False)
+    found = average_effects(stacked, horizons=[1, 3, 6])
+    np.testing.assert_allclose(found["estimate"], 40, atol=1e-6)
+    effects = fit_event_study(stacked).effects["estimate"]
+    np.testing.assert_allclose(effects, [0, 0, 40, 40], atol=1e-6)
+
+
+def test_average_effect_counts_what_was_observed_under_the_operations():
+    stacked = stack()
+    found = average_effects(stacked, horizons=[3])
+    rows = stacked[stacked["treated"] & stacked["event_time"].between(0, 2)]
+    assert len(rows) == 9
+    assert found.loc[3, "deaths"] == rows["deaths"].sum()
+    assert found.loc[3, "person_years"] == pytest.approx(rows["person_years"].sum())
+    reference, _ = fit_dummies(
+        stacked[stacked["event_time"] < 3],
+        under(stacked[stacked["event_time"] < 3]).to_numpy(),
+    )
+    assert found.loc[3, "estimate"] == pytest.approx(100 * np.expm1(reference.params[0]))
+
+
+def test_deaths_per_100k_are_observed_less_observed_over_the_ratio():
+    effects = pd.DataFrame(
+        {"estimate": [50.0], "low": [0.0], "high": [100.0], "deaths": 30, "person_years": 1e5}
+    )
+    found = per_100k(effects).iloc[0]
+    np.testing.assert_allclose(found[["estimate", "low", "high"]], [10, 0, 15])
+
+
+def test_excess_by_the_ratio_is_what_the_fit_expects_without_the_operations():
+    stacked = stack(ratio=1.3)
+    found = average_effects(stacked, horizons=[6])
+    inside = under(stacked).to_numpy()
+    reference, _ = fit_dummies(stacked, inside)
+    without = reference.fittedvalues * np.exp(-reference.params[0] * inside)
+    excess = (stacked["deaths"] - without)[inside == 1].sum()
+    rate = 1e5 * excess / found.loc[6, "person_years"]
+    assert per_100k(found).loc[6, "estimate"] == pytest.approx(rate, rel=1e-6)
+
+
+def test_place_and_month_without_deaths_drop_out():
+    panel = make_panel()
+    panel.loc["C", "deaths"] = 0
+    panel.loc[(slice(None), pd.Period("2002-08")), "deaths"] = 0
+    stacked = stack_operations(panel, OPERATIONS[:2], **WINDOW)
+    kept = stacked[(stacked["place"] != "C") & (stacked["month"] != pd.Period("2002-08"))]
+    one, other = (average_effects(frame, horizons=[6]) for frame in (stacked, kept))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_callers_stack_is_left_alone():
+    stacked = stack()
+    before = stacked.copy(deep=True)
+    fit_event_study(stacked)
+    average_effects(stacked, horizons=[3])
+    pd.testing.assert_frame_equal(stacked, before)
+
+
+def test_bins_that_do_not_come_out_even_are_named():
+    assert list(list_bins(6, 3, 3)) == [-6, -3, 0]
+    for before, after in ((7, 6), (6, 5), (3, 6), (6, 0)):
+        with pytest.raises(ValueError, match=f"{before} months before and {after} .* whole bins"):
+            list_bins(before, after, 3)
+    with pytest.raises(ValueError, match="whole bins of 4 months"):
+        fit_event_study(stack(), months=4)
+
+
+def test_bin_without_deaths_under_the_operations_is_named():
+    stacked = stack()
+    stacked.loc[stacked["treated"] & (stacked["event_time"] >= 3), "deaths"] = 0
+    with pytest.raises(ValueError, match="no deaths under the operations in 1 of 3 bins"):
+        fit_event_study(stacked)
+
+
+def test_horizon_beyond_the_stack_is_named():
+    with pytest.raises(ValueError, match="a horizon must be a whole number from 1 to 6; found 7"):
+        average_effects(stack(), horizons=[7])

@@ -1,0 +1,87 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+from support.stacked_panels import OPERATIONS, make_panel
+
+from analysis.operations.event_study import fit_event_study
+from analysis.operations.plots import plot_event_study, plot_operations, plot_randomisation
+from analysis.operations.randomisation import deal_event_study, randomisation_test, vary_operations
+from analysis.operations.stacks import stack_operations
+
+WINDOW = {"before": 9, "after": 6}
+TWO = OPERATIONS[:2]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def tick_texts(axis, *percents):
+    return [axis.get_major_formatter()(np.log1p(p / 100), 0) for p in percents]
+
+
+def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale():
+    study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
+    dealt = deal_event_study(make_panel(), TWO, **WINDOW, draws=20)
+    ax = plot_event_study(study, dealt, ax=plt.figure().add_subplot())
+    drawn = {}
+    for container in ax.containers:
+        drawn |= dict(zip(*container.lines[0].get_data(), strict=True))
+    expected = dict(zip([-8, -5, -2, 1, 4], np.log1p(study.effects["estimate"] / 100), strict=True))
+    assert {x: drawn[x] for x in sorted(drawn)} == pytest.approx(expected)
+    bars = [c.lines[2][0].get_segments() for c in ax.containers]
+    ends = {seg[0, 0]: tuple(seg[:, 1]) for segments in bars for seg in segments}
+    low, high = np.log1p(study.effects[["low", "high"]].to_numpy().T / 100)
+    for place, x in enumerate([-8, -5, -2, 1, 4]):
+        assert ends[x] == pytest.approx((low[place], high[place]))
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == pytest.approx(np.log1p(dealt.bins["high"].max() / 100))
+    assert band[:, 1].min() == pytest.approx(np.log1p(dealt.bins["low"].min() / 100))
+    assert labels(ax)[0] == "95% of operations dealt out at random"
+    assert "before the operation, clustered 95%" in labels(ax)
+    assert "months" in ax.get_xlabel().lower()
+    assert tick_texts(ax.yaxis, 0, 100, -50) == ["0", "+100%", "-50%"]
+
+
+def test_event_study_without_deals_has_no_band():
+    study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
+    ax = plot_event_study(study)
+    assert ax is plt.gca()
+    assert not any("random" in label for label in labels(ax))
+
+
+def test_randomisation_shows_all_deals_the_real_one_and_its_interval():
+    test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=99)
+    ax = plot_randomisation(test, ax=plt.figure().add_subplot())
+    bars = [patch for patch in ax.patches if patch.get_height() > 1 or patch.get_height() == 0]
+    assert sum(round(bar.get_height()) for bar in bars if bar.get_width() < 1) >= 90
+    (line,) = ax.lines
+    assert line.get_xdata()[0] == pytest.approx(np.log1p(test.estimate / 100))
+    assert labels(ax)[-1] == f"the real operations: p = {test.p:.2g}"
+    assert "95% interval of the effect" in labels(ax)
+
+
+def test_open_interval_is_not_drawn():
+    test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=10)
+    ax = plot_randomisation(test)
+    assert "95% interval of the effect" not in labels(ax)
+
+
+def test_operations_are_drawn_among_their_deals():
+    table = vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
+    ax = plot_operations(table, ax=plt.figure().add_subplot())
+    alone, without = ax.lines[:2]
+    np.testing.assert_allclose(alone.get_xdata(), np.log1p(table["alone"] / 100))
+    np.testing.assert_allclose(without.get_xdata(), np.log1p(table["without"] / 100))
+    (bars,) = [c for c in ax.collections if isinstance(c, LineCollection)]
+    ends = np.array([segment[:, 0] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends, np.log1p(table[["dealt_low", "dealt_high"]] / 100))
+    assert [text.get_text() for text in ax.get_yticklabels()] == table.index.tolist()
+    assert ax.get_ylim() == (2.5, -0.5)

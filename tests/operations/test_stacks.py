@@ -1,0 +1,148 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import PolicyShift, load_policy_shifts, load_states
+from analysis.operations.stacks import first_operations, lay_out, stack_operations
+
+SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
+EARLY = PolicyShift("early", "2003-01", places=("A",))
+LATE = PolicyShift("late", "2003-03", places=("B", "C"))
+AGAIN = PolicyShift("again", "2003-04", places=("A",))
+
+
+def small_panel(places="ABCDE", start="2002-01", months=36):
+    index = pd.MultiIndex.from_product(
+        [list(places), pd.period_range(start, periods=months, freq="M")], names=["place", "month"]
+    )
+    deaths = np.arange(len(index)) % 7
+    return pd.DataFrame({"deaths": deaths, "person_years": 1000.0 + np.arange(len(index))}, index)
+
+
+def months_of(stacked, operation, place):
+    rows = stacked[(stacked["operation"] == operation) & (stacked["place"] == place)]
+    return rows["event_time"].tolist()
+
+
+def test_stack_holds_treated_and_never_treated_places_for_the_whole_window():
+    stacked = stack_operations(small_panel(), [EARLY, LATE], before=4, after=3)
+    assert stacked["operation"].unique().tolist() == ["early", "late"]
+    for operation, places in (("early", "ADE"), ("late", "BCDE")):
+        rows = stacked[stacked["operation"] == operation]
+        assert rows["place"].unique().tolist() == list(places)
+        assert all(months_of(stacked, operation, place) == [*range(-4, 3)] for place in places)
+        assert rows.loc[rows["treated"], "place"].unique().tolist() == list(places[:-2])
+    assert len(stacked) == 3 * 7 + 4 * 7
+
+
+def test_rows_carry_the_panels_own_figures():
+    panel = small_panel()
+    stacked = stack_operations(panel, [EARLY, LATE], before=4, after=3)
+    own = panel.loc[pd.MultiIndex.from_frame(stacked[["place", "month"]])]
+    np.testing.assert_array_equal(stacked["deaths"], own["deaths"])
+    np.testing.assert_array_equal(stacked["person_years"], own["person_years"])
+    first = stacked[stacked["event_time"] == 0].groupby("operation")["month"].unique()
+    assert first.explode().to_dict() == {"early": EARLY.month, "late": LATE.month}
+
+
+def test_not_yet_treated_places_are_controls_until_their_own_operation():
+    stacked = stack_operations(small_panel(), [EARLY, LATE], before=4, after=3, controls="not_yet")
+    for place in "BC":
+        assert months_of(stacked, "early", place) == [*range(-4, 2)]
+    assert months_of(stacked, "late", "A") == []
+    same_month = [EARLY, replace(LATE, month=EARLY.month)]
+    stacked = stack_operations(small_panel(), same_month, before=4, after=3, controls="not_yet")
+    assert months_of(stacked, "early", "B") == []
+
+
+def test_place_reached_twice_is_treated_in_both_stacks_and_a_control_in_none():
+    stacked = stack_operations(
+        small_panel(), [EARLY, LATE, AGAIN], before=4, after=3, controls="not_yet"
+    )
+    assert months_of(stacked, "early", "A") == months_of(stacked, "again", "A") == [*range(-4, 3)]
+    assert months_of(stacked, "late", "A") == []
+
+
+def test_first_operations_keep_only_places_that_none_had_reached():
+    both = replace(AGAIN, places=("A", "D"))
+    assert first_operations([both, LATE, EARLY]) == [EARLY, LATE, replace(both, places=("D",))]
+    first = first_operations(SEVEN)
+    assert [operation.slug for operation in first] == [shift.slug for shift in SEVEN[:5]]
+    treated = [place for operation in first for place in operation.places]
+    assert len(treated) == len(set(treated)) == 8
+
+
+def test_two_operations_of_one_month_share_a_first_arrival():
+    twin = replace(EARLY, slug="twin")
+    assert first_operations([EARLY, twin]) == [EARLY, twin]
+
+
+def test_seven_operations_leave_24_states_as_controls():
+    stacked = stack_operations(load_states("inegi"), SEVEN)
+    assert stacked.loc[stacked["treated"], "place"].nunique() == 8
+    assert stacked.loc[~stacked["treated"], "place"].nunique() == 24
+    assert len(stacked) == 48 * (1 + 1 + 1 + 3 + 2 + 1 + 1 + 7 * 24)
+
+
+def test_layout_and_stack_are_one_rule():
+    for controls in ("never", "not_yet"):
+        options = {"before": 4, "after": 3, "controls": controls}
+        layout = lay_out(small_panel(), [EARLY, LATE, AGAIN], **options)
+        stacked = stack_operations(small_panel(), [EARLY, LATE, AGAIN], **options)
+        cells = sum(part.counted[layout.history].sum() for part in layout.experiments)
+        under = sum(part.exposed[layout.history].sum() for part in layout.experiments)
+        assert cells == len(stacked)
+        assert under == (stacked["treated"] & (stacked["event_time"] >= 0)).sum()
+
+
+def test_callers_panel_is_left_alone():
+    panel = small_panel()
+    before = panel.copy(deep=True)
+    stack_operations(panel, [EARLY], before=4, after=3)
+    pd.testing.assert_frame_equal(panel, before)
+
+
+@pytest.mark.parametrize(
+    ("panel", "operations", "options", "message"),
+    [
+        (small_panel(), [EARLY], {"before": 13}, "early: needs 2001-12 .* A has no .'2001-12'"),
+        (small_panel().drop(("B", pd.Period("2003-02"))), [EARLY], {}, "B has no .'2003-02'"),
+        (small_panel(), [replace(EARLY, places="X")], {}, r"early: the panel has no place \['X'\]"),
+        (small_panel("A"), [EARLY], {}, "at least 3 places with names are needed; found 1 and 0"),
+        (
+            small_panel(),
+            [replace(EARLY, places=tuple(small_panel().index.unique(0)))],
+            {},
+            r"early: no place is left as a control \(never\)",
+        ),
+        (
+            small_panel(),
+            [replace(EARLY, until=pd.Period("2003-03", "M"))],
+            {},
+            "early: an operation needs one first month, .* found 2003-01 to 2003-03",
+        ),
+        (
+            small_panel(),
+            [replace(EARLY, month=pd.Period("2003Q1", "Q"))],
+            {},
+            "early: an operation needs one first month, .* found 2003Q1",
+        ),
+        (small_panel(), [EARLY, EARLY], {}, "slugs of their own; found .'early', 'early'"),
+        (small_panel(), [], {}, r"one or more .* found \[\]"),
+        (small_panel(), ["early"], {}, "must be a PolicyShift, found str"),
+        (small_panel(), [EARLY], {"controls": "all"}, "unknown controls 'all'"),
+        (small_panel(), [EARLY], {"after": 0}, "after must be a whole number"),
+        (small_panel().droplevel(0), [EARLY], {}, "indexed by place and month"),
+        (pd.concat([small_panel()] * 2), [EARLY], {}, r"\('A', .* appears more than once"),
+        (small_panel().drop(columns="deaths"), [EARLY], {}, "needs a column 'deaths'"),
+        (small_panel().assign(deaths=-1), [EARLY], {}, r"deaths must be zero or more.* -1 in \('A"),
+        (small_panel().assign(person_years=0.0), [EARLY], {}, "person_years must be positive"),
+        (small_panel().assign(deaths=np.nan), [EARLY], {}, "not missing; found nan"),
+        (small_panel().rename(index=str, level=1), [EARLY], {}, "second level must be months"),
+    ],
+)
+def test_bad_panel_or_operation_is_named(panel, operations, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        stack_operations(panel, operations, **{"before": 4, "after": 3} | options)

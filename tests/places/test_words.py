@@ -1,0 +1,108 @@
+import pandas as pd
+import pytest
+
+from analysis.places.effects import PlaceEffects
+from analysis.places.words import (
+    compare_with_nation,
+    describe_places,
+    describe_pooled,
+    describe_pooled_coverage,
+    describe_size,
+)
+
+
+def place_effects(rows):
+    columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "empty_months"]
+    table = pd.DataFrame(rows, columns=columns)
+    effects = table.assign(estimator="count_reml", estimand="slope", note="", verdict="agree")
+    places = table.set_index("place")[["empty_months"]]
+    return PlaceEffects(None, effects.drop(columns="empty_months"), places, {})
+
+
+def test_places_are_counted_by_what_was_found():
+    fitted = place_effects(
+        [
+            ["A", 30.0, 10.0, 50.0, 0.001, 0.004, "", 0],
+            ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", 3],
+            ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", 0],
+            ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", 0],
+        ]
+    )
+    text = describe_places(fitted, {"B": "Bee", "D": "Dee"})
+    assert text.startswith("Of 4 states, 1 show a rise of the yearly trend and 1 a fall")
+    assert "1 show neither. The largest is that of Bee, -60.0% per year (-70.0 to -50.0)." in text
+    assert "No reliable estimate: Dee (the estimators' signs differ)." in text
+    assert "1 states have months without a death" in text
+
+
+def test_nothing_found_names_no_largest():
+    fitted = place_effects([["A", 3.0, -5.0, 15.0, 0.3, 0.4, "", 0]])
+    assert describe_places(fitted, {}) == (
+        "Of 1 states, 0 show a rise of the yearly trend and 0 a fall that stand out with a "
+        "false-discovery rate of 5%; 1 show neither."
+    )
+
+
+@pytest.fixture
+def pooled():
+    rows = {
+        "average": [20.0, 10.0, 30.0],
+        "weighted_average": [32.0, 22.0, 42.0],
+        "random_effects": [20.0, 15.0, 25.0],
+        "random_effects_shared": [20.0, 10.0, 30.0],
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
+    table["p"] = 0.01
+    table["note"] = ""
+    table["i_squared"] = [None, None, 60.0, 60.0]
+    table["prediction_low"], table["prediction_high"] = -7.0, 55.0
+    return table.astype({"i_squared": float})
+
+
+def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
+    columns = ["estimate", "low", "high", "p"]
+    keys = pd.MultiIndex.from_product([["count_reml", "reml"], ["slope"]])
+    nation = pd.DataFrame([[10.0, 0.0, 20.0, 0.05], [12.0, 1.0, 23.0, 0.04]], keys, columns)
+    table = compare_with_nation(pooled, nation, "slope")
+    assert table.loc["weighted_average", "minus_national"] == pytest.approx(20.0)
+    assert table.loc["national", "minus_national"] == 0
+    text = describe_pooled(table)
+    assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
+    assert "The average is 20.0% higher as a factor" in text
+    assert "60% of the variation" in text
+    assert "between -7% and +55%" in text
+    assert "widen the random-effects interval by 100%" in text
+    assert "national" not in pooled.index
+
+
+def test_recorded_coverage_is_told_with_its_worst():
+    record = pd.DataFrame(
+        [
+            (0.4, "average", "slope", "average", 96.0),
+            (0.8, "average", "slope", "average", 87.0),
+            (0.8, "random_effects", "level", "mean", 61.0),
+        ],
+        columns=["rho", "method", "estimand", "target", "coverage"],
+    )
+    text = describe_pooled_coverage(record)
+    assert (
+        "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%" in text
+    )
+    assert "holds least at rho 0.8, 87% for the slope" in text
+
+
+def test_recorded_size_is_told_by_rho():
+    rows = [
+        (0.5, True, 400, "count_reml", 4.0, 1.0),
+        (0.5, True, 400, "count_reml", 6.0, 1.0),
+        (0.95, True, 400, "count_reml", 19.0, 2.0),
+        (0.95, False, 300, "count_reml", 14.0, 2.0),
+        (0.95, True, 400, "quasi_poisson", 76.0, 2.0),
+        (0.95, True, 20, "count_reml", 55.0, 9.0),
+    ]
+    columns = ["rho", "enough", "series", "estimator", "false_alarms", "mc_error"]
+    text = describe_size(pd.DataFrame(rows, columns=columns))
+    assert "at rho 0.5, 4 to 6% (mean 5.0, within three" in text
+    assert "at rho 0.95, 19 to 19% (mean 19.0, outside three" in text
+    assert "with fewer deaths 14 to 14%" in text
+    assert text.endswith("Quasi-Poisson regression goes up to 76%.")

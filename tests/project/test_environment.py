@@ -1,0 +1,79 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+from support.folders import ROOT
+from support.locked import declared_requirements, environment_yml, locked_versions
+
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+SUPPORTED = ["3.11", "3.12", "3.13"]
+
+
+def installed(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+def test_lock_pins_every_package_by_hash_and_names_no_index():
+    blocks = re.split(r"\n(?=[^ #])", re.sub(r"(?m)^ *#.*\n", "", LOCK).strip())
+    pinned = r"[\w.-]+==[^ ;]+( ; [^\\]+)?( \\\n +--hash=sha256:[0-9a-f]{64})+"
+    assert [block[:60] for block in blocks if not re.fullmatch(pinned, block)] == []
+    assert len(blocks) > 150
+    assert not re.search(r"://|--\w*-?index|--find-links", LOCK)
+
+
+@pytest.mark.parametrize("python", SUPPORTED)
+def test_lock_satisfies_every_declared_requirement(python):
+    versions = locked_versions(python)
+    unmet = [
+        f"{requirement}: {versions.get(requirement.name)}"
+        for requirement in declared_requirements()
+        if not requirement.specifier.contains(versions.get(requirement.name, "0"))
+    ]
+    assert unmet == []
+
+
+def test_supported_pythons_are_those_that_pyproject_names():
+    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert re.findall(r"Python :: (3\.\d+)", pyproject) == SUPPORTED
+    assert 'requires-python = ">=3.11"' in pyproject
+
+
+def test_conda_environment_has_the_versions_of_the_lock():
+    assert (ROOT / "environment.yml").read_text("utf-8") == environment_yml()
+
+
+def test_installed_versions_are_those_of_the_lock():
+    expected = locked_versions(f"3.{sys.version_info.minor}")
+    if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
+        # conda resolves anew what the declared packages need
+        expected = {need.name: expected[need.name] for need in declared_requirements()}
+    found = {name: installed(name) for name in expected}
+    assert found == expected
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_no_tracked_file_is_larger_than_1_mib_but_for_data():
+    command = ["git", "ls-files", "-z"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    tracked = [ROOT / name for name in names.split("\0") if name]
+    assert ROOT / "pyproject.toml" in tracked
+    large = [path for path in tracked if path.is_file() and path.stat().st_size > 2**20]
+    assert [path for path in large if path.parent != ROOT / "analysis" / "data"] == []
+
+
+def test_notebooks_are_stored_without_outputs():
+    paths = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
+    books = {path.name: json.loads(path.read_text("utf-8"))["cells"] for path in paths}
+    cells = [(name, cell) for name, book in books.items() for cell in book]
+    assert cells
+    ran = [name for name, cell in cells if cell.get("outputs") or cell.get("execution_count")]
+    assert ran == []

@@ -1,0 +1,121 @@
+"""The whole analysis, as a stranger runs it: fresh, interrupted, with a broken notebook."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.folders import ROOT
+from support.published import assert_published, published_estimates
+from support.whole_run import copy_project, run_pytask, start_pytask
+
+pytestmark = pytest.mark.slow
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    kept = {".csv", ".md", ".parquet", ".tex", ".html", ".svg"}
+    results = folder / "results"
+    paths = [path for path in results.rglob("*") if path.suffix in kept]
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for path in paths
+        if path.relative_to(results).parts[0] not in {"report", "notebooks"}
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    code, output = run_pytask(folder)
+    assert code == 0, output
+    return folder
+
+
+def test_the_published_numbers_come_out(undisturbed):
+    found = pd.read_csv(undisturbed / "results/estimates.csv")
+    assert_published(found, published_estimates())
+    parquet = pd.read_parquet(undisturbed / "results/estimates.parquet")
+    assert parquet["estimate"].equals(found["estimate"])
+
+
+def test_every_sentence_of_the_answer_is_traced_to_one_row(undisturbed):
+    results = undisturbed / "results"
+    traced = pd.read_csv(results / "tables/answer-rows.csv")
+    assert sorted(traced["sentence"].unique()) == list(range(1, 11))
+    assert len((results / "answer.md").read_text("utf-8").splitlines()) == 10
+    for file, rows in traced.groupby("file"):
+        table = pd.read_csv(results / file, dtype=str)
+        for row in rows["row"]:
+            named = dict(part.split("=", 1) for part in row.split(", "))
+            matches = (table[list(named)] == list(named.values())).all(axis=1)
+            assert matches.sum() == 1, (file, row)
+
+
+def test_the_figure_of_the_readme_is_that_of_the_run(undisturbed):
+    made = (undisturbed / "results/figures/summary.svg").read_bytes()
+    assert (ROOT / "docs/summary.svg").read_bytes() == made
+
+
+def test_the_report_asks_for_nothing_from_the_network(undisturbed):
+    pages = list((undisturbed / "results/report").glob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        for tag in re.findall(r"<(?:script|img|link|iframe|source)\b[^>]*>", html):
+            assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", tag), (page.name, tag)
+        for image in re.findall(r"<img\b[^>]*>", html):
+            assert len(re.search(r'alt="([^"]*)"', image)[1]) > 40, (page.name, image[:200])
+
+
+def test_nothing_is_run_twice(undisturbed):
+    code, output = run_pytask(undisturbed)
+    assert code == 0
+    assert re.search(r"Skipped because unchanged\s+\(100\.0%\)", output), output
+
+
+def test_a_hand_edited_result_is_made_again(undisturbed):
+    path = undisturbed / "results/shifts/merida-2008-07--inegi.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"level", b"levle"))
+    code, output = run_pytask(undisturbed, "-k", "merida")
+    assert code == 0, output
+    assert path.read_bytes() == before
+
+
+def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):
+    folder = copy_project(tmp_path)
+    part = ("-k", "01-data or 03-policy-shift")
+    process = start_pytask(folder, *part)
+    started = time.monotonic()
+    while len(list((folder / "results/shifts").glob("*.csv"))) < 3:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() - started < 300
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert len(list((folder / "results/shifts").glob("*.csv"))) < 17
+    code, output = run_pytask(folder, *part)
+    assert code == 0, output
+    found, expected = tables(folder), tables(undisturbed)
+    assert len(list((folder / "results/shifts").glob("*.csv"))) == 17
+    assert found == {name: expected[name] for name in found}
+
+
+def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(tmp_path):
+    folder = copy_project(tmp_path)
+    path = folder / "notebooks/01-data.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][4]["source"] = ["raise ValueError('planted fault')"]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    code, output = run_pytask(folder, "-k", "01-data or sheinbaum")
+    words = " ".join(output.replace("│", " ").split())
+    assert code == 1
+    assert "01-data.ipynb, cell 4" in words
+    assert "ValueError: planted fault" in words
+    assert (folder / "results/notebooks/failed/01-data.ipynb").is_file()
+    assert not (folder / "results/notebooks/01-data.ipynb").exists()
+    assert (folder / "results/shifts/sheinbaum-2024-10--sesnsp.csv").is_file()

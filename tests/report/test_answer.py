@@ -1,0 +1,152 @@
+import pytest
+from support.answer_tables import (
+    TITLES,
+    claim_rows,
+    country_rows,
+    estimate_rows,
+    forecast_rows,
+    operation_rows,
+    state_rows,
+)
+
+from analysis.report.answer import trace_table, write_sentences
+from analysis.report.findings import Findings
+
+
+def findings(**changes):
+    tables = {
+        "estimates": estimate_rows(),
+        "states": state_rows(),
+        "operations": operation_rows(),
+        "countries": country_rows(),
+        "claims": claim_rows(),
+        "forecasts": forecast_rows(),
+    }
+    return Findings(TITLES, **(tables | changes))
+
+
+def written(**changes):
+    return [sentence.text for sentence in write_sentences(findings(**changes))]
+
+
+def test_the_answer_has_ten_sentences_on_what_was_found():
+    said = written()
+    assert len(said) == 10
+    trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = said
+    assert trends.startswith("Of 3 estimates of a national shift (shift by source), 2 show")
+    assert "The first (INEGI, +20% per year); The second (SESNSP, -22% per year)" in trends
+    assert "is seen at none of them" in steps
+    assert trust.startswith("1 of the 3 carry at least one warning, 1 of them")
+    assert "disagree on whether the trend changed at The second" in trust
+    assert "the estimators in use agree in 3, their intervals differ in 0" in trust
+    assert breaks.startswith("Asked where they bend themselves, 0 of 3 series answer with the")
+    assert breaks.endswith("0 with another; the remaining 3 with no date in particular.")
+    assert "2 of 3 stand apart" in deaths
+    assert "The first (INEGI, +900.0 (+200.0 to +1,600.0))" in deaths
+    assert "The second (SESNSP, -1,500 (-2,600 to -400))" in deaths
+    assert "leaves zero out at 1 of 2: The first (INEGI, +12% per year)" in states
+    assert "at 1 of 2 the effect to be expected in a further state may have either sign, " in states
+    assert "at 0 of them although no difference between the states was found" in states
+    assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
+    assert "-2.6% (-23.5 to +22.4) over the first 12 months" in operations
+    assert "+41.4% (-7.0 to +113.0) over the first 24: neither leaves zero out" in operations
+    assert "The first +6.8 deaths per 100,000 (-2.6 to +16.2), the years before fol" in countries
+    assert "(-16.2 to +38.5), the years before missed (41%)" in countries
+    assert countries.endswith("0 of the 2 leave zero out.")
+    assert (
+        claims
+        == "The article's 3 claims with a figure, by their number: holds: 1, 3; revised since: 2."
+    )
+    assert "SESNSP's figures until 2021-04, 0.44 for methods taken together, 0 of 6" in forecast
+    assert forecast.endswith("0 of 3 years were.")
+
+
+def test_every_sentence_changes_when_its_numbers_change():
+    estimates = estimate_rows(
+        set={
+            ("a-2010-01", "inegi", "slope"): (1.0, -4.0, 6.0),
+            ("b-2015-01", "sesnsp", "slope"): (1.0, -4.0, 6.0),
+            ("a-2010-01", "inegi", "level"): (30.0, 10.0, 50.0),
+            ("a-2010-01", "inegi", "excess_deaths_forecast"): (90.0, -200.0, 400.0),
+        }
+    )
+    estimates.loc[estimates["shift"] == "a-2010-01", "verdict"] = "sign differs"
+    estimates.loc[estimates["shift"] == "a-2010-01", "date_verdict"] = "another date"
+    estimates.loc[estimates["source"] == "sesnsp", "date_verdict"] = "the official date"
+    changed = written(
+        estimates=estimates,
+        states=state_rows(prediction_low=1.0),
+        operations=operation_rows((30.0, 10.0, 55.0)),
+        countries=country_rows((11.1, 2.0, 20.0)),
+        claims=claim_rows(("does not hold", "revised since", "holds")),
+        forecasts=forecast_rows(pool_every=0.97, almost_certain=4, years_higher=3),
+    )
+    for before, after in zip(written(), changed, strict=True):
+        assert before != after
+    trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = changed
+    assert trends.endswith("0 show a change of trend whose 95% interval leaves zero out.")
+    assert "in 1 of 3: The first (INEGI, +30%)" in steps
+    assert "no shift divides the two sources" in trust
+    assert "agree in 2, their intervals differ in 0 and their signs in 1" in trust
+    assert "give or take three months: The second (SESNSP); 1 with another: The first " in breaks
+    assert "(INEGI, 2012-03, 26 months after); the remaining 1 with no date" in breaks
+    assert "1 of 3 stand apart" in deaths
+    assert "at 0 of 2 the effect to be expected in a further state may have" in states
+    assert "one of the two leaves zero out" in operations
+    assert countries.endswith("1 of the 2 leave zero out.")
+    assert "holds: 3; revised since: 2; does not hold: 1." in claims
+    assert "0.97 for methods taken together, 4 of 6 of them almost certain" in forecast
+    assert forecast.endswith("3 of 3 years were.")
+
+
+def test_sources_that_leave_zero_out_on_opposite_sides_disagree():
+    opposite = estimate_rows(set={("b-2015-01", "inegi", "slope"): (22.0, 19.0, 25.0)})
+    assert "disagree on whether the trend changed at The second" in written(estimates=opposite)[2]
+    single = estimate_rows().query("source == 'inegi'")
+    assert "no shift has two sources to compare" in written(estimates=single)[2]
+
+
+def test_what_is_not_estimated_is_not_counted():
+    missing = estimate_rows(set={("b-2015-01", "inegi", "slope"): (None, None, None)})
+    said = written(estimates=missing)
+    assert said[0].startswith("Of 2 estimates of a national shift")
+    assert "1 of the 2 carry" in said[2] or "0 of the 2 carry" in said[2]
+
+
+def test_states_among_which_no_difference_was_found_are_told_apart():
+    said = written(states=state_rows(tau=0.0))[5]
+    assert "at 1 of them although no difference between the states was found" in said
+
+
+def test_a_verdict_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"verdicts that are none: \['maybe'\]"):
+        written(claims=claim_rows(("holds", "maybe")))
+
+
+def test_every_sentence_is_traced_to_rows_that_are_there():
+    found = findings()
+    traced = trace_table(write_sentences(found))
+    assert traced["sentence"].unique().tolist() == list(range(1, 11))
+    files = {
+        "estimates.csv": found.estimates,
+        "tables/operations-event-study.csv": found.operations,
+        "claims.csv": found.claims,
+    }
+    for table, pattern, keys in (
+        (found.states, "states/{shift}--{source}--pooled.csv", ["shift", "source"]),
+        (found.countries, "countries/{shift}.csv", ["shift"]),
+        (found.forecasts, "forecasts/{source}--claim-10.csv", ["source"]),
+    ):
+        for _, key in table[keys].drop_duplicates().iterrows():
+            own = (table[keys] == key).all(axis=1)
+            files[pattern.format(**key)] = table[own]
+    for _, row in traced.iterrows():
+        table = files[row["file"]].astype(str)
+        named = dict(part.split("=", 1) for part in row["row"].split(", "))
+        matches = (table[list(named)] == list(named.values())).all(axis=1)
+        assert matches.sum() == 1, row.to_list()
+
+
+def test_a_run_without_the_headline_operations_is_not_passed_over():
+    with pytest.raises(IndexError):
+        written(operations=operation_rows().query("label == 'all seven'"))

@@ -1,0 +1,66 @@
+import hashlib
+import json
+
+import pytest
+
+from analysis.mexico.tables import load_descriptor
+from analysis.report.provenance import Run, write_crate
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/a.ipynb").write_text("{}")
+    (tmp_path / "results/tables").mkdir(parents=True)
+    (tmp_path / "results/tables/a.csv").write_text("x\n1\n")
+    return tmp_path / "results"
+
+
+def crate_of(results):
+    run = Run(
+        results.parent / "notebooks/a.ipynb",
+        {"shift": "calderon-2006-12", "draws": 100},
+        [results / "tables/a.csv"],
+    )
+    write_crate(results, {"a": run})
+    metadata = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
+    return {entity["@id"]: entity for entity in metadata["@graph"]}
+
+
+def test_run_is_described_with_inputs_parameters_and_outputs(results):
+    entities = crate_of(results)
+    action = entities["#a"]
+    assert action["@type"] == "CreateAction"
+    assert [made["@id"] for made in action["result"]] == ["tables/a.csv"]
+    inputs = {part["@id"] for part in action["object"]}
+    assert {"../notebooks/a.ipynb", "../analysis/data/population.csv", "#a-shift"} <= inputs
+    assert entities["#a-shift"]["value"] == "calderon-2006-12"
+    assert entities["#a-draws"]["value"] == 100
+
+
+def test_hashes_are_those_of_the_files(results):
+    entities = crate_of(results)
+    assert entities["tables/a.csv"]["sha256"] == hashlib.sha256(b"x\n1\n").hexdigest()
+    assert entities["../notebooks/a.ipynb"]["sha256"] == hashlib.sha256(b"{}").hexdigest()
+    for resource in load_descriptor()["resources"]:
+        table = entities[f"../analysis/data/{resource['path']}"]
+        assert f"sha256:{table['sha256']}" == resource["hash"]
+
+
+def test_same_run_gives_the_same_bytes(results, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    written = [json.dumps(crate_of(results)) for _ in range(2)]
+    assert written[0] == written[1]
+    assert crate_of(results)["./"]["datePublished"] == "2026-01-01"
+
+
+def test_versions_of_what_the_package_needs_are_named(results):
+    needed = crate_of(results)["#software"]["softwareRequirements"]
+    assert {text.split()[0] for text in needed} >= {"Python", "numpy", "pandas", "statsmodels"}
+
+
+def test_missing_result_leaves_no_crate(results):
+    (results / "tables/a.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"a\.csv"):
+        crate_of(results)
+    assert not (results / "ro-crate-metadata.json").exists()

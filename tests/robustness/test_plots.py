@@ -1,0 +1,119 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import PolicyShift
+from analysis.its.breaks import BreakPosterior
+from analysis.robustness.placebos import Placebos
+from analysis.robustness.plots import (
+    plot_break_posterior,
+    plot_choices,
+    plot_curve,
+    plot_placebos,
+    plot_variation,
+)
+from analysis.robustness.specifications import SpecificationCurve
+
+INDEX = pd.period_range("2000-01", periods=10, freq="M")
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def heights(ax, label):
+    bars = next(bars for bars in ax.containers if bars.get_label() == label)
+    return [bar.get_height() for bar in bars]
+
+
+def curve():
+    table = pd.DataFrame(
+        {
+            "date": [2, -2, 0, 0],
+            "scale": ["log", "rate", "log", "rate"],
+            "estimate": [-1.0, 2.0, 3.0, 8.0],
+            "p": [0.5, 0.04, 0.06, 0.001],
+        }
+    )
+    joint = pd.DataFrame(
+        {"observed": [2.5, 0.5], "null_low": [-4.0, 0.0], "null_high": [4.0, 0.6], "p": 0.3},
+        index=["median", "share"],
+    )
+    return SpecificationCurve(table, joint, 100)
+
+
+def test_posterior_is_drawn_inside_and_outside_its_set(ax):
+    probability = pd.Series([0.5, 0.47, *[0.00375] * 8], index=INDEX)
+    drawn = plot_break_posterior(BreakPosterior(probability), PolicyShift("x", "2000-04"), ax=ax)
+    assert drawn is ax
+    assert heights(ax, "95% set") == [0.5, 0.47]
+    assert heights(ax, "outside it") == [0.00375] * 8
+    line = next(line for line in ax.lines if line.get_label() == "official date")
+    assert line.get_xdata()[0] == pd.Timestamp("2000-04-01")
+    assert "Probability" in ax.get_ylabel()
+
+
+def test_posterior_of_two_breaks_is_drawn_by_period(ax):
+    pairs = pd.MultiIndex.from_arrays([INDEX[[0, 0, 1]], INDEX[[5, 6, 6]]])
+    posterior = BreakPosterior(pd.Series([0.6, 0.3, 0.1], index=pairs))
+    plot_break_posterior(posterior, ax=ax)
+    assert sorted(heights(ax, "95% set") + heights(ax, "outside it")) == pytest.approx(
+        sorted([0.9, 0.1, 0.6, 0.4])
+    )
+
+
+def test_placebos_are_drawn_with_the_real_one_and_its_rank(ax):
+    placebo = pd.DataFrame({"slope": [1.0, -2.0, 3.0, np.nan]})
+    plot_placebos(Placebos(placebo, pd.Series({"slope": 2.5}), "log"), ax=ax)
+    (line,) = [line for line in ax.lines if "real shift" in str(line.get_label())]
+    assert line.get_xdata()[0] == 2.5
+    assert line.get_label() == "the real shift: 2 of 4 by size"
+    assert sum(bar.get_height() for bar in ax.patches) == 3
+    assert ax.get_xlabel() == "slope change (% per year)"
+
+
+def test_placebos_without_a_real_estimate_have_no_line(ax):
+    placebo = pd.DataFrame({"effect_12m": [1.0, -2.0]})
+    plot_placebos(Placebos(placebo, pd.Series({"effect_12m": np.nan}), "rate"), "effect_12m", ax=ax)
+    assert not [line for line in ax.lines if "real" in str(line.get_label())]
+
+
+def test_curve_is_drawn_in_order_with_its_null(ax):
+    plot_curve(curve(), ax=ax)
+    drawn = {points.get_label(): points.get_offsets().tolist() for points in ax.collections}
+    assert drawn["p < 0.05"] == [[1.0, 2.0], [3.0, 8.0]]
+    assert drawn["p ≥ 0.05"] == [[0.0, -1.0], [2.0, 3.0]]
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (band.y0, band.y1) == pytest.approx((-4, 4))
+    median = next(line for line in ax.lines if line.get_label() == "median")
+    assert median.get_ydata()[0] == 2.5
+
+
+def test_choices_are_drawn_one_row_each(ax):
+    plot_choices(curve(), ax=ax)
+    labels = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert labels == ["date: -2", "date: 0", "date: 2", "scale: log", "scale: rate"]
+    rows = [points.get_offsets()[:, 0].tolist() for points in ax.collections]
+    assert rows == [[1], [2, 3], [0], [0, 2], [1, 3]]
+
+
+def test_variation_is_drawn_with_its_band(ax):
+    variation = pd.DataFrame(
+        {
+            "change": ["transition"] * 3 + ["last month"],
+            "setting": ["0", "1", "2", "2000-01"],
+            "estimate": [1.0, 2.0, 3.0, 9.0],
+            "low": [0.0, 1.0, 2.0, 8.0],
+            "high": [2.0, 3.0, 4.0, 10.0],
+        }
+    )
+    plot_variation(variation, "transition", ax=ax)
+    assert ax.lines[0].get_ydata().tolist() == [1, 2, 3]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (0, 4)
+    assert ax.get_title() == "transition"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "1", "2"]

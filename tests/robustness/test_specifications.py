@@ -1,0 +1,403 @@
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.independent import fit, segmented_design, simulate_ar1
+
+from analysis import (
+    PolicyShift,
+    fit_its,
+    load_policy_shifts,
+    load_series,
+)
+from analysis.engine import estimators
+from analysis.engine.estimators import fit_newey_west, newey_west_lags, newey_west_many
+from analysis.robustness import specifications
+from analysis.robustness.specifications import (
+    CHOICES,
+    SpecificationCurve,
+    simulate_null,
+    specification_curve,
+)
+
+SHIFT = PolicyShift("reform", "2005-01")
+CALDERON = load_policy_shifts()["calderon-2006-12"]
+SMALL = {
+    "date": (0, 3),
+    "harmonics": (1,),
+    "impact": ("level_and_slope", "slope"),
+    "scale": ("log",),
+    "denominator": ("person-years",),
+}
+
+
+@pytest.fixture
+def few_choices(monkeypatch):
+    for name, values in SMALL.items():
+        monkeypatch.setitem(CHOICES, name, values)
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return specification_curve({"inegi": load_series("inegi")}, CALDERON, draws=100)
+
+
+def frame_of(log_rate, start="2000-01"):
+    """Counts of 1,500 a month at log rate zero."""
+    index = pd.period_range(start, periods=len(log_rate), freq="M")
+    deaths = np.round(1500 * np.exp(log_rate)).astype(int)
+    return pd.DataFrame({"deaths": deaths, "person_years": 1e7}, index=index)
+
+
+def noise(periods=120, seed=1, rho=0.5, count=1):
+    return 0.06 * simulate_ar1(np.random.default_rng(seed), periods, rho, count)
+
+
+def noisy(periods=120, seed=1, slope=0.0):
+    i = np.arange(periods)
+    return frame_of(noise(periods, seed)[:, 0] + slope * np.maximum(i - 60, 0) / 12)
+
+
+def exact_line(periods=120):
+    """Rates on a line with a wave, exactly: 1,000 deaths and the person-years to fit."""
+    index = pd.period_range("2000-01", periods=periods, freq="M")
+    t = np.arange(periods) / 12
+    log_rate = 2 + 0.1 * t + 0.05 * np.sin(2 * np.pi * t)
+    person_years = 1e8 / np.exp(log_rate)
+    return pd.DataFrame({"deaths": 1000, "person_years": person_years}, index=index), log_rate
+
+
+def refit(row):
+    """One specification of Calderón's shift, written out: estimate and p."""
+    series = load_series("inegi")
+    yearly = series["person_years"].groupby(series.index.year).transform("mean")
+    size = yearly if row["denominator"] == "population" else series["person_years"]
+    rate = 1e5 * series["deaths"] / size
+    start = {True: "2002-01", False: "2000-01"}[row["window"] in ("shorter before", BOTH)]
+    end = {True: "2010-11", False: "2012-11"}[row["window"] in ("shorter after", BOTH)]
+    rate = rate.loc[start:end]
+    position = rate.index.get_loc(pd.Period("2006-12", "M") + row["date"])
+    X = segmented_design(len(rate), position, harmonics=row["harmonics"])
+    slope = 3
+    if row["impact"] == "slope":
+        X, slope = np.delete(X, 2, axis=1), 2
+    y = rate.to_numpy() if row["scale"] == "rate" else np.log(rate.to_numpy())
+    if row["estimator"] == "newey_west":
+        found = fit_newey_west(y, X)
+        estimate = found.estimate[slope]
+        size = np.sqrt(found.covariance[slope, slope])
+        p = 2 * estimators.student.sf(abs(estimate) / size, len(y) - X.shape[1])
+    else:
+        mixture = fit(y, X, np.eye(X.shape[1])[[slope]])
+        estimate, p = mixture.mean[0] @ mixture.weight, mixture.summary()[0, 3]
+    if row["scale"] == "rate":
+        return 100 * estimate / rate.iloc[:position].mean(), p
+    return 100 * np.expm1(estimate), p
+
+
+BOTH = "shorter on both sides"
+
+
+def test_every_choice_is_crossed_with_every_other(curve):
+    table = curve.table
+    assert table.columns.tolist() == ["source", *CHOICES, "estimate", "p"]
+    crossed = table.groupby(list(CHOICES)).size()
+    assert len(crossed) == len(table) == prod(len(values) for values in CHOICES.values()) == 1792
+    for name, values in CHOICES.items():
+        assert set(table[name]) == set(values)
+    assert (table["source"] == "inegi").all()
+    assert table["p"].between(0, 1).all()
+    assert table["estimate"].is_monotonic_increasing
+    assert curve.draws == 100
+
+
+def test_specifications_are_what_their_names_say(curve):
+    chosen = curve.table.sample(30, random_state=np.random.default_rng(4))
+    for name, values in CHOICES.items():
+        assert set(chosen[name]) == set(values)
+    for _, row in chosen.iterrows():
+        estimate, p = refit(row)
+        assert row["estimate"] == pytest.approx(estimate, rel=1e-6, abs=1e-7)
+        assert row["p"] == pytest.approx(p, rel=1e-6, abs=1e-7)
+
+
+def test_headline_is_one_of_the_specifications(curve):
+    """Its p is the fit's; its estimate is the mixture's mean, where the fit's is the median."""
+    headline = "date == 0 and window == 'declared' and harmonics == 2 and estimator == 'reml' and "
+    headline += "impact == 'level_and_slope' and scale == 'log' and denominator == 'person-years'"
+    (row,) = curve.table.query(headline).to_dict("records")
+    slope = fit_its(load_series("inegi"), CALDERON).effects.loc["slope"]
+    assert row["p"] == pytest.approx(slope["p"], abs=1e-8)
+    width = slope["high"] - slope["low"]
+    assert row["estimate"] == pytest.approx(slope["estimate"], abs=0.02 * width)
+
+
+def test_joint_describes_the_table(curve):
+    table, joint = curve.table, curve.joint
+    assert joint.index.tolist() == ["median", "share"]
+    assert joint.columns.tolist() == ["observed", "null_low", "null_high", "p"]
+    assert joint.loc["median", "observed"] == pytest.approx(table["estimate"].median())
+    significant = table[table["p"] < 0.05]
+    sides = (significant["estimate"] > 0).sum(), (significant["estimate"] < 0).sum()
+    assert joint.loc["share", "observed"] == pytest.approx(max(sides) / len(table))
+    assert (joint["null_low"] <= joint["null_high"]).all()
+    assert joint["p"].between(1 / 101, 1).all()
+
+
+def test_joint_of_a_curve_written_out():
+    """Three specifications of the series and of four null series, one column each."""
+    estimate = np.array([[3.0, 1, 4, -2, 0], [2, 1, 3, -9, 0], [9, -1, 2, -3, 0]])
+    p = np.array(
+        [[0.01, 0.9, 0.01, 0.01, 0.9], [0.01, 0.9, 0.01, 0.01, 0.9], [0.2] * 3 + [0.01, 1]]
+    )
+    joint = specifications._joint(estimate, p)
+    # medians 3 | 1, 3, -3, 0: one null is as large, all are as small
+    assert joint.loc["median", ["observed", "p"]].tolist() == [3.0, 2 * 2 / 5]
+    # shares 2/3 | 0, 2/3, 1 (downward), 0: two are as large
+    assert joint.loc["share", ["observed", "p"]].tolist() == [2 / 3, 3 / 5]
+    low, high = np.quantile([1, 3, -3, 0], [0.025, 0.975])
+    assert joint.loc["median", ["null_low", "null_high"]].tolist() == [low, high]
+
+
+def test_share_counts_one_direction_only():
+    estimate = np.array([[1.0], [2.0], [-1.0], [-5.0], [4.0]])
+    p = np.array([[0.01], [0.9], [0.01], [0.01], [0.01]])
+    joint = specifications._joint(np.tile(estimate, 3), np.tile(p, 3))
+    assert joint.loc["share", "observed"] == 2 / 5
+
+
+def test_newey_west_of_many_series_is_that_of_each():
+    for n, harmonics in ((60, 0), (155, 2)):
+        X = segmented_design(n, n // 2, harmonics=harmonics)
+        outcomes = 5 + noise(n, seed=8, count=6)
+        contrast = np.eye(X.shape[1])[3] + 0.5 * np.eye(X.shape[1])[2]
+        estimate, p = newey_west_many(outcomes, X, contrast)
+        for column, y in enumerate(outcomes.T):
+            found = fit_newey_west(y, X)
+            expected = contrast @ found.estimate
+            ratio = abs(expected) / np.sqrt(contrast @ found.covariance @ contrast)
+            assert estimate[column] == pytest.approx(expected, rel=1e-9)
+            tail = 2 * estimators.student.sf(ratio, n - X.shape[1])
+            assert p[column] == pytest.approx(tail, rel=1e-9)
+        assert newey_west_lags(n) == {60: 3, 155: 4}[n]
+
+
+def test_choices_explain_their_share_of_the_variance():
+    """Estimates a + b with a = 0, 4 and b = -1, 1: variances 4 and 1 of 5, nothing by c."""
+    table = pd.DataFrame(
+        {
+            "a": ["x", "x", "y", "y"] * 2,
+            "b": [0, 1] * 4,
+            "c": [0] * 4 + [1] * 4,
+            "estimate": [-1.0, 1, 3, 5] * 2,
+            "p": 0.5,
+        }
+    )
+    shares = SpecificationCurve(table, pd.DataFrame(), 100).variance_shares
+    assert shares.index.tolist() == ["a", "b", "c"]
+    np.testing.assert_allclose(shares, [0.8, 0.2, 0.0], atol=1e-15)
+
+
+@pytest.mark.usefixtures("few_choices")
+@pytest.mark.parametrize("slope", [0.5, -0.4])
+def test_large_effect_stands_out_from_the_null(slope):
+    curve = specification_curve({"a": noisy(slope=slope)}, SHIFT, draws=100)
+    assert curve.joint["p"].tolist() == [2 / 101, 1 / 101]  # as small as 100 draws can make them
+    assert (curve.joint["null_high"] < [20, 0.9]).all()
+    assert curve.joint.loc["share", "observed"] == 1
+    assert np.sign(curve.joint.loc["median", "observed"]) == np.sign(slope)
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_seed_decides_the_numbers():
+    series = {"a": noisy()}
+    one, same, other = (
+        specification_curve(series, SHIFT, draws=100, seed=seed, jobs=jobs)
+        for seed, jobs in ((1, 1), (1, 2), (2, 1))
+    )
+    pd.testing.assert_frame_equal(same.table, one.table, check_exact=True)
+    pd.testing.assert_frame_equal(same.joint, one.joint, check_exact=True)
+    pd.testing.assert_frame_equal(other.table, one.table)  # the estimates need no draws
+    assert (other.joint["null_high"] != one.joint["null_high"]).any()
+
+
+def test_null_keeps_the_line_and_drops_the_shift():
+    frame, log_rate = exact_line()
+    paths = simulate_null(frame, SHIFT, 100, 0)
+    assert paths.index.equals(frame.index)
+    np.testing.assert_allclose(paths, np.tile(log_rate[:, None], 100), rtol=0, atol=1e-9)
+    shifted = frame.assign(person_years=frame["person_years"] * np.where(log_rate > 2.5, 0.5, 1))
+    slopes = np.polyfit(np.arange(120) / 12, simulate_null(shifted, SHIFT, 100, 0), 1)[0]
+    assert 0.1 < np.median(slopes) < 0.3  # one line through both parts
+
+
+def test_null_has_the_autocorrelation_and_the_spread_of_its_parameters(monkeypatch):
+    frame, _ = exact_line()
+    rho, sigma = np.full(4_000, 0.6), np.full(4_000, 2.0)
+    line = np.zeros((4_000, 6))
+    line[:, 0] = np.arange(4_000)  # the constant: every path has its median
+    monkeypatch.setattr(specifications, "draw_parameters", lambda *_: (rho, sigma, line))
+    paths = simulate_null(frame, SHIFT, 4_000, 0).to_numpy() - 1_999.5
+    np.testing.assert_allclose(paths.var(axis=1), 4 / (1 - 0.36), rtol=0.12)
+    lagged = np.mean(paths[1:] * paths[:-1]) / np.mean(paths**2)
+    assert lagged == pytest.approx(0.6, abs=0.01)
+
+
+def test_sources_share_the_shocks_of_their_common_months(monkeypatch):
+    drawn = np.zeros(100), np.ones(100), np.zeros((100, 6))  # the path is its shocks
+    monkeypatch.setattr(specifications, "draw_parameters", lambda *_: drawn)
+    frame, _ = exact_line()
+    long = simulate_null(frame, replace(SHIFT, start="2000-12"), 100, 0)
+    short = simulate_null(frame.loc["2002-04":], SHIFT, 100, 0)
+    pd.testing.assert_frame_equal(long.loc["2002-04":], short, check_exact=True)
+    assert not np.allclose(long.iloc[0], long.iloc[12])
+    assert not np.allclose(long, simulate_null(frame, replace(SHIFT, start="2000-12"), 100, 1))
+
+
+def test_null_of_two_real_sources_moves_together():
+    shift = load_policy_shifts()["lopez-obrador-2018-12"]
+    inegi, sesnsp = (
+        simulate_null(load_series(source), shift, 100, 0).loc["2015-02":"2022-06"].diff().iloc[1:]
+        for source in shift.sources
+    )
+    assert inegi.corrwith(sesnsp).median() > 0.75
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_two_sources_are_two_parts_of_the_table():
+    series = {"a": noisy(), "b": noisy(seed=2)}
+    both = specification_curve(series, SHIFT, draws=100)
+    for name, frame in series.items():
+        alone = specification_curve({name: frame}, SHIFT, draws=100).table
+        part = both.table[both.table["source"] == name].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, alone)
+    assert "source" in both.variance_shares
+
+
+@pytest.mark.usefixtures("few_choices")
+@pytest.mark.parametrize(
+    ("month", "periods", "windows"),
+    [
+        ("2005-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
+        ("2003-11", 120, ["declared", "shorter after"]),  # 46 months before: 48 would be needed
+        ("2004-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
+        ("2005-01", 95, ["declared", "shorter before"]),  # 35 from it on: 36 would be needed
+        ("2002-01", 50, ["declared"]),
+    ],
+)
+def test_windows_are_shortened_where_enough_is_left(month, periods, windows):
+    shift = PolicyShift("x", month)
+    table = specification_curve({"a": noisy(periods)}, shift, draws=100).table
+    assert sorted(set(table["window"])) == sorted(windows)
+
+
+def test_dates_too_close_to_an_end_are_left_out(monkeypatch):
+    for name, values in (SMALL | {"date": (-6, 0, 6)}).items():
+        monkeypatch.setitem(CHOICES, name, values)
+    table = specification_curve({"a": noisy(40)}, PolicyShift("x", "2000-11"), draws=100).table
+    assert set(table["date"]) == {0, 6}
+    table = specification_curve({"a": noisy(40)}, PolicyShift("x", "2002-09"), draws=100).table
+    assert set(table["date"]) == {-6, 0}
+
+
+def test_dates_beside_another_shift_are_left_out(monkeypatch):
+    for name, values in (SMALL | {"date": CHOICES["date"]}).items():
+        monkeypatch.setitem(CHOICES, name, values)
+    shift = replace(SHIFT, beside=PolicyShift("other", "2004-07"))  # six months before
+    table = specification_curve({"a": noisy()}, shift, draws=100).table
+    assert set(table["date"]) == {-2, 0, 2, 4, 6}
+    shift = replace(SHIFT, beside=PolicyShift("other", "2004-11"))
+    table = specification_curve({"a": noisy()}, shift, draws=100).table
+    assert set(table["date"]) == {-6, 0, 2, 4, 6}  # the official date stays
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_window_that_loses_a_shift_beside_is_left_out():
+    shift = replace(SHIFT, beside=PolicyShift("other", "2001-03"))
+    table = specification_curve({"a": noisy()}, shift, draws=100).table
+    assert set(table["window"]) == {"declared", "shorter after"}
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_declared_shift_between_others_has_a_curve():
+    shift = load_policy_shifts()["special-forces-2020"]
+    series = {source: load_series(source) for source in shift.sources}
+    table = specification_curve(series, shift, draws=100).table
+    assert set(table["source"]) == set(shift.sources)
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_range_of_months_is_taken_at_its_first():
+    first = PolicyShift("x", "2009-01")
+    curves = [
+        specification_curve({"a": noisy()}, shift, draws=100).table
+        for shift in (replace(first, until="2009-09"), first)  # its last leaves four months
+    ]
+    pd.testing.assert_frame_equal(*curves)
+
+
+@pytest.mark.usefixtures("few_choices")
+def test_callers_frames_are_left_alone():
+    frame = noisy()
+    frame.attrs["note"] = ["mine"]
+    before, series = frame.copy(deep=True), {"a": frame}
+    specification_curve(series, SHIFT, draws=100)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.attrs == {"note": ["mine"]}
+    assert list(series) == ["a"]
+    assert series["a"] is frame
+
+
+GOOD = noisy()
+QUARTERS = GOOD.iloc[:40].set_axis(pd.period_range("1996Q1", periods=40, freq="Q"))
+VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
+BAD = {
+    "few draws": (
+        GOOD,
+        {"draws": 99},
+        "draws must be a whole number from 100 to 1,000,000; found 99",
+    ),
+    "half a draw": (GOOD, {"draws": 100.5}, "whole number from 100 to 1,000,000; found 100.5"),
+    "true": (GOOD, {"draws": True}, "found True"),
+    "values": (VALUES, {}, "needs the columns 'deaths' and 'person_years'"),
+    "quarters": (QUARTERS, {}, "a specification curve needs months; found quarters"),
+    "no deaths": (GOOD.assign(deaths=0), {}, "log scale needs deaths in every period"),
+    "no frame": (GOOD["deaths"], {}, "series must be a DataFrame, found Series"),
+    "short": (GOOD.iloc[:60], {}, "reform: the shift at 2005-01 is outside the series"),
+    "no jobs": (GOOD, {"jobs": 0}, "jobs must be a whole number from 1 up; found 0"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name):
+    frame, options, message = BAD[name]
+    with pytest.raises((TypeError, ValueError), match=message):
+        specification_curve({"a": frame}, SHIFT, **options)
+
+
+def test_no_series_is_refused():
+    with pytest.raises(ValueError, match="needs one series or more; found none"):
+        specification_curve({}, SHIFT)
+
+
+def test_official_date_that_cannot_be_told_from_another_is_refused():
+    with pytest.raises(ValueError, match=r"linearly dependent.*move shifts apart"):
+        specification_curve({"a": GOOD}, replace(SHIFT, beside=SHIFT), draws=100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [0.3, 0.8])
+def test_joint_p_is_below_five_percent_in_five_percent_of_series_without_effect(monkeypatch, rho):
+    """Standard error of a share near 5%: 1.8 points with 150 series."""
+    for name, values in (SMALL | {"date": (-6, 0, 6), "harmonics": (2,)}).items():
+        monkeypatch.setitem(CHOICES, name, values)
+    p = [
+        specification_curve({"a": frame_of(errors)}, SHIFT, draws=199, seed=seed).joint["p"]
+        for seed, errors in enumerate(noise(seed=20, rho=rho, count=150).T)
+    ]
+    size = 100 * (pd.DataFrame(p) <= 0.05).mean()
+    print(f"rho {rho}: size of the median {size['median']:.1f}%, of the share {size['share']:.1f}%")
+    assert (size <= 5 + 3 * 1.8).all()
+    assert (size > 0).all()

@@ -1,0 +1,43 @@
+"""Panels of units and ready fits, for the tests of synthetic control."""
+
+import numpy as np
+import pandas as pd
+from support.folders import REFERENCE
+
+from analysis.synthetic.control import SyntheticControl
+from analysis.synthetic.placebos import PlaceboCountries
+
+PREDICTORS = ["lnincome", "retprice", "age15to24", "beer", "1988", "1980", "1975"]
+
+
+def load_smoking():
+    return pd.read_csv(REFERENCE / "smoking.csv", index_col="state")
+
+
+def load_packs():
+    """Packs of cigarettes sold per head: year x state."""
+    sales = load_smoking().drop(columns=PREDICTORS[:4]).T
+    return sales.set_axis(sales.index.astype(int))
+
+
+def panel(years=20, donors=6, seed=0, start=1990, memory=0.5):
+    """One unit and its donors: levels, a common path, and errors of their own."""
+    rng = np.random.default_rng(seed)
+    path = np.cumsum(rng.normal(size=years))
+    errors = rng.normal(size=(years, donors + 1))
+    for t in range(1, years):
+        errors[t] = memory * errors[t - 1] + np.sqrt(1 - memory**2) * errors[t]
+    values = rng.uniform(10, 20, donors + 1) + np.outer(path, rng.uniform(0.5, 1.5, donors + 1))
+    names = ["own", *(f"donor{i}" for i in range(donors))]
+    return pd.DataFrame(values + errors, index=range(start, start + years), columns=names)
+
+
+def control(own, synthetic, first_year):
+    index = range(first_year - 3, first_year - 3 + len(own))
+    own, synthetic = (pd.Series(x, index, dtype=float) for x in (own, synthetic))
+    return SyntheticControl("own", first_year, own, synthetic, pd.Series({"a": 1.0}))
+
+
+def unrelated(real, placebo):
+    """Placebos of units that have no weight in each other."""
+    return PlaceboCountries(real, placebo, {unit: (real, fit) for unit, fit in placebo.items()})

@@ -1,0 +1,58 @@
+import shutil
+
+import pandas as pd
+import pytest
+from support.folders import REFERENCE
+
+from analysis.validation.published import COLUMNS, compare_published
+
+
+@pytest.fixture(scope="module")
+def table():
+    return compare_published(REFERENCE)
+
+
+def test_every_published_number_is_reproduced(table):
+    assert table.columns.tolist() == COLUMNS
+    assert table.loc[~table["holds"], ["case", "quantity", "target", "ours"]].empty
+    assert len(table) == 44
+
+
+@pytest.mark.parametrize("case", ["Sicily", "Quetiapine", "Nile", "nlme", "Newey-West"])
+def test_every_case_is_there_with_its_source(table, case):
+    rows = table[table["case"].str.contains(case)]
+    assert len(rows) >= 4
+    assert rows["source"].str.contains("doi:10.").all()
+    assert (table["deviation"].abs() <= table["tolerance"]).equals(table["holds"])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "case"),
+    [
+        ("sicily.csv", "2005,6,", "2005,7,", None),
+        ("nile.csv", "1899,774", "1899,1774", "Nile"),
+        ("quetiapine.csv", None, None, "Quetiapine"),
+    ],
+)
+def test_changed_figure_no_longer_holds(tmp_path, name, old, new, case):
+    folder = shutil.copytree(REFERENCE, tmp_path / "reference")
+    path = folder / name
+    text = path.read_text("utf-8")
+    if old is None:  # a hundredth more in the last month
+        lines = text.splitlines()
+        month, value = lines[-1].split(",")
+        text = "\n".join([*lines[:-1], f"{month},{1.05 * float(value):.0f}"]) + "\n"
+    else:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
+    failed = compare_published(folder).query("not holds")["case"]
+    if case is None:  # the month's own number is not read: nothing may change
+        assert failed.empty
+    else:
+        assert failed.str.contains(case).any()
+        assert failed.str.contains(case).all()
+
+
+def test_numbers_are_finite(table):
+    assert pd.notna(table[["target", "ours", "deviation", "tolerance"]]).all(axis=None)
