@@ -30,9 +30,11 @@ from .its.shifts import PolicyShift as PolicyShift
 from .mexico.countries import load_country_panel as load_country_panel
 from .mexico.municipal_synthesis import synthesise_municipalities as synthesise_municipalities
 from .mexico.municipalities import load_municipalities as load_municipalities
+from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts
 from .mexico.sources import load_series as load_series
 from .mexico.sources import load_states as load_states
+from .mexico.tables import load_outlines as load_outlines
 from .operations.event_study import EventStudy as EventStudy
 from .operations.event_study import average_effects as average_effects
 from .operations.event_study import fit_event_study as fit_event_study

@@ -185,7 +185,7 @@ def test_changing_a_result_does_not_change_where_it_came_from():
 @pytest.mark.parametrize("shift", ["calderon-2006-12", None])
 def test_string_for_a_shift_is_refused(shift):
     with pytest.raises(TypeError, match="shift must be a PolicyShift, found"):
-        placebo_places("inegi", shift)
+        placebo_places(counts(100), counts(100), shift)
     with pytest.raises(TypeError, match="shift must be a PolicyShift, found"):
         specification_curve({"a": counts(100)}, shift)
 

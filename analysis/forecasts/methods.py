@@ -1,9 +1,9 @@
 """Ways to forecast the log of a monthly rate, declared beforehand: each draws whole paths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ from analysis.engine.optimise import EstimatorError, best_of_starts, quietly
 from analysis.engine.reml import draw_parameters
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
-from analysis.mexico.shifts import load_policy_shifts
 
-INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many before
 
 
@@ -26,60 +24,54 @@ class Method:
     title: str
     model: str  # in words; y is the log of the monthly rate
     why: str
-    draw: Callable[..., np.ndarray] = field(repr=False)  # (y, index, ahead, draws, rng) -> paths
+    draw: Callable[..., np.ndarray] = field(repr=False)  # (known, draws, rng) -> (draws, months)
 
 
-def latest_inauguration(index: pd.PeriodIndex) -> PolicyShift | None:
+class Known(NamedTuple):
+    """What a method is given."""
+
+    y: np.ndarray  # (n,), log of the monthly rate
+    index: pd.PeriodIndex  # its months
+    ahead: pd.PeriodIndex  # the months to forecast
+    inaugurations: Sequence[PolicyShift] = ()  # in the order of their months
+
+
+def latest_inauguration(
+    index: pd.PeriodIndex, inaugurations: Sequence[PolicyShift]
+) -> PolicyShift | None:
     """Return the last inauguration with a year of `index` after it and a year before, or None."""
-    shifts = load_policy_shifts()
-    for slug in reversed(INAUGURATIONS):
-        shift = shifts[slug]
+    for shift in reversed(inaugurations):
         before = (index < shift.month) & (index >= (shift.start or index[0]))
         if (index >= shift.month).sum() >= FEWEST_IN_OFFICE <= before.sum():
             return shift
     return None
 
 
-def _draw_last_value(
-    y: np.ndarray,
-    index: pd.PeriodIndex,
-    ahead: pd.PeriodIndex,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _draw_last_value(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+    y = known.y
     sigma = _draw_sigma(np.diff(y), len(y) - 1, draws, rng)
-    return y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(ahead))), axis=1)
+    return y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
 
 
-def _draw_seasonal_naive(
-    y: np.ndarray,
-    index: pd.PeriodIndex,
-    ahead: pd.PeriodIndex,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+    y, months = known.y, len(known.ahead)
     sigma = _draw_sigma(y[12:] - y[:-12], len(y) - 12, draws, rng)
-    paths = sigma * rng.standard_normal((draws, len(ahead)))
-    for month in range(len(ahead)):
+    paths = sigma * rng.standard_normal((draws, months))
+    for month in range(months):
         paths[:, month] += y[month - 12] if month < 12 else paths[:, month - 12]
     return paths
 
 
 def _draw_regression(
-    y: np.ndarray,
-    index: pd.PeriodIndex,
-    ahead: pd.PeriodIndex,
-    draws: int,
-    rng: np.random.Generator,
-    *,
-    inaugurations: bool,
+    known: Known, draws: int, rng: np.random.Generator, *, in_office: bool
 ) -> np.ndarray:
     """Draw from the engine: coefficients, rho and sigma of the months known, AR(1) noise ahead."""
-    shift = latest_inauguration(index) if inaugurations else None
-    if inaugurations and shift is None:
+    y, index, ahead, inaugurations = known
+    shift = latest_inauguration(index, inaugurations) if in_office else None
+    if in_office and shift is None:
         raise EstimatorError(
-            f"no inauguration of {list(INAUGURATIONS)} has {FEWEST_IN_OFFICE} months on either "
-            f"side in {index[0]} to {index[-1]}"
+            f"no inauguration of {[one.slug for one in inaugurations]} has {FEWEST_IN_OFFICE} "
+            f"months on either side in {index[0]} to {index[-1]}"
         )
     if shift is not None and shift.start is not None:
         inside = index >= shift.start
@@ -95,15 +87,10 @@ def _draw_regression(
     return paths
 
 
-def _draw_local_linear_trend(
-    y: np.ndarray,
-    index: pd.PeriodIndex,
-    ahead: pd.PeriodIndex,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
     from statsmodels.tsa.statespace.structural import UnobservedComponents  # takes half a second
 
+    y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
     # approximately diffuse, no month left out of the likelihood, as in `fit_structural`
     model = UnobservedComponents(
@@ -122,23 +109,18 @@ def _draw_local_linear_trend(
     factor = np.linalg.cholesky((P + P.T) / 2 + rounding)
     state = a[:, None] + factor @ rng.standard_normal((len(a), draws))
     observe, step = model["design"][0], model["transition"]
-    paths = np.empty((draws, len(ahead)))
-    for month in range(len(ahead)):
+    paths = np.empty((draws, months))
+    for month in range(months):
         paths[:, month] = observe @ state + noise * rng.standard_normal(draws)
         state = step @ state
         state[:2] += np.array([[level], [slope]]) * rng.standard_normal((2, draws))
     return middle + size * paths
 
 
-def _draw_damped_trend(
-    y: np.ndarray,
-    index: pd.PeriodIndex,
-    ahead: pd.PeriodIndex,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
+    y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
     model = ETSModel(
         (y - middle) / size,
@@ -153,8 +135,8 @@ def _draw_damped_trend(
     far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping
     fit = best_of_starts(lambda start: model.fit(start, disp=0), [near, far])
     sigma = _draw_sigma(np.asarray(fit.resid), len(y) - len(near), draws, rng)
-    noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, len(ahead)))).T)
-    simulated = fit.simulate(len(ahead), anchor="end", repetitions=draws, random_errors=noise)
+    noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, months))).T)
+    simulated = fit.simulate(months, anchor="end", repetitions=draws, random_errors=noise)
     return middle + size * np.asarray(simulated).T
 
 
@@ -200,7 +182,7 @@ METHODS = {
             "one line and two harmonics through all months known, AR(1) errors with rho, sigma and "
             "coefficients integrated out",
             "the model of this study without any shift",
-            partial(_draw_regression, inaugurations=False),
+            partial(_draw_regression, in_office=False),
         ),
         Method(
             "local_linear_trend",
@@ -224,7 +206,7 @@ METHODS = {
             "step and change of slope at the last inauguration at least a year back (in May 2021 "
             "López Obrador's), from the one before it on, continued; otherwise as the linear trend",
             "the article's own reading: this policy leads where it has been leading",
-            partial(_draw_regression, inaugurations=True),
+            partial(_draw_regression, in_office=True),
         ),
     )
 }

@@ -1,6 +1,6 @@
 """A series cut at a month, and draws of the months after it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,8 +8,9 @@ import pandas as pd
 
 from analysis.checks import check_known, check_month, check_seed, check_whole
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.methods import METHODS
+from analysis.forecasts.methods import METHODS, Known
 from analysis.its.series import check_frame, check_log, has_counts, outcome
+from analysis.its.shifts import PolicyShift
 
 FEWEST = 36  # months that every method needs
 
@@ -143,6 +144,7 @@ def forecast(
     method: str,
     *,
     until: str | pd.Period,
+    inaugurations: Sequence[PolicyShift] = (),
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Forecast:
@@ -156,6 +158,8 @@ def forecast(
         A slug of `METHODS`.
     until : str or Period
         Last month to forecast.
+    inaugurations : sequence of PolicyShift
+        In the order of their months: what the method *its_inauguration* chooses from.
     draws, seed : int
         Number and seed of the paths. Each method draws from a stream of its own, so that the
         choice of the others changes nothing.
@@ -172,8 +176,8 @@ def forecast(
     draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
     person_years = carry_person_years(known, check_month(until, "until"))
     rng = np.random.default_rng([seed, *method.encode()])
-    y = outcome(known, "log")
-    paths = METHODS[method].draw(y, known.index, person_years.index, draws, rng)
+    given = Known(outcome(known, "log"), known.index, person_years.index, tuple(inaugurations))
+    paths = METHODS[method].draw(given, draws, rng)
     return Forecast(method, known, person_years, paths)
 
 
@@ -182,6 +186,7 @@ def forecast_all(
     *,
     until: str | pd.Period,
     methods: Iterable[str] | None = None,
+    inaugurations: Sequence[PolicyShift] = (),
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Forecast]:
@@ -198,8 +203,10 @@ def forecast_all(
     made = {}
     for slug in METHODS if methods is None else methods:
         try:
-            made[slug] = forecast(known, slug, until=until, draws=draws, seed=seed)
-        except EstimatorError:  # too early for a president's slope
+            made[slug] = forecast(
+                known, slug, until=until, inaugurations=inaugurations, draws=draws, seed=seed
+            )
+        except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
     if not made:
         raise EstimatorError("none of the methods has an answer for these months")

@@ -1,6 +1,6 @@
 """How good were the forecasts? Scores of draws, on earlier origins and on what came."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from analysis.forecasts.paths import (
     freeze,
 )
 from analysis.its.series import outcome
+from analysis.its.shifts import PolicyShift
 
 YARDSTICK = "last_value"
 ROLLING_DRAWS = 1_000
@@ -116,6 +117,7 @@ def roll_origins(
     known: pd.DataFrame,
     *,
     methods: Iterable[str] | None = None,
+    inaugurations: Sequence[PolicyShift] = (),
     every: int = 6,
     horizon: int = 36,
     draws: int = ROLLING_DRAWS,
@@ -129,6 +131,8 @@ def roll_origins(
         A frozen series: no later month takes part.
     methods : iterable of str, optional
         Slugs of `METHODS`; default all.
+    inaugurations : sequence of PolicyShift
+        As in `analysis.forecasts.paths.forecast`.
     every : int
         Months between origins.
     horizon : int
@@ -160,12 +164,11 @@ def roll_origins(
             f"{len(known)} months leave no origin: {FEWEST} must be known before it and one after"
         )
     methods, parts = None if methods is None else list(methods), []
+    options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     for origin in origins:
         past = freeze(known, at=origin)
         until = min(origin + horizon, known.index[-1])
-        for slug, made in forecast_all(
-            past, until=until, methods=methods, draws=draws, seed=seed
-        ).items():
+        for slug, made in forecast_all(past, until=until, **options).items():
             came = known.loc[made.person_years.index]
             months = _labelled(score_forecast(made, came), "month")
             parts += [

@@ -14,7 +14,6 @@ from analysis.its.design import build_design, first_position
 from analysis.its.model import NEAR_UNIT_ROOT
 from analysis.its.series import Scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
-from analysis.mexico.sources import SOURCES, source_ratio
 
 FEWEST_MONTHS = {"before": 24, "after": 12}
 CURVED_P = 0.05
@@ -49,7 +48,9 @@ def find_flags(
     Parameters
     ----------
     series : DataFrame
-        The window that was fitted; ``attrs`` may name its `source` and `place`.
+        The window that was fitted. Its ``attrs`` may say what only its source can know:
+        `complete_through`, the last month that is no longer filling up (text), and `source_ratio`,
+        another source over this one or the other way round: `name` and `by_month` (text to number).
     shift : PolicyShift
         The shift that was fitted.
     scale, harmonics
@@ -182,24 +183,25 @@ def _curved(
 
 
 def _registering(series: pd.DataFrame) -> Iterator[Flag]:
-    source = SOURCES.get(series.attrs.get("source"))
-    if source and series.index.freqstr == "M":
-        touched = int((series.index > source.complete_through).sum())
+    last = series.attrs.get("complete_through")
+    if last is not None and series.index.freqstr == "M":
+        touched = int((series.index > pd.Period(last, "M")).sum())
         if touched:
             yield Flag(
                 "still_registering",
                 touched,
-                f"still being registered: {touched} months after {source.complete_through}",
+                f"still being registered: {touched} months after {last}",
             )
 
 
 def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
-    known = series.attrs.get("source") in SOURCES and "place" in series.attrs
-    if not known or series.index.freqstr != "M":
+    given = series.attrs.get("source_ratio")
+    if given is None or series.index.freqstr != "M":
         return
-    ratio = source_ratio(series.attrs["place"])
-    ratio = ratio[ratio.index.isin(series.index)].dropna()
+    ratio = pd.Series(given["by_month"], dtype=float)
+    ratio.index = pd.PeriodIndex(ratio.index, freq="M")
+    ratio = ratio[ratio.index.isin(series.index)]
     yearly = ratio.groupby(ratio.index.year).agg(["mean", "size"])
     yearly = yearly.loc[yearly["size"] >= 6, "mean"]
     if len(yearly) > 1 and yearly.max() - yearly.min() > RATIO_DRIFT:
@@ -207,7 +209,7 @@ def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
         yield Flag(
             "source_ratio_drifting",
             yearly.max() - yearly.min(),
-            f"sources drift apart: SESNSP / INEGI is {yearly.min():.2f} in {low} and "
+            f"sources drift apart: {given['name']} is {yearly.min():.2f} in {low} and "
             f"{yearly.max():.2f} in {high}, both inside the window",
         )
 

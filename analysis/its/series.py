@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from analysis.checks import name_some
+from analysis.checks import name_some, require
 
 Scale = Literal["log", "rate", "value"]
 
@@ -50,6 +50,30 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
             f"found {frame.columns.tolist()}"
         )
     return frame
+
+
+def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
+    """Return the series of each place of a panel, in the order of the panel.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        MultiIndex (place, period); the columns of a series.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no panel, is empty, or has rows without a place.
+    """
+    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
+        raise TypeError(
+            "panel must be a DataFrame with a MultiIndex (place, period); found "
+            f"{type(panel).__name__}. A single series goes to fit_its."
+        )
+    unnamed = panel.index.get_level_values(0).isna().sum()
+    require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
+    require(len(panel) > 0, "the panel is empty")
+    return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
 
 
 def has_counts(frame: pd.DataFrame) -> bool:

@@ -6,7 +6,6 @@ from typing import Literal, get_args
 import pandas as pd
 
 from analysis.checks import read_period
-from analysis.mexico.sources import NATION
 
 Impact = Literal["level_and_slope", "level", "slope"]
 
@@ -31,7 +30,7 @@ class PolicyShift:
     end: pd.Period | None = None  # last period of the window; None: the last of the series
     window_reason: str = ""
     beside: tuple["PolicyShift", ...] = ()  # shifts that enter the model beside this one
-    places: tuple[str, ...] = (NATION,)  # their deaths and person-years are added up
+    places: tuple[str, ...] = ()  # their deaths and person-years are added up; (): the whole series
     sources: tuple[str, ...] = ()
     overlaps: tuple[str, ...] = ()  # slugs of known shifts within 12 months
     reason: str = ""  # why this month and this impact

@@ -66,7 +66,7 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
         If the shift is not national, or the rates end before the first full year.
     """
     check_shift(shift)
-    if shift.places != (NATION,):
+    if shift.places not in ((), (NATION,)):
         raise ValueError(
             f"{shift.slug} is a shift of {', '.join(shift.places)}; the rates of countries carry "
             "national shifts only"
@@ -124,6 +124,12 @@ def load_country_panel(
         f"no start from {rates.index[0]} to {latest} leaves {fewest_donors} donors with a rate in "
         f"every year to {last_year}; ask for fewer, or for an earlier last year."
     )
+
+
+def load_starts(first_year: int, last_year: int) -> dict[int, pd.DataFrame]:
+    """Load the rates of `load_country_panel` for every first year that leaves enough before."""
+    starts = range(int(load_country_rates().index[0]), first_year - FEWEST_YEARS + 1)
+    return {start: load_country_panel(first_year, last_year, start=start).rates for start in starts}
 
 
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:

@@ -10,6 +10,8 @@ from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_be
 from analysis.mexico.sources import NATION, SOURCES
 from analysis.mexico.tables import DATA_FOLDER
 
+INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
+
 
 def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     """Load the declared shifts.
@@ -47,7 +49,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
             check_known(name, shifts, f"shift named by {slug!r}")
         beside = [shifts[name] for name in as_tuple(block.get("beside", []))]
         try:
-            shifts[slug] = PolicyShift(**(block | {"beside": beside}))
+            shifts[slug] = PolicyShift(**({"places": NATION} | block | {"beside": beside}))
         except TypeError as error:
             raise ValueError(f"{path.name}, {slug!r}: {error}") from error
         for source in shifts[slug].sources:
@@ -55,6 +57,12 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     for slug, shift in shifts.items():
         shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
     return shifts
+
+
+def load_inaugurations() -> tuple[PolicyShift, ...]:
+    """Load the declared shifts that are a new president's first month, as the forecasts ask."""
+    shifts = load_policy_shifts()
+    return tuple(shifts[slug] for slug in INAUGURATIONS)
 
 
 class _ShiftTable(dict[str, PolicyShift]):

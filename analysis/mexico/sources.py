@@ -12,6 +12,7 @@ from analysis.checks import UnknownNameError, check_known, check_month, read_per
 from analysis.mexico.tables import load_table
 
 NATION = "MX00"
+RATIO = "SESNSP / INEGI"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def load_series(
     -------
     DataFrame
         PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
-        mid-month population x days in the month / 365.25). ``attrs`` holds `source` and `place`.
+        mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
+        what a fit warns of: `complete_through` and `source_ratio`.
 
     Raises
     ------
@@ -114,7 +116,13 @@ def load_series(
     series = series.loc[_month(start, series.index, first=True) : _month(end, series.index)]
     if series.empty:
         raise ValueError(f"no months left: start {start} is after end {end}")
-    series.attrs = {"source": source, "place": "+".join(places)}
+    joined = "+".join(places)
+    series.attrs = {
+        "source": source,
+        "place": joined,
+        "complete_through": str(SOURCES[source].complete_through),
+        "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+    }
     return series
 
 
@@ -141,7 +149,7 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
 
 
 def source_ratio(place: str = NATION) -> pd.Series:
-    """Return SESNSP / INEGI by month, where both count and both are complete.
+    """Return the ratio `RATIO` by month, where both count and both are complete.
 
     Parameters
     ----------
@@ -153,9 +161,18 @@ def source_ratio(place: str = NATION) -> pd.Series:
     Series
         PeriodIndex of months; missing where INEGI has no death.
     """
-    codes = place.split("+")
-    inegi, sesnsp = (load_series(source, place=codes)["deaths"] for source in SOURCES)
+    codes = _check_places(place.split("+"))
+    inegi, sesnsp = (
+        _monthly_deaths(slug)[codes].sum(axis=1).loc[: source.complete_through]
+        for slug, source in SOURCES.items()
+    )
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
+
+
+@cache
+def _ratio_by_month(place: str) -> dict[str, float]:
+    ratio = source_ratio(place).dropna()
+    return dict(zip(ratio.index.astype(str), ratio.tolist(), strict=True))
 
 
 @cache

@@ -210,6 +210,8 @@ def check_operation(operation: PolicyShift) -> None:
             f"{operation.slug}: an operation needs one first month, such as '2007-02'; found "
             f"{operation.when}"
         )
+    if not operation.places:
+        raise ValueError(f"{operation.slug}: an operation needs places, where it came; found none")
 
 
 def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:

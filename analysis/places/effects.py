@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.checks import check_known, check_whole, require
+from analysis.checks import check_known, check_whole
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.optimise import EstimatorError
 from analysis.its.comparison import estimate_by, judge_estimand
 from analysis.its.model import ESTIMANDS, SegmentedModel, linearise, prepare_model
-from analysis.its.series import has_counts
+from analysis.its.series import has_counts, split_panel
 from analysis.its.shifts import PolicyShift, check_shift
 
 FEWEST_DEATHS = 20  # on either side of the shift
@@ -142,22 +142,14 @@ def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
 
 def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
     check_shift(shift)
-    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
-        raise TypeError(
-            "panel must be a DataFrame with a MultiIndex (place, month), such as "
-            "load_states('inegi'); a single series goes to fit_its"
-        )
+    each = split_panel(panel)
     if not has_counts(panel):
         raise ValueError(
             f"panel needs the columns 'deaths' and 'person_years'; found {panel.columns.tolist()}"
         )
-    unnamed = panel.index.get_level_values(0).isna().sum()
-    require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
-    require(len(panel) > 0, "the panel is empty")
     models = {}
-    for place, series in panel.groupby(level=0, sort=False):
+    for place, series in each.items():
         try:
-            series = series.droplevel(0)
             models[place] = prepare_model(series, shift, scale="log", harmonics=harmonics)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error

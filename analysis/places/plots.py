@@ -1,5 +1,6 @@
-"""Draw the effects of many places: a forest of intervals, and a map of the states."""
+"""Draw the effects of many places: a forest of intervals, and a map."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,6 @@ from matplotlib.path import Path as Outline
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.checks import name_some
-from analysis.mexico.tables import load_outlines
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
 from analysis.style import COLOURS
 
@@ -101,13 +101,22 @@ def plot_forest(
     return ax
 
 
-def plot_map(fitted: PlaceEffects, *, estimand: str = "slope", ax: Axes | None = None) -> Axes:
-    """Draw the states coloured by their effect; those without a reliable estimate are hatched.
+def plot_map(
+    fitted: PlaceEffects,
+    outlines: Mapping[str, Sequence[np.ndarray]],
+    *,
+    estimand: str = "slope",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the places coloured by their effect; those without a reliable estimate are hatched.
 
     Parameters
     ----------
     fitted : PlaceEffects
-        Of the 32 states.
+        Of every place on the map.
+    outlines : mapping
+        Place to its rings, each an array (n, 2) of degrees of longitude and latitude, such as
+        `analysis.load_outlines` gives.
     estimand : str
         Which effect.
     ax : Axes, optional
@@ -116,14 +125,14 @@ def plot_map(fitted: PlaceEffects, *, estimand: str = "slope", ax: Axes | None =
     Returns
     -------
     Axes
-        States whose effect is found with a false-discovery rate of 5% have a bold outline.
+        Places whose effect is found with a false-discovery rate of 5% have a bold outline.
     """
     ax = ax or plt.gca()
-    effects, outlines = fitted.of(estimand), load_outlines()
+    effects = fitted.of(estimand)
     if set(effects.index) != set(outlines):
         raise ValueError(
-            f"the map is of the 32 states; found {name_some(effects.index.astype(str))}. "
-            "Use plot_forest for other places."
+            f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}. "
+            "Give the outlines of these, or use plot_forest."
         )
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
     for place, rings in outlines.items():

@@ -9,9 +9,8 @@ from analysis.engine.reml import fit_many
 from analysis.its.breaks import admissible_positions, break_designs, fewest_periods
 from analysis.its.design import cut_window, first_position
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import Scale, check_log, choose_scale, outcome
+from analysis.its.series import Scale, check_log, choose_scale, outcome, split_panel
 from analysis.its.shifts import PolicyShift, check_shift
-from analysis.mexico.sources import load_series, load_states
 
 JUDGED = ("level", "slope", "effect_12m")
 
@@ -94,27 +93,34 @@ def placebo_dates(
 
 
 def placebo_places(
-    source: str, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    panel: pd.DataFrame,
+    own: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
 ) -> Placebos:
-    """Estimate the shift in each of the 32 states.
+    """Estimate the shift in each place of a panel.
 
     Parameters
     ----------
-    source : str
-        As in `analysis.load_states`.
+    panel : DataFrame
+        MultiIndex (place, period); the columns of a series, such as `analysis.load_states` gives.
+    own : DataFrame
+        The series of the shift's own places together, or of all there are.
     shift, scale, harmonics
-        As in `analysis.fit_its`; the real estimate is that of the shift's own places together.
+        As in `analysis.fit_its`.
 
     Returns
     -------
     Placebos
-        `placebo` by state code: for a shift in some states, the others only. A state with months
+        `placebo` by place: for a shift in some of them, the others only. A place with periods
         without deaths has no estimate on the log scale, and is named in `skipped`.
 
     Raises
     ------
-    KeyError, ValueError
-        For an unknown source, or if the shift's own series cannot be used.
+    TypeError, ValueError
+        If `panel` is no panel, or the shift's own series cannot be used.
 
     References
     ----------
@@ -124,10 +130,10 @@ def placebo_places(
     """
     check_shift(shift)
     rows, skipped = {}, {}
-    for place, series in load_states(source).groupby(level="state"):
+    for place, series in split_panel(panel).items():
         if place in shift.places:
             continue
-        model = prepare_model(series.droplevel("state"), shift, scale=scale, harmonics=harmonics)
+        model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
         try:
             if model.scale == "log":
                 check_log(model.window)
@@ -135,7 +141,6 @@ def placebo_places(
             skipped[place] = str(error)
         else:
             rows[place] = _judged(model)
-    own = load_series(source, place=shift.places)
     model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
     if model.scale == "log":
         check_log(model.window)

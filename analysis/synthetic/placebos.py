@@ -1,5 +1,6 @@
 """The same for every donor, for other starts, and by conformal inference: ranks and intervals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ import pandas as pd
 from pysyncon.base import BaseSynth
 from pysyncon.inference import ConformalInference
 
-from analysis.mexico.countries import FEWEST_YEARS, MEXICO, load_country_panel, load_country_rates
 from analysis.synthetic.control import SyntheticControl, check_rates, fit_synthetic, simplex_weights
 
 LEVEL = 0.9  # of every interval: a dozen placebo units cannot give 95%
@@ -237,22 +237,30 @@ class _OutcomeSynth(BaseSynth):
         self.W = simplex_weights(Z0.to_numpy(dtype=float), Z1.to_numpy(dtype=float))
 
 
-def vary_start(first_year: int, last_year: int) -> pd.DataFrame:
-    """Refit from every first year of the panel, donors changing with it.
+def vary_start(panels: Mapping[int, pd.DataFrame], unit: str, *, first_year: int) -> pd.DataFrame:
+    """Refit from every first year, donors changing with it.
+
+    Parameters
+    ----------
+    panels : mapping
+        First year to a panel as `fit_synthetic` takes it.
+    unit : str
+        Column of the unit under study.
+    first_year : int
+        First year after the change.
 
     Returns
     -------
     DataFrame
         Index first year of the panel; `donors`, `explained`, `average` (mean gap after the
-        change, deaths per 100,000 and year), `low`, `high`, `p` (of the average, among the placebo
-        countries), `last` (gap of the last year). Starts that leave fewer than three donors
+        change, in the unit of the panels), `low`, `high`, `p` (of the average, among the
+        placebos), `last` (gap of the last year). Starts that leave fewer than three donors
         are missing.
     """
     rows = {}
-    for start in range(int(load_country_rates().index[0]), first_year - FEWEST_YEARS + 1):
-        panel = load_country_panel(first_year, last_year, start=start)
-        if panel.rates.shape[1] > 3:
-            placebos = placebo_countries(panel.rates, MEXICO, first_year=first_year)
+    for start, rates in panels.items():
+        if rates.shape[1] > 3:
+            placebos = placebo_countries(rates, unit, first_year=first_year)
             average = placebos.intervals().loc["average"]
             rows[start] = {
                 "donors": len(placebos.placebo),

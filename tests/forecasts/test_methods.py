@@ -6,9 +6,9 @@ from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from support.independent import simulate_ar1
 
-from analysis import PolicyShift
+from analysis import PolicyShift, load_inaugurations
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.methods import METHODS, latest_inauguration
+from analysis.forecasts.methods import METHODS, Known, latest_inauguration
 from analysis.its.counterfactual import draw_paths
 
 INDEX = pd.period_range("2014-01", "2020-12", freq="M")
@@ -17,7 +17,8 @@ WALK = 3 + np.cumsum(0.05 * np.random.default_rng(1).standard_normal(len(INDEX))
 
 
 def draw(slug, y=WALK, index=INDEX, ahead=AHEAD, draws=40_000, seed=0):
-    return METHODS[slug].draw(y, index, ahead, draws, np.random.default_rng(seed))
+    known = Known(y, index, ahead, load_inaugurations())
+    return METHODS[slug].draw(known, draws, np.random.default_rng(seed))
 
 
 def waves(count):
@@ -151,7 +152,7 @@ def test_damped_trend_has_the_moments_of_its_closed_form():
     ],
 )
 def test_latest_inauguration_has_a_year_on_either_side(start, end, slug):
-    found = latest_inauguration(pd.period_range(start, end, freq="M"))
+    found = latest_inauguration(pd.period_range(start, end, freq="M"), load_inaugurations())
     assert getattr(found, "slug", None) == slug
 
 
@@ -174,7 +175,7 @@ def coverage(slug, simulate, count, ahead=12):
     rng, held = np.random.default_rng(5), []
     for _ in range(count):
         y = simulate(rng, 96 + ahead)
-        paths = METHODS[slug].draw(y[:96], index, later, 500, rng)
+        paths = METHODS[slug].draw(Known(y[:96], index, later), 500, rng)
         both = np.column_stack([paths[:, -1], paths.mean(axis=1)])
         truth = np.array([y[-1], y[96:].mean()])
         low, high = np.quantile(both, [0.1, 0.9], axis=0)

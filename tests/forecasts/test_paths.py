@@ -9,7 +9,7 @@ import pytest
 from support.folders import ROOT
 from support.forecast_series import counts
 
-from analysis import load_series
+from analysis import load_inaugurations, load_series
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import (
@@ -27,6 +27,7 @@ from analysis.mexico import sources
 from analysis.mexico.sources import freeze_month
 
 AT, UNTIL = "2021-04", "2024-12"
+PRESIDENTS = load_inaugurations()
 
 
 def made_of(paths, known_months=40, ahead=None):
@@ -43,7 +44,7 @@ def series():
 
 @pytest.fixture(scope="module")
 def forecasts(series):
-    return forecast_all(freeze(series, at=AT), until=UNTIL, draws=100)
+    return forecast_all(freeze(series, at=AT), until=UNTIL, inaugurations=PRESIDENTS, draws=100)
 
 
 def plant_deaths(later):
@@ -65,7 +66,7 @@ def plant_end(later):
 @pytest.mark.parametrize("plant", [plant_deaths, plant_population, plant_nonsense, plant_end])
 def test_no_month_after_the_freeze_is_seen(series, forecasts, plant):
     planted = pd.concat([series.loc[:AT], plant(series.loc["2021-05":])])
-    found = forecast_all(freeze(planted, at=AT), until=UNTIL, draws=100)
+    found = forecast_all(freeze(planted, at=AT), until=UNTIL, inaugurations=PRESIDENTS, draws=100)
     assert list(found) == list(forecasts)
     for slug, one in forecasts.items():
         other = found[slug]
@@ -116,13 +117,14 @@ def test_last_month_before_the_freeze_is_seen(series, slug):
     known = freeze(series, at=AT)
     changed = known.copy()
     changed.loc[AT, "deaths"] *= 2
-    one, other = (forecast(frame, slug, until=UNTIL, draws=100) for frame in (known, changed))
+    options = {"until": UNTIL, "inaugurations": PRESIDENTS, "draws": 100}
+    one, other = (forecast(frame, slug, **options) for frame in (known, changed))
     assert np.median(other.paths - one.paths, axis=0)[:12].max() > 0.05
 
 
 def test_deaths_and_population_scaled_together_change_nothing(series, forecasts):
     known = freeze(series, at=AT)
-    scaled = forecast_all(known * [2, 2.0], until=UNTIL, draws=100)
+    scaled = forecast_all(known * [2, 2.0], until=UNTIL, inaugurations=PRESIDENTS, draws=100)
     for slug, made in forecasts.items():
         np.testing.assert_array_equal(scaled[slug].paths, made.paths)
         np.testing.assert_allclose(scaled[slug].yearly(), made.yearly(), rtol=1e-12)
@@ -148,11 +150,11 @@ def test_pool_holds_the_draws_of_all(forecasts):
 
 def test_method_without_an_answer_is_left_out_of_the_pool():
     known = freeze(counts(60, "2001-01"), at="2005-12")
-    made = forecast_all(known, until="2006-12", draws=100)
+    made = forecast_all(known, until="2006-12", inaugurations=PRESIDENTS, draws=100)
     assert "its_inauguration" not in made
     assert len(made[POOL].paths) == 500
     with pytest.raises(EstimatorError, match="none of the methods"):
-        forecast_all(known, until="2006-12", methods=["its_inauguration"])
+        forecast_all(known, until="2006-12", methods=["its_inauguration"], inaugurations=PRESIDENTS)
 
 
 def test_bands_are_quantiles_of_the_draws():

@@ -193,7 +193,7 @@ def test_sources_that_drift_apart_inside_the_window_are_flagged():
     assert "source_ratio_drifting" not in flags_of(steady, PolicyShift("x", "2020-01"))
 
 
-def test_frame_that_names_its_source_but_no_place_is_fitted():
+def test_frame_that_names_its_source_alone_is_fitted():
     frame = load_series("inegi", start="2012-01", end="2018-12")
     frame.attrs = {"source": "inegi"}
     assert "source_ratio_drifting" not in flags_of(frame, PolicyShift("x", "2016-01"))

@@ -96,7 +96,7 @@ def test_unknown_slug_is_answered_with_the_nearest():
 def test_slug_and_month_are_enough_for_a_shift():
     shift = PolicyShift("law", "2010-01")
     assert (shift.months, shift.when) == ((pd.Period("2010-01", "M"),), "2010-01")
-    assert (shift.impact, shift.places, shift.beside) == ("level_and_slope", ("MX00",), ())
+    assert (shift.impact, shift.places, shift.beside) == ("level_and_slope", (), ())
     assert len(PolicyShift("law", "2006Q4", until="2007Q2").months) == 3
 
 

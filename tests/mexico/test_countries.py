@@ -9,6 +9,7 @@ from analysis.mexico.countries import (
     CountryPanel,
     load_country_panel,
     load_country_rates,
+    load_starts,
     treated_years,
 )
 from analysis.mexico.tables import load_table
@@ -139,7 +140,7 @@ def test_impossible_panels_are_refused(years, options, message):
 
 
 def test_every_start_is_a_refit_of_its_own_panel():
-    starts = vary_start(2007, 2012)
+    starts = vary_start(load_starts(2007, 2012), "MEX", first_year=2007)
     assert starts.index.tolist() == list(range(1990, 1998))
     panel = load_country_panel(2007, 2012, start=1994)
     placebos = placebo_countries(panel.rates, "MEX", first_year=2007)

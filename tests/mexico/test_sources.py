@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -15,7 +17,17 @@ def test_series_is_monthly_counts_and_person_years(source, first, last, months):
     assert [str(month) for month in series.index[[0, -1]]] == [first, last]
     assert len(series) == months
     assert series.index.is_unique
-    assert series.attrs == {"source": source, "place": "MX00"}
+    complete, ratio = {"inegi": "2022-06", "sesnsp": "2025-06"}[source], source_ratio()
+    assert series.attrs == {
+        "source": source,
+        "place": "MX00",
+        "complete_through": complete,
+        "source_ratio": {
+            "name": "SESNSP / INEGI",
+            "by_month": dict(zip(ratio.index.astype(str), ratio, strict=True)),
+        },
+    }
+    assert json.loads(json.dumps(series.attrs)) == series.attrs
 
 
 def test_months_still_being_registered_are_cut_unless_asked_for():

@@ -110,6 +110,7 @@ def test_callers_panel_is_left_alone():
         (small_panel(), [EARLY], {"before": 13}, "early: needs 2001-12 .* A has no .'2001-12'"),
         (small_panel().drop(("B", pd.Period("2003-02"))), [EARLY], {}, "B has no .'2003-02'"),
         (small_panel(), [replace(EARLY, places="X")], {}, r"early: the panel has no place \['X'\]"),
+        (small_panel(), [replace(EARLY, places=())], {}, "early: an operation needs places"),
         (small_panel("A"), [EARLY], {}, "at least 3 places with names are needed; found 1 and 0"),
         (
             small_panel(),

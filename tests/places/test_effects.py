@@ -122,7 +122,7 @@ def test_the_panel_is_untouched(panel):
 
 
 def test_what_is_no_panel_is_refused_by_name(panel):
-    with pytest.raises(TypeError, match=r"MultiIndex \(place, month\).*fit_its"):
+    with pytest.raises(TypeError, match=r"MultiIndex \(place, period\).*fit_its"):
         fit_places(panel.loc["MX16"], SHIFT)
     with pytest.raises(ValueError, match="needs the columns 'deaths' and 'person_years'"):
         fit_places(panel[["deaths"]], SHIFT)

@@ -48,7 +48,7 @@ def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
     effects.loc[effects["place"] == "MX16", "doubt"] = "a reason"
     doubtful = PlaceEffects(fitted.shift, effects, fitted.places, fitted.models)
     doubts = doubtful.of("slope")["doubt"]
-    assert plot_map(doubtful, ax=ax) is ax
+    assert plot_map(doubtful, load_outlines(), ax=ax) is ax
     assert len(ax.collections) == 32
     order = list(load_outlines())
     hatched = [

@@ -16,6 +16,11 @@ def values(periods=72, seed=1):
     return monthly_values(simulate_ar1(np.random.default_rng(seed), periods, 0.4)[:, 0])
 
 
+def of_source(source, shift, **options):
+    own = load_series(source, place=shift.places)
+    return placebo_places(load_states(source), own, shift, **options)
+
+
 def counts(periods=72, seed=2):
     index = pd.period_range("2000-01", periods=periods, freq="M")
     deaths = np.random.default_rng(seed).poisson(300, periods)
@@ -34,7 +39,7 @@ def placebos_of(placebo, real, scale="value"):
 
 @pytest.fixture(scope="module")
 def sierra():
-    return placebo_places("inegi", SIERRA)
+    return of_source("inegi", SIERRA)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_placebo_place_is_a_fit_of_its_series(sierra):
 
 def test_nation_is_set_beside_every_state():
     shift = load_policy_shifts()["lopez-obrador-2018-12"]
-    found = placebo_places("sesnsp", shift, scale="rate")
+    found = of_source("sesnsp", shift, scale="rate")
     assert len(found.placebo) == 32
     assert found.skipped == {}
     assert (found.rank["of"] == 33).all()
@@ -194,10 +199,12 @@ def test_placebo_dates_refuse(series, shift, options, message):
 def test_place_of_the_shift_without_deaths_is_refused_and_the_rate_takes_it():
     shift = PolicyShift("x", "2006-12", places="MX31", end="2012-11")
     with pytest.raises(ValueError, match=r"log scale needs deaths .* \['2000-10', '2004-08'"):
-        placebo_places("inegi", shift)
-    assert len(placebo_places("inegi", shift, scale="rate").placebo) == 31
+        of_source("inegi", shift)
+    assert len(of_source("inegi", shift, scale="rate").placebo) == 31
 
 
-def test_unknown_source_is_named():
-    with pytest.raises(KeyError, match="inegy"):
-        placebo_places("inegy", SHIFT)
+def test_series_in_the_place_of_a_panel_is_refused():
+    with pytest.raises(TypeError, match=r"MultiIndex \(place, period\); found str"):
+        placebo_places("inegi", counts(), SHIFT)
+    with pytest.raises(TypeError, match="A single series goes to fit_its"):
+        placebo_places(counts(), counts(), SHIFT)
