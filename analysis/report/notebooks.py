@@ -1,9 +1,13 @@
-"""Execute a notebook with papermill: names checked, failures explained, nothing half-written."""
+"""Execute a notebook, with failures explained, and find what of the package it can reach."""
 
+import ast
+import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ KERNEL_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "134217728",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
+PACKAGE = Path(__file__).parents[1]
 
 
 class NotebookError(RuntimeError):
@@ -93,3 +98,71 @@ def _kernel_config(sockets: str) -> Config:
     if os.name != "posix":
         return Config()
     return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
+
+
+def reached_by_notebook(notebook: Path, package: Path = PACKAGE) -> list[Path]:
+    """Return the files of the package that a notebook can reach, and those that run it."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    run_by = f"import {__name__}"
+    return reached_files(re.sub(r"(?m)^[%!].*$", "", "\n".join([run_by, *code])), package)
+
+
+def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
+    """Return the files of the package that code can reach by its imports, sorted.
+
+    Those it imports, those that they import, wherever the import stands, and the files of
+    ``data/``: all but the declarations where the tables are reached, and each declaration
+    (``*.toml``) where a file that names it is.
+    """
+    waiting, reached = list(_imports(code, package)), set()
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            waiting += _imports_of(path, package)
+    data = [path for path in (package / "data").iterdir() if path.is_file()]
+    if package / "mexico/tables.py" in reached:
+        reached |= {path for path in data if path.suffix != ".toml"}
+    for path in data:
+        named = (one for one in reached if one.suffix == ".py")
+        if path.suffix == ".toml" and any(path.name in one.read_text("utf-8") for one in named):
+            reached.add(path)
+    return sorted(reached)
+
+
+@cache
+def _imports_of(path: Path, package: Path) -> tuple[Path, ...]:
+    return tuple(_imports(path.read_text(encoding="utf-8"), package))
+
+
+def _imports(code: str, package: Path) -> Iterator[Path]:
+    """Yield the files of the package that the import statements of some code name."""
+    for statement in ast.walk(ast.parse(code)):
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom) and statement.level == 0:
+            names = [f"{statement.module}.{alias.name}" for alias in statement.names]
+        else:
+            continue
+        for name in names:
+            top, *parts = name.split(".")
+            if top != package.name:
+                continue
+            parts = _public(package).get(parts[0], parts) if len(parts) == 1 else parts
+            for depth in range(len(parts) + 1):
+                stem = package.joinpath(*parts[:depth])
+                files = (stem / "__init__.py", stem.with_suffix(".py"))
+                yield from (path for path in files if path.is_file())
+
+
+@cache
+def _public(package: Path) -> dict[str, list[str]]:
+    """Return the parts of the module that each public name comes from, by the package's stub."""
+    stub = ast.parse((package / "__init__.pyi").read_text(encoding="utf-8"))
+    return {
+        alias.name: statement.module.split(".")
+        for statement in stub.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }

@@ -8,23 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from analysis.files import sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
+from analysis.report.runs import Run
 
 DISTRIBUTION = "mexico-homicide-its"
-
-
-class Run(NamedTuple):
-    """One executed notebook."""
-
-    notebook: Path
-    parameters: Mapping[str, Any]
-    writes: list[Path]
 
 
 def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
@@ -33,7 +26,7 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     Parameters
     ----------
     results : Path
-        Folder of the results; what a run writes lies below it.
+        Folder of the results, inside the project's.
     runs : mapping
         Name to `Run`.
 
@@ -55,9 +48,23 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     crate.datePublished = datetime.fromtimestamp(seconds, UTC).date().isoformat()
     software = crate.add(ContextEntity(crate, "#software", properties=_describe_software()))
     tables = [_add_table(crate, resource) for resource in load_descriptor()["resources"]]
-    notebooks = {run.notebook: _add_file(crate, run.notebook, results) for run in runs.values()}
+    project = results.parent
+    stored = {
+        run.notebook: _add_file(crate, project / f"notebooks/{run.notebook}.ipynb", results)
+        for run in runs.values()
+    }
+    written = {
+        path: _add_file(crate, results / path, results)
+        for name, run in runs.items()
+        for path in (f"notebooks/{name}.ipynb", *run.writes)
+    }
+    recorded = {
+        pattern: [_add_file(crate, path, results) for path in sorted(project.glob(pattern))]
+        for pattern in {pattern for run in runs.values() for pattern in run.recorded}
+    }
     for name, run in runs.items():
-        made = [_add_file(crate, path, results) for path in run.writes]
+        read = [written[path] for path in run.reads]
+        read += [file for pattern in run.recorded for file in recorded[pattern]]
         values = [
             crate.add(
                 ContextEntity(
@@ -71,9 +78,9 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
         crate.add_action(
             instrument=software,
             identifier=f"#{name}",
-            object=[notebooks[run.notebook], *tables, *values],
-            result=made,
-            properties={"name": f"papermill {run.notebook.name}"},
+            object=[stored[run.notebook], *tables, *read, *values],
+            result=[written[path] for path in (f"notebooks/{name}.ipynb", *run.writes)],
+            properties={"name": f"papermill {run.notebook}.ipynb"},
         )
     content = json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
     write_atomically(results / "ro-crate-metadata.json", content.encode())
@@ -109,5 +116,5 @@ def _add_file(crate: ROCrate, path: Path, results: Path) -> Any:
     described = {"name": path.name, "sha256": sha256(content), "contentSize": str(len(content))}
     if path.is_relative_to(results):
         return crate.add_file(dest_path=path.relative_to(results).as_posix(), properties=described)
-    outside = f"../{path.parent.name}/{path.name}"
+    outside = f"../{path.relative_to(results.parent).as_posix()}"
     return crate.add(ContextEntity(crate, outside, properties={"@type": "File", **described}))

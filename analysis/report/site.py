@@ -6,17 +6,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.files import write_atomically, write_table
+from analysis.files import hash_files, sha256, write_atomically, write_table
 from analysis.its.words import format_effect
-from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import NATION, SOURCES
+from analysis.mexico.sources import SOURCES
 from analysis.report.findings import Sentence
+from analysis.report.runs import GROUPS, Run
 
 NONE = "not estimated"
+# Name in index.md to the result that the front page shows.
+FRONT = {
+    "answer.md": "answer.md",
+    "summary.csv": "tables/summary.csv",
+    "summary.svg": "figures/summary.svg",
+}
 
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
@@ -68,58 +75,71 @@ def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: 
     write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())
 
 
-def make_report(
-    configuration: Path, front: Mapping[str, Path], executed: Mapping[str, Path], site: Path
-) -> None:
-    """Build the report in a temporary folder and put it in place at once.
+@dataclass(kw_only=True)
+class SiteNode:
+    """The folder of the site as one product of a task: a page edited or deleted is noticed."""
+
+    path: Path
+    name: str = "site"
+    attributes: dict = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """Return what tells this node from others."""
+        return sha256(self.path.as_posix().encode())
+
+    def state(self) -> str | None:
+        """Return a hash of all files, or None where there is no site."""
+        files = [path for path in self.path.rglob("*") if path.is_file()]
+        return hash_files(files) if files else None
+
+    def load(self, is_product: bool = False) -> Path:
+        """Return the folder."""
+        return self.path
+
+    def save(self, value: object) -> None:
+        """The task itself has written the site."""
+
+
+def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
+    """Build the report in a temporary folder and put it in place at once, as ``report/``.
 
     Parameters
     ----------
     configuration : Path
         Folder with ``conf.py``, ``index.md`` and ``static/``.
-    front : mapping
-        Name in ``index.md`` to the file that the front page shows.
-    executed : mapping
-        Name of a run to its executed notebook, in the order of the contents.
-    site : Path
-        Folder of the finished site; an older one is replaced.
+    results : Path
+        Folder of the results of all `runs`.
+    runs : mapping
+        Name to `Run`, in the order of the menu.
 
     Raises
     ------
     RuntimeError
         If Sphinx fails or warns; the message is Sphinx's.
     """
-    with tempfile.TemporaryDirectory(dir=site.parent, prefix=".report-") as folder:
+    site = results / "report"
+    with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("__pycache__"))
-        for name, path in front.items():
-            shutil.copy(path, source / name)
-        _lay_out_notebooks(executed, source)
+        for name, path in FRONT.items():
+            shutil.copy(results / path, source / name)
+        _lay_out_notebooks(results / "notebooks", runs, source)
         _run_sphinx(source, built)
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)
 
 
-def _lay_out_notebooks(executed: Mapping[str, Path], source: Path) -> None:
-    groups: dict[str, list[str]] = {
-        "The argument": [],
-        "National shifts": [],
-        "Is the date special?": [],
-        "Where did it happen?": [],
-        "What would others have predicted?": [],
-        "Joint operations": [],
-        "Joint operations: is the date special?": [],
-    }
-    for name, path in executed.items():
-        group, title = _place(name)
-        groups[group].append(name)
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        if title:
-            _retitle(notebook, title)
+def _lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> None:
+    for name, run in runs.items():
+        notebook = json.loads((executed / f"{name}.ipynb").read_text(encoding="utf-8"))
+        if run.title:
+            _retitle(notebook, run.title)
         (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with (source / "index.md").open("a", encoding="utf-8") as page:
-        for caption, names in groups.items():
-            lines = ["```{toctree}", ":maxdepth: 1", f":caption: {caption}", "", *names, "```"]
+        for group in GROUPS:
+            names = [name for name, run in runs.items() if run.group == group]
+            lines = ["```{toctree}", ":maxdepth: 1", f":caption: {group}", "", *names, "```"]
             page.write("\n" + "\n".join(lines) + "\n")
 
 
@@ -135,29 +155,6 @@ def _run_sphinx(source: Path, built: Path) -> None:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".buildinfo").unlink(missing_ok=True)
-
-
-def _place(name: str) -> tuple[str, str]:
-    """Return the group of a run in the report's contents, and the title of its page."""
-    notebook, _, rest = name.partition("--")
-    if not rest:
-        return "The argument", ""
-    if notebook == "08-forecast":
-        title = f"“Almost certain to get worse”? ({SOURCES[rest].name})"
-        return "What would others have predicted?", title
-    if notebook == "07-comparison-countries":
-        title = f"{load_policy_shifts()[rest].title}: comparison countries"
-        return "What would others have predicted?", title
-    slug, _, source = rest.rpartition("--")
-    shift = load_policy_shifts()[slug]
-    title = f"{shift.title} ({SOURCES[source].name})"
-    national = shift.places == (NATION,)
-    if notebook == "03-policy-shift":
-        return "National shifts" if national else "Joint operations", title
-    if notebook == "05-states":
-        return "Where did it happen?", f"{title}: state by state"
-    group = "Is the date special?" if national else "Joint operations: is the date special?"
-    return group, f"{title}: is the date special?"
 
 
 def _retitle(notebook: dict, title: str) -> None:

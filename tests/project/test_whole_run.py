@@ -13,6 +13,8 @@ from support.folders import ROOT
 from support.published import assert_published, published_estimates
 from support.whole_run import copy_project, run_pytask, start_pytask
 
+from analysis.report.runs import declare_runs
+
 pytestmark = pytest.mark.slow
 
 
@@ -84,6 +86,44 @@ def test_a_hand_edited_result_is_made_again(undisturbed):
     code, output = run_pytask(undisturbed, "-k", "merida")
     assert code == 0, output
     assert path.read_bytes() == before
+
+
+def test_what_stands_in_the_results_is_what_is_declared(undisturbed):
+    results, runs = undisturbed / "results", declare_runs()
+    found = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    declared = {path for run in runs.values() for path in run.writes}
+    declared |= {f"notebooks/{name}.ipynb" for name in runs} | {"ro-crate-metadata.json"}
+    assert {path for path in found if not path.startswith("report/")} == declared
+    crate = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
+    described = {entity["@id"] for entity in crate["@graph"]}
+    assert declared - {"ro-crate-metadata.json"} <= described
+
+
+def test_a_deleted_figure_and_an_edited_page_are_made_again(undisturbed):
+    results = undisturbed / "results"
+    figure, page = results / "figures/data-series.png", results / "report/01-data.html"
+    before = figure.read_bytes(), page.read_bytes()
+    figure.unlink()
+    page.write_bytes(before[1] + b"<!-- edited -->")
+    code, output = run_pytask(undisturbed, "-k", "01-data or report")
+    assert code == 0, output
+    assert (figure.read_bytes(), page.read_bytes()) == before
+
+
+def test_a_changed_comment_reruns_only_what_reaches_it(undisturbed):
+    path = undisturbed / "analysis/claims/rows.py"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\n# a comment\n")
+    code, output = run_pytask(undisturbed, "--dry-run")
+    path.write_bytes(before)
+    assert code == 0, output
+    rerun = set(re.findall(r"(task_\w+(?:\[[\w-]+\])?)\s+│ w", output))
+    runs = {
+        f"task_notebook[{name}]"
+        for name in ("02-claims", "08-forecast--inegi", "08-forecast--sesnsp")
+    }
+    # what they write is read by the last notebook, the report and the crate
+    assert rerun == runs | {"task_notebook[10-synthesis]", "task_report", "task_crate"}
 
 
 def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):

@@ -1,11 +1,20 @@
 import json
 import re
+import shutil
 
+import grimp
 import nbformat
 import pytest
 from support.folders import ROOT
 
-from analysis.report.notebooks import NotebookError, run_notebook
+from analysis.files import hash_files
+from analysis.report.notebooks import (
+    PACKAGE,
+    NotebookError,
+    reached_by_notebook,
+    reached_files,
+    run_notebook,
+)
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -60,3 +69,62 @@ def test_a_notebook_keeps_the_house_rules(path):
             assert not re.search(r"^\s*(def|class) ", source, flags=re.M), source
             if "subplots" in source:
                 assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 40
+
+
+ALL = {path.stem[:2] for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("checks.py", ALL),
+        ("__init__.py", ALL),
+        ("engine/gls.py", ALL - {"07"}),
+        ("engine/processes.py", {"09", "11"}),
+        ("its/result.py", {"02", "03", "05", "06", "09", "10", "11", "01"}),
+        ("robustness/windows.py", {"04"}),
+        ("places/pooling.py", {"05", "11"}),
+        ("operations/event_study.py", {"06"}),
+        ("synthetic/control.py", {"07", "10"}),
+        ("forecasts/methods.py", {"02", "08"}),
+        ("validation/coverage.py", {"09"}),
+        ("mexico/municipalities.py", {"11"}),
+        ("claims/rows.py", {"02", "08"}),
+        ("report/answer.py", {"10"}),
+        ("report/notebooks.py", ALL),
+        ("data/claims.toml", {"02", "08", "10"}),
+        ("data/policy-shifts.toml", ALL),
+        ("data/population.csv", ALL),
+        ("mexico/compile.py", set()),
+    ],
+)
+def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):
+    package = tmp_path / "analysis"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {path.stem[:2]: hash_files(reached_by_notebook(path, package)) for path in NOTEBOOKS}
+    with (package / changed).open("ab") as stream:
+        stream.write(b"\n# another comment\n")
+    after = {path.stem[:2]: hash_files(reached_by_notebook(path, package)) for path in NOTEBOOKS}
+    assert {name for name in before if after[name] != before[name]} == expected
+
+
+def test_what_is_reached_is_what_an_independent_reader_of_imports_finds():
+    graph = grimp.build_graph("analysis", cache_dir=None)
+    for module in ("analysis.its.result", "analysis.report.answer", "analysis.claims.counts"):
+        found = {path for path in reached_files(f"import {module}") if path.suffix == ".py"}
+        upstream = {module} | graph.find_upstream_modules(module)
+        expected = {
+            PACKAGE / f"{name.replace('.', '/')}.py".removeprefix("analysis/") for name in upstream
+        }
+        assert {path for path in found if path.name != "__init__.py"} == {
+            path for path in expected if path.is_file()
+        }
+
+
+def test_public_name_is_followed_to_its_module_and_a_magic_is_no_code(tmp_path):
+    notebook = write_notebook(
+        tmp_path / "a.ipynb", "n: int = 2", "%matplotlib inline\nfrom analysis import sup_f"
+    )
+    reached = reached_by_notebook(notebook)
+    assert PACKAGE / "engine/sup_f.py" in reached
+    assert PACKAGE / "engine/gls.py" not in reached

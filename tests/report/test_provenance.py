@@ -4,38 +4,52 @@ import json
 import pytest
 
 from analysis.mexico.tables import load_descriptor
-from analysis.report.provenance import Run, write_crate
+from analysis.report.provenance import write_crate
+from analysis.report.runs import Run
 
 
 @pytest.fixture
 def results(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/a.ipynb").write_text("{}")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/recorded.csv").write_text("z\n2\n")
     (tmp_path / "results/tables").mkdir(parents=True)
+    (tmp_path / "results/notebooks").mkdir(parents=True)
+    for name in ("a--x", "b"):
+        (tmp_path / f"results/notebooks/{name}.ipynb").write_text("{ }")
+    (tmp_path / "notebooks/b.ipynb").write_text("{}")
     (tmp_path / "results/tables/a.csv").write_text("x\n1\n")
     return tmp_path / "results"
 
 
 def crate_of(results):
-    run = Run(
-        results.parent / "notebooks/a.ipynb",
-        {"shift": "calderon-2006-12", "draws": 100},
-        [results / "tables/a.csv"],
-    )
-    write_crate(results, {"a": run})
+    parameters = {"shift": "calderon-2006-12", "draws": 100}
+    run = Run("a", "x", parameters, recorded=("benchmarks/*.csv",), tables=("tables/a.csv",))
+    reader = Run("b", reads=("tables/a.csv",))
+    write_crate(results, {"a--x": run, "b": reader})
     metadata = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
     return {entity["@id"]: entity for entity in metadata["@graph"]}
 
 
 def test_run_is_described_with_inputs_parameters_and_outputs(results):
     entities = crate_of(results)
-    action = entities["#a"]
+    action = entities["#a--x"]
     assert action["@type"] == "CreateAction"
-    assert [made["@id"] for made in action["result"]] == ["tables/a.csv"]
+    assert [made["@id"] for made in action["result"]] == [
+        "notebooks/a--x.ipynb",
+        "tables/a.csv",
+    ]
     inputs = {part["@id"] for part in action["object"]}
-    assert {"../notebooks/a.ipynb", "../analysis/data/population.csv", "#a-shift"} <= inputs
-    assert entities["#a-shift"]["value"] == "calderon-2006-12"
-    assert entities["#a-draws"]["value"] == 100
+    assert {"../notebooks/a.ipynb", "../analysis/data/population.csv", "#a--x-shift"} <= inputs
+    assert entities["#a--x-shift"]["value"] == "calderon-2006-12"
+    assert entities["#a--x-draws"]["value"] == 100
+
+
+def test_files_of_the_project_and_of_other_runs_are_inputs(results):
+    entities = crate_of(results)
+    assert {"@id": "../benchmarks/recorded.csv"} in entities["#a--x"]["object"]
+    assert {"@id": "tables/a.csv"} in entities["#b"]["object"]
 
 
 def test_hashes_are_those_of_the_files(results):

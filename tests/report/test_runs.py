@@ -1,0 +1,71 @@
+from collections import Counter
+
+import pytest
+from support.folders import ROOT
+
+from analysis import load_policy_shifts
+from analysis.report.runs import GROUPS, Run, declare_runs
+
+RUNS = declare_runs()
+
+
+def test_every_shift_is_fitted_and_doubted_under_every_source_that_carries_it():
+    expected = {
+        f"{notebook}--{shift.slug}--{source}"
+        for shift in load_policy_shifts().values()
+        for source in shift.sources
+        for notebook in ("03-policy-shift", "04-robustness")
+    }
+    found = {
+        name for name, run in RUNS.items() if run.notebook in {"03-policy-shift", "04-robustness"}
+    }
+    assert found == expected
+
+
+def test_every_notebook_is_run_and_every_run_has_one():
+    stored = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {run.notebook for run in RUNS.values()} == stored
+
+
+def test_no_file_is_written_twice_and_every_file_read_is_written_by_another_run():
+    written = Counter(path for run in RUNS.values() for path in run.writes)
+    assert set(written.values()) == {1}
+    for run in RUNS.values():
+        assert set(run.reads) <= set(written) - set(run.writes), run.name
+
+
+def test_recorded_files_stand_in_the_project():
+    patterns = {pattern for run in RUNS.values() for pattern in run.recorded}
+    assert len(patterns) == 5
+    assert [pattern for pattern in patterns if not list(ROOT.glob(pattern))] == []
+
+
+def test_figures_come_as_vectors_and_as_pixels():
+    run = Run("a", "b", tables=("t.csv",), figures=("f",))
+    assert run.name == "a--b"
+    assert run.writes == ("t.csv", "figures/f.svg", "figures/f.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "title"),
+    [
+        ("01-data", "The argument", ""),
+        ("03-policy-shift--covid-2020-04--sesnsp", "National shifts", "Covid lockdown (SESNSP)"),
+        (
+            "04-robustness--michoacan-2006-12--inegi",
+            "Joint operations: is the date special?",
+            "Operativo Conjunto Michoacán (INEGI): is the date special?",
+        ),
+        (
+            "08-forecast--inegi",
+            "What would others have predicted?",
+            "“Almost certain to get worse”? (INEGI)",
+        ),
+    ],
+)
+def test_page_has_its_group_and_title(name, group, title):
+    assert (RUNS[name].group, RUNS[name].title) == (group, title)
+
+
+def test_every_group_has_a_page():
+    assert {run.group for run in RUNS.values()} == set(GROUPS)
