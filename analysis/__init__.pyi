@@ -19,6 +19,7 @@ from .its.breaks import BreakPosterior as BreakPosterior
 from .its.breaks import break_posterior as break_posterior
 from .its.breaks import date_breaks as date_breaks
 from .its.comparison import compare_estimators as compare_estimators
+from .its.plots import plot_comparison as plot_comparison
 from .its.plots import plot_effects as plot_effects
 from .its.plots import plot_fit as plot_fit
 from .its.plots import plot_gap as plot_gap
@@ -43,6 +44,7 @@ from .operations.plots import plot_operations as plot_operations
 from .operations.plots import plot_randomisation as plot_randomisation
 from .operations.randomisation import deal_event_study as deal_event_study
 from .operations.randomisation import randomisation_test as randomisation_test
+from .operations.randomisation import reassign_event_study as reassign_event_study
 from .operations.randomisation import score_bootstrap as score_bootstrap
 from .operations.randomisation import vary_operations as vary_operations
 from .operations.stacks import first_operations as first_operations

@@ -1,10 +1,14 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 
@@ -13,6 +17,23 @@ def require(true: bool, message: str) -> None:
     """Raise a ValueError with `message` unless `true`."""
     if not true:
         raise ValueError(message)
+
+
+def renamed(**former: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a public function take arguments by their former names too: ``former=new``."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in former.keys() & kwargs.keys():
+                if former[name] in kwargs:
+                    raise TypeError(f"{name} is the former name of {former[name]}: give one")
+                kwargs[former[name]] = kwargs.pop(name)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def name_some(names: Iterable[str]) -> str:

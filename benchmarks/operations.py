@@ -4,7 +4,7 @@
 
 About ten minutes. Simulated panels of 32 states with the real person-years of 2004-12..2009-12,
 mean rates of 2000-2006 and the real dates; then the real months before December 2006 with the
-operations dealt out at random.
+operations reassigned at random.
 """
 
 import time
@@ -22,17 +22,17 @@ from analysis.its.shifts import PolicyShift
 from analysis.operations.event_study import BIN, fit_event_study
 from analysis.operations.poisson import fit_reassigned
 from analysis.operations.randomisation import (
-    LEVEL,
-    deal_histories,
+    ALPHA,
     draw_signs,
     flipped_scores,
     randomised_statistics,
+    reassign_histories,
     share_as_large,
 )
 from analysis.operations.stacks import Layout, first_operations, lay_out, stack_operations
 
 RECORD = Path(__file__).with_suffix(".csv")
-SIMULATIONS, DEALS = 400, 999
+SIMULATIONS, ROUNDS = 400, 999
 BACK = range(-59, -36, 6)  # months: every window ends before December 2006
 
 
@@ -103,7 +103,7 @@ def _errors(rng: np.random.Generator, count: int, periods: int, rho: float) -> n
 
 
 METHODS = ("cluster_robust", "score_bootstrap", "randomisation")
-SIGNS, DEALS = 399, 199  # draws of each test
+SIGNS, REASSIGNED = 399, 199  # draws of each test
 
 
 def rejection_table(
@@ -152,22 +152,22 @@ def placebo_law_table(
     draws: int = 999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Deal the operations out at random in real months when nothing was done, and count rejections.
+    """Reassign the operations at random in real months when nothing was done, and count rejections.
 
     Parameters
     ----------
     panel, operations
         As for `stack_operations`.
     shifts : sequence of int
-        Months by which to move all operations, one round of deals each.
+        Months by which to move all operations, one round of reassignments each.
     after, draws, seed : int
-        Months of the effect; deals in a round; seed.
+        Months of the effect; reassignments in a round; seed.
 
     Returns
     -------
     DataFrame
         Columns as in `rejection_table`. The randomisation test would reject 5% by construction
-        and is left out; deals of one panel are not independent, so there is no `mc_error`.
+        and is left out; reassignments of one panel are not independent, so there is no `mc_error`.
 
     References
     ----------
@@ -182,11 +182,11 @@ def placebo_law_table(
             for operation in operations
         ]
         layout = lay_out(panel, moved, after=after)
-        dealt = deal_histories(layout, draws, seed)[:, 1:]
-        fits = fit_reassigned(layout, dealt)
-        scores = fit_reassigned(layout, dealt, fixed=0.0).scores
+        reassigned = reassign_histories(layout, draws, seed)[:, 1:]
+        fits = fit_reassigned(layout, reassigned)
+        scores = fit_reassigned(layout, reassigned, fixed=0.0).scores
         sums = np.abs(draw_signs(layout, SIGNS, seed).T @ scores)
-        boots.append((sums >= sums[0] * (1 - 1e-9)).mean(axis=0) <= LEVEL)
+        boots.append((sums >= sums[0] * (1 - 1e-9)).mean(axis=0) <= ALPHA)
         estimates.append(fits.estimate)
         ses.append(fits.se)
     estimate, se = np.concatenate(estimates), np.concatenate(ses)
@@ -234,11 +234,11 @@ def lead_test_table(
     for months in np.repeat(list(shifts), draws):
         free, moved = iter(rng.permutation(places)), []
         for operation in operations:
-            dealt = tuple(next(free) for _ in operation.places)
+            reassigned = tuple(next(free) for _ in operation.places)
             month = operation.month + int(months)
-            moved.append(PolicyShift(operation.slug, month, places=dealt))
+            moved.append(PolicyShift(operation.slug, month, places=reassigned))
         study = fit_event_study(stack_operations(panel, moved, after=BIN))
-        rejected.append(study.pre_trend["p"] <= LEVEL)
+        rejected.append(study.pre_trend["p"] <= ALPHA)
     share = 100 * np.mean(rejected)
     row = {"truth_rejected": share, "zero_rejected": share, "simulations": len(rejected)}
     return pd.DataFrame([{"world": "real months", "method": "F test of the leads"} | row])
@@ -255,15 +255,18 @@ def _reject(
     truth, found, rejected = np.log(world.ratio), [], []
     for draw in range(seed, seed + simulations):
         layout = lay_out(simulate_panel(panel, operations, world, draw), operations, after=after)
-        dealt, signs = deal_histories(layout, DEALS, draw), draw_signs(layout, SIGNS, draw)
+        reassigned, signs = (
+            reassign_histories(layout, REASSIGNED, draw),
+            draw_signs(layout, SIGNS, draw),
+        )
         fit = fit_reassigned(layout, layout.history[:, None])
         found.append([fit.estimate[0], fit.se[0]])
         rejected.append(
             [
                 (
                     abs(fit.estimate[0] - null) > _critical(layout) * fit.se[0],
-                    share_as_large(flipped_scores(layout, signs, null)) <= LEVEL,
-                    share_as_large(randomised_statistics(layout, dealt, null)) <= LEVEL,
+                    share_as_large(flipped_scores(layout, signs, null)) <= ALPHA,
+                    share_as_large(randomised_statistics(layout, reassigned, null)) <= ALPHA,
                 )
                 for null in dict.fromkeys((truth, 0.0))
             ]
@@ -286,7 +289,7 @@ def _reject(
 
 
 def _critical(layout: Layout) -> float:
-    return student_t.ppf(1 - LEVEL / 2, len(layout.places) - 1)
+    return student_t.ppf(1 - ALPHA / 2, len(layout.places) - 1)
 
 
 WORLDS = (
@@ -310,7 +313,7 @@ def record() -> pd.DataFrame:
     simulated = rejection_table(
         window.assign(deaths=expected), operations, WORLDS, simulations=SIMULATIONS
     )
-    real = placebo_law_table(before, operations, BACK, draws=DEALS)
+    real = placebo_law_table(before, operations, BACK, draws=ROUNDS)
     leads = lead_test_table(before, operations, BACK)
     table = pd.concat([simulated, real, leads], ignore_index=True)[simulated.columns]
     rounded = {"truth_rejected": 1, "mc_error": 1, "zero_rejected": 1}

@@ -49,7 +49,7 @@ for _name, _run in RUNS.items():
 
 
 def task_report(
-    site: Annotated[Path, SiteNode(path=RESULTS / "report"), Product],
+    site: Annotated[Path, SiteNode(folder=RESULTS / "report"), Product],
     executed: dict[str, Path] = EXECUTED,
     front: list[Path] = [RESULTS / path for path in FRONT.values()],
     configuration: list[Path] = CONFIGURATION,

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from support.folders import REFERENCE
 
+import analysis
 from analysis import (
     PolicyShift,
     break_intervals,
@@ -11,6 +12,7 @@ from analysis import (
     find_breaks,
     fit_arima,
     fit_its,
+    fit_many,
     fit_negative_binomial,
     fit_newey_west,
     fit_prais_winsten,
@@ -177,9 +179,9 @@ def test_changing_a_result_does_not_change_where_it_came_from():
     break_intervals(y, ones, breaks, 1).first[0] = 999
     assert breaks.first[1][0] == 40
     result = fit_its(pd.DataFrame({"value": Y}, index=INDEX), SHIFT)
-    panel = result.panel
+    panel = result.comparison
     panel.loc[0, "estimate"] = 1e9
-    assert result.panel.loc[0, "estimate"] < 1e9
+    assert result.comparison.loc[0, "estimate"] < 1e9
 
 
 @pytest.mark.parametrize("shift", ["calderon-2006-12", None])
@@ -206,3 +208,19 @@ def test_default_arima_does_not_take_the_edge_of_the_likelihood_for_its_top():
     assert noted.count("ARIMA(1,0,1)") < 12
     with pytest.raises(EstimatorError, match="residual variation"):
         fit_arima(X @ np.ones(4), X)
+
+
+def test_former_name_of_an_argument_still_serves_and_both_are_refused():
+    y = np.random.default_rng(3).standard_normal(96)
+    new, former = fit_many(y, X, np.eye(4), confidence=0.5), fit_many(y, X, np.eye(4), level=0.5)
+    np.testing.assert_array_equal(new.low, former.low)
+    with pytest.raises(TypeError, match="level is the former name of confidence"):
+        fit_many(y, X, np.eye(4), confidence=0.5, level=0.5)
+
+
+def test_former_names_of_public_functions_are_the_functions():
+    assert analysis.plot_panel is analysis.plot_comparison
+    assert analysis.deal_event_study is analysis.reassign_event_study
+    result = analysis.fit_its(counts(100), SHIFT)
+    assert result.verdict == result.comparison_verdict
+    pd.testing.assert_frame_equal(result.panel, result.comparison)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks import check_known
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
-from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence
 from analysis.claims.outcome import measure_outcome
 from analysis.claims.rows import (
@@ -111,7 +111,7 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     finding = (
         f"the decline (below zero: a rise) in typical days, {list_by_count(table, name, '.2f')}; "
         f"deaths on such a day, {list_by_count(table, 'deaths per day', '.1f')}. With a limit of "
-        f"{claim['wider']} days instead of {claim['limit']} it would be *{judge(loosely)}*."
+        f"{claim['wider']} days instead of {claim['limit']} it would be *{judge_claim(loosely)}*."
     )
     return Measured(claim, table, name, finding)
 

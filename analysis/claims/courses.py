@@ -195,10 +195,10 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     )
     slope = result.effects.loc["slope"]
     rows = [interval_row(cell, "change of trend", slope, PERCENT_A_YEAR, direction(slope))]
-    panel = result.panel.query("estimand == 'slope'").dropna(subset=["estimate"])
-    answers = [direction(row) for _, row in panel.iterrows()]
+    compared = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"])
+    answers = [direction(row) for _, row in compared.iterrows()]
     above = answers.count("yes")
-    holds = "no" if "no" in answers else answer(above == len(panel), otherwise="cannot tell")
+    holds = "no" if "no" in answers else answer(above == len(compared), otherwise="cannot tell")
     rows.append(make_row(cell, "estimators above zero", above, "estimators", holds=holds))
     excess = result.excess().loc["deaths"]
     rows.append(interval_row(cell, "deaths above the course before", excess, "deaths"))
@@ -219,7 +219,7 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     finding = (
         f"{name_cell(cell)}: at {result.shift.when} the trend changed by "
         f"{format_effect(slope, PERCENT_A_YEAR)}, and "
-        f"{above} of {len(panel)} estimators have their interval above zero; over the term "
+        f"{above} of {len(compared)} estimators have their interval above zero; over the term "
         f"{excess['estimate']:,.0f} deaths above the course before ({excess['low']:,.0f} to "
         f"{excess['high']:,.0f}). The rate per 100,000 person-years rose {', '.join(said)}. "
         f"Warnings: {warnings}. This dates the rise and leaves its cause open."

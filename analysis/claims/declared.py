@@ -11,7 +11,7 @@ from analysis.checks import check_known
 from analysis.mexico.tables import DATA_FOLDER
 
 Answer = Literal["yes", "no", "cannot tell"]
-Verdict = Literal[
+ClaimVerdict = Literal[
     "holds",
     "holds under one source",
     "revised since",
@@ -111,7 +111,7 @@ def load_claims(path: Path | None = None) -> Declared:
     return Declared(claims, published, discarded, not_judged)
 
 
-def judge(rows: pd.DataFrame) -> Verdict:
+def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
     """Return the verdict on a claim by the rule at the head of ``claims.toml``.
 
     Parameters
@@ -123,7 +123,7 @@ def judge(rows: pd.DataFrame) -> Verdict:
     Returns
     -------
     str
-        One of `Verdict`.
+        One of `ClaimVerdict`.
     """
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
@@ -134,7 +134,7 @@ def judge(rows: pd.DataFrame) -> Verdict:
         return "holds under one source"
     if (before == "yes").any():
         return "revised since"
-    return "does not hold" if (now == "no").any() else get_args(Verdict)[-1]
+    return "does not hold" if (now == "no").any() else get_args(ClaimVerdict)[-1]
 
 
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:

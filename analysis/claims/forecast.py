@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import HOMICIDE, Claim, judge
+from analysis.claims.declared import HOMICIDE, Claim, judge_claim
 from analysis.claims.outcome import asked_years, outcome_rows, pooled_chance
 from analysis.claims.rows import collect
 from analysis.forecasts.paths import POOL, Forecast, title_of
@@ -120,7 +120,7 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
         `pool_every`, `pool_any` (the pool's probability that every, or any, later year is worse),
         `highest` and `highest_method` (of any method, for every year), `almost_certain` (methods
         that gave every year that probability) of `methods`, `years_higher` of `years` (those that
-        the source has), `figure` in words, and `verdict`.
+        the source has), `figure` in words, and `claim_verdict`.
     """
     than, name = claim["year"], SOURCES[source].name
     freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
@@ -153,7 +153,7 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
             f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
             f"{higher} of {known} known were"
         ),
-        "verdict": judge(collect(parts)),
+        "claim_verdict": judge_claim(collect(parts)),
     }
     return pd.DataFrame([row])
 
@@ -173,10 +173,10 @@ def _came(observed: pd.Series, year: int, than: int) -> str:
     return "higher" if observed[year] > observed[than] else "not higher"
 
 
-def _joined(came: list[str], judge: object) -> str:
+def _joined(came: list[str], joined: object) -> str:
     if "not known" in came:
         return "not known"
-    return "higher" if judge(one == "higher" for one in came) else "not higher"
+    return "higher" if joined(one == "higher" for one in came) else "not higher"
 
 
 def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.DataFrame) -> str:
@@ -225,7 +225,8 @@ def _describe_revision(yearly: pd.DataFrame, name: str, published: str) -> str:
 def describe_claim(row: pd.Series) -> str:
     """Return the answer to claim 10, in words."""
     return (
-        f"**“Almost certain to get worse”: {row['verdict']}** ({SOURCES[row['source']].name}). "
+        f"**“Almost certain to get worse”: {row['claim_verdict']}** "
+        f"({SOURCES[row['source']].name}). "
         f"With the months until {row['freeze']}, {row['almost_certain']} of {row['methods']} "
         f"methods gave a probability of {CERTAINTY[SURE]:.2f} or more to a rate above that of "
         f"{row['than']} in every year asked about; the highest was {row['highest']:.2f} "

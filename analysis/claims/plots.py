@@ -27,7 +27,7 @@ def plot_years(
     years: Sequence[int],
     figures: dict[int, float] | None = None,
     *,
-    level: float | None = None,
+    claimed: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw deaths or rates by year under every way of counting, with the article's figures.
@@ -42,7 +42,7 @@ def plot_years(
         The first and the last, and those between.
     figures : dict, optional
         Year to what the article says of it, drawn as crosses.
-    level : float, optional
+    claimed : float, optional
         What the article says of all of them, drawn as a line.
     ax : Axes, optional
         Where to draw.
@@ -67,8 +67,8 @@ def plot_years(
             zorder=4,
             label="the article",
         )
-    if level is not None:
-        ax.axhline(level, color=ARTICLE, linewidth=1, linestyle="--", label="the article")
+    if claimed is not None:
+        ax.axhline(claimed, color=ARTICLE, linewidth=1, linestyle="--", label="the article")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if column == "deaths":
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -211,7 +211,7 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
     ax.set_yticks(range(len(found)), names, fontsize="small")
     for place, measured in enumerate(found.values()):
         ax.annotate(
-            measured.verdict,
+            measured.claim_verdict,
             (1.01, place),
             xycoords=("axes fraction", "data"),
             va="center",

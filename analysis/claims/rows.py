@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import CELL, COUNT, WITH_FEMICIDE, Answer, Claim, judge
+from analysis.claims.declared import CELL, COUNT, WITH_FEMICIDE, Answer, Claim, judge_claim
 from analysis.claims.evidence import DISCARDED, OCCURRED, Evidence
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "holds", "judges"]
@@ -26,9 +26,9 @@ class Measured:
     finding: str  # the figures in words
 
     @property
-    def verdict(self) -> str:
-        """One of `analysis.claims.declared.Verdict`, by the rule declared."""
-        return judge(self.rows)
+    def claim_verdict(self) -> str:
+        """One of `analysis.claims.declared.ClaimVerdict`, by the rule declared."""
+        return judge_claim(self.rows)
 
     @property
     def deciding(self) -> pd.Series:
@@ -38,14 +38,14 @@ class Measured:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        wanted = "yes" if self.verdict.startswith("holds") else "no"
+        wanted = "yes" if self.claim_verdict.startswith("holds") else "no"
         return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
 
     @property
     def sentence(self) -> str:
         """The verdict with its figures, as Markdown."""
         said = self.finding if self.rows["judges"].any() else "no figure here can carry it."
-        return f"**Claim {self.claim.number}, *{self.verdict}*:** {said}"
+        return f"**Claim {self.claim.number}, *{self.claim_verdict}*:** {said}"
 
 
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
             "number": measured.claim.number,
             "slug": slug,
             "words": measured.claim.words,
-            "verdict": measured.verdict,
+            "claim_verdict": measured.claim_verdict,
             "finding": measured.finding,
             **measured.deciding[columns],
         }

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
+from analysis.checks import renamed
 from analysis.engine.segments import (
     NEVER_INDEPENDENT,
     add_rows,
@@ -137,16 +138,17 @@ class BreakIntervals:
     first: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    level: float
+    confidence: float
 
 
+@renamed(level="confidence")
 def break_intervals(
     y: np.ndarray,
     X: np.ndarray,
     breaks: Breaks,
     m: int,
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     regressors_differ: bool = True,
     errors_differ: bool = True,
 ) -> BreakIntervals:
@@ -165,7 +167,7 @@ def break_intervals(
         From `find_breaks`.
     m : int
         Number of breaks, from 1 to M.
-    level : float
+    confidence : float
         Probability of each date's interval; an equal share is left out on either side, or less
         where an end would cross the estimate.
     regressors_differ, errors_differ : bool
@@ -180,7 +182,7 @@ def break_intervals(
     Raises
     ------
     ValueError
-        If `m`, `level` or the data do not fit, or the regimes beside a break have the same
+        If `m`, `confidence` or the data do not fit, or the regimes beside a break have the same
         coefficients.
 
     References
@@ -190,8 +192,8 @@ def break_intervals(
     Bai, J. and Perron, P. (1998). Estimating and testing linear models with multiple structural
     changes. Econometrica 66, 47-78. doi:10.2307/2998540
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1; found {level}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
     if (
         isinstance(m, bool)
         or not isinstance(m, int | np.integer)
@@ -217,10 +219,10 @@ def break_intervals(
         if min(before, after) * len(rows) <= UNCHANGED * variance[i : i + 2].max():
             raise ValueError(f"the coefficients do not change at {first[i]}: no interval for it")
         # A date found too late lies under the new regime, whose moments tell how far it may err.
-        tail = (1 - level) / 2
+        tail = (1 - confidence) / 2
         low[i] -= _reach(after, variance[i + 1], variance[i], tail)
         high[i] += _reach(before, variance[i], variance[i + 1], tail)
-    return BreakIntervals(first.copy(), low, high, level)
+    return BreakIntervals(first.copy(), low, high, confidence)
 
 
 def _fit_segments(rows: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

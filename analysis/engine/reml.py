@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from analysis.checks import renamed
 from analysis.engine.errors import RhoMixture, log_likelihood, mix_over_rho, rho_nodes, solve_at
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, whiten
@@ -24,12 +25,13 @@ class Fits:
     p: np.ndarray
 
 
+@renamed(level="confidence")
 def fit_many(
     outcomes: np.ndarray,
     design: np.ndarray,
     contrasts: np.ndarray,
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     jobs: Jobs = None,
 ) -> Fits:
     """Fit many series with one design, or one series with many designs.
@@ -42,7 +44,7 @@ def fit_many(
         The design matrix, or D of them for a single series.
     contrasts : array, shape (k,) or (m, k)
         Linear combinations of the coefficients.
-    level : float
+    confidence : float
         Probability of the interval.
     jobs : int or "dask", optional
         Threads that share the work, by default one for each core, or a cluster.
@@ -63,9 +65,10 @@ def fit_many(
     Harville, D. A. (1977). Maximum likelihood approaches to variance component estimation.
     Journal of the American Statistical Association 72, 320-338. doi:10.1080/01621459.1977.10480998
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1; found {level}")
-    return Fits(*_share(_jobs(outcomes, design, contrasts), partial(summarise, level=level), jobs))
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
+    summary = partial(summarise, confidence=confidence)
+    return Fits(*_share(_jobs(outcomes, design, contrasts), summary, jobs))
 
 
 def screen_many(
@@ -151,10 +154,12 @@ def restricted_log_likelihood(
     return log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
 
 
-def summarise(mixture: RhoMixture, level: float = 0.95) -> tuple[np.ndarray, ...]:
+def summarise(mixture: RhoMixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
     parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
-    low, estimate, high = mixture_quantiles([(1 - level) / 2, 0.5, (1 + level) / 2], *parts)
+    low, estimate, high = mixture_quantiles(
+        [(1 - confidence) / 2, 0.5, (1 + confidence) / 2], *parts
+    )
     p = mixture_tails(np.zeros_like(estimate), *parts)
     low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
     p[mixture.exact] = np.nan

@@ -87,7 +87,7 @@ def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")
 
 
-LEVELS = (0.50, 0.80, 0.95)
+BANDS = (0.50, 0.80, 0.95)
 DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005
 POOL = "pool"
 
@@ -106,9 +106,9 @@ class Forecast:
         """Deaths per 100,000 person-years, shape (draws, months)."""
         return np.exp(self.paths)
 
-    def bands(self, levels: Iterable[float] = LEVELS) -> pd.DataFrame:
+    def bands(self, bands: Iterable[float] = BANDS) -> pd.DataFrame:
         """Return each month's median (`expected`) and bands (`low_50`, `high_50`, … columns)."""
-        return band_table(self.rates, self.person_years.index, levels)
+        return band_table(self.rates, self.person_years.index, bands)
 
     def yearly(self) -> pd.DataFrame:
         """Return draws of the rate of each full calendar year, shape (draws, years).
@@ -127,14 +127,12 @@ class Forecast:
         return pd.DataFrame(columns)
 
 
-def band_table(
-    rates: np.ndarray, index: pd.Index, levels: Iterable[float] = LEVELS
-) -> pd.DataFrame:
+def band_table(rates: np.ndarray, index: pd.Index, bands: Iterable[float] = BANDS) -> pd.DataFrame:
     """Return the median and central bands of draws (draws, m), one row per entry of `index`."""
     columns = {"expected": np.median(rates, axis=0)}
-    for level in levels:
-        ends = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        name = f"{100 * level:.0f}"
+    for share in bands:
+        ends = np.quantile(rates, [(1 - share) / 2, (1 + share) / 2], axis=0)
+        name = f"{100 * share:.0f}"
         columns |= {f"low_{name}": ends[0], f"high_{name}": ends[1]}
     return pd.DataFrame(columns, index=index)
 

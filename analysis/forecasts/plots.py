@@ -7,13 +7,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import YearLocator
 
-from analysis.forecasts.paths import LEVELS, Forecast, title_of
+from analysis.forecasts.paths import BANDS, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
 from analysis.style import RATE_LABEL
 
 KNOWN, CAME, MEDIAN = "0.25", "#c1440e", "#20639b"
-FANS = dict(zip(LEVELS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
+FANS = dict(zip(BANDS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
 SHOWN = 72  # months before the freeze
 HEADROOM = 2.0  # top of the frame, in highest rates shown before the freeze
 
@@ -41,15 +41,15 @@ def plot_forecast(
     rate = outcome(known, "rate")
     dates, ahead = known.index.to_timestamp(), made.person_years.index
     bands = made.bands()
-    for level in sorted(LEVELS, reverse=True):
-        low, high = (bands[f"{end}_{100 * level:.0f}"] for end in ("low", "high"))
+    for share in sorted(BANDS, reverse=True):
+        low, high = (bands[f"{end}_{100 * share:.0f}"] for end in ("low", "high"))
         ax.fill_between(
             ahead.to_timestamp(),
             low,
             high,
-            color=FANS[level],
+            color=FANS[share],
             linewidth=0,
-            label=f"{100 * level:.0f}% band",
+            label=f"{100 * share:.0f}% band",
         )
     ax.plot(ahead.to_timestamp(), bands["expected"], color=MEDIAN, linewidth=1.4, label="median")
     ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
@@ -88,15 +88,17 @@ def plot_forecast(
     return ax
 
 
-def plot_coverage(summary: pd.DataFrame, level: float = 0.95, *, ax: Axes | None = None) -> Axes:
+def plot_coverage(
+    summary: pd.DataFrame, confidence: float = 0.95, *, ax: Axes | None = None
+) -> Axes:
     """Draw the share of targets that a band held on earlier origins, by method and horizon.
 
     Parameters
     ----------
     summary : DataFrame
         As `analysis.forecasts.scores.summarise_origins` gives it.
-    level : float
-        One of `LEVELS`.
+    confidence : float
+        One of `BANDS`.
     ax : Axes, optional
         Where to draw.
 
@@ -109,13 +111,13 @@ def plot_coverage(summary: pd.DataFrame, level: float = 0.95, *, ax: Axes | None
     off = np.full((len(methods), len(horizons)), np.nan)
     for _, row in summary.iterrows():
         place = methods.index(row["method"]), horizons.index(row["horizon"])
-        share = row[f"covered_{100 * level:.0f}"]
-        off[place] = 100 * (share - level)
+        share = row[f"covered_{100 * confidence:.0f}"]
+        off[place] = 100 * (share - confidence)
         text = f"{100 * share:.0f}%\n({row['origins']})"
         colour = "white" if abs(off[place]) > 30 else "0.15"
         ax.annotate(text, place[::-1], ha="center", va="center", fontsize="x-small", color=colour)
     image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
-    label = f"Covered − {100 * level:.0f}% (points)"
+    label = f"Covered − {100 * confidence:.0f}% (points)"
     ax.figure.colorbar(image, ax=ax, label=label, extend="min")
     ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
     ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")

@@ -9,8 +9,8 @@ import scoringrules
 from analysis.checks import check_whole
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import (
+    BANDS,
     FEWEST,
-    LEVELS,
     POOL,
     Forecast,
     band_table,
@@ -25,7 +25,7 @@ ROLLING_DRAWS = 1_000
 HORIZONS = ((1, 6), (7, 12), (13, 24), (25, 36))  # months ahead that are judged together
 SCORES = [
     "crps",
-    *(f"{what}_{100 * level:.0f}" for what in ("interval", "covered") for level in LEVELS),
+    *(f"{what}_{100 * share:.0f}" for what in ("interval", "covered") for share in BANDS),
 ]
 
 
@@ -61,10 +61,10 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
-    for level in LEVELS:
-        name = f"{100 * level:.0f}"
+    for share in BANDS:
+        name = f"{100 * share:.0f}"
         low, high = (bands[f"{end}_{name}"].to_numpy() for end in ("low", "high"))
-        table[f"interval_{name}"] = scoringrules.interval_score(observed, low, high, 1 - level)
+        table[f"interval_{name}"] = scoringrules.interval_score(observed, low, high, 1 - share)
         table[f"covered_{name}"] = ((low <= observed) & (observed <= high)).astype(float)
     return table
 

@@ -1,4 +1,4 @@
-"""The panel: one shift by every estimator in use, side by side, and what their spread says."""
+"""One shift by every estimator in use, side by side, and what their spread says."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -28,7 +28,7 @@ from analysis.its.model import (
 from analysis.its.series import Scale, check_log, has_counts, outcome
 from analysis.its.shifts import PolicyShift
 
-Verdict = Literal["agree", "intervals differ", "sign differs"]
+ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
 
 LINEAR: dict[str, Callable[..., Coefficients]] = {
     "newey_west": fit_newey_west,
@@ -103,20 +103,20 @@ def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFram
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def judge(panel: pd.DataFrame) -> Verdict:
-    """Return the verdict on a panel.
+def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
+    """Return the verdict on a comparison.
 
     For level and slope: *sign differs* if the interval of one estimator lies wholly on one side of
     zero and the estimate of another on the other; otherwise *intervals differ* if some intervals
     exclude zero and others do not; otherwise *agree*, also where fewer than two have an answer.
     """
-    verdicts = [judge_estimand(panel[panel["estimand"] == name]) for name in JUDGED]
+    verdicts = [judge_estimand(comparison[comparison["estimand"] == name]) for name in JUDGED]
     order = ["sign differs", "intervals differ", "agree"]
     return min(verdicts, key=order.index)
 
 
-def judge_estimand(rows: pd.DataFrame) -> Verdict:
-    """Return the verdict of `judge` for the rows of one estimand."""
+def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
+    """Return the verdict of `judge_comparison` for the rows of one estimand."""
     rows = rows.dropna(subset=["estimate", "p"])  # an exact fit has no p
     above, below = (rows["low"] > 0).any(), (rows["high"] < 0).any()
     if (above and (rows["estimate"] < 0).any()) or (below and (rows["estimate"] > 0).any()):

@@ -79,12 +79,12 @@ def without_shift(design: pd.DataFrame) -> pd.DataFrame:
     return design.assign(**{name: 0.0 for name in ("level", "slope") if name in design})
 
 
-def simultaneous_band(paths: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends, each (n,), of a band that holds the share `level` of whole paths."""
+def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends, each (n,), of a band that holds the share `confidence` of whole paths."""
     low, centre, high = np.quantile(paths, [0.1587, 0.5, 0.8413], axis=0)
     rounding = 1e-13 * max(np.abs(centre).max(), 1e-100)
     spread = np.maximum((high - low) / 2, rounding)
-    reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), level)
+    reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), confidence)
     return centre - reach * spread, centre + reach * spread
 
 

@@ -76,11 +76,11 @@ def find_flags(
     )
 
 
-def signs_differ(panel: pd.DataFrame, verdict: str) -> Iterator[Flag]:
-    """Yield a flag if the estimators of `panel` contradict each other in sign."""
+def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
+    """Yield a flag if the estimators of `comparison` contradict each other in sign."""
     if verdict != "sign differs":
         return
-    rows = panel[panel["estimand"].isin(("level", "slope"))].dropna(subset=["estimate"])
+    rows = comparison[comparison["estimand"].isin(("level", "slope"))].dropna(subset=["estimate"])
     sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
     fewer = np.minimum(sides["sum"], sides["size"] - sides["sum"])
     name = fewer.idxmax()

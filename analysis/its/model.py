@@ -64,7 +64,7 @@ def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray
 def prepare_model(
     series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
 ) -> SegmentedModel:
-    """Cut the window and build the model that `fit_its` and the panel share; raise as they do."""
+    """Cut the window and build the model of `fit_its` and the comparison; raise as they do."""
     window = cut_window(series, shift)
     scale = choose_scale(window, scale)
     shift = _at_frequency(shift, window.index)

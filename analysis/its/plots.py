@@ -167,12 +167,14 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_panel(panel: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None = None) -> Axes:
+def plot_comparison(
+    comparison: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None = None
+) -> Axes:
     """Draw one interval per estimator for one estimand, the headline in colour.
 
     Parameters
     ----------
-    panel : DataFrame
+    comparison : DataFrame
         As `compare_estimators` gives it.
     estimand : str
         One of its estimands.
@@ -184,7 +186,7 @@ def plot_panel(panel: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None 
     Axes
     """
     ax = ax or plt.gca()
-    rows = panel[panel["estimand"] == estimand].reset_index(drop=True)
+    rows = comparison[comparison["estimand"] == estimand].reset_index(drop=True)
     reach = np.abs(rows[["low", "high"]].sub(rows["estimate"], axis=0)).T.to_numpy()
     for place, row in rows.iterrows():
         if np.isnan(row["estimate"]):
@@ -200,6 +202,9 @@ def plot_panel(panel: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None 
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
     return ax
+
+
+plot_panel = plot_comparison  # its former name
 
 
 def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:

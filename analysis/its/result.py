@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis.its.comparison import Verdict, compare_estimators, judge
+from analysis.its.comparison import ComparisonVerdict, compare_estimators, judge_comparison
 from analysis.its.counterfactual import (
     Kind,
     check_draws,
@@ -41,25 +41,35 @@ class ITSResult:
     _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
 
     @property
-    def panel(self) -> pd.DataFrame:
+    def comparison(self) -> pd.DataFrame:
         """The shift by every estimator, as `compare_estimators` gives it."""
-        return self._panel.copy()
+        return self._comparison.copy()
 
     @cached_property
-    def _panel(self) -> pd.DataFrame:
+    def _comparison(self) -> pd.DataFrame:
         chosen = {"scale": self.scale, "harmonics": self.harmonics}
         return compare_estimators(self.series, self.shift, **chosen)
 
     @cached_property
-    def verdict(self) -> Verdict:
+    def comparison_verdict(self) -> ComparisonVerdict:
         """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
-        return judge(self.panel)
+        return judge_comparison(self.comparison)
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """`comparison` by its former name."""
+        return self.comparison
+
+    @property
+    def verdict(self) -> ComparisonVerdict:
+        """`comparison_verdict` by its former name."""
+        return self.comparison_verdict
 
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """The warnings that stand next to the result, each with its number."""
         chosen = self.series, self.shift, self.scale, self.harmonics
-        signs = signs_differ(self.panel, self.verdict)
+        signs = signs_differ(self.comparison, self.comparison_verdict)
         if "intervals" in self.notes:  # an exact fit leaves nothing to ask about
             return (*self.fit_flags, *signs)
         memory = longer_memory(*chosen, self.rho["estimate"])

@@ -69,8 +69,8 @@ def describe_effects(result: ITSResult) -> str:
     return "\n".join(lines)
 
 
-def describe_panel(panel: pd.DataFrame, verdict: str, units: pd.Series) -> str:
-    """Return the verdict on a panel, and the range of the estimates behind it, as Markdown."""
+def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series) -> str:
+    """Return the verdict on a comparison, and the range of the estimates behind it, as Markdown."""
     meaning = {
         "agree": "the estimators agree on whether level and slope changed, and in which direction",
         "intervals differ": "some intervals leave zero out and others do not, so the finding rests "
@@ -80,7 +80,7 @@ def describe_panel(panel: pd.DataFrame, verdict: str, units: pd.Series) -> str:
     }
     lines = [f"**Verdict: {verdict}**: {meaning[verdict]}.", ""]
     for name in JUDGED:
-        rows = panel[panel["estimand"] == name].dropna(subset=["estimate"])
+        rows = comparison[comparison["estimand"] == name].dropna(subset=["estimate"])
         if rows.empty:
             lines.append(f"- **{name}**: no estimator has an answer.")
             continue

@@ -13,7 +13,7 @@ from analysis.checks import check_whole
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
-LEVEL = 0.05
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
-    reach = student_t.ppf(1 - LEVEL / 2, df) * se
+    reach = student_t.ppf(1 - ALPHA / 2, df) * se
     percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
     return (100 * np.expm1(percent)).assign(p=2 * student_t.sf(np.abs(b / se), df))
 

@@ -1,4 +1,4 @@
-"""Event studies and operations dealt out at random -> matplotlib Axes."""
+"""Event studies and operations reassigned at random -> matplotlib Axes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.operations.event_study import EventStudy
-from analysis.operations.randomisation import DealtEventStudy, Randomisation
+from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
 
 REAL, BAND = "#c1440e", "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
 
 
 def plot_event_study(
-    study: EventStudy, dealt: DealtEventStudy | None = None, *, ax: Axes | None = None
+    study: EventStudy, reassigned: ReassignedEventStudy | None = None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the effect of every few months with its clustered 95% interval, and the leads marked.
 
@@ -23,8 +23,8 @@ def plot_event_study(
     ----------
     study : EventStudy
         As `fit_event_study` gives it.
-    dealt : DealtEventStudy, optional
-        A grey band: where 95% of the effects lie if the operations are dealt out at random.
+    reassigned : ReassignedEventStudy, optional
+        A grey band: where 95% of the effects lie if the operations are reassigned at random.
     ax : Axes, optional
         Where to draw.
 
@@ -35,10 +35,10 @@ def plot_event_study(
     ax = ax or plt.gca()
     effects = study.effects
     middle = effects.index + (effects["months"] - 1) / 2
-    if dealt is not None:
-        band = dealt.bins[["low", "high"]].reindex(effects.index, fill_value=0.0)
+    if reassigned is not None:
+        band = reassigned.bins[["low", "high"]].reindex(effects.index, fill_value=0.0)
         low, high = _logs(band["low"]), _logs(band["high"])
-        label = "95% of operations dealt out at random"
+        label = "95% of operations reassigned at random"
         ax.fill_between(middle, low, high, color=BAND, linewidth=0, label=label)
     estimate, low, high = (_logs(effects[name]) for name in ("estimate", "low", "high"))
     known = effects["p"].notna()
@@ -65,7 +65,7 @@ def plot_event_study(
 
 
 def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
-    """Draw the estimates of operations dealt out at random, and the real one with its interval.
+    """Draw the estimates of operations reassigned at random, and the real one with its interval.
 
     Parameters
     ----------
@@ -86,13 +86,13 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     label = f"the real operations: p = {test.p:.2g}"
     ax.axvline(_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
     _percent_axis(ax.xaxis)
-    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Deals of the operations")
+    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Reassignments")
     ax.legend(frameon=False, fontsize="small")
     return ax
 
 
 def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each operation's own estimate among its deals, and that of all others without it.
+    """Draw each operation alone among its reassignments, and all the others without it.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     place = np.arange(len(table))
-    ends = _logs(table["dealt_low"]), _logs(table["dealt_high"])
-    ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its deals at random")
+    ends = _logs(table["reassigned_low"]), _logs(table["reassigned_high"])
+    ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")
     ax.plot(_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
     ax.plot(_logs(table["without"]), place, "D", color="0.45", label="all others")
     ax.axvline(0, color="0.3", linewidth=0.8)

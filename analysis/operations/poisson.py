@@ -1,6 +1,6 @@
-"""One effect by Poisson with place and month effects in every stack, for many deals at once.
+"""One effect by Poisson with place and month effects in each stack, for many reassignments.
 
-Dealing the operations to other places a thousand times means a thousand fits. All share counts,
+Reassigning the operations to other places a thousand times means a thousand fits. All share counts,
 exposures and dates, so that every sum over places or months is one matrix product for all of them.
 """
 
@@ -12,7 +12,7 @@ from analysis.operations.stacks import Experiment, Layout
 
 TOLERANCE = 1e-10  # of the effect, on the log scale
 MOST_STEPS = 100
-TOGETHER = 128  # deals at once
+TOGETHER = 128  # reassignments at once
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def fit_reassigned(
     fixed: float | None = None,
     effect: float = 0.0,
 ) -> Fits:
-    """Estimate the log rate ratio under the operations, for each way of dealing them out.
+    """Estimate the log rate ratio under the operations, for each reassignment.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _fit_effect(
 
 
 def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    """Estimate the log rate ratio in each bin of event time, for each way of dealing.
+    """Estimate the log rate ratio in each bin of event time, for each reassignment.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: 
 
 
 def _split(history: np.ndarray) -> list[np.ndarray]:
-    """Cut the deals into parts: small ones stay in the processor's cache, and in memory."""
+    """Cut the reassignments into parts: small ones stay in the processor's cache, and in memory."""
     return np.array_split(history, max(1, -(-history.shape[1] // TOGETHER)), axis=1)
 
 
@@ -153,9 +153,9 @@ class _Stack:
             np.hstack([experiment.counted, experiment.exposed]), axis=0, return_inverse=True
         )
         self.counted, self.exposed = np.hsplit(roles.astype(float)[:, :, None], 2)  # (S, T, 1)
-        dealt = role.ravel()[history]
+        reassigned = role.ravel()[history]
         self.kinds = [s for s in range(len(roles)) if self.counted[s].any()]
-        self.of_kind = {s: (dealt == s).astype(float) for s in self.kinds}
+        self.of_kind = {s: (reassigned == s).astype(float) for s in self.kinds}
         self.y_place = self._places(self.y, 1.0, self.counted)
         self.y_month = self._months(self.y, 1.0, self.counted)
         self.y_exposed = self._places(self.y, 1.0, self.exposed)

@@ -13,7 +13,7 @@ from analysis.operations.event_study import BIN, list_bins
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import AFTER, BEFORE, Controls, Layout, lay_out
 
-LEVEL = 0.05
+ALPHA = 0.05
 DRAWS = 999
 FINE = 0.002  # interval ends are found to this log rate ratio
 TIED = 1e-9
@@ -22,13 +22,13 @@ FARTHEST = 5.0  # beyond a log rate ratio so far from the estimate an interval c
 
 @dataclass(frozen=True)
 class Randomisation:
-    """The real estimate among those of operations dealt out at random."""
+    """The real estimate among those of operations reassigned at random."""
 
     estimate: float  # percent
     p: float
     low: float  # percent; -100 or infinite where the interval is open
     high: float
-    placebo: np.ndarray = field(repr=False)  # (draws,): percent, of the same counts dealt anew
+    placebo: np.ndarray = field(repr=False)  # (draws,): percent, of the same counts reassigned
     statistic: float  # estimate / its clustered standard error, on the log scale
     placebo_statistic: np.ndarray = field(repr=False)  # (draws,)
 
@@ -50,7 +50,7 @@ def randomisation_test(
     seed: int = 0,
     interval: bool = True,
 ) -> Randomisation:
-    """Deal the operations out to other places, dates and group sizes kept, and compare.
+    """Reassign the operations to other places, dates and group sizes kept, and compare.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def randomisation_test(
     doi:10.1016/j.jeconom.2020.04.024
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
-    dealt = deal_histories(layout, draws, seed)
-    fits = fit_reassigned(layout, dealt)
+    reassigned = reassign_histories(layout, draws, seed)
+    fits = fit_reassigned(layout, reassigned)
     t = fits.estimate / fits.se
     b, se = fits.estimate[0], fits.se[0]
     low, high = -np.inf, np.inf
     if interval:
-        low, high = invert_test(lambda null: randomised_statistics(layout, dealt, null), b, se)
+        low, high = invert_test(lambda null: randomised_statistics(layout, reassigned, null), b, se)
     percent = 100 * np.expm1(np.array([b, low, high]))
     placebo = 100 * np.expm1(fits.estimate[1:])
     return Randomisation(percent[0], share_as_large(t), *percent[1:], placebo, t[0], t[1:])
@@ -130,13 +130,13 @@ def score_bootstrap(
     return pd.Series([*percent, p], ["estimate", "low", "high", "p"])
 
 
-def deal_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
+def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return the real histories and `draws` permutations of them, shape (n, 1 + draws)."""
     check_whole(draws, "draws", 1)
     rng = np.random.default_rng(check_seed(seed))
-    dealt = np.tile(layout.history[:, None], (1, draws + 1))
-    dealt[:, 1:] = rng.permuted(dealt[:, 1:], axis=0)
-    return dealt
+    reassigned = np.tile(layout.history[:, None], (1, draws + 1))
+    reassigned[:, 1:] = rng.permuted(reassigned[:, 1:], axis=0)
+    return reassigned
 
 
 def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
@@ -148,13 +148,13 @@ def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
     return signs
 
 
-def randomised_statistics(layout: Layout, dealt: np.ndarray, null: float) -> np.ndarray:
-    """Return the t statistic of every deal, the real one first, if the truth is `null`.
+def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -> np.ndarray:
+    """Return the t statistic of every reassignment, the real one first, if the truth is `null`.
 
     The constant log rate ratio is taken out of the counts where the operations really were: what
-    is left is what every deal of them would have seen.
+    is left is what every reassignment of them would have seen.
     """
-    fits = fit_reassigned(layout, dealt, effect=null)
+    fits = fit_reassigned(layout, reassigned, effect=null)
     return fits.estimate / fits.se
 
 
@@ -199,19 +199,21 @@ def invert_test(
 def _margin(statistics: np.ndarray) -> float:
     """How far the real statistic is beyond the critical one: above zero where p is 5% or less."""
     size = np.sort(np.abs(statistics))[::-1]
-    most = int(LEVEL * len(size) + TIED)  # so many, the real one among them, may be as large
+    most = int(ALPHA * len(size) + TIED)  # so many, the real one among them, may be as large
     return abs(statistics[0]) / size[most] - 1 if most else -1.0
 
 
 @dataclass(frozen=True)
-class DealtEventStudy:
+class ReassignedEventStudy:
     """An event study among those of the same operations in other places."""
 
-    bins: pd.DataFrame  # index `first_month`; estimate, low, high (95% of the dealt; percent), p
+    bins: (
+        pd.DataFrame
+    )  # index `first_month`; estimate, low, high (95% of the reassigned; percent), p
     lead_p: float  # of the leads together
 
 
-def deal_event_study(
+def reassign_event_study(
     panel: pd.DataFrame,
     operations: Sequence[PolicyShift],
     *,
@@ -221,8 +223,8 @@ def deal_event_study(
     months: int = BIN,
     draws: int = DRAWS,
     seed: int = 0,
-) -> DealtEventStudy:
-    """Set each quarter's effect beside those of operations dealt out at random.
+) -> ReassignedEventStudy:
+    """Set each quarter's effect beside those of operations reassigned at random.
 
     Parameters
     ----------
@@ -235,32 +237,35 @@ def deal_event_study(
 
     Returns
     -------
-    DealtEventStudy
-        `bins`: each bin against the reference bin, the range that holds 95% of the dealt ones (not
-        an interval for the effect), and the share of all that are at least as large on the log
+    ReassignedEventStudy
+        `bins`: each bin against the reference bin, the range that holds 95% of the reassigned ones
+        (not an interval for the effect), and the share of all that are at least as large on the log
         scale. `lead_p` is the same share for the largest lead, each in units of the standard
-        deviation of its dealt ones: a test of all leads at once that few treated places do not
+        deviation of its reassigned ones: a test of all leads at once that few treated places do not
         spoil.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
-    dealt = deal_histories(layout, draws, seed)
+    reassigned = reassign_histories(layout, draws, seed)
     starts = np.array(list_bins(before, after, months))
     reference = list(starts).index(-months)
     bins = np.repeat(np.arange(len(starts)), months)
-    logs = pd.DataFrame(fit_bins(layout, dealt, bins, reference), starts).drop(-months)
+    logs = pd.DataFrame(fit_bins(layout, reassigned, bins, reference), starts).drop(-months)
     logs = logs.rename_axis("first_month")
-    band = 100 * np.expm1(logs.iloc[:, 1:].quantile([LEVEL / 2, 1 - LEVEL / 2], axis=1).T)
+    band = 100 * np.expm1(logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T)
     table = pd.DataFrame(
         {
             "estimate": 100 * np.expm1(logs[0]),
-            "low": band[LEVEL / 2],
-            "high": band[1 - LEVEL / 2],
+            "low": band[ALPHA / 2],
+            "high": band[1 - ALPHA / 2],
             "p": logs.apply(lambda row: share_as_large(row.to_numpy()), axis=1),
         }
     )
     leads = logs[logs.index < 0]
     size = leads.abs().div(leads.std(axis=1), axis=0).max()
-    return DealtEventStudy(table, share_as_large(size.to_numpy()))
+    return ReassignedEventStudy(table, share_as_large(size.to_numpy()))
+
+
+deal_event_study = reassign_event_study  # its former name
 
 
 def vary_operations(
@@ -283,27 +288,27 @@ def vary_operations(
     Returns
     -------
     DataFrame
-        Index `operation`; columns `places` (treated), `alone` (percent), `dealt_low` and
-        `dealt_high` (where 95% of the dealt ones are), `p` and `without` (percent). `p` compares
-        the estimate itself with those dealt out: with one treated place a clustered standard error
-        means nothing.
+        Index `operation`; columns `places` (treated), `alone` (percent), `reassigned_low` and
+        `reassigned_high` (where 95% of the reassigned ones are), `p` and `without` (percent). `p`
+        compares the estimate itself with the reassigned ones: with one treated place a clustered
+        standard error means nothing.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
-    dealt = deal_histories(layout, draws, seed)
+    reassigned = reassign_histories(layout, draws, seed)
     rows = {}
     for operation, experiment in zip(operations, layout.experiments, strict=True):
-        alone = fit_reassigned(replace(layout, experiments=(experiment,)), dealt).estimate
+        alone = fit_reassigned(replace(layout, experiments=(experiment,)), reassigned).estimate
         others = tuple(other for other in layout.experiments if other is not experiment)
         without = np.nan
         if others:
             left = replace(layout, experiments=others)
-            without = fit_reassigned(left, dealt[:, :1]).estimate[0]
-        low, high = np.nanquantile(alone[1:], [LEVEL / 2, 1 - LEVEL / 2])
+            without = fit_reassigned(left, reassigned[:, :1]).estimate[0]
+        low, high = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])
         rows[operation.slug] = {
             "places": len(operation.places),
             "alone": 100 * np.expm1(alone[0]),
-            "dealt_low": 100 * np.expm1(low),
-            "dealt_high": 100 * np.expm1(high),
+            "reassigned_low": 100 * np.expm1(low),
+            "reassigned_high": 100 * np.expm1(high),
             "p": share_as_large(alone),
             "without": 100 * np.expm1(without),
         }

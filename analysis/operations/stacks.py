@@ -21,7 +21,7 @@ class Experiment:
     """One operation's months, for every place of the panel.
 
     What a place is here depends only on its history: the set of operations that came to it. The
-    randomisation test deals the same histories to other places.
+    randomisation test gives the same histories to other places.
     """
 
     slug: str

@@ -20,7 +20,7 @@ WIDEST = 20  # times: an interval whose ends are farther apart says nothing of u
 FALSE_DISCOVERIES = 0.05
 MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
 COLUMNS = ["place", "estimator", "estimand"]
-COLUMNS += ["estimate", "low", "high", "p", "q", "verdict", "doubt", "note"]
+COLUMNS += ["estimate", "low", "high", "p", "q", "comparison_verdict", "doubt", "note"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PlaceEffects:
     _linearised: dict[str, list] = field(default_factory=dict, repr=False)  # by `linearised`
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
-        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, `verdict`, `doubt`, `note`.
+        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, verdict, `doubt`, `note`.
 
         Raises
         ------
@@ -86,11 +86,11 @@ def fit_places(
         `effects`: for each place and estimand the estimates by `count_reml` and by the estimators
         beside it. `q` is the p-value after Benjamini and Hochberg over the places, for each
         estimator and estimand; `note` says why a number is missing. A place with fewer than
-        `fewest_deaths` deaths on a side of the shift has no estimate. `verdict` is on the spread of
-        the estimators, and `doubt` says why the estimate by `count_reml` is not reliable: too few
-        deaths, estimators whose signs differ, or an interval whose ends are more than `WIDEST`
-        times apart (empty: it is). `places`: `deaths_before`, `deaths_after`, `empty_months`
-        (without deaths).
+        `fewest_deaths` deaths on a side of the shift has no estimate. `comparison_verdict` is on
+        the spread of the estimators, and `doubt` says why the estimate by `count_reml` is not
+        reliable: too few deaths, estimators whose signs differ, or an interval whose ends are more
+        than `WIDEST` times apart (empty: it is). `places`: `deaths_before`, `deaths_after`,
+        `empty_months` (without deaths).
 
     Raises
     ------
@@ -192,7 +192,7 @@ def _control(p: pd.Series) -> pd.Series:
 
 
 def _doubts(own: pd.DataFrame) -> pd.DataFrame:
-    """Add `verdict` and `doubt`, for each estimand, to the rows of one place."""
+    """Add `comparison_verdict` and `doubt`, for each estimand, to the rows of one place."""
     said = {}
     for estimand, rows in own.groupby("estimand", sort=False):
         main = rows[rows["estimator"] == MAIN].iloc[0]
@@ -205,5 +205,5 @@ def _doubts(own: pd.DataFrame) -> pd.DataFrame:
         elif (100 + main["high"]) > WIDEST * (100 + main["low"]):
             doubt = f"the interval's ends are more than {WIDEST} times apart"
         said[estimand] = verdict, doubt
-    table = pd.DataFrame.from_dict(said, orient="index", columns=["verdict", "doubt"])
+    table = pd.DataFrame.from_dict(said, orient="index", columns=["comparison_verdict", "doubt"])
     return own.join(table, on="estimand")

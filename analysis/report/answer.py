@@ -4,7 +4,7 @@ from typing import get_args
 
 import pandas as pd
 
-from analysis.claims.declared import Verdict as ClaimVerdict
+from analysis.claims.declared import ClaimVerdict
 from analysis.its.words import format_effect, significant
 from analysis.mexico.sources import SOURCES
 from analysis.report.findings import (
@@ -18,7 +18,7 @@ from analysis.report.findings import (
     tell_trends,
     tell_trust,
 )
-from analysis.synthetic.placebos import LEVEL
+from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.words import GOOD_FIT, POOR_FIT
 
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
@@ -122,8 +122,8 @@ def _countries(found: Findings) -> Sentence:
     apart = select_rows(gaps, significant)
     return Sentence(
         "Against a mixture of Latin American countries the yearly rate differed on average by "
-        f"({LEVEL:.0%} intervals; in brackets at the end the share of the variance before that the "
-        f"mixture explains): {listed}; {len(apart)} of the {len(gaps)} leave zero out.",
+        f"({CONFIDENCE:.0%} intervals; in brackets at the end the share of the variance before "
+        f"that the mixture explains): {listed}; {len(apart)} of the {len(gaps)} leave zero out.",
         "countries/{shift}.csv",
         found.countries.loc[chosen, ["shift", "estimand"]],
     )
@@ -132,11 +132,11 @@ def _countries(found: Findings) -> Sentence:
 def _claims(found: Findings) -> Sentence:
     claims = found.claims
     parts = []
-    stray = set(claims["verdict"]) - set(get_args(ClaimVerdict))
+    stray = set(claims["claim_verdict"]) - set(get_args(ClaimVerdict))
     if stray:
         raise ValueError(f"claims.csv has verdicts that are none: {sorted(stray)}; run `pytask`")
     for verdict in get_args(ClaimVerdict):
-        numbers = claims.loc[claims["verdict"] == verdict, "number"]
+        numbers = claims.loc[claims["claim_verdict"] == verdict, "number"]
         if len(numbers):
             parts.append(f"{verdict}: {', '.join(str(number) for number in numbers)}")
     return Sentence(

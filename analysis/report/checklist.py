@@ -119,7 +119,7 @@ def _dispersion(estimates: pd.DataFrame) -> str:
 
 
 def _sensitivity(runs: pd.DataFrame, robustness: pd.DataFrame) -> str:
-    verdicts = runs["verdict"].value_counts()
+    verdicts = runs["comparison_verdict"].value_counts()
     listed = ", ".join(f"{name} {count}" for name, count in verdicts.items())
     return (
         f"{len(ESTIMATORS)} estimators for each ({listed}); "

@@ -23,7 +23,7 @@ ESTIMATE_COLUMNS = [
     "n_before",
     "n_after",
     "rho",
-    "verdict",
+    "comparison_verdict",
     "flags",
     "note",
 ]
@@ -58,7 +58,7 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
         excess["estimand"] = [f"excess_{name}_{kind}" for name in excess.index]
         excess["note"] = f"over the first {months} periods"
         rows.append(excess.assign(estimator="reml"))
-    others = result.panel[result.panel["estimator"] != "reml"]
+    others = result.comparison[result.comparison["estimator"] != "reml"]
     rows.append(others.assign(unit=others["estimand"].map(result.units)))
     table = pd.concat(rows, ignore_index=True).assign(
         shift=result.shift.slug,
@@ -67,7 +67,7 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
         n_before=result.n_before,
         n_after=result.n_after,
         rho=result.rho["estimate"],
-        verdict=result.verdict,
+        comparison_verdict=result.comparison_verdict,
         flags=" ".join(flag.name for flag in result.flags),
     )
     return table[ESTIMATE_COLUMNS]
@@ -95,10 +95,8 @@ def read_rows(paths: list[Path]) -> pd.DataFrame:
 
 def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFrame:
     """Return `estimates` with the data's own break of each shift and source beside every row."""
-    dates = robustness[["shift", "source", "own_break", "months_off", "mass_near"]]
-    joined = estimates.merge(
-        dates.assign(date_verdict=robustness["verdict"]), on=["shift", "source"], validate="m:1"
-    )
+    dates = robustness[["shift", "source", "own_break", "months_off", "mass_near", "date_verdict"]]
+    joined = estimates.merge(dates, on=["shift", "source"], validate="m:1")
     if len(joined) != len(estimates):
         missing = set(estimates["shift"]) - set(robustness["shift"])
         raise ValueError(f"no robustness result of {sorted(missing)}: run `pytask`")

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from analysis.its.comparison import Verdict
+from analysis.its.comparison import ComparisonVerdict
 from analysis.its.words import format_effect, significant
 from analysis.mexico.sources import SOURCES
 
@@ -85,7 +85,11 @@ def tell_trust(found: Findings) -> Sentence:
     slopes, titles = headline_rows(found, "slope"), found.titles
     flagged = slopes[slopes["flags"].fillna("") != ""]
     unit_root = slopes["flags"].fillna("").str.contains("near_unit_root").sum()
-    verdicts = slopes["verdict"].value_counts().reindex(get_args(Verdict), fill_value=0)
+    verdicts = (
+        slopes["comparison_verdict"]
+        .value_counts()
+        .reindex(get_args(ComparisonVerdict), fill_value=0)
+    )
     said = {slug: _directions(rows) for slug, rows in slopes.groupby("shift", sort=False)}
     both = {slug: found for slug, found in said.items() if len(found) > 1}
     split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]

@@ -103,7 +103,7 @@ def _of_shift(shift: PolicyShift, source: str) -> Iterator[Run]:
         name,
         chosen,
         tables=(f"shifts/{name}.csv",),
-        figures=(name, f"{name}--panel"),
+        figures=(name, f"{name}--comparison"),
         group="National shifts" if national else "Joint operations",
         title=title,
     )

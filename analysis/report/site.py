@@ -57,7 +57,7 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
                 "Excess deaths": cells.get("excess_deaths_forecast", NONE).replace(" deaths", ""),
                 "Months": f"{first['n_before']} + {first['n_after']}",
                 "Rho": f"{first['rho']:.2f}",
-                "Estimators": first["verdict"],
+                "Estimators": first["comparison_verdict"],
                 "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
                 "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
             }
@@ -79,23 +79,23 @@ def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: 
 class SiteNode:
     """The folder of the site as one product of a task: a page edited or deleted is noticed."""
 
-    path: Path
+    folder: Path  # not `path`: pytask would take it for a file
     name: str = "site"
     attributes: dict = field(default_factory=dict)
 
     @property
     def signature(self) -> str:
         """Return what tells this node from others."""
-        return sha256(self.path.as_posix().encode())
+        return sha256(self.folder.as_posix().encode())
 
     def state(self) -> str | None:
         """Return a hash of all files, or None where there is no site."""
-        files = [path for path in self.path.rglob("*") if path.is_file()]
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
         return hash_files(files) if files else None
 
     def load(self, is_product: bool = False) -> Path:
         """Return the folder."""
-        return self.path
+        return self.folder
 
     def save(self, value: object) -> None:
         """The task itself has written the site."""

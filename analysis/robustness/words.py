@@ -42,7 +42,7 @@ def robustness_row(
         negative: before it), `mass_near` (probability within three months), `credible_first`,
         `credible_last`, `credible_periods`, `candidates`, `date_p` and `place_p` (placebo rank of
         the slope change), `curve_median`, `curve_median_p`, `curve_share`, `curve_share_p`,
-        `specifications`, `moved_most_by`, `verdict`.
+        `specifications`, `moved_most_by`, `date_verdict`.
     """
     mode, credible = posterior.mode, posterior.credible
     median, share = curve.joint.loc["median"], curve.joint.loc["share"]
@@ -66,7 +66,7 @@ def robustness_row(
         "specifications": len(curve.table),
         "moved_most_by": curve.variance_shares.index[0],
     }
-    return pd.DataFrame([row | {"verdict": judge_date(row)}])
+    return pd.DataFrame([row | {"date_verdict": judge_date(row)}])
 
 
 def months_off(mode: pd.Period, shift: PolicyShift) -> int:
@@ -104,7 +104,7 @@ def describe_date(row: dict | pd.Series) -> str:
         "the official date": "The data date the break where the policy changed",
         "another date": "The data date a break, but elsewhere",
         "no date": "The data do not date a break",
-    }[row["verdict"]]
+    }[row["date_verdict"]]
     return (
         f"**{meaning}.** The likeliest month is {row['own_break']}, {where}; "
         f"{row['credible_periods']} of {row['candidates']} months, from {row['credible_first']} to "

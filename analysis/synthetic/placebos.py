@@ -10,7 +10,7 @@ from pysyncon.inference import ConformalInference
 
 from analysis.synthetic.control import SyntheticControl, check_rates, fit_synthetic, simplex_weights
 
-LEVEL = 0.9  # of every interval: a dozen placebo units cannot give 95%
+CONFIDENCE = 0.9  # of every interval: a dozen placebo units cannot give 95%
 PERFECT = 1e-9  # an error this small beside the rate is rounding
 
 
@@ -41,12 +41,12 @@ class PlaceboCountries:
         """What `p` is if no donor comes near: one in the number of units."""
         return 1 / (len(self.placebo) + 1)
 
-    def intervals(self, level: float = LEVEL) -> pd.DataFrame:
+    def intervals(self, confidence: float = CONFIDENCE) -> pd.DataFrame:
         """Return the gap of every year from the change on, and their average, with intervals.
 
         Parameters
         ----------
-        level : float
+        confidence : float
             Share of intervals that should hold the truth.
 
         Returns
@@ -60,7 +60,9 @@ class PlaceboCountries:
         low, high = self._no_larger()
         units = len(self.pairs) + 1
         table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        needed = int(round((1 - level) * units, 9))  # donors that are as far off, for p > 1 - level
+        needed = int(
+            round((1 - confidence) * units, 9)
+        )  # donors that are as far off, for p > 1 - confidence
         if needed:
             table["low"] = np.sort(low, axis=1)[:, needed - 1]
             table["high"] = np.sort(high, axis=1)[:, -needed]
@@ -91,7 +93,8 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
     PlaceboCountries
         If the unit could as well have been any of the donors, its rank is exact, and an interval
         from n units holds the truth in at least 1 - (2m - 1) / n of all cases, m being the whole
-        part of n (1 - level): at least `level` where m is 1, as at 90% from 10 to 19 units.
+        part of n (1 - confidence): at least `confidence` where m is 1, as at 90% from 10 to 19
+        units.
 
     Raises
     ------
@@ -143,7 +146,7 @@ def _gaps_after(control: SyntheticControl) -> pd.Series:
 
 
 def conformal_intervals(
-    rates: pd.DataFrame, treated: str, *, first_year: int, level: float = LEVEL
+    rates: pd.DataFrame, treated: str, *, first_year: int, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
     """Return the gap of every year from the change on with conformal intervals, by pysyncon.
 
@@ -151,7 +154,7 @@ def conformal_intervals(
     ----------
     rates, treated, first_year
         As in `fit_synthetic`.
-    level : float
+    confidence : float
         Share of intervals that should hold the truth, if the gaps of all years could change places.
 
     Returns
@@ -176,7 +179,7 @@ def conformal_intervals(
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
     table = control.after.to_frame("estimate").assign(low=-np.inf, high=np.inf)
-    before, alpha = list(control.before.index), round(1 - level, 12)
+    before, alpha = list(control.before.index), round(1 - confidence, 12)
     if 1 / (len(before) + 1) > alpha:
         return table
     model = _OutcomeSynth()
@@ -214,16 +217,16 @@ def conformal_p(
 
 
 def conformal_coverage(
-    rates: pd.DataFrame, treated: str, *, first_year: int, level: float = LEVEL
+    rates: pd.DataFrame, treated: str, *, first_year: int, confidence: float = CONFIDENCE
 ) -> float:
     """Return the share of the donors' conformal intervals, over donors and years, that hold zero.
 
-    Nothing is known to have happened to the donors: a share far below `level` says that the
+    Nothing is known to have happened to the donors: a share far below `confidence` says that the
     intervals of the treated unit are too short as well, or that the donors had shocks of their own.
     """
     donors = rates.drop(columns=treated)
     p = [conformal_p(donors, unit, first_year=first_year) for unit in donors]
-    return float((np.array(p) > round(1 - level, 12)).mean())
+    return float((np.array(p) > round(1 - confidence, 12)).mean())
 
 
 class _OutcomeSynth(BaseSynth):

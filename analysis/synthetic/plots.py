@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
-from analysis.synthetic.placebos import LEVEL, PlaceboCountries
+from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 
 REAL, SYNTHETIC, OTHER = "#c1440e", "#20639b", "0.7"
 UNIT = "deaths per 100,000 and year"
@@ -17,7 +17,7 @@ def plot_synthetic(
     placebos: PlaceboCountries,
     names: pd.Series | None = None,
     *,
-    level: float = LEVEL,
+    confidence: float = CONFIDENCE,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a unit's rate and its synthetic control's, with the interval after the change.
@@ -28,7 +28,7 @@ def plot_synthetic(
         The fit, and the placebos that give the interval.
     names : Series, optional
         Code to name.
-    level : float
+    confidence : float
         As in ``placebos.intervals``.
     ax : Axes, optional
         Where to draw.
@@ -40,7 +40,7 @@ def plot_synthetic(
     """
     ax = ax or plt.gca()
     real = placebos.real
-    gaps = placebos.intervals(level).drop("average")
+    gaps = placebos.intervals(confidence).drop("average")
     years = gaps.index.to_numpy(dtype=float)
     observed = real.after.index
     reach = 2 * max(real.observed.max(), real.synthetic.max())
@@ -49,7 +49,7 @@ def plot_synthetic(
     name = _name(real.treated, names)
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=SYNTHETIC, linestyle="--", label=f"synthetic {name}")
-    label = f"{level:.0%} interval of the synthetic rate"
+    label = f"{confidence:.0%} interval of the synthetic rate"
     ax.fill_between(years, low, high, color=SYNTHETIC, alpha=0.18, linewidth=0, label=label)
     _mark_change(ax, real)
     top = 1.4 * max(real.observed.max(), real.synthetic.max())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
-from analysis.synthetic.placebos import LEVEL, PlaceboCountries
+from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 
 GOOD_FIT, POOR_FIT = 0.8, 0.5  # share of the variance before the change that is accounted for
 RARE = 0.1
@@ -44,13 +44,16 @@ def country_rows(
     """
     real, table = placebos.real, placebos.intervals()
     first, last = int(real.after.index[0]), int(real.after.index[-1])
-    unit, level = "deaths per 100,000 and year", f"{LEVEL:.0%} interval from placebo countries"
+    unit, interval = (
+        "deaths per 100,000 and year",
+        f"{CONFIDENCE:.0%} interval from placebo countries",
+    )
     averages = pd.Series([fit.average for fit in left_out.values()])
     count, none = len(placebos.placebo), [np.nan] * 3
     chances = f"rank among {count + 1} countries; smallest possible p {placebos.smallest_p:.3f}"
     rows = [
-        ["average_gap", *table.loc["average"], unit, f"{first} to {last}; {level}"],
-        ["last_year_gap", *table.loc[last], unit, f"{last}; {level}"],
+        ["average_gap", *table.loc["average"], unit, f"{first} to {last}; {interval}"],
+        ["last_year_gap", *table.loc[last], unit, f"{last}; {interval}"],
         ["year_before_gap", real.before.iloc[-1], *none, unit, f"{first - 1}: fitted"],
         ["rmspe_ratio", real.ratio, *none[:2], placebos.p, "after / before", chances],
         ["average_gap_one_donor_out", *_spread(averages), unit, "median and range"],
@@ -61,10 +64,10 @@ def country_rows(
         ["donors", count, *none, "countries", ""],
     ]
     for year, gap in conformal.iterrows():
-        note = f"{LEVEL:.0%} conformal interval: too short where gaps wander"
+        note = f"{CONFIDENCE:.0%} conformal interval: too short where gaps wander"
         rows.append([f"gap_{year}_conformal", *gap, np.nan, unit, note])
     for year, gap in table.drop("average").iterrows():
-        rows.append([f"gap_{year}", *gap, unit, level])
+        rows.append([f"gap_{year}", *gap, unit, interval])
     columns = ["estimand", "estimate", "low", "high", "p", "unit", "note"]
     return pd.DataFrame(rows, columns=columns).assign(shift=slug)[["shift", *columns]]
 
@@ -87,9 +90,9 @@ def describe_fit(control: SyntheticControl, names: pd.Series) -> str:
     )
 
 
-def describe_gap(placebos: PlaceboCountries, level: float = LEVEL) -> str:
+def describe_gap(placebos: PlaceboCountries, confidence: float = CONFIDENCE) -> str:
     """Return in words the gap after the change, its interval and its rank."""
-    real, row = placebos.real, placebos.intervals(level).loc["average"]
+    real, row = placebos.real, placebos.intervals(confidence).loc["average"]
     first, last, p = real.after.index[0], real.after.index[-1], placebos.p
     side = "above" if row["estimate"] > 0 else "below"
     outside = "outside" if row["low"] * row["high"] > 0 else "inside"
@@ -101,9 +104,9 @@ def describe_gap(placebos: PlaceboCountries, level: float = LEVEL) -> str:
     )
     return (
         f"From {first} to {last} Mexico's rate stood on average {abs(row['estimate']):.1f} deaths "
-        f"per 100,000 and year {side} the synthetic one ({level:.0%} interval {row['low']:+.1f} to "
-        f"{row['high']:+.1f}: zero is {outside}). In {first - 1}, before the change, the gap was "
-        f"{real.before.iloc[-1]:+.1f}, and in {last} {real.after.iloc[-1]:+.1f}. By the ratio of "
+        f"per 100,000 and year {side} the synthetic one ({confidence:.0%} interval "
+        f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). "
+        f"In {first - 1}, before the change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} {real.after.iloc[-1]:+.1f}. By the ratio of "
         f"errors after and before, Mexico ranks {rank} of {of} (p = {p:.2f}; the smallest possible "
         f"is {placebos.smallest_p:.2f}): {reading}."
     )

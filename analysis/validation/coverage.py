@@ -66,7 +66,7 @@ def coverage_table(
         Process (one of `PROCESSES`), months, lag-one autocorrelation: ``("ar1", 100, 0.8)``.
     estimators : sequence of str
         Of `CALIBRATED`: *reml* (the headline, rho integrated out), *reml_plugin* (rho at the
-        maximum of its restricted likelihood, Student t), *ols*, and those of the panel.
+        maximum of its restricted likelihood, Student t), *ols*, and those of the comparison.
     simulations : int or mapping of int
         Simulated series, for all estimators or for each by its name.
     seed : int

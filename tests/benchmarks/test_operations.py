@@ -35,7 +35,7 @@ def test_table_has_a_row_for_each_world_and_method_and_comes_again():
     np.testing.assert_allclose(one["mc_error"], 100 * np.sqrt(share * (1 - share) / 3))
 
 
-def test_placebo_laws_count_the_deals_of_every_round():
+def test_placebo_laws_count_the_reassignments_of_every_round():
     panel = make_panel(start="1998-01", months=84)
     table = placebo_law_table(panel, TWO, [-24, -18], after=6, draws=30)
     assert table["method"].tolist() == ["cluster_robust", "score_bootstrap"]

@@ -31,7 +31,7 @@ def test_claim_without_a_measure_is_refused():
 
 @pytest.mark.parametrize("slug", VERDICTS)
 def test_verdict_is_the_one_worked_by_hand(found, slug):
-    assert found[slug].verdict == VERDICTS[slug]
+    assert found[slug].claim_verdict == VERDICTS[slug]
     number = CLAIMS[slug].number
     assert found[slug].sentence.startswith(f"**Claim {number}, *{VERDICTS[slug]}*:** ")
 
@@ -98,17 +98,17 @@ def test_rates_are_those_worked_by_hand(found):
     ],
 )  # fmt: skip
 def test_planted_figure_changes_the_verdict(slug, planted, verdict):
-    assert measure(slug, planted).verdict == verdict
+    assert measure(slug, planted).claim_verdict == verdict
 
 
 def test_planted_ranking_changes_the_verdict():
     ranking = EVIDENCE.ranking.copy()
     ranking.loc[ranking["city"] == "Uruapan", "country"] = "Brazil"
     measured = measure("city-ranking-2020", replace(EVIDENCE, ranking=ranking))
-    assert measured.verdict == "does not hold"
+    assert measured.claim_verdict == "does not hold"
     assert measured.rows["value"].tolist() == [6, 17, 2, 3]
     swapped = EVIDENCE.ranking.assign(rank=EVIDENCE.ranking["rank"].replace({2: 3, 3: 2}))
-    assert measure("city-ranking-2020", replace(EVIDENCE, ranking=swapped)).verdict != "holds"
+    assert measure("city-ranking-2020", replace(EVIDENCE, ranking=swapped)).claim_verdict != "holds"
     tied = EVIDENCE.ranking.assign(rank=EVIDENCE.ranking["rank"].replace({3: 2}))
     with pytest.raises(ValueError, match="each place and each city once"):
         measure("city-ranking-2020", replace(EVIDENCE, ranking=tied))

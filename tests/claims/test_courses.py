@@ -45,7 +45,10 @@ def test_rise_within_the_term_changes_the_verdict():
         within = frame.loc["2018-12":"2020-11"]
         growth = 1.25 ** (np.arange(24) / 12)
         frame.loc[within.index, "deaths"] = (within["deaths"] * growth).round().astype(int)
-    assert measure("lopez-obrador-two-years", replace(EVIDENCE, series=series)).verdict == "holds"
+    assert (
+        measure("lopez-obrador-two-years", replace(EVIDENCE, series=series)).claim_verdict
+        == "holds"
+    )
 
 
 @pytest.mark.slow  # seven estimators are fitted again
@@ -54,7 +57,7 @@ def test_calm_after_2006_is_no_upsurge():
     flat.loc["2006-12":, "deaths"] = flat.loc["2000-01":"2015-07", "deaths"].to_numpy()[:187]
     quiet = {"INEGI": flat, "SESNSP": EVIDENCE.series["SESNSP"]}
     upsurge = measure("calderon-upsurge", replace(EVIDENCE, series=quiet))
-    assert upsurge.verdict != "holds"
+    assert upsurge.claim_verdict != "holds"
 
 
 def test_rise_that_starts_in_2016_is_found_there():
@@ -71,7 +74,7 @@ def test_rise_that_starts_in_2016_is_found_there():
     said = measured.rows.query("source == 'INEGI'").set_index("measure")
     assert said.loc["probability that the rise began in 2016", "value"] > 0.9
     assert said.loc["trend after", "holds"] == "yes"
-    assert measured.verdict.startswith("holds")
+    assert measured.claim_verdict.startswith("holds")
 
 
 def bent(*trends):
@@ -104,7 +107,7 @@ def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):
     found = f"the likeliest start of the rise is {start} " if start else "no rise began"
     assert measured.finding.split("INEGI, ")[1].count(found) == 1
     if trends[-1] < 0:
-        assert measured.verdict == "does not hold"
+        assert measured.claim_verdict == "does not hold"
 
 
 def test_sets_with_gaps_are_listed_as_runs(found):
@@ -125,7 +128,7 @@ def test_count_of_years_answers_on_the_doubling_only(found):
 
 def test_count_of_years_can_refute_the_doubling():
     planted = plant(15.0, "rate", source="UNODC", year=2006)
-    assert measure("calderon-upsurge", planted).verdict == "holds under one source"
+    assert measure("calderon-upsurge", planted).claim_verdict == "holds under one source"
 
 
 def test_trend_and_courses_are_exact_without_noise():

@@ -3,7 +3,7 @@ import pytest
 from support.measured_claims import CLAIMS, DECLARED, VERDICTS
 
 from analysis.claims.counts import MEASURES
-from analysis.claims.declared import answer_cells, judge, load_claims
+from analysis.claims.declared import answer_cells, judge_claim, load_claims
 from analysis.mexico.tables import DATA_FOLDER
 
 TEXT = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
@@ -82,18 +82,18 @@ def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
     ],
 )
 def test_verdict_follows_from_the_answers(cells, verdict):
-    assert judge(answers(*cells)) == verdict
+    assert judge_claim(answers(*cells)) == verdict
 
 
 def test_what_is_only_shown_does_not_judge():
     rows = answers(("A", "x", "1", "yes"), ("B", "x", "1", "no"))
-    assert judge(rows.assign(judges=[True, False])) == "holds"
+    assert judge_claim(rows.assign(judges=[True, False])) == "holds"
     assert len(answer_cells(rows.assign(holds=["yes", ""]))) == 1
 
 
 def test_unknown_answer_is_refused():
     with pytest.raises(ValueError, match=r"holds must be one of .*; found \['perhaps'\]"):
-        judge(answers(("A", "x", "1", "perhaps")))
+        judge_claim(answers(("A", "x", "1", "perhaps")))
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_claim_holds_if_it_was_sure_and_came(rates, came, verdict):
     observed = pd.Series([20.0, *came], [2020, 2022, 2023, 2024]).dropna()
     table = probabilities_of(rates, observed)
     (row,) = claim_10(table, CLAIM, source="sesnsp").to_dict("records")
-    assert row["verdict"] == verdict
+    assert row["claim_verdict"] == verdict
     assert row["claim"] == 10
     assert row["freeze"] == "2021-04"
     assert row["years"] == np.isfinite(came).sum()

@@ -6,7 +6,7 @@ import pytest
 from support.forecast_series import forecast_of
 from support.measured_claims import CLAIMS, EVIDENCE, measure, measure_all, plant, value
 
-from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge_claim
 from analysis.claims.evidence import OCCURRED, REGISTERED
 from analysis.claims.forecast import claim_10, worse_probabilities
 from analysis.claims.outcome import asked_years, outcome_rows, pooled_chance
@@ -60,7 +60,7 @@ def test_years_are_those_that_the_claim_asks_about():
 )
 def test_rule_asks_for_every_year_and_for_certainty(rates, chance, verdict):
     series = pd.Series(rates, range(2020, 2020 + len(rates)), dtype=float)
-    assert judge(collect(outcome_rows(CLAIM, CELL, series, chance))) == verdict
+    assert judge_claim(collect(outcome_rows(CLAIM, CELL, series, chance))) == verdict
 
 
 @pytest.mark.parametrize("source", ["sesnsp", "inegi"])
@@ -72,13 +72,13 @@ def test_both_notebooks_say_the_same_of_a_source(rates, share, source):
     evidence = with_rates(*rates)
     chances = forecasts_of(share, evidence, source)
     answers = {"holds": "yes", "does not hold": "no"}
-    said = claim_10(chances, CLAIM, source=source)["verdict"].item()
+    said = claim_10(chances, CLAIM, source=source)["claim_verdict"].item()
     measured = measure("almost-certain-worse", replace(evidence, probabilities=chances))
     cells = answer_cells(measured.rows).query("source == @NAMES[@source]")
     own = cells[cells["counted"] == COUNTED[source]]
     assert own["holds"].tolist() == [answers[said]]
     expected = "holds" if min(rates[2:]) > 20 and share > 0.95 else "does not hold"
-    assert said == expected == measured.verdict
+    assert said == expected == measured.claim_verdict
 
 
 def test_sources_that_part_hold_under_one():
@@ -86,7 +86,7 @@ def test_sources_that_part_hold_under_one():
     tables = [forecasts_of(0.97, evidence, "sesnsp"), forecasts_of(0.5, evidence, "inegi")]
     both = pd.concat(tables, ignore_index=True)
     measured = measure("almost-certain-worse", replace(evidence, probabilities=both))
-    assert measured.verdict == "holds under one source"
+    assert measured.claim_verdict == "holds under one source"
     said = measured.finding
     assert "SESNSP's months until 2021-04: 0.97 pooled, 0.00 to 0.00 by single methods" in said
     assert "INEGI's months until 2021-04: 0.50 pooled" in said
@@ -136,4 +136,4 @@ def test_rates_that_came_are_those_worked_by_hand(found):
 
 def test_one_higher_year_is_not_enough():
     planted = plant(40.0, "rate", source="UNODC", year=2023)
-    assert measure("almost-certain-worse", planted).verdict == "does not hold"
+    assert measure("almost-certain-worse", planted).claim_verdict == "does not hold"

@@ -64,7 +64,7 @@ def test_rates_are_drawn_under_every_population_with_the_level(ax):
         [(*NEW, 2018, 100, 1.0), (*STEP, 2018, 50, 2.0)],
         columns=["source", "counted", "vintage", "population", "year", "deaths", "rate"],
     )
-    plot_years(table, "rate", [2018], level=29, ax=ax)
+    plot_years(table, "rate", [2018], claimed=29, ax=ax)
     assert [line.get_ydata()[0] for line in ax.lines] == [1.0, 2.0, 29]
     assert ax.lines[1].get_label() == "INEGI by year of death, 2024, step population"
     assert "per 100,000" in ax.get_ylabel()

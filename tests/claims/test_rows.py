@@ -42,7 +42,7 @@ def test_months_are_named_by_their_runs():
 def test_evidence_without_a_source_cannot_judge():
     none = EVIDENCE.yearly[EVIDENCE.yearly["source"] == "nobody"]
     measured = measure("recent-rate", replace(EVIDENCE, yearly=none))
-    assert measured.verdict == "cannot be judged with these data"
+    assert measured.claim_verdict == "cannot be judged with these data"
     assert "no figure here can carry it" in measured.sentence
     assert measured.deciding.isna().all()
     assert tabulate_claims({"recent-rate": measured})["value"].isna().all()
@@ -50,7 +50,7 @@ def test_evidence_without_a_source_cannot_judge():
 
 def test_tables_hold_one_row_a_claim_and_every_measure(found):
     table, long = tabulate_claims(found), tabulate_measures(found)
-    assert dict(table[["slug", "verdict"]].to_numpy()) == VERDICTS
+    assert dict(table[["slug", "claim_verdict"]].to_numpy()) == VERDICTS
     assert table["words"].tolist() == [claim.words for claim in CLAIMS.values()]
     assert table["value"].notna().all()
     assert len(long) == sum(len(part.rows) for part in found.values())

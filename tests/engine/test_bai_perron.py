@@ -227,17 +227,17 @@ def test_sup_f_rejects_about_as_often_as_it_says():
     assert 0.35 < np.median(p) < 0.65
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-def test_symmetric_interval_has_yao_quantiles(level):
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_symmetric_interval_has_yao_quantiles(confidence):
     # Yao (1987), Annals of Statistics 15, 1321-1328, for the mean of normal variables.
     def tail(x):
         root = np.sqrt(x)
         below = 1 + root / np.sqrt(2 * np.pi) * np.exp(-x / 8) - (x + 5) / 2 * norm.cdf(-root / 2)
         return 1 - below - 1.5 * np.exp(x) * norm.cdf(-1.5 * root)
 
-    distance = brentq(lambda x: tail(x) - (1 - level) / 2, 1e-9, 100)
+    distance = brentq(lambda x: tail(x) - (1 - confidence) / 2, 1e-9, 100)
     shift = 1e-3
-    interval = break_intervals(*shifted(shift), 1, level=level)
+    interval = break_intervals(*shifted(shift), 1, confidence=confidence)
     assert interval.high - interval.first == interval.first - interval.low
     np.testing.assert_allclose(
         interval.high - interval.first, np.ceil(distance / shift**2), rtol=1e-6
@@ -256,7 +256,7 @@ def test_asymmetric_interval_leaves_the_tails_out_that_an_integral_gives():
 
     sigma, shift = np.array([1.0, 1.6]), 1e-3
     y, X, breaks = shifted(shift, 60, 40, sigma)
-    interval = break_intervals(y, X, breaks, 1, level=0.9)
+    interval = break_intervals(y, X, breaks, 1, confidence=0.9)
     reach = np.concatenate([interval.high - interval.first, interval.first - interval.low])
     for own, other, observations in zip(sigma, sigma[::-1], reach, strict=True):
         mu = shift / (2 * own)  # drift shift^2 / 2 and standard deviation own * shift, scaled
@@ -307,7 +307,7 @@ def test_interval_of_a_large_break_covers_it():
 
 def test_wider_level_holds_the_narrower():
     y, X, _ = data("seatbelt")
-    inner, outer = (break_intervals(y, X, found("seatbelt"), 2, level=p) for p in (0.5, 0.99))
+    inner, outer = (break_intervals(y, X, found("seatbelt"), 2, confidence=p) for p in (0.5, 0.99))
     assert (outer.low < inner.low).all()
     assert (outer.high > inner.high).all()
 
@@ -461,8 +461,8 @@ def test_intervals_refuse_what_does_not_fit():
         break_intervals(NOISE, ONES, breaks, 3)
     with pytest.raises(ValueError, match="found 0"):
         break_intervals(NOISE, ONES, breaks, 0)
-    with pytest.raises(ValueError, match="level must lie between 0 and 1; found 95"):
-        break_intervals(NOISE, ONES, breaks, 1, level=95)
+    with pytest.raises(ValueError, match="confidence must lie between 0 and 1; found 95"):
+        break_intervals(NOISE, ONES, breaks, 1, confidence=95)
     with pytest.raises(ValueError, match="with the same y and X"):
         break_intervals(NOISE**2, ONES, breaks, 1)
     with pytest.raises(ValueError, match="with the same y and X"):

@@ -116,16 +116,16 @@ def test_many_designs_equal_a_loop_over_them(monkeypatch, count):
         assert mixture.log_marginal[row] == pytest.approx(single.log_marginal[0], abs=1e-9)
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9, 0.999])
-def test_interval_holds_its_level(level):
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.999])
+def test_interval_holds_its_confidence(confidence):
     y, X = simulated(30, 0.9)
-    found = fit_many(y, X, np.eye(4), level=level)
+    found = fit_many(y, X, np.eye(4), confidence=confidence)
     expected = fit(y, X, np.eye(4))
     for column in range(4):
         below = expected.cdf(found.low[0, column], column)
         above = 1 - expected.cdf(found.high[0, column], column)
-        assert below == pytest.approx((1 - level) / 2, abs=1e-8)
-        assert above == pytest.approx((1 - level) / 2, abs=1e-8)
+        assert below == pytest.approx((1 - confidence) / 2, abs=1e-8)
+        assert above == pytest.approx((1 - confidence) / 2, abs=1e-8)
 
 
 def test_turning_the_sign_mirrors_the_interval_and_keeps_p():
@@ -219,10 +219,10 @@ def test_bad_input_is_refused(name):
         fit_many(*arguments)
 
 
-@pytest.mark.parametrize("level", [0, 1, -0.5, 95, float("nan")])
-def test_level_outside_zero_and_one_is_refused(level):
-    with pytest.raises(ValueError, match=f"level must lie between 0 and 1; found {level}"):
-        fit_many(Y, X12, np.eye(4), level=level)
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, 95, float("nan")])
+def test_confidence_outside_zero_and_one_is_refused(confidence):
+    with pytest.raises(ValueError, match=f"between 0 and 1; found {confidence}"):
+        fit_many(Y, X12, np.eye(4), confidence=confidence)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -13,7 +13,7 @@ from analysis import load_inaugurations, load_series
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import (
-    LEVELS,
+    BANDS,
     POOL,
     Forecast,
     band_table,
@@ -108,7 +108,7 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     limits = [[(*ax.get_xlim(), *ax.get_ylim()) for ax in space["axes"].flat] for space in runs]
     assert limits[0] == limits[1]
-    assert other["verdict"]["years_higher"].item() == 3
+    assert other["answered"]["years_higher"].item() == 3
     assert one["scores"]["crps"].tolist() != other["scores"]["crps"].tolist()
 
 
@@ -160,7 +160,7 @@ def test_method_without_an_answer_is_left_out_of_the_pool():
 def test_bands_are_quantiles_of_the_draws():
     rates = np.arange(101.0)[:, None] * [1, 2]
     table = band_table(rates, pd.Index(["a", "b"]))
-    ends = [f"{end}_{100 * level:.0f}" for level in LEVELS for end in ("low", "high")]
+    ends = [f"{end}_{100 * share:.0f}" for share in BANDS for end in ("low", "high")]
     assert table.columns.tolist() == ["expected", *ends]
     assert table.loc["a"].tolist() == pytest.approx([50, 25, 75, 10, 90, 2.5, 97.5])
     np.testing.assert_allclose(table.loc["b"], 2 * table.loc["a"])

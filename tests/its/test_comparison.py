@@ -6,7 +6,7 @@ import pytest
 from support.independent import monthly_values, simulate_ar1
 
 from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
-from analysis.its.comparison import COLUMNS, ESTIMATORS, judge
+from analysis.its.comparison import COLUMNS, ESTIMATORS, judge_comparison
 from analysis.its.model import ESTIMANDS
 
 SHIFT = PolicyShift("x", "2005-01")
@@ -17,7 +17,7 @@ def counts(deaths, person_years=1e5):
     return pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=index)
 
 
-def panel_of(rows):
+def comparison_of(rows):
     columns = ["estimand", "estimate", "low", "high"]
     return pd.DataFrame(rows, columns=columns).assign(p=0.5)
 
@@ -28,16 +28,16 @@ def calderon():
 
 
 def test_panel_has_every_estimator_and_estimand_once(calderon):
-    panel = calderon.panel
-    assert panel.columns.tolist() == COLUMNS
+    found = calderon.comparison
+    assert found.columns.tolist() == COLUMNS
     expected = [(name, estimand) for name in ESTIMATORS for estimand in ESTIMANDS]
-    assert list(zip(panel["estimator"], panel["estimand"], strict=True)) == expected
-    assert panel[["estimate", "low", "high", "p"]].notna().all(axis=None)
-    assert ((panel["low"] <= panel["estimate"]) & (panel["estimate"] <= panel["high"])).all()
+    assert list(zip(found["estimator"], found["estimand"], strict=True)) == expected
+    assert found[["estimate", "low", "high", "p"]].notna().all(axis=None)
+    assert ((found["low"] <= found["estimate"]) & (found["estimate"] <= found["high"])).all()
 
 
 def test_headline_rows_are_those_of_the_fit(calderon):
-    rows = calderon.panel.query("estimator == 'reml'").set_index("estimand")
+    rows = calderon.comparison.query("estimator == 'reml'").set_index("estimand")
     pd.testing.assert_frame_equal(rows[["estimate", "low", "high", "p"]], calderon.effects)
     assert rows["se"].isna().all()
 
@@ -47,14 +47,14 @@ def test_december_2012_on_the_rate_is_the_known_contradiction():
     shift = replace(load_policy_shifts()["pena-nieto-2012-12"], start="2007-01", end="2018-11")
     shift = replace(shift, beside=())
     result = fit_its(load_series("inegi"), shift, scale="rate")
-    rows = result.panel.query("estimand == 'level'").set_index("estimator")
+    rows = result.comparison.query("estimand == 'level'").set_index("estimator")
     assert rows.loc["newey_west", ["estimate", "se"]].tolist() == pytest.approx(
         [-12.3, 2.4], abs=0.05
     )
     assert rows.loc["prais_winsten", ["estimate", "se"]].tolist() == pytest.approx(
         [2.1, 1.6], abs=0.06
     )
-    assert result.verdict == "sign differs"
+    assert result.comparison_verdict == "sign differs"
     assert "signs_differ" in {flag.name for flag in result.flags}
     assert rows.loc["quasi_poisson", "note"].endswith("log scale only")
 
@@ -74,7 +74,7 @@ def test_december_2012_on_the_rate_is_the_known_contradiction():
     ],
 )
 def test_verdict_follows_the_written_rule(rows, verdict):
-    assert judge(panel_of(rows)) == verdict
+    assert judge_comparison(comparison_of(rows)) == verdict
 
 
 def test_months_without_deaths_leave_the_count_models():
@@ -106,7 +106,7 @@ def test_exact_line_has_the_same_answer_everywhere(noise):
     slope = answered.query("estimand == 'slope'")["estimate"]
     np.testing.assert_allclose(level, -2.0, atol=5 * noise + 1e-9)
     np.testing.assert_allclose(slope, 1.2, atol=5 * noise + 1e-9)
-    assert judge(panel) == "agree"
+    assert judge_comparison(panel) == "agree"
     if not noise:
         assert answered["p"].isna().all()
         assert answered["note"].str.contains("without any residual variation").any()
@@ -118,7 +118,9 @@ def test_deaths_and_person_years_scaled_together_change_nothing(calderon):
     found = compare_estimators(tripled, calderon.shift)
     linear = ~found["estimator"].isin(["quasi_poisson", "negative_binomial"])
     for name in ("estimate", "low", "high"):
-        np.testing.assert_allclose(found[name][linear], calderon.panel[name][linear], atol=1e-3)
+        np.testing.assert_allclose(
+            found[name][linear], calderon.comparison[name][linear], atol=1e-3
+        )
 
 
 def test_shift_known_as_a_range_is_averaged_over_its_months():

@@ -14,10 +14,10 @@ from analysis import (
     fit_its,
     load_policy_shifts,
     load_series,
+    plot_comparison,
     plot_effects,
     plot_fit,
     plot_gap,
-    plot_panel,
     plot_series,
 )
 
@@ -214,7 +214,7 @@ def test_panel_draws_one_interval_per_estimator_and_says_which_is_missing(ax):
             "high": [2.0, -1.5, np.nan, 10.0],
         }
     )
-    assert plot_panel(panel, "slope", ax=ax) is ax
+    assert plot_comparison(panel, "slope", ax=ax) is ax
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["reml", "newey west", "arima"]
     drawn = [bars.lines[0].get_xdata().tolist() for bars in ax.containers]
     assert drawn == [[1.0], [-2.0]]

@@ -4,10 +4,10 @@ import pytest
 from analysis import fit_its, load_policy_shifts, load_series
 from analysis.its.flags import Flag
 from analysis.its.words import (
+    describe_comparison,
     describe_effects,
     describe_excess,
     describe_flags,
-    describe_panel,
     describe_shift,
     format_effect,
 )
@@ -34,10 +34,10 @@ def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
     assert "**effect_24m**: not estimated, 9 months after the shift" in told[-1]
 
 
-def test_a_panel_is_told_with_its_range_and_verdict(result):
-    told = describe_panel(result.panel, result.verdict, result.units)
-    assert told.startswith(f"**Verdict: {result.verdict}**: ")
-    slopes = result.panel.query("estimand == 'slope'")["estimate"]
+def test_a_comparison_is_told_with_its_range_and_verdict(result):
+    told = describe_comparison(result.comparison, result.comparison_verdict, result.units)
+    assert told.startswith(f"**Verdict: {result.comparison_verdict}**: ")
+    slopes = result.comparison.query("estimand == 'slope'")["estimate"]
     assert f"from {slopes.min():+.1f} (" in told
     assert f" to {slopes.max():+.1f} (" in told
     assert "of 7 intervals leave zero out" in told

@@ -6,7 +6,11 @@ from support.stacked_panels import OPERATIONS, make_panel
 
 from analysis.operations.event_study import fit_event_study
 from analysis.operations.plots import plot_event_study, plot_operations, plot_randomisation
-from analysis.operations.randomisation import deal_event_study, randomisation_test, vary_operations
+from analysis.operations.randomisation import (
+    randomisation_test,
+    reassign_event_study,
+    vary_operations,
+)
 from analysis.operations.stacks import stack_operations
 
 WINDOW = {"before": 9, "after": 6}
@@ -29,8 +33,8 @@ def tick_texts(axis, *percents):
 
 def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale():
     study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
-    dealt = deal_event_study(make_panel(), TWO, **WINDOW, draws=20)
-    ax = plot_event_study(study, dealt, ax=plt.figure().add_subplot())
+    reassigned = reassign_event_study(make_panel(), TWO, **WINDOW, draws=20)
+    ax = plot_event_study(study, reassigned, ax=plt.figure().add_subplot())
     drawn = {}
     for container in ax.containers:
         drawn |= dict(zip(*container.lines[0].get_data(), strict=True))
@@ -42,22 +46,22 @@ def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale():
     for place, x in enumerate([-8, -5, -2, 1, 4]):
         assert ends[x] == pytest.approx((low[place], high[place]))
     band = ax.collections[0].get_paths()[0].vertices
-    assert band[:, 1].max() == pytest.approx(np.log1p(dealt.bins["high"].max() / 100))
-    assert band[:, 1].min() == pytest.approx(np.log1p(dealt.bins["low"].min() / 100))
-    assert labels(ax)[0] == "95% of operations dealt out at random"
+    assert band[:, 1].max() == pytest.approx(np.log1p(reassigned.bins["high"].max() / 100))
+    assert band[:, 1].min() == pytest.approx(np.log1p(reassigned.bins["low"].min() / 100))
+    assert labels(ax)[0] == "95% of operations reassigned at random"
     assert "before the operation, clustered 95%" in labels(ax)
     assert "months" in ax.get_xlabel().lower()
     assert tick_texts(ax.yaxis, 0, 100, -50) == ["0", "+100%", "-50%"]
 
 
-def test_event_study_without_deals_has_no_band():
+def test_event_study_without_reassignments_has_no_band():
     study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
     ax = plot_event_study(study)
     assert ax is plt.gca()
     assert not any("random" in label for label in labels(ax))
 
 
-def test_randomisation_shows_all_deals_the_real_one_and_its_interval():
+def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval():
     test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=99)
     ax = plot_randomisation(test, ax=plt.figure().add_subplot())
     bars = [patch for patch in ax.patches if patch.get_height() > 1 or patch.get_height() == 0]
@@ -74,7 +78,7 @@ def test_open_interval_is_not_drawn():
     assert "95% interval of the effect" not in labels(ax)
 
 
-def test_operations_are_drawn_among_their_deals():
+def test_operations_are_drawn_among_their_reassignments():
     table = vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
     ax = plot_operations(table, ax=plt.figure().add_subplot())
     alone, without = ax.lines[:2]
@@ -82,6 +86,6 @@ def test_operations_are_drawn_among_their_deals():
     np.testing.assert_allclose(without.get_xdata(), np.log1p(table["without"] / 100))
     (bars,) = [c for c in ax.collections if isinstance(c, LineCollection)]
     ends = np.array([segment[:, 0] for segment in bars.get_segments()])
-    np.testing.assert_allclose(ends, np.log1p(table[["dealt_low", "dealt_high"]] / 100))
+    np.testing.assert_allclose(ends, np.log1p(table[["reassigned_low", "reassigned_high"]] / 100))
     assert [text.get_text() for text in ax.get_yticklabels()] == table.index.tolist()
     assert ax.get_ylim() == (2.5, -0.5)

@@ -6,7 +6,7 @@ import pytest
 from support.stacked_panels import OPERATIONS, fit_dummies, make_panel, under
 
 from analysis.operations.poisson import fit_bins, fit_reassigned
-from analysis.operations.randomisation import deal_histories
+from analysis.operations.randomisation import reassign_histories
 from analysis.operations.stacks import lay_out, stack_operations
 
 WINDOW = {"before": 6, "after": 6}
@@ -68,12 +68,12 @@ def test_known_effect_without_noise_comes_back(controls):
 def test_each_deal_is_a_fit_of_the_operations_in_those_places():
     panel = make_panel(places=9)
     layout = lay_out(panel, OPERATIONS[:2], **WINDOW)
-    dealt = deal_histories(layout, 150, seed=1)  # more than one part of `TOGETHER`
-    found, bins = fit_reassigned(layout, dealt), np.repeat(np.arange(4), 3)
-    ratios = fit_bins(layout, dealt, bins, 1)
+    reassigned = reassign_histories(layout, 150, seed=1)  # more than one part of `TOGETHER`
+    found, bins = fit_reassigned(layout, reassigned), np.repeat(np.arange(4), 3)
+    ratios = fit_bins(layout, reassigned, bins, 1)
     early, late = (layout.history[layout.places.get_loc(name)] for name in "AB")
     for draw in (0, 1, 77, 150):
-        places = [tuple(layout.places[dealt[:, draw] == kind]) for kind in (early, late)]
+        places = [tuple(layout.places[reassigned[:, draw] == kind]) for kind in (early, late)]
         moved = [replace(o, places=p) for o, p in zip(OPERATIONS, places, strict=False)]
         alone = lay_out(panel, moved, **WINDOW)
         single = fit_real(alone)

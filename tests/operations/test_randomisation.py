@@ -9,13 +9,13 @@ from analysis import PolicyShift, load_policy_shifts, load_states
 from analysis.operations.event_study import average_effects, fit_event_study
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.randomisation import (
-    deal_event_study,
-    deal_histories,
     draw_signs,
     flipped_scores,
     invert_test,
     randomisation_test,
     randomised_statistics,
+    reassign_event_study,
+    reassign_histories,
     score_bootstrap,
     share_as_large,
     vary_operations,
@@ -37,18 +37,20 @@ def test_share_counts_the_real_one_and_ties_on_either_side():
     assert share_as_large(np.array([0.0, 1, 2])) == 1
 
 
-def test_deals_keep_dates_and_group_sizes_and_start_with_the_real_one():
+def test_reassignments_keep_dates_and_group_sizes_and_start_with_the_real_one():
     layout = layout_of()
-    dealt = deal_histories(layout, 50, seed=3)
-    assert dealt.shape == (12, 51)
-    np.testing.assert_array_equal(dealt[:, 0], layout.history)
-    np.testing.assert_array_equal(np.sort(dealt, axis=0), np.sort(dealt[:, [0]].repeat(51, 1), 0))
-    assert len(np.unique(dealt, axis=1).T) > 45
-    np.testing.assert_array_equal(dealt, deal_histories(layout, 50, seed=3))
-    assert (dealt != deal_histories(layout, 50, seed=4)).any()
+    reassigned = reassign_histories(layout, 50, seed=3)
+    assert reassigned.shape == (12, 51)
+    np.testing.assert_array_equal(reassigned[:, 0], layout.history)
+    np.testing.assert_array_equal(
+        np.sort(reassigned, axis=0), np.sort(reassigned[:, [0]].repeat(51, 1), 0)
+    )
+    assert len(np.unique(reassigned, axis=1).T) > 45
+    np.testing.assert_array_equal(reassigned, reassign_histories(layout, 50, seed=3))
+    assert (reassigned != reassign_histories(layout, 50, seed=4)).any()
 
 
-def test_random_p_comes_near_that_of_all_deals():
+def test_random_p_comes_near_that_of_all_reassignments():
     panel = make_panel(places=6, ratio=1.6)
     layout = lay_out(panel, TWO, **WINDOW)
     every = np.array(sorted(set(permutations(layout.history)))).T
@@ -61,10 +63,10 @@ def test_random_p_comes_near_that_of_all_deals():
     assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 1999) + 5e-4)
 
 
-def test_randomisation_test_reports_the_fits_of_its_deals():
+def test_randomisation_test_reports_the_fits_of_its_reassignments():
     found = randomisation_test(make_panel(), TWO, **WINDOW, draws=40, seed=2, interval=False)
     layout = layout_of()
-    fits = fit_reassigned(layout, deal_histories(layout, 40, seed=2))
+    fits = fit_reassigned(layout, reassign_histories(layout, 40, seed=2))
     assert np.log1p(found.estimate / 100) == pytest.approx(fits.estimate[0])
     np.testing.assert_allclose(found.placebo, 100 * np.expm1(fits.estimate[1:]))
     assert found.statistic == pytest.approx(fits.estimate[0] / fits.se[0])
@@ -75,19 +77,19 @@ def test_randomisation_test_reports_the_fits_of_its_deals():
 
 def test_effect_taken_out_makes_the_real_deal_one_among_many():
     layout = layout_of(make_panel(ratio=3.0))
-    dealt = deal_histories(layout, 199, seed=0)
-    assert share_as_large(randomised_statistics(layout, dealt, 0.0)) <= 0.02
-    assert share_as_large(randomised_statistics(layout, dealt, np.log(3))) > 0.05
+    reassigned = reassign_histories(layout, 199, seed=0)
+    assert share_as_large(randomised_statistics(layout, reassigned, 0.0)) <= 0.02
+    assert share_as_large(randomised_statistics(layout, reassigned, np.log(3))) > 0.05
 
 
 def test_interval_ends_are_where_the_test_stops_rejecting():
     layout = layout_of(make_panel(ratio=1.5))
     found = randomisation_test(make_panel(ratio=1.5), TWO, **WINDOW, draws=99, seed=0)
-    dealt = deal_histories(layout, 99, seed=0)
+    reassigned = reassign_histories(layout, 99, seed=0)
     for end, outward in ((found.low, -0.02), (found.high, 0.02)):
         null = np.log1p(end / 100)
-        assert share_as_large(randomised_statistics(layout, dealt, null + outward)) <= 0.05
-        assert share_as_large(randomised_statistics(layout, dealt, null - outward)) > 0.05
+        assert share_as_large(randomised_statistics(layout, reassigned, null + outward)) <= 0.05
+        assert share_as_large(randomised_statistics(layout, reassigned, null - outward)) > 0.05
     assert found.low < found.estimate < found.high
 
 
@@ -136,7 +138,7 @@ def test_inverted_test_is_the_textbook_interval_where_there_is_one():
 
 def test_interval_that_no_null_closes_is_open():
     assert invert_test(lambda null: np.ones(5), 0.0, 0.1) == (-np.inf, np.inf)
-    # With three deals p cannot fall to 5%.
+    # With three reassignments p cannot fall to 5%.
     found = randomisation_test(make_panel(), TWO, **WINDOW, draws=3)
     assert (found.low, found.high) == (-100, np.inf)
 
@@ -187,28 +189,28 @@ def test_score_bootstrap_and_randomisation_keep_their_level_and_clustered_errors
 WIDE = {"before": 9, "after": 6}
 
 
-def test_bins_stand_beside_their_own_deals():
+def test_bins_stand_beside_their_own_reassignments():
     panel = make_panel(ratio=1.5)
-    dealt = deal_event_study(panel, TWO, **WIDE, draws=79, seed=1)
+    reassigned = reassign_event_study(panel, TWO, **WIDE, draws=79, seed=1)
     layout = lay_out(panel, TWO, **WIDE)
-    logs = fit_bins(layout, deal_histories(layout, 79, 1), np.repeat(np.arange(5), 3), 2)
+    logs = fit_bins(layout, reassign_histories(layout, 79, 1), np.repeat(np.arange(5), 3), 2)
     logs = np.delete(logs, 2, axis=0)
-    assert dealt.bins.index.tolist() == [-9, -6, 0, 3]
-    np.testing.assert_allclose(dealt.bins["estimate"], 100 * np.expm1(logs[:, 0]))
+    assert reassigned.bins.index.tolist() == [-9, -6, 0, 3]
+    np.testing.assert_allclose(reassigned.bins["estimate"], 100 * np.expm1(logs[:, 0]))
     low, high = 100 * np.expm1(np.quantile(logs[:, 1:], [0.025, 0.975], axis=1))
-    np.testing.assert_allclose(dealt.bins["low"], low)
-    np.testing.assert_allclose(dealt.bins["high"], high)
-    assert dealt.bins["p"].tolist() == [share_as_large(row) for row in logs]
+    np.testing.assert_allclose(reassigned.bins["low"], low)
+    np.testing.assert_allclose(reassigned.bins["high"], high)
+    assert reassigned.bins["p"].tolist() == [share_as_large(row) for row in logs]
     size = (np.abs(logs[:2]) / logs[:2].std(axis=1, ddof=1, keepdims=True)).max(axis=0)
-    assert dealt.lead_p == share_as_large(size)
+    assert reassigned.lead_p == share_as_large(size)
 
 
 def test_bins_are_those_of_the_event_study():
     panel = make_panel()
     study = fit_event_study(stack_operations(panel, TWO, **WIDE))
-    dealt = deal_event_study(panel, TWO, **WIDE, draws=5)
+    reassigned = reassign_event_study(panel, TWO, **WIDE, draws=5)
     own = study.effects["estimate"].drop(-3)
-    np.testing.assert_allclose(dealt.bins["estimate"], own, atol=1e-6)
+    np.testing.assert_allclose(reassigned.bins["estimate"], own, atol=1e-6)
 
 
 def test_rising_leads_are_found_and_none_are_not():
@@ -218,8 +220,8 @@ def test_rising_leads_are_found_and_none_are_not():
         months = np.arange(36)
         slope = np.exp(0.15 * np.minimum(months - 12, 0))
         rising.loc[place, "deaths"] = np.round(panel.loc[place, "deaths"] * 3 * slope).to_numpy()
-    assert deal_event_study(rising, TWO, **WIDE, draws=199).lead_p <= 0.05
-    assert deal_event_study(panel, TWO, **WIDE, draws=199).lead_p > 0.05
+    assert reassign_event_study(rising, TWO, **WIDE, draws=199).lead_p <= 0.05
+    assert reassign_event_study(panel, TWO, **WIDE, draws=199).lead_p > 0.05
 
 
 def test_each_operation_alone_and_all_others_without_it():
@@ -235,7 +237,7 @@ def test_each_operation_alone_and_all_others_without_it():
             assert row[name] == pytest.approx(reference, rel=1e-6)
 
 
-def test_p_of_one_operation_is_the_share_of_its_deals():
+def test_p_of_one_operation_is_the_share_of_its_reassignments():
     panel = make_panel(places=5)
     found = vary_operations(panel, TWO[1:], before=6, after=6, draws=2000, seed=4)
     layout = lay_out(panel, TWO[1:], before=6, after=6)
@@ -248,7 +250,7 @@ def test_p_of_one_operation_is_the_share_of_its_deals():
     logs = np.abs(np.log1p(np.array(alone) / 100))
     exact = (logs >= logs[1] - 1e-12).mean()
     assert found["p"].iloc[0] == pytest.approx(exact, abs=0.05)
-    low, high = found.iloc[0][["dealt_low", "dealt_high"]]
+    low, high = found.iloc[0][["reassigned_low", "reassigned_high"]]
     assert (low, high) == pytest.approx((min(alone), max(alone)), rel=1e-6)
     assert np.isnan(found["without"].iloc[0])
 
@@ -259,4 +261,4 @@ def move(operation, place):
 
 def test_bins_that_do_not_come_out_even_are_named():
     with pytest.raises(ValueError, match=r"8 months before and 6 .* whole bins of 3"):
-        deal_event_study(make_panel(), TWO, before=8, after=6)
+        reassign_event_study(make_panel(), TWO, before=8, after=6)

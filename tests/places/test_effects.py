@@ -76,11 +76,11 @@ def test_signs_that_differ_are_a_doubt_of_that_estimand_alone():
     for estimand in ("level", "slope"):
         row = fitted.of(estimand).loc["MX08"]
         own = fitted.effects.query("place == 'MX08'").query("estimand == @estimand")
-        assert row["verdict"] == judge_estimand(own)
+        assert row["comparison_verdict"] == judge_estimand(own)
         assert (row["doubt"] == "the estimators' signs differ") == (
-            row["verdict"] == "sign differs"
+            row["comparison_verdict"] == "sign differs"
         )
-    assert "sign differs" in fitted.effects.query("place == 'MX08'")["verdict"].to_list()
+    assert "sign differs" in fitted.effects.query("place == 'MX08'")["comparison_verdict"].to_list()
 
 
 def test_an_interval_that_says_nothing_of_use_is_a_doubt():

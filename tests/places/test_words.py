@@ -14,7 +14,9 @@ from analysis.places.words import (
 def place_effects(rows):
     columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "empty_months"]
     table = pd.DataFrame(rows, columns=columns)
-    effects = table.assign(estimator="count_reml", estimand="slope", note="", verdict="agree")
+    effects = table.assign(
+        estimator="count_reml", estimand="slope", note="", comparison_verdict="agree"
+    )
     places = table.set_index("place")[["empty_months"]]
     return PlaceEffects(None, effects.drop(columns="empty_months"), places, {})
 

@@ -70,7 +70,7 @@ def test_every_sentence_changes_when_its_numbers_change():
             ("a-2010-01", "inegi", "excess_deaths_forecast"): (90.0, -200.0, 400.0),
         }
     )
-    estimates.loc[estimates["shift"] == "a-2010-01", "verdict"] = "sign differs"
+    estimates.loc[estimates["shift"] == "a-2010-01", "comparison_verdict"] = "sign differs"
     estimates.loc[estimates["shift"] == "a-2010-01", "date_verdict"] = "another date"
     estimates.loc[estimates["source"] == "sesnsp", "date_verdict"] = "the official date"
     changed = written(

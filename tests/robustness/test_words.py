@@ -47,7 +47,7 @@ def row(peak="2010-05", width=1):
 )
 def test_verdict_on_the_date_follows_the_written_rule(peak, width, verdict):
     found = row(peak, width)
-    assert found["verdict"] == verdict == judge_date(found)
+    assert found["date_verdict"] == verdict == judge_date(found)
 
 
 def test_distance_counts_from_the_nearest_official_month():

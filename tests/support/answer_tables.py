@@ -59,7 +59,9 @@ def estimate_rows(**changes):
             ("b-2015-01", "sesnsp", "effect_24m", 7.0, -20.0, 40.0, "percent", ""),
         ],
         columns=["shift", "source", "estimand", "estimate", "low", "high", "unit", "flags"],
-    ).assign(estimator="reml", n_before=80, n_after=70, rho=0.5, verdict="agree", **OWN_BREAK)
+    ).assign(
+        estimator="reml", n_before=80, n_after=70, rho=0.5, comparison_verdict="agree", **OWN_BREAK
+    )
     for (slug, source, estimand), values in changes.get("set", {}).items():
         chosen = (
             table["shift"].eq(slug) & table["source"].eq(source) & table["estimand"].eq(estimand)
@@ -114,7 +116,9 @@ def country_rows(second=(11.1, -16.2, 38.5)):
 
 def claim_rows(verdicts=("holds", "revised since", "holds")):
     slugs = [f"claim-{number}" for number in range(1, len(verdicts) + 1)]
-    return pd.DataFrame({"number": range(1, len(verdicts) + 1), "slug": slugs, "verdict": verdicts})
+    return pd.DataFrame(
+        {"number": range(1, len(verdicts) + 1), "slug": slugs, "claim_verdict": verdicts}
+    )
 
 
 def forecast_rows(**changes):

@@ -15,7 +15,7 @@ def published_estimates() -> pd.DataFrame:
 
 def assert_published(found: pd.DataFrame, expected: pd.DataFrame) -> None:
     found, expected = found.reset_index(drop=True), expected.reset_index(drop=True)
-    names = ["shift", "source", "place", "estimator", "estimand", "unit", "verdict"]
+    names = ["shift", "source", "place", "estimator", "estimand", "unit", "comparison_verdict"]
     pd.testing.assert_frame_equal(found[names], expected[names])
     pd.testing.assert_frame_equal(
         found["flags"].fillna("").to_frame(), expected["flags"].fillna("").to_frame()

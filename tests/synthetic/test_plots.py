@@ -56,7 +56,7 @@ def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
 
 
 def test_infinite_interval_fills_the_frame(placebos, ax):
-    plot_synthetic(placebos, level=0.99, ax=ax)
+    plot_synthetic(placebos, confidence=0.99, ax=ax)
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == 0
     assert band[:, 1].max() > ax.get_ylim()[1]
