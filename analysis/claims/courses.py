@@ -27,7 +27,7 @@ from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
 from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
-from analysis.its.series import outcome
+from analysis.its.series import as_percent, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import format_effect
 from analysis.mexico.shifts import load_policy_shifts
@@ -141,7 +141,7 @@ def split_term(claim: Claim, evidence: Evidence, source: str) -> tuple[pd.DataFr
 def _in_percent(window: pd.DataFrame, design: pd.DataFrame, contrasts: np.ndarray) -> pd.DataFrame:
     fit = fit_many(outcome(window, "log"), design.to_numpy(), contrasts)
     columns = {name: np.ravel(getattr(fit, name)) for name in ("estimate", "low", "high")}
-    return 100 * np.expm1(pd.DataFrame(columns))
+    return as_percent(pd.DataFrame(columns))
 
 
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
@@ -235,7 +235,7 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         parts = split_term(claim, evidence, source)
         periods = (*parts, parts[0].iloc[-12:])
         old, new, year = (
-            1e5 * part["deaths"].sum() / part["person_years"].sum() for part in periods
+            rate_of(part["deaths"].sum(), part["person_years"].sum()) for part in periods
         )
         trend = fit_trend(parts[1])
         holds = direction(trend, claim["noticeable"])

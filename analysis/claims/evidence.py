@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
+from analysis.its.series import rate_of
 from analysis.mexico.sources import SOURCES, load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
@@ -74,11 +75,11 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
     middle = counts["year"].map(people) * days / 365.25
     exact = counts["person_years"].fillna(middle)
-    counts["rate"] = 1e5 * counts["deaths"] / exact
+    counts["rate"] = rate_of(counts["deaths"], exact)
     step = counts[counts["source"] == "INEGI"].assign(population=DISCARDED)
     sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
     people = step["year"].map(lambda year: sizes[year >= 2010])
-    step["rate"] = 1e5 * step["deaths"] / people
+    step["rate"] = rate_of(step["deaths"], people)
     rates = load_table("country_rates").query("iso3 == 'MEX'")[["year", "rate"]]
     rates = _label(rates, "UNODC", "rate as published", issued["country_rates"], "United Nations")
     table = pd.concat([counts, step, rates], ignore_index=True)

@@ -9,6 +9,7 @@ from analysis.claims.rows import collect
 from analysis.forecasts.paths import POOL, Forecast, title_of
 from analysis.forecasts.scores import yearly_rates
 from analysis.forecasts.words import CERTAINTY, SURE, in_words
+from analysis.its.series import rate_of
 from analysis.mexico.sources import NATION, RELEASES, SOURCES, load_series
 from analysis.mexico.tables import load_table
 
@@ -27,7 +28,7 @@ def observed_years(source: str) -> pd.Series:
     person_years = person_years[~person_years.index.duplicated()]
     grouped = person_years.groupby(person_years.index.year)
     full = grouped.sum()[grouped.size() == 12]
-    return (1e5 * table / full).dropna().rename_axis("year").rename("rate")
+    return rate_of(table, full).dropna().rename_axis("year").rename("rate")
 
 
 def worse_probabilities(

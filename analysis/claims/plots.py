@@ -13,11 +13,11 @@ from analysis.claims.courses import Rise
 from analysis.claims.declared import CELL, WITH_FEMICIDE, answer_cells
 from analysis.claims.evidence import DISCARDED
 from analysis.claims.rows import PERCENT_A_YEAR, Measured
+from analysis.its.series import rate_of
 from analysis.its.words import format_effect
-from analysis.style import RATE_LABEL
+from analysis.style import RATE_LABEL, REAL
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
-ARTICLE = "#c1440e"
 SHADES = dict(zip(("INEGI", "SESNSP", "UNODC"), sns.color_palette("colorblind")[:3], strict=True))
 
 
@@ -63,12 +63,12 @@ def plot_years(
             marker="+",
             s=160,
             linewidth=2,
-            color=ARTICLE,
+            color=REAL,
             zorder=4,
             label="the article",
         )
     if claimed is not None:
-        ax.axhline(claimed, color=ARTICLE, linewidth=1, linestyle="--", label="the article")
+        ax.axhline(claimed, color=REAL, linewidth=1, linestyle="--", label="the article")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if column == "deaths":
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -114,7 +114,7 @@ def plot_cells(
     if rows["article"].notna().any():
         ax.axvline(
             rows["article"].dropna().iloc[0],
-            color=ARTICLE,
+            color=REAL,
             linestyle="--",
             linewidth=1,
             label="the article",
@@ -151,7 +151,7 @@ def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None)
     height = places["rate_per_100000"].fillna(0)
     own = (places["country"] == country).to_numpy()
     for chosen, colour, label in (
-        (own, ARTICLE, f"in {country}"),
+        (own, REAL, f"in {country}"),
         (places["country"].notna().to_numpy() & ~own, "0.35", "elsewhere"),
         (places["country"].isna().to_numpy(), "0.8", "elsewhere, not in the table"),
     ):
@@ -266,7 +266,7 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
     """
     ax = ax or plt.gca()
     ends = [pd.Timestamp(f"{each}-01-01") for each in (year, year + 1)]
-    ax.axvspan(*ends, color=ARTICLE, alpha=0.12, linewidth=0, label=f"{year}, the article")
+    ax.axvspan(*ends, color=REAL, alpha=0.12, linewidth=0, label=f"{year}, the article")
     for source, rise in rises.items():
         if rise.start.empty:
             continue
@@ -312,8 +312,8 @@ def plot_term(
         colour = SHADES[source]
         for frame in frames:
             dates = frame.index.to_timestamp()
-            rate = 1e5 * frame["deaths"] / frame["person_years"]
-            mean = 1e5 * frame["deaths"].sum() / frame["person_years"].sum()
+            rate = rate_of(frame["deaths"], frame["person_years"])
+            mean = rate_of(frame["deaths"].sum(), frame["person_years"].sum())
             ax.plot(dates, rate, color=colour, alpha=0.45, linewidth=1)
             ax.hlines(mean, dates[0], dates[-1], color=colour, linestyle=":", linewidth=1.6)
         years = np.arange(len(frame)) / 12

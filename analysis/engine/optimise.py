@@ -65,3 +65,10 @@ def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return columns of mean square 1 that span those of `X`, and what makes `X` of them."""
     Q, R = np.linalg.qr(X)
     return Q * np.sqrt(len(X)), R / np.sqrt(len(X))
+
+
+def polish(model: Any, fit: Any) -> Any:
+    """Go on from an optimum to digits that do not depend on where the optimiser came from."""
+    options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
+    further = quietly(lambda: model.fit(fit.params, **options))
+    return further if further.llf > fit.llf else fit

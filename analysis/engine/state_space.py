@@ -19,6 +19,7 @@ from analysis.engine.optimise import (
     EstimatorError,
     best_of_starts,
     orthonormal,
+    polish,
     quietly,
 )
 
@@ -72,7 +73,7 @@ def fit_arima(
         if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
             failures.append(EstimatorError(f"ARMA{tried}: the moving average is not invertible"))
         else:
-            fits[tried] = size, fit if order is None else _polish(model, fit)
+            fits[tried] = size, fit if order is None else polish(model, fit)
     if not fits:
         raise failures[0]
     chosen, (size, fit) = min(fits.items(), key=lambda item: item[1][1].aicc)
@@ -109,7 +110,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
         partial(_fit_state_space, model),
         [np.array([0.9, 0.01]), np.array([0.1, 0.5])],  # variances of the noise and of the level
     )
-    fit = _polish(model, fit)
+    fit = polish(model, fit)
     back = np.linalg.inv(R) * size
     k = X.shape[1]
     estimate, covariance = np.full(k, np.nan), np.full((k, k), np.nan)
@@ -118,16 +119,6 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     covariance[np.ix_(~constant, ~constant)] = block
     noise, level = fit.params
     return Coefficients(estimate, covariance, note=f"level / noise variance {level / noise:.2g}")
-
-
-def _polish(model: Any, fit: Any) -> Any:
-    """Go on from an optimum to digits that do not depend on where the optimiser came from."""
-    further = quietly(
-        lambda: model.fit(
-            fit.params, method="bfgs", gtol=1e-9, maxiter=200, disp=0, cov_type="none"
-        )
-    )
-    return further if further.llf > fit.llf else fit
 
 
 def _fit_state_space(model: Any, start: np.ndarray) -> Any:

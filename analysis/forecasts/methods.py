@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.engine.optimise import EstimatorError, best_of_starts, quietly
+from analysis.engine.optimise import EstimatorError, best_of_starts, polish, quietly
 from analysis.engine.reml import draw_parameters
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
@@ -102,7 +102,7 @@ def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator)
     )
     starts = [np.array([0.3, 0.3, 0.01]), np.array([0.05, 0.8, 0.0001])]  # noise, level, slope
     fit = best_of_starts(partial(model.fit, maxiter=500, disp=0, cov_type="none"), starts)
-    fit = _polish(model, fit)
+    fit = polish(model, fit)
     noise, level, slope = np.sqrt(fit.params)
     a, P = fit.predicted_state[:, -1], fit.predicted_state_cov[:, :, -1]
     rounding = 1e-9 * np.trace(P) * np.eye(len(a))  # a variance estimated at zero leaves P singular
@@ -143,13 +143,6 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
 def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draw the standard deviation of independent normal errors, shape (draws, 1)."""
     return np.sqrt((errors @ errors) / rng.chisquare(df, size=(draws, 1)))
-
-
-def _polish(model: Any, fit: Any) -> Any:
-    """Go on to digits that do not depend on where the optimiser came from."""
-    options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
-    further = quietly(lambda: model.fit(fit.params, **options))
-    return further if further.llf > fit.llf else fit
 
 
 def _size(changes: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import check_known, check_month, check_seed, check_whole
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
-from analysis.its.series import check_frame, check_log, has_counts, outcome
+from analysis.its.series import PER, check_frame, choose_scale, has_counts, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
 FEWEST = 36  # months that every method needs
@@ -68,7 +68,7 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
             f"{len(known)} months until {known.index[-1]} are too few to forecast from; at least "
             f"{FEWEST} are needed. Freeze later or use a longer series."
         )
-    check_log(known)
+    choose_scale(known, "log")
     return known
 
 
@@ -115,7 +115,7 @@ class Forecast:
 
         Deaths over person-years; months before the freeze count as they were counted.
         """
-        deaths = self.rates * (self.person_years.to_numpy() / 1e5)
+        deaths = self.rates * (self.person_years.to_numpy() / PER)
         years, columns = self.person_years.index.year, {}
         for year in years.unique():
             past = self.known[self.known.index.year == year]
@@ -123,7 +123,7 @@ class Forecast:
             if len(past) + ahead.sum() == 12:
                 size = past["person_years"].sum() + self.person_years[ahead].sum()
                 total = past["deaths"].sum() + deaths[:, ahead].sum(axis=1)
-                columns[int(year)] = 1e5 * total / size
+                columns[int(year)] = rate_of(total, size)
         return pd.DataFrame(columns)
 
 

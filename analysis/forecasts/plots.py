@@ -10,9 +10,9 @@ from matplotlib.dates import YearLocator
 from analysis.forecasts.paths import BANDS, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
-from analysis.style import RATE_LABEL
+from analysis.style import FITTED, RATE_LABEL, REAL
 
-KNOWN, CAME, MEDIAN = "0.25", "#c1440e", "#20639b"
+KNOWN = "0.25"
 FANS = dict(zip(BANDS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
 SHOWN = 72  # months before the freeze
 HEADROOM = 2.0  # top of the frame, in highest rates shown before the freeze
@@ -51,14 +51,14 @@ def plot_forecast(
             linewidth=0,
             label=f"{100 * share:.0f}% band",
         )
-    ax.plot(ahead.to_timestamp(), bands["expected"], color=MEDIAN, linewidth=1.4, label="median")
+    ax.plot(ahead.to_timestamp(), bands["expected"], color=FITTED, linewidth=1.4, label="median")
     ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
     if came is not None:
         later = came.loc[came.index.isin(ahead)]
         ax.plot(
             later.index.to_timestamp(),
             outcome(later, "rate"),
-            color=CAME,
+            color=REAL,
             linewidth=1.4,
             label="what came",
         )
@@ -160,7 +160,7 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
         )
     least = CERTAINTY[SURE]
     ax.axvspan(
-        least, 1, color=CAME, alpha=0.15, linewidth=0, label=f"“{SURE}”: {least:.2f} or more"
+        least, 1, color=REAL, alpha=0.15, linewidth=0, label=f"“{SURE}”: {least:.2f} or more"
     )
     ax.axvline(0.5, color="0.3", linewidth=0.8)
     ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])

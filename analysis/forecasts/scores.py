@@ -17,7 +17,7 @@ from analysis.forecasts.paths import (
     forecast_all,
     freeze,
 )
-from analysis.its.series import outcome
+from analysis.its.series import outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
 YARDSTICK = "last_value"
@@ -216,7 +216,7 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
     """Return the rate of each full calendar year: deaths over person-years, per 100,000."""
     grouped = series.groupby(series.index.year)
     sums = grouped[["deaths", "person_years"]].sum()[grouped.size() == 12]
-    return (1e5 * sums["deaths"] / sums["person_years"]).rename_axis("year").rename("rate")
+    return rate_of(sums["deaths"], sums["person_years"]).rename_axis("year").rename("rate")
 
 
 def _labelled(scores: pd.DataFrame, unit: str) -> pd.DataFrame:

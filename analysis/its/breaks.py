@@ -15,7 +15,6 @@ from analysis.its.design import build_design, cut_window, first_position
 from analysis.its.series import (
     Scale,
     check_frame,
-    check_log,
     choose_scale,
     outcome,
     periods_per_year,
@@ -117,8 +116,6 @@ def break_posterior(
         raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
     window = check_frame(series) if shift is None else cut_window(series, shift)
     scale = choose_scale(window, scale)
-    if scale == "log":
-        check_log(window)
     own = []
     if shift is not None:
         first, last = (first_position(window.index, m) for m in (shift.month, shift.months[-1]))
@@ -221,8 +218,6 @@ def date_breaks(
     """
     check_frame(series)
     scale = choose_scale(series, scale)
-    if scale == "log":
-        check_log(series)
     values = outcome(series, scale)
     season = periods_per_year(series.index)
     lags = sorted({1, season})

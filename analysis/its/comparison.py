@@ -25,7 +25,14 @@ from analysis.its.model import (
     estimate_effects,
     prepare_model,
 )
-from analysis.its.series import Scale, check_log, has_counts, outcome
+from analysis.its.series import (
+    EmptyPeriodsError,
+    Scale,
+    as_percent,
+    choose_scale,
+    has_counts,
+    outcome,
+)
 from analysis.its.shifts import PolicyShift
 
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
@@ -92,7 +99,8 @@ def compare_estimators(
     Turner, S. L. et al. (2021). Comparison of six statistical methods for interrupted time series
     studies. BMC Medical Research Methodology 21, 134. doi:10.1186/s12874-021-01306-w
     """
-    return estimate_by(estimators, prepare_model(series, shift, scale=scale, harmonics=harmonics))
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=True)
+    return estimate_by(estimators, model)
 
 
 def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFrame:
@@ -174,7 +182,7 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     if model.scale == "log":
         table["se"] *= 100 * np.exp(table["estimate"])
         ends = ["estimate", "low", "high"]
-        table[ends] = 100 * np.expm1(table[ends])
+        table[ends] = as_percent(table[ends])
     table.loc[list(model.notes)] = np.nan
     return table, note
 
@@ -199,9 +207,7 @@ def _check_counts(model: SegmentedModel) -> None:
 
 
 def _check_log(model: SegmentedModel) -> None:
-    if model.scale != "log":
-        return
     try:
-        check_log(model.window)
-    except ValueError as error:
+        choose_scale(model.window, model.scale)
+    except EmptyPeriodsError as error:
         raise EstimatorError(str(error)) from error

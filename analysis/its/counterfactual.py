@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import check_seed, check_whole
 from analysis.engine.reml import draw_parameters
 from analysis.its.design import build_design, first_position
-from analysis.its.series import Scale, outcome
+from analysis.its.series import PER, Scale, outcome
 from analysis.its.shifts import PolicyShift
 
 Kind = Literal["forecast", "segmented"]
@@ -102,8 +102,8 @@ def sum_excess(
         observed, size, names = part["value"].sum(), len(part), ["total", "mean", "percent"]
     else:
         rate = np.exp(expected) if scale == "log" else expected
-        expected = rate * (part["person_years"].to_numpy() / 1e5)
-        observed, size = part["deaths"].sum(), part["person_years"].sum() / 1e5
+        expected = rate * (part["person_years"].to_numpy() / PER)
+        observed, size = part["deaths"].sum(), part["person_years"].sum() / PER
         names = ["deaths", "per_100k", "percent"]
     total = np.quantile(expected.sum(axis=1), [0.5, 0.975, 0.025])
     excess = observed - total

@@ -10,7 +10,7 @@ from analysis.engine.counts import split_noise, working_response
 from analysis.engine.errors import RhoMixture, join_months
 from analysis.engine.reml import integrate_rho, summarise
 from analysis.its.design import build_design, cut_window, first_position
-from analysis.its.series import Scale, choose_scale, outcome, periods_per_year
+from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 HORIZONS = (12, 24)  # months after the shift
@@ -37,7 +37,7 @@ class SegmentedModel:
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Return deaths and exposure (100,000 person-years) of the window, each (n,)."""
         deaths, person_years = self.window["deaths"], self.window["person_years"]
-        return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / 1e5
+        return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / PER
 
 
 def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray, dict[str, str]]:
@@ -62,11 +62,16 @@ def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray
 
 
 def prepare_model(
-    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    empty: bool = False,
 ) -> SegmentedModel:
-    """Cut the window and build the model of `fit_its` and the comparison; raise as they do."""
+    """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
     window = cut_window(series, shift)
-    scale = choose_scale(window, scale)
+    scale = choose_scale(window, scale, empty=empty)
     shift = _at_frequency(shift, window.index)
     designs = tuple(
         build_design(window.index, shift, month=month, harmonics=harmonics)
@@ -124,7 +129,7 @@ def effects_table(mixture: RhoMixture, model: SegmentedModel) -> pd.DataFrame:
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)
     if model.scale == "log":
-        effects[columns[:3]] = 100 * np.expm1(effects[columns[:3]])
+        effects[columns[:3]] = as_percent(effects[columns[:3]])
     effects.loc[list(model.notes)] = np.nan
     return effects
 

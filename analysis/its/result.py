@@ -17,7 +17,7 @@ from analysis.its.counterfactual import (
 )
 from analysis.its.flags import Flag, find_flags, longer_memory, signs_differ, unremarkable_date
 from analysis.its.model import ESTIMANDS, estimate_effects, posterior, posterior_rho, prepare_model
-from analysis.its.series import Scale, check_log, outcome, periods_per_year
+from analysis.its.series import Scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 DRAWS = 20_000
@@ -219,8 +219,6 @@ def fit_its(
     348-355. doi:10.1093/ije/dyw098
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    if model.scale == "log":
-        check_log(model.window)
     effects, exact = estimate_effects(model)
     fitted = posterior(model, [design.to_numpy() for design in model.designs]).quantile(0.5)[0]
     rho, high_rho = posterior_rho(model)

@@ -1,6 +1,6 @@
 """What every function asks of a series: regular periods, and counts or values that can be true."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from analysis.checks import name_some, require
 
 Scale = Literal["log", "rate", "value"]
 
+PER = 1e5  # person-years of a rate
 PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
 PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
 
@@ -81,8 +82,11 @@ def has_counts(frame: pd.DataFrame) -> bool:
     return {"deaths", "person_years"} <= set(frame.columns)
 
 
-def choose_scale(frame: pd.DataFrame, scale: Scale | None) -> Scale:
-    """Return `scale`, or the default for the frame's columns, if it can be used."""
+def choose_scale(frame: pd.DataFrame, scale: Scale | None, *, empty: bool = False) -> Scale:
+    """Return `scale`, or the default for the frame's columns, if it can be used.
+
+    On the log scale a period without deaths is refused, unless `empty` ones may be.
+    """
     if scale is None:
         scale = "log" if has_counts(frame) else "value"
     if scale not in get_args(Scale):
@@ -90,24 +94,46 @@ def choose_scale(frame: pd.DataFrame, scale: Scale | None) -> Scale:
     if not ("value" in frame.columns if scale == "value" else has_counts(frame)):
         wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
         raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
+    if scale == "log" and not empty:
+        check_log(frame)
     return scale
 
 
+class EmptyPeriodsError(ValueError):
+    """Periods without deaths, which have no logarithm."""
+
+
 def check_log(frame: pd.DataFrame) -> None:
-    """Raise a ValueError if a period without deaths keeps `frame` from the log scale."""
+    """Raise an EmptyPeriodsError if a period without deaths keeps `frame` from the log scale."""
     if (frame["deaths"] == 0).any():
         empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
-        raise ValueError(
+        raise EmptyPeriodsError(
             f"the log scale needs deaths in every period; none in {name_some(empty)}. "
             "Use scale='rate', a longer period, or a count model."
         )
+
+
+def as_percent(logs: Any) -> Any:
+    """Return changes on the log scale in percent: numbers, arrays or frames."""
+    return 100 * np.expm1(logs)
+
+
+def as_logs(percent: Any) -> Any:
+    """Return changes in percent on the log scale: numbers, arrays or frames."""
+    return np.log1p(percent / 100)
+
+
+def rate_of(deaths: Any, person_years: Any) -> Any:
+    """Return deaths per 100,000 person-years: numbers, arrays or series."""
+    return PER * deaths / person_years
 
 
 def outcome(frame: pd.DataFrame, scale: Scale) -> np.ndarray:
     """Return what is modelled, shape (n,): log rate, rate per 100,000 person-years, or value."""
     if scale == "value":
         return frame["value"].to_numpy(dtype=float)
-    rate = 1e5 * frame["deaths"].to_numpy(dtype=float) / frame["person_years"].to_numpy(dtype=float)
+    columns = (frame[name].to_numpy(dtype=float) for name in ("deaths", "person_years"))
+    rate = rate_of(*columns)
     return np.log(rate) if scale == "log" else rate
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift, check_shift
 from analysis.mexico.sources import NATION
 from analysis.mexico.tables import load_table
@@ -162,7 +163,7 @@ def _why_out(rates: pd.Series, first_year: int) -> str:
     moves = float(np.log(before).diff().std())
     if rates.name != MEXICO and moves > np.sqrt(2 / FEWEST_DEATHS):
         return (
-            f"jumps by {100 * np.expm1(moves):.0f}% from year to year before {first_year}, more "
+            f"jumps by {as_percent(moves):.0f}% from year to year before {first_year}, more "
             f"than {FEWEST_DEATHS} deaths a year would by chance"
         )
     return ""

@@ -12,6 +12,7 @@ from pyarrow import csv
 from analysis.checks import check_seed
 from analysis.engine.processes import simulate_errors
 from analysis.files import write_atomically
+from analysis.its.series import rate_of
 from analysis.mexico.municipalities import UNSPECIFIED, share_person_years, states_of
 from analysis.mexico.sources import load_states
 from analysis.mexico.tables import load_table
@@ -81,7 +82,7 @@ def _format_table(deaths: pd.DataFrame, population: pd.DataFrame) -> bytes:
     census = population.drop(index=created).reindex(deaths.index)[["2000", "2010"]].to_numpy()
     pop_est = np.where(months.year < 2010, census[:, :1], census[:, 1:])
     days = np.where(months.month == 2, 28, months.days_in_month)
-    rate = np.round(1e5 * deaths / (pop_est / 365.25 * days), 10).to_numpy()
+    rate = np.round(rate_of(deaths, pop_est / 365.25 * days), 10).to_numpy()
     cells, codes = deaths.size, deaths.index.to_numpy(dtype=object)
     table = pa.table(
         {

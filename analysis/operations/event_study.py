@@ -10,6 +10,7 @@ from scipy.stats import f as fisher_f
 from scipy.stats import t as student_t
 
 from analysis.checks import check_whole
+from analysis.its.series import as_percent, rate_of
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -141,7 +142,7 @@ def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
         Columns `estimate`, `low`, `high`. The observed deaths are taken as they are: the interval
         is that of the ratio.
     """
-    observed = 1e5 * effects["deaths"] / effects["person_years"]
+    observed = rate_of(effects["deaths"], effects["person_years"])
     ratio = 1 + effects[["estimate", "low", "high"]] / 100
     return (1 - 1 / ratio).mul(observed, axis=0)
 
@@ -197,7 +198,7 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
 def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
     reach = student_t.ppf(1 - ALPHA / 2, df) * se
     percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
-    return (100 * np.expm1(percent)).assign(p=2 * student_t.sf(np.abs(b / se), df))
+    return as_percent(percent).assign(p=2 * student_t.sf(np.abs(b / se), df))
 
 
 def _test_zero(b: pd.Series, V: pd.DataFrame, df: int) -> pd.Series:

@@ -5,12 +5,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
+from analysis.style import REAL, percent_axis
 
-REAL, BAND = "#c1440e", "0.85"
+BAND = "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
 
 
@@ -55,7 +56,7 @@ def plot_event_study(
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.axvline(-0.5, color="0.3", linewidth=0.8, linestyle="--")
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
-    _percent_axis(ax.yaxis)
+    percent_axis(ax.yaxis, PERCENT_TICKS)
     ax.set(
         xlabel="Months since the operation's first month",
         ylabel="Rate against the controls, relative to\nthe months just before (log scale)",
@@ -85,7 +86,7 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
         ax.axvspan(*ends, color=REAL, alpha=0.15, linewidth=0, label="95% interval of the effect")
     label = f"the real operations: p = {test.p:.2g}"
     ax.axvline(_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
-    _percent_axis(ax.xaxis)
+    percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Reassignments")
     ax.legend(frameon=False, fontsize="small")
     return ax
@@ -114,7 +115,7 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color="0.3", linewidth=0.8)
     ax.set_yticks(place, table.index)
     ax.set_ylim(len(table) - 0.5, -0.5)
-    _percent_axis(ax.xaxis)
+    percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
     above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 3}
     ax.legend(frameon=False, fontsize="small", **above)
@@ -124,10 +125,4 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def _logs(percent: object) -> object:
     """Log rate ratios: halving and doubling are equally far from nothing."""
     with np.errstate(divide="ignore"):
-        return np.log1p(percent / 100)
-
-
-def _percent_axis(axis: object) -> None:
-    axis.set_major_locator(FixedLocator(_logs(np.array(PERCENT_TICKS))))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else "0"))
+        return as_logs(percent)

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from analysis.checks import check_seed, check_whole
+from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.operations.event_study import BIN, list_bins
 from analysis.operations.poisson import fit_bins, fit_reassigned
@@ -83,8 +84,8 @@ def randomisation_test(
     low, high = -np.inf, np.inf
     if interval:
         low, high = invert_test(lambda null: randomised_statistics(layout, reassigned, null), b, se)
-    percent = 100 * np.expm1(np.array([b, low, high]))
-    placebo = 100 * np.expm1(fits.estimate[1:])
+    percent = as_percent(np.array([b, low, high]))
+    placebo = as_percent(fits.estimate[1:])
     return Randomisation(percent[0], share_as_large(t), *percent[1:], placebo, t[0], t[1:])
 
 
@@ -125,7 +126,7 @@ def score_bootstrap(
     low, high = invert_test(
         lambda null: flipped_scores(layout, signs, null), fit.estimate[0], fit.se[0]
     )
-    percent = 100 * np.expm1(np.array([fit.estimate[0], low, high]))
+    percent = as_percent(np.array([fit.estimate[0], low, high]))
     p = share_as_large(flipped_scores(layout, signs, 0.0))
     return pd.Series([*percent, p], ["estimate", "low", "high", "p"])
 
@@ -251,10 +252,10 @@ def reassign_event_study(
     bins = np.repeat(np.arange(len(starts)), months)
     logs = pd.DataFrame(fit_bins(layout, reassigned, bins, reference), starts).drop(-months)
     logs = logs.rename_axis("first_month")
-    band = 100 * np.expm1(logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T)
+    band = as_percent(logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T)
     table = pd.DataFrame(
         {
-            "estimate": 100 * np.expm1(logs[0]),
+            "estimate": as_percent(logs[0]),
             "low": band[ALPHA / 2],
             "high": band[1 - ALPHA / 2],
             "p": logs.apply(lambda row: share_as_large(row.to_numpy()), axis=1),
@@ -306,10 +307,10 @@ def vary_operations(
         low, high = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])
         rows[operation.slug] = {
             "places": len(operation.places),
-            "alone": 100 * np.expm1(alone[0]),
-            "reassigned_low": 100 * np.expm1(low),
-            "reassigned_high": 100 * np.expm1(high),
+            "alone": as_percent(alone[0]),
+            "reassigned_low": as_percent(low),
+            "reassigned_high": as_percent(high),
             "p": share_as_large(alone),
-            "without": 100 * np.expm1(without),
+            "without": as_percent(without),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("operation")

@@ -150,7 +150,9 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     models = {}
     for place, series in each.items():
         try:
-            models[place] = prepare_model(series, shift, scale="log", harmonics=harmonics)
+            models[place] = prepare_model(
+                series, shift, scale="log", harmonics=harmonics, empty=True
+            )
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
     windows = {

@@ -13,11 +13,11 @@ from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.checks import name_some
+from analysis.its.series import as_logs
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
-from analysis.style import COLOURS
+from analysis.style import COLOURS, percent_axis
 
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change
 NARROW_TICKS = (-75, -50, -25, 0, 50, 100, 200)  # percent, on a log axis
@@ -82,7 +82,7 @@ def plot_forest(
         ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
         if np.isfinite(effect.get("prediction_low", np.nan)):
-            ends = np.log1p(effect[["prediction_low", "prediction_high"]].astype(float) / 100)
+            ends = as_logs(effect[["prediction_low", "prediction_high"]].astype(float))
             ax.plot(
                 np.clip(ends, -reach, reach), [row, row], color=COLOURS["forecast"], linewidth=1
             )
@@ -182,7 +182,7 @@ def plot_deaths_and_effects(
     places = fitted.places
     effects = fitted.of(estimand).dropna(subset=["estimate", "low", "high"])
     deaths = (places["deaths_before"] + places["deaths_after"]).loc[effects.index]
-    logs = np.log1p(effects[["estimate", "low", "high"]].astype(float) / 100)
+    logs = as_logs(effects[["estimate", "low", "high"]].astype(float))
     found = effects["q"] <= FALSE_DISCOVERIES
     for chosen, colour, label in ((~found, "0.7", "not found"), (found, COLOURS["fit"], FOUND)):
         if chosen.any():
@@ -212,7 +212,7 @@ def _interval(
     width: float = 1.4,
 ) -> None:
     """Draw an interval; an arrow stands where it goes on beyond the axis."""
-    estimate, low, high = np.log1p(effect[["estimate", "low", "high"]].astype(float) / 100)
+    estimate, low, high = as_logs(effect[["estimate", "low", "high"]].astype(float))
     ends = np.clip([low, high], -reach, reach)
     ax.plot(ends, [row, row], color=colour, linewidth=width, solid_capstyle="butt")
     for beyond, end, arrow in ((low < -reach, -reach, "<"), (high > reach, reach, ">")):
@@ -224,7 +224,7 @@ def _interval(
 
 
 def _percent_axis(ax: Axes, effects: pd.DataFrame) -> float:
-    ends = np.log1p(effects[["low", "high"]].to_numpy() / 100)
+    ends = as_logs(effects[["low", "high"]].to_numpy())
     reach = 1.05 * min(np.abs(ends).max(), WIDEST)
     ax.set_xlim(-reach, reach)
     _percent_ticks(ax.xaxis, reach)
@@ -232,10 +232,7 @@ def _percent_axis(ax: Axes, effects: pd.DataFrame) -> float:
 
 
 def _percent_ticks(axis: Axis, reach: float) -> None:
-    ticks = [np.log1p(tick / 100) for tick in (NARROW_TICKS if reach < 1.5 else WIDE_TICKS)]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%"))
+    percent_axis(axis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS, zero="+0%")
 
 
 def _forest_legend() -> list[Line2D]:

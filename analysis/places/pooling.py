@@ -15,7 +15,7 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.mixture import mixture_quantiles
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
-from analysis.its.series import outcome
+from analysis.its.series import as_logs, as_percent, outcome
 from analysis.places.effects import PlaceEffects
 
 NORMAL = 1.959963984540054  # half a 95% interval in standard errors
@@ -81,7 +81,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
             f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}; at "
             f"least {FEWEST_PLACES} are needed to pool them. Use larger places or a longer window."
         )
-    logs = np.log1p(known[["estimate", "low", "high"]] / 100)
+    logs = as_logs(known[["estimate", "low", "high"]])
     series = _PooledSeries(fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(series, logs)
@@ -93,7 +93,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=POOLED).rename_axis("method")
-    table[PERCENT] = 100 * np.expm1(table[PERCENT].astype(float))
+    table[PERCENT] = as_percent(table[PERCENT].astype(float))
     return table.fillna({"note": ""})
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from analysis.its.series import as_logs
 from analysis.its.words import format_effect
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
 
@@ -170,7 +171,7 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
 def _largest(found: pd.DataFrame, names: dict[str, str], estimand: str) -> str:
     if found.empty:
         return ""
-    size = np.log1p(found["estimate"] / 100).abs()
+    size = as_logs(found["estimate"]).abs()
     place = size.idxmax()
     effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
     return f". The largest is that of {names.get(place, place)}, {effect}"

@@ -9,7 +9,15 @@ from analysis.engine.reml import fit_many
 from analysis.its.breaks import admissible_positions, break_designs, fewest_periods
 from analysis.its.design import cut_window, first_position
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import Scale, check_log, choose_scale, outcome, split_panel
+from analysis.its.series import (
+    EmptyPeriodsError,
+    Scale,
+    as_logs,
+    as_percent,
+    choose_scale,
+    outcome,
+    split_panel,
+)
 from analysis.its.shifts import PolicyShift, check_shift
 
 JUDGED = ("level", "slope", "effect_12m")
@@ -33,7 +41,7 @@ class Placebos:
         """
         placebo, real = self.placebo, self.real
         if self.scale == "log":
-            placebo, real = np.log1p(placebo / 100), np.log1p(real / 100)
+            placebo, real = as_logs(placebo), as_logs(real)
         larger = (placebo.abs() >= real.abs()).sum()
         of = self.placebo.notna().sum() + 1
         rank = pd.DataFrame({"rank": larger + 1, "of": of, "p": (larger + 1) / of})
@@ -68,8 +76,6 @@ def placebo_dates(
     """
     window = cut_window(series, shift)
     scale = choose_scale(window, scale)
-    if scale == "log":
-        check_log(window)
     before = window.iloc[: first_position(window.index, shift.month)]
     beside = [other for other in shift.beside if other.month.start_time < shift.month.start_time]
     positions = admissible_positions(before.index, beside=beside)
@@ -87,7 +93,7 @@ def placebo_dates(
     placebo = pd.DataFrame(estimate, before.index[positions], [*terms, "effect_12m"])
     placebo = placebo.reindex(columns=list(JUDGED))
     if scale == "log":
-        placebo = 100 * np.expm1(placebo)
+        placebo = as_percent(placebo)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     return Placebos(placebo, _judged(model), scale)
 
@@ -133,17 +139,13 @@ def placebo_places(
     for place, series in split_panel(panel).items():
         if place in shift.places:
             continue
-        model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
         try:
-            if model.scale == "log":
-                check_log(model.window)
-        except ValueError as error:
+            model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+        except EmptyPeriodsError as error:
             skipped[place] = str(error)
         else:
             rows[place] = _judged(model)
     model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
-    if model.scale == "log":
-        check_log(model.window)
     placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
     return Placebos(placebo, _judged(model), model.scale, skipped)
 

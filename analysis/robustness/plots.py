@@ -10,8 +10,9 @@ from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
+from analysis.style import FITTED, REAL
 
-REAL, OTHER, NOT_SIGNIFICANT = "#c1440e", "0.45", "0.75"
+OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
 
 
 def plot_break_posterior(
@@ -41,7 +42,7 @@ def plot_break_posterior(
         inside |= probability.index.isin(credible.get_level_values(level))
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
     for chosen, colour, label in (
-        (inside, "#20639b", "95% set"),
+        (inside, FITTED, "95% set"),
         (~inside, NOT_SIGNIFICANT, "outside it"),
     ):
         ax.bar(dates[chosen], probability[chosen], width=width, color=colour, label=label)
@@ -108,7 +109,7 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     )
     for chosen, colour, label in (
         (~significant, NOT_SIGNIFICANT, "p ≥ 0.05"),
-        (significant, "#20639b", "p < 0.05"),
+        (significant, FITTED, "p < 0.05"),
     ):
         place = np.flatnonzero(chosen)
         height = table["estimate"].to_numpy()[place]
@@ -168,8 +169,8 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     """
     ax = ax or plt.gca()
     rows = variation[variation["change"] == change].reset_index(drop=True)
-    ax.fill_between(rows.index, rows["low"], rows["high"], color="#20639b", alpha=0.18)
-    sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color="#20639b", ax=ax)
+    ax.fill_between(rows.index, rows["low"], rows["high"], color=FITTED, alpha=0.18)
+    sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color=FITTED, ax=ax)
     ax.axhline(0, color="0.3", linewidth=0.8)
     every = max(1, len(rows) // 5)
     ax.set_xticks(rows.index[::every], rows["setting"][::every], rotation=30, fontsize="x-small")

@@ -19,7 +19,7 @@ from analysis.engine.reml import draw_parameters, screen_many
 from analysis.its.breaks import break_designs, taken_positions
 from analysis.its.design import build_design, cut_window, first_position
 from analysis.its.model import estimate_effects, prepare_model
-from analysis.its.series import PERIOD_NAMES, check_log, has_counts, outcome
+from analysis.its.series import PERIOD_NAMES, as_percent, choose_scale, has_counts, outcome
 from analysis.its.shifts import Impact, PolicyShift, check_shift
 
 CHOICES: dict[str, tuple] = {
@@ -134,7 +134,7 @@ def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int
     frequency = window.index.freqstr.split("-")[0]
     if frequency != "M":
         raise ValueError(f"a specification curve needs months; found {PERIOD_NAMES[frequency]}")
-    check_log(window)
+    choose_scale(window, "log")
     y = outcome(window, "log")
     X, full = (
         build_design(window.index, own, beside=shift.beside).to_numpy() for own in (None, shift)
@@ -223,7 +223,7 @@ def _fit_case(
         for number, (label, size) in enumerate(zip(labels, sizes, strict=True)):
             own = slice(number * count, (number + 1) * count)
             found = estimate[own].ravel()
-            percent = 100 * np.expm1(found) if label["scale"] == "log" else 100 * found / size
+            percent = as_percent(found) if label["scale"] == "log" else 100 * found / size
             choice = {
                 "source": case.source,
                 "date": case.date,

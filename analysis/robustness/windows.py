@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.engine.reml import fit_many
 from analysis.its.model import SegmentedModel, prepare_model
-from analysis.its.series import Scale, check_log, outcome, periods_per_year
+from analysis.its.series import Scale, as_percent, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CONTRASTS = ("level", "slope")
@@ -42,8 +42,6 @@ def vary_window(
         As `fit_its`.
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    if model.scale == "log":
-        check_log(model.window)
     rows = [row for fit in _fits(model) for row in _rows(model, *fit)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -87,6 +85,6 @@ def _rows(
     fit = fit_many(outcome(model.window, model.scale)[part], full, C)
     numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
     if model.scale == "log":
-        numbers = 100 * np.expm1(numbers)
+        numbers = as_percent(numbers)
     for name, row in zip(names, numbers, strict=True):
         yield change, str(setting), name, *row

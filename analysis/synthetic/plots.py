@@ -6,10 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from analysis.style import FITTED, REAL
 from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 
-REAL, SYNTHETIC, OTHER = "#c1440e", "#20639b", "0.7"
+OTHER = "0.7"
 UNIT = "deaths per 100,000 and year"
 
 
@@ -48,9 +49,9 @@ def plot_synthetic(
     high = (real.observed.loc[observed].to_numpy() - gaps["low"].to_numpy()).clip(0, reach)
     name = _name(real.treated, names)
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
-    ax.plot(real.synthetic, color=SYNTHETIC, linestyle="--", label=f"synthetic {name}")
+    ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
     label = f"{confidence:.0%} interval of the synthetic rate"
-    ax.fill_between(years, low, high, color=SYNTHETIC, alpha=0.18, linewidth=0, label=label)
+    ax.fill_between(years, low, high, color=FITTED, alpha=0.18, linewidth=0, label=label)
     _mark_change(ax, real)
     top = 1.4 * max(real.observed.max(), real.synthetic.max())
     ax.set(xlabel="", ylabel=UNIT.capitalize(), ylim=(0, top))
@@ -117,7 +118,7 @@ def plot_weights(
     ax = ax or plt.gca()
     weights = control.weights[control.weights > NO_WEIGHT].sort_values()
     labels = weights.index if names is None else names[weights.index]
-    bars = ax.barh(labels, weights.to_numpy(), color=SYNTHETIC)
+    bars = ax.barh(labels, weights.to_numpy(), color=FITTED)
     ax.bar_label(bars, [f"{weight:.0%}" for weight in weights], padding=3, fontsize="small")
     none = len(control.weights) - len(weights)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -146,7 +147,7 @@ def plot_left_out(
     ax = ax or plt.gca()
     for number, fit in enumerate(left_out.values()):
         label = "one donor left out" if number == 0 else None
-        ax.plot(fit.gap, color=SYNTHETIC, linewidth=0.9, alpha=0.7, label=label)
+        ax.plot(fit.gap, color=FITTED, linewidth=0.9, alpha=0.7, label=label)
     ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
     ax.axhline(0, color="0.3", linewidth=0.8)
     _mark_change(ax, control)
@@ -174,7 +175,7 @@ def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) ->
     ax = ax or plt.gca()
     size = max(2.5 * starts["average"].abs().max(), 1)
     for colour, label, rows in (
-        (SYNTHETIC, "other starts", starts.drop(index=chosen)),
+        (FITTED, "other starts", starts.drop(index=chosen)),
         (REAL, f"start in {chosen}, by the rule", starts.loc[[chosen]]),
     ):
         ax.vlines(rows.index, *rows[["low", "high"]].clip(-size, size).T.to_numpy(), color=colour)

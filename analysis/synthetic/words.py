@@ -105,10 +105,10 @@ def describe_gap(placebos: PlaceboCountries, confidence: float = CONFIDENCE) -> 
     return (
         f"From {first} to {last} Mexico's rate stood on average {abs(row['estimate']):.1f} deaths "
         f"per 100,000 and year {side} the synthetic one ({confidence:.0%} interval "
-        f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). "
-        f"In {first - 1}, before the change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} {real.after.iloc[-1]:+.1f}. By the ratio of "
-        f"errors after and before, Mexico ranks {rank} of {of} (p = {p:.2f}; the smallest possible "
-        f"is {placebos.smallest_p:.2f}): {reading}."
+        f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). In {first - 1}, before the "
+        f"change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} "
+        f"{real.after.iloc[-1]:+.1f}. By the ratio of errors after and before, Mexico ranks {rank} "
+        f"of {of} (p = {p:.2f}; the smallest possible is {placebos.smallest_p:.2f}): {reading}."
     )
 
 

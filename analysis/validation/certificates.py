@@ -11,7 +11,7 @@ from analysis.engine.gls import whiten
 from analysis.engine.processes import check_simulations, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.model import ESTIMANDS, SegmentedModel, posterior_rho, prepare_model
-from analysis.its.series import Scale, check_log, outcome
+from analysis.its.series import Scale, as_percent, outcome
 from analysis.its.shifts import PolicyShift
 
 POWER = 0.8
@@ -90,8 +90,6 @@ def certificate(
     check_simulations(simulations)
     check_seed(seed)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    if model.scale == "log":
-        check_log(model.window)
     model = replace(model, designs=model.designs[:1])
     rho = posterior_rho(model)[0]
     rng = np.random.default_rng(seed)
@@ -142,7 +140,7 @@ def _least_effects(low: np.ndarray, high: np.ndarray, scale: Scale) -> tuple[flo
     near = np.quantile(needed, [max(POWER - error, 0), min(POWER + error, 1)])
     sizes = np.array([size, -size, *near])
     if scale == "log":
-        sizes = 100 * np.expm1(sizes)
+        sizes = as_percent(sizes)
     rise, fall, below, above = sizes.tolist()
     return rise, fall, (above - below) / 2
 

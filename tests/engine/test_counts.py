@@ -86,7 +86,7 @@ def test_counts_in_the_millions_get_the_intervals_of_the_headline_model():
 @pytest.mark.parametrize("place", ["MX01", "MX08", "MX25", "MX31"])
 @pytest.mark.parametrize("slug", ["calderon-2006-12", "lopez-obrador-2018-12"])
 def test_a_finer_grid_moves_no_end_by_a_ten_thousandth_of_the_width(place, slug):
-    model = prepare_model(load_states("inegi").loc[place], load_policy_shifts()[slug])
+    model = prepare_model(load_states("inegi").loc[place], load_policy_shifts()[slug], empty=True)
     window, X = model.window, model.designs[0].to_numpy()
     exposure = window["person_years"].to_numpy() / 1e5
     parts = working_response(window["deaths"].to_numpy(dtype=float), X, exposure)
@@ -102,7 +102,8 @@ def test_scaling_deaths_and_exposure_moves_only_the_level():
     shift = load_policy_shifts()["calderon-2006-12"]
     larger = panel.assign(person_years=panel["person_years"] * 7)
     one, other = (
-        summarise(count_posterior(prepare_model(frame, shift)))[0] for frame in (panel, larger)
+        summarise(count_posterior(prepare_model(frame, shift, empty=True)))[0]
+        for frame in (panel, larger)
     )
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
@@ -110,14 +111,14 @@ def test_scaling_deaths_and_exposure_moves_only_the_level():
 def test_a_shift_of_unknown_month_is_averaged_over_its_months():
     panel = load_states("inegi").loc["MX16"]
     shift = load_policy_shifts()["special-forces-2020"]
-    mixture = count_posterior(prepare_model(panel, shift))
+    mixture = count_posterior(prepare_model(panel, shift, empty=True))
     assert mixture.weight.sum() == pytest.approx(1)
     assert (
         mixture.weight.shape[1]
         == 4
-        * count_posterior(prepare_model(panel, load_policy_shifts()["covid-2020-04"])).weight.shape[
-            1
-        ]
+        * count_posterior(
+            prepare_model(panel, load_policy_shifts()["covid-2020-04"], empty=True)
+        ).weight.shape[1]
     )
 
 
