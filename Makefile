@@ -32,9 +32,10 @@ test: environment  ## the fast tests, on all cores
 test-slow: environment  ## simulations, and the whole run from end to end
 	@$(BIN)/pytest -q -m slow
 
-lint: environment  ## errors, style and format; imports between the rooms
+lint: environment  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
 lock: environment  ## requirements.lock and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
@@ -49,7 +50,7 @@ reference: environment  ## rerun the R references of tests/reference, where R is
 	@cd tests/reference && for script in sicily quetiapine nile gls panel; do Rscript --vanilla $$script.R || exit 1; done
 
 clean:  ## remove what a run made; the environment stays
-	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .hypothesis
+	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 — /'

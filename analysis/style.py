@@ -1,12 +1,14 @@
-"""What the figures share: colours, labels, and how they are saved."""
+"""What the figures share: colours, `percent_axis`, `interval_rows`, `legend_above`, `name_line`."""
 
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -15,6 +17,8 @@ from analysis.files import write_atomically
 
 RATE_LABEL = "Deaths per 100,000 person-years"
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
+ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
+LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
 COLOURS = dict(
     zip(
         ("fit", "forecast", "segmented", "inegi", "sesnsp"),
@@ -31,6 +35,38 @@ def percent_axis(axis: Axis, ticks: Sequence[float], zero: str = "0") -> None:
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(
         FuncFormatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else zero)
+    )
+
+
+def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: bool = True) -> None:
+    """Name rows of intervals from the top down, with a line at zero and a grid behind them."""
+    if zero:
+        ax.axvline(0, **ZERO)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    if grid:
+        ax.grid(axis="x", color="0.9")
+        ax.set_axisbelow(True)
+
+
+def legend_above(ax: Axes, ncols: int, **options: Any) -> None:
+    """Put the legend above the frame, in the middle."""
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, **LEGEND, **options)
+
+
+def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
+    """Write a name down the right side of a vertical line, or down its left one."""
+    ax.annotate(
+        name,
+        (place, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-2 if left else 2, -3),
+        textcoords="offset points",
+        rotation=90,
+        ha="right" if left else "left",
+        va="top",
+        fontsize="x-small",
+        color="0.25",
     )
 
 

@@ -20,8 +20,7 @@ from scipy.stats import t as student_t
 from analysis import load_policy_shifts, load_states
 from analysis.its.shifts import PolicyShift
 from analysis.operations.event_study import BIN, fit_event_study
-from analysis.operations.poisson import fit_reassigned
-from analysis.operations.randomisation import (
+from analysis.operations.inversion import (
     ALPHA,
     draw_signs,
     flipped_scores,
@@ -29,6 +28,7 @@ from analysis.operations.randomisation import (
     reassign_histories,
     share_as_large,
 )
+from analysis.operations.poisson import fit_reassigned
 from analysis.operations.stacks import Layout, first_operations, lay_out, stack_operations
 
 RECORD = Path(__file__).with_suffix(".csv")
@@ -120,7 +120,7 @@ def rejection_table(
     Parameters
     ----------
     panel, operations
-        As for `benchmarks.operation_worlds.simulate_panel`.
+        As for `simulate_panel`.
     worlds : sequence of World
         One block of rows each.
     after : int

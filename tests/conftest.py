@@ -16,3 +16,10 @@ def _close_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def ax():
+    from matplotlib.pyplot import figure
+
+    return figure().add_subplot()

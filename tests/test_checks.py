@@ -6,10 +6,7 @@ from support.folders import REFERENCE
 import analysis
 from analysis import (
     PolicyShift,
-    break_intervals,
-    certificate,
     compare_estimators,
-    find_breaks,
     fit_arima,
     fit_its,
     fit_many,
@@ -30,14 +27,8 @@ SHIFT = PolicyShift("r", "2009-01")
 T = np.arange(96)
 X = np.column_stack([np.ones(96), T / 12, T >= 48, np.maximum(T - 48, 0) / 12]).astype(float)
 Y = np.random.default_rng(0).normal(size=96)
-FITS = [
-    fit_newey_west,
-    fit_prais_winsten,
-    fit_quasi_poisson,
-    fit_negative_binomial,
-    fit_arima,
-    fit_structural,
-]
+COUNTS = [fit_quasi_poisson, fit_negative_binomial]
+FITS = [fit_newey_west, fit_prais_winsten, *COUNTS, fit_arima, fit_structural]
 
 
 def counts(deaths, person_years=1e5):
@@ -56,7 +47,7 @@ def test_seed_that_could_not_give_the_same_draws_again_is_refused(seed):
     with pytest.raises(ValueError, match="seed must be a whole number"):
         check_seed(seed)
     with pytest.raises(ValueError, match="seed must be a whole number"):
-        certificate(counts(np.arange(100, 196)), SHIFT, seed=seed)
+        analysis.certificate(counts(np.arange(100, 196)), SHIFT, seed=seed)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -78,7 +69,7 @@ def test_regression_that_cannot_be_fitted_is_refused(fit, y, design, message):
         fit(y, design)
 
 
-@pytest.mark.parametrize("fit", [fit_quasi_poisson, fit_negative_binomial])
+@pytest.mark.parametrize("fit", COUNTS)
 def test_counts_and_exposures_that_cannot_be_are_refused(fit):
     with pytest.raises(ValueError, match=r"counts must not be negative; found \[-1.0\]"):
         fit(np.where(T == 3, -1.0, 5.0), X)
@@ -136,10 +127,8 @@ def test_small_noise_on_a_high_level_is_no_exact_fit(offset, noise):
     frame = pd.DataFrame({"value": offset + noise * Y}, index=INDEX)
     plain = fit_its(pd.DataFrame({"value": Y}, index=INDEX), SHIFT).effects
     found = fit_its(frame, SHIFT).effects
-    ends = ["estimate", "low", "high"]
-    np.testing.assert_allclose(
-        found.loc["level", ends] / noise, plain.loc["level", ends], rtol=1e-3
-    )
+    level = ("level", ["estimate", "low", "high"])
+    np.testing.assert_allclose(found.loc[level] / noise, plain.loc[level], rtol=1e-3)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e7, 1e8])
@@ -175,8 +164,8 @@ def test_arima_of_a_given_order_reaches_the_digits_of_the_exact_optimum():
 def test_changing_a_result_does_not_change_where_it_came_from():
     y = Y + 5 * (T >= 40)
     ones = np.ones((96, 1))
-    breaks = find_breaks(y, ones, most=1)
-    break_intervals(y, ones, breaks, 1).first[0] = 999
+    breaks = analysis.find_breaks(y, ones, most=1)
+    analysis.break_intervals(y, ones, breaks, 1).first[0] = 999
     assert breaks.first[1][0] == 40
     result = fit_its(pd.DataFrame({"value": Y}, index=INDEX), SHIFT)
     panel = result.comparison

@@ -17,6 +17,7 @@ from analysis.claims.rows import (
     by_cell,
     collect,
     earlier_years,
+    exact_row,
     list_by_count,
     make_row,
     name_cell,
@@ -24,25 +25,7 @@ from analysis.claims.rows import (
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
-    """Measure every claim by the function of its slug.
-
-    Parameters
-    ----------
-    declared : Declared
-        As `analysis.claims.declared.load_claims` gives it.
-    evidence : Evidence
-        As `analysis.claims.evidence.load_evidence` gives it. It is not changed.
-
-    Returns
-    -------
-    dict
-        Slug to `Measured`.
-
-    Raises
-    ------
-    KeyError
-        For a slug that no function measures, with the nearest known.
-    """
+    """Measure every claim by the function of its slug; the evidence is not changed."""
     found = {}
     for slug, claim in declared.claims.items():
         check_known(slug, MEASURES, "claim")
@@ -54,14 +37,11 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether a year's count is the article's, and above that of every earlier year."""
     rows, beaten, year = [], [], claim["year"]
     name = f"deaths in {year}"
-    for cell, deaths in by_cell(claim, evidence, "deaths"):
-        if year not in deaths:
-            continue
-        exact, value = answer(deaths[year] == claim["deaths"]), deaths[year]
-        rows.append(make_row(cell, name, value, "deaths", claim["deaths"], exact))
+    for cell, deaths in by_cell(claim, evidence, "deaths", year):
         earlier = earlier_years(evidence, cell, year)
         top = earlier.max()
-        above = "cannot tell" if earlier.empty else answer(value > top)
+        above = "cannot tell" if earlier.empty else answer(deaths[year] > top)
+        rows.append(exact_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         rows.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if above == "no":
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
@@ -74,20 +54,14 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the decline from the year before, in deaths."""
     rows, year = [], claim["year"]
-    for cell, deaths in by_cell(claim, evidence, "deaths"):
-        if not {year - 1, year} <= set(deaths.index):
-            continue
+    total = f"deaths in {year}"
+    for cell, deaths in by_cell(claim, evidence, "deaths", year - 1, year):
         fall = deaths[year - 1] - deaths[year]
-        for name, value, figure in (
-            (f"deaths in {year}", deaths[year], claim["deaths"]),
-            ("decline", fall, claim["decline"]),
-        ):
-            rows.append(make_row(cell, name, value, "deaths", figure, answer(value == figure)))
+        rows.append(exact_row(cell, total, deaths[year], "deaths", claim["deaths"]))
+        rows.append(exact_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = collect(rows)
-    falls, totals = (
-        list_by_count(table, name, ",.0f") for name in ("decline", f"deaths in {year}")
-    )
-    finding = f"the decline in deaths (below zero: a rise), {falls}; deaths in {year}, {totals}."
+    falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
+    finding = f"the decline in deaths (below zero: a rise), {falls}; {total}, {totals}."
     return Measured(claim, table, "decline", finding)
 
 
@@ -95,9 +69,7 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the decline from the year before in typical days of the year."""
     rows, year, name = [], claim["year"], "decline in days"
     days = 365 + pd.Period(f"{year}", "Y").is_leap_year
-    for cell, deaths in by_cell(claim, evidence, "deaths"):
-        if not {year - 1, year} <= set(deaths.index):
-            continue
+    for cell, deaths in by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
         barely = answer(claim["days"] <= ratio < claim["limit"])
@@ -119,9 +91,7 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the rates of two years, rounded, and whether the later was unprecedented."""
     rows, said, year, base = [], [], claim["year"], claim["year_before"]
-    for cell, rates in by_cell(claim, evidence, "rate"):
-        if not {year, base} <= set(rates.index):
-            continue
+    for cell, rates in by_cell(claim, evidence, "rate", year, base):
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
             rounded = answer(figure - 0.5 <= rates[when] < figure + 0.5)
             rows.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
@@ -138,11 +108,9 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
 
 def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every one of the last years had a rate above the article's."""
-    rows, said, years = [], [], list(range(claim["first"], claim["last"] + 1))
+    rows, said, years = [], [], claim.years
     name = f"lowest rate of {years[0]} to {years[-1]}"
-    for cell, rates in by_cell(claim, evidence, "rate"):
-        if not set(years) <= set(rates.index):
-            continue
+    for cell, rates in by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
         rows += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
         above = answer(recent.min() > claim["rate"])
@@ -162,26 +130,16 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
     found = [
-        (f"cities of {country} among the first {most}", (own <= most).sum(), claim[name])
+        (f"cities of {country} among the first {most}", (own <= most).sum(), "cities", claim[name])
         for most, name in ((10, "top_ten"), (50, "top_fifty"))
     ] + [
-        (f"place of {claim[name]}", place.get(claim[name], np.nan), wanted)
+        (f"place of {claim[name]}", place.get(claim[name], np.nan), "place", wanted)
         for wanted, name in ((2, "second"), (3, "third"))
     ]
-    rows = [
-        make_row(
-            cell,
-            name,
-            value,
-            "cities" if "cities" in name else "place",
-            figure,
-            answer(value == figure),
-        )
-        for name, value, figure in found
-    ]
-    said = "; ".join(f"{name}: {value:.0f}" for name, value, _ in found)
+    said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
     finding = f"{name_cell(cell)}: {said}. It covers cities whose homicides could be counted."
-    return Measured(claim, collect(rows), found[1][0], finding)
+    table = collect([exact_row(cell, *figures) for figures in found])
+    return Measured(claim, table, found[1][0], finding)
 
 
 MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {

@@ -81,22 +81,9 @@ def fit_rise(claim: Claim, evidence: Evidence, source: str) -> Rise:
 def fit_courses(
     window: pd.DataFrame, bends: tuple[pd.Period, pd.Period], harmonics: int = 2
 ) -> pd.DataFrame:
-    """Fit the trend before, between and after two bends in level and slope.
+    """Fit the trend before, between and after two bends, their months taken as known.
 
-    Parameters
-    ----------
-    window : DataFrame
-        Months with `deaths` and `person_years`.
-    bends : tuple of Period
-        First months of the second and of the third course.
-    harmonics : int
-        Sine and cosine pairs of the year.
-
-    Returns
-    -------
-    DataFrame
-        Rows `trend before`, `trend between`, `trend after`; columns as `fit_trend` gives them. The
-        dates are taken as known.
+    Columns `estimate`, `low`, `high` (95%), in percent per year.
     """
     first, second = (PolicyShift(f"bend-{month}", month) for month in bends)
     design = build_design(window.index, first, beside=(second,), harmonics=harmonics)
@@ -107,20 +94,7 @@ def fit_courses(
 
 
 def fit_trend(window: pd.DataFrame, harmonics: int = 2) -> pd.Series:
-    """Fit a straight line to the log rate by the engine.
-
-    Parameters
-    ----------
-    window : DataFrame
-        Months with `deaths` and `person_years`.
-    harmonics : int
-        Sine and cosine pairs of the year.
-
-    Returns
-    -------
-    Series
-        `estimate` (median), `low`, `high` (95%), in percent per year.
-    """
+    """Fit a straight line to the log rate: `estimate`, `low`, `high`, in percent per year."""
     design = build_design(window.index, harmonics=harmonics)
     return _in_percent(window, design, np.array([design.columns == "trend"], dtype=float)).iloc[0]
 
@@ -188,11 +162,8 @@ def _describe_start(rise: Rise, inside: float, year: int) -> str:
 
 def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the change of trend at the shift, by every estimator, and how far the rate rose."""
-    result, cell, base = (
-        fit_shift(claim, evidence),
-        modelled_cell(evidence, "INEGI"),
-        claim["year_before"],
-    )
+    result, base = fit_shift(claim, evidence), claim["year_before"]
+    cell = modelled_cell(evidence, "INEGI")
     slope = result.effects.loc["slope"]
     rows = [interval_row(cell, "change of trend", slope, PERCENT_A_YEAR, direction(slope))]
     compared = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"])
@@ -203,9 +174,7 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     excess = result.excess().loc["deaths"]
     rows.append(interval_row(cell, "deaths above the course before", excess, "deaths"))
     said = []
-    for place, rates in by_cell(claim, evidence, "rate"):
-        if base not in rates:
-            continue
+    for place, rates in by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor = term.max() / rates[base]
         massive = answer(factor >= claim["factor"])

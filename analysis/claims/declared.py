@@ -47,6 +47,11 @@ class Claim:
         check_known(name, known, f"figure or parameter of {self.slug!r}")
         return known[name]
 
+    @property
+    def years(self) -> list[int]:
+        """The years that it asks about, `first` to `last`."""
+        return list(range(self["first"], self["last"] + 1))
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -84,46 +89,35 @@ def load_claims(path: Path | None = None) -> Declared:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from error
     known = {"claim", "published", "discarded_population", "not_judged"}
-    _check_keys(content, known, path.name)
+    _check_block(content, path.name, known)
     claims = {}
     for block in content["claim"]:
         name = f"{path.name}, claim {block.get('slug', '') or block.get('number', 'unnamed')!r}"
-        _check_keys(block, {field.name for field in fields(Claim)}, name)
-        _check_kinds(block, CLAIM_KINDS, name)
+        _check_block(block, name, {field.name for field in fields(Claim)}, CLAIM_KINDS)
         claim = Claim(**(block | {"sources": tuple(block["sources"])}))
         _check_claim(claim, claims, name)
         claims[claim.slug] = claim
     numbers = [claim.number for claim in claims.values()]
     if numbers != list(range(1, len(numbers) + 1)):
         raise ValueError(f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
-    columns = {"year", "counted", "vintage", "deaths", "source"}
     for row in content["published"]:
         name = f"{path.name}, published {row.get('year')}"
-        _check_keys(row, columns, name)
-        _check_kinds(row, PUBLISHED_KINDS, name)
+        _check_block(row, name, {*PUBLISHED_KINDS, "source"}, PUBLISHED_KINDS)
         check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}")
     for row in content["not_judged"]:
-        _check_keys(row, {"words", "reason"}, f"{path.name}, not_judged {row.get('words')!r}")
+        _check_block(row, f"{path.name}, not_judged {row.get('words')!r}", {"words", "reason"})
     discarded = content["discarded_population"]
-    wanted = {"until_2009", "from_2010", "reason"}
-    _check_keys(discarded, wanted, f"{path.name}, discarded_population")
+    sizes = {"until_2009", "from_2010", "reason"}
+    _check_block(discarded, f"{path.name}, discarded_population", sizes)
     published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
     return Declared(claims, published, discarded, not_judged)
 
 
 def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
-    """Return the verdict on a claim by the rule at the head of ``claims.toml``.
+    """Return the verdict by the rule at the head of ``claims.toml``.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns `CELL`, `holds` (an `Answer`; empty where nothing is asked) and `judges` (False for
-        what is only shown).
-
-    Returns
-    -------
-    str
-        One of `ClaimVerdict`.
+    Rows have the columns `CELL`, `holds` (empty where nothing is asked) and `judges` (False for
+    what is only shown).
     """
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
@@ -152,13 +146,6 @@ def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
 
 
-def _check_kinds(block: dict, kinds: dict[str, type], name: str) -> None:
-    for key, kind in kinds.items():
-        if not isinstance(block[key], kind):
-            found = f"{key} = {block[key]!r}"
-            raise ValueError(f"{name}: {key} must be of kind {kind.__name__}; found {found}")
-
-
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
     if claim.slug in known:
         raise ValueError(f"{name}: the slug appears twice")
@@ -175,9 +162,15 @@ def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
         check_known(source, CARRIERS, f"source in {name}:")
 
 
-def _check_keys(block: dict[str, Any], wanted: set[str], name: str) -> None:
+def _check_block(
+    block: dict[str, Any], name: str, wanted: set[str], kinds: dict[str, type] | None = None
+) -> None:
     for key in sorted(set(block) - wanted):
         check_known(key, sorted(wanted), f"key in {name}:")
     missing = sorted(wanted - set(block))
     if missing:
         raise ValueError(f"{name}: {', '.join(missing)} missing")
+    for key, kind in (kinds or {}).items():
+        if not isinstance(block[key], kind):
+            found = f"{key} = {block[key]!r}"
+            raise ValueError(f"{name}: {key} must be of kind {kind.__name__}; found {found}")

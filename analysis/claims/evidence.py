@@ -1,4 +1,4 @@
-"""The figures that the claims meet: every count of every source, by year, and what goes with it."""
+"""The figures that the claims meet, by year and as they were known, and what goes with them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
 from analysis.its.series import rate_of
-from analysis.mexico.sources import SOURCES, load_series
+from analysis.mexico.sources import RELEASES, SOURCES, load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
@@ -20,24 +20,11 @@ class Evidence:
     yearly: pd.DataFrame  # as `tabulate_years` gives it
     series: dict[str, pd.DataFrame]  # source -> deaths and person_years by complete month
     ranking: pd.DataFrame  # rank, city, country, rate_per_100000
-    probabilities: pd.DataFrame | None = None  # as `load_evidence` takes them
+    probabilities: pd.DataFrame | None = None  # as `worse_probabilities` gives them, by source
 
 
 def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = None) -> Evidence:
-    """Load the embedded figures that the claims are measured with.
-
-    Parameters
-    ----------
-    declared : Declared
-        As `analysis.claims.declared.load_claims` gives it.
-    probabilities : DataFrame, optional
-        As `analysis.claims.forecast.worse_probabilities` gives them, of one or more sources:
-        columns `source`, `freeze`, `method`, `year`, `than`, `probability`.
-
-    Returns
-    -------
-    Evidence
-    """
+    """Load the embedded figures that the claims are measured with, beside forecasts if given."""
     series = {SOURCES[name].name: load_series(name) for name in SOURCES}
     yearly = tabulate_years(series, declared)
     return Evidence(yearly, series, load_table("city_ranking_2020"), probabilities)
@@ -46,29 +33,23 @@ def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = No
 def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.DataFrame:
     """Return deaths and rates of whole years by source, count, vintage and population series.
 
-    Parameters
-    ----------
-    series : dict
-        ``"INEGI"`` and ``"SESNSP"`` to their monthly series, as `load_series` gives them.
-    declared : Declared
-        As `analysis.claims.declared.load_claims` gives it.
-
-    Returns
-    -------
-    DataFrame
-        Columns `CELL`, `year`, `deaths` (missing where only a rate is published), `rate` (deaths
-        per 100,000 person-years; UNODC's per 100,000 people and year). A year with months missing
-        or still being registered is left out.
+    Columns `CELL`, `year`, `deaths` (missing where only a rate is published), `rate` (deaths per
+    100,000 person-years; UNODC's per 100,000 people and year). A year with months missing or still
+    being registered is left out.
     """
     issued = {r["name"]: r.get("published") for r in load_descriptor()["resources"]}
-    years = {name: _whole_years(frame) for name, frame in series.items()}
+    inegi, sesnsp = (sum_years(series[name]).reset_index() for name in ("INEGI", "SESNSP"))
+    victims = load_table("sesnsp_victims")
+    alone = victims.groupby(victims["month"].str[:4].astype(int))["intentional_homicide"].sum()
+    homicide = sesnsp.assign(deaths=sesnsp["year"].map(alone))
+    registered = load_table("inegi_registered").rename(columns={"registered_deaths": "deaths"})
     known = declared.published.assign(source="SESNSP", population="CONAPO")
     tables = [
-        _label(years["INEGI"], "INEGI", OCCURRED, issued["inegi_deaths"]),
-        _label(years["SESNSP"], "SESNSP", WITH_FEMICIDE, issued["sesnsp_victims"]),
-        _label(_homicide_alone(years["SESNSP"]), "SESNSP", HOMICIDE, issued["sesnsp_victims"]),
+        _label(inegi, "INEGI", OCCURRED, issued["inegi_deaths"]),
+        _label(sesnsp, "SESNSP", WITH_FEMICIDE, issued["sesnsp_victims"]),
+        _label(homicide, "SESNSP", HOMICIDE, issued["sesnsp_victims"]),
         known[[*CELL, "year", "deaths"]],
-        _label(_registered(), "INEGI", REGISTERED, issued["inegi_registered"]),
+        _label(registered, "INEGI", REGISTERED, issued["inegi_registered"]),
     ]
     counts = pd.concat(tables, ignore_index=True)
     days = 365 + pd.PeriodIndex(counts["year"].astype(str), freq="Y").is_leap_year
@@ -86,23 +67,66 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     return table[[*CELL, "year", "deaths", "rate"]]
 
 
-def _whole_years(frame: pd.DataFrame) -> pd.DataFrame:
-    by_year = frame.groupby(frame.index.year.rename("year"))
-    return by_year.sum()[by_year.size() == 12].reset_index()
-
-
-def _homicide_alone(years: pd.DataFrame) -> pd.DataFrame:
-    table = load_table("sesnsp_victims")
-    deaths = table.groupby(table["month"].str[:4].astype(int))["intentional_homicide"].sum()
-    return years.assign(deaths=years["year"].map(deaths))
-
-
-def _registered() -> pd.DataFrame:
-    return load_table("inegi_registered").rename(columns={"registered_deaths": "deaths"})
-
-
 def _label(
     years: pd.DataFrame, source: str, counted: str, vintage: str, population: str = "CONAPO"
 ) -> pd.DataFrame:
-    labels = {"source": source, "counted": counted, "vintage": vintage, "population": population}
-    return years.assign(**labels)
+    return years.assign(**dict(zip(CELL, (source, counted, vintage, population), strict=True)))
+
+
+def sum_years(months: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of each calendar year that has its twelve months, index `year`."""
+    by_year = months.groupby(months.index.year.rename("year"))
+    return by_year.sum()[by_year.size() == 12]
+
+
+def yearly_rates(series: pd.DataFrame) -> pd.Series:
+    """Return the rate of each full calendar year: deaths over person-years, per 100,000."""
+    sums = sum_years(series)
+    return rate_of(sums["deaths"], sums["person_years"]).rename("rate")
+
+
+def observed_years(source: str) -> pd.Series:
+    """Return the nation's rate of each full year, as far as the source tells it today.
+
+    SESNSP by month; INEGI by year of registration, whose last years are published while deaths by
+    month of occurrence end earlier. Rates by registration are compared with each other only.
+    """
+    if source != "inegi":
+        return yearly_rates(load_series(source))
+    series = load_series("inegi").combine_first(load_series("sesnsp"))  # the same population
+    deaths = load_table("inegi_registered").set_index("year")["registered_deaths"]
+    return rate_of(deaths, sum_years(series)["person_years"]).dropna().rename("rate")
+
+
+def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.DataFrame) -> str:
+    """Return what was available at the freeze of a source's slug, and what was not.
+
+    `published` is the month of the article, `yearly` what `tabulate_years` gives.
+    """
+    last, release, name = known.index[-1], RELEASES[source], SOURCES[source].name
+    caution = release.caution.format(published=published, month=last, before=last - 1)
+    revised = {"inegi": "later registrations of these months are in it"}.get(
+        source, _describe_revision(yearly, name, published)
+    )
+    return (
+        f"An article of {published} could know {name} until {last}: {release.reason}. "
+        f"{caution}{' ' if caution else ''}The frozen series has {len(known)} months and "
+        f"{known['deaths'].sum():,} deaths as they are counted today, not as they stood then: "
+        f"{revised}, and the population is CONAPO's of 2023."
+    )
+
+
+def _describe_revision(yearly: pd.DataFrame, name: str, published: str) -> str:
+    """The last vintage before the article against the newest one, over the years they share."""
+    own = yearly[(yearly["source"] == name) & (yearly["counted"] == HOMICIDE)]
+    totals = own.pivot_table(index="year", columns="vintage", values="deaths")
+    then = [vintage for vintage in totals.columns[:-1] if vintage <= published]
+    if not then:
+        return "what stood then is not in these data"
+    both = totals[[then[-1], totals.columns[-1]]].dropna()
+    before, now = both.sum()
+    years = " and ".join(str(year) for year in both.index)
+    return (
+        f"its intentional homicides of {years} are {100 * (now / before - 1):+.1f}% against what "
+        f"was published in {then[-1]}"
+    )

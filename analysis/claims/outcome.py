@@ -1,9 +1,10 @@
-"""The claim about what would come: whether every year was worse, and almost certain to be."""
+"""Claim 10, what would come: how probable forecasts made it, what came, and the one rule."""
 
+import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import Claim
-from analysis.claims.evidence import DISCARDED, Evidence
+from analysis.claims.declared import Claim, judge_claim
+from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
 from analysis.claims.rows import (
     RATE,
     Cell,
@@ -15,37 +16,79 @@ from analysis.claims.rows import (
     name_cell,
     only_part,
 )
-from analysis.forecasts.paths import POOL
+from analysis.forecasts.paths import POOL, Forecast, title_of
+from analysis.forecasts.words import CERTAINTY, SURE, in_words
+from analysis.mexico.sources import SOURCES
+
+CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
-def asked_years(claim: Claim) -> list[int]:
-    """Return the years that a claim asks about."""
-    return list(range(claim["first"], claim["last"] + 1))
+def worse_probabilities(
+    forecasts: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str
+) -> pd.DataFrame:
+    """Return the probability that each method gave to a higher rate than in the claim's year.
+
+    One row per `method` and `year`, then "every" and "any" of them: `freeze` (last month that the
+    methods were given), `expected`, `low`, `high` (median and 95% interval of the year's rate), and
+    what came by `observed`, the rate by year, which plays no part in the probabilities.
+    """
+    parts, years, than = {}, claim.years, claim["year"]
+    came = _compare_years(observed, years, than)
+    for slug, made in forecasts.items():
+        drawn = made.yearly()
+        base = _draw_base(made, drawn, than)
+        missing = [year for year in years if year not in drawn]
+        if missing:
+            raise ValueError(
+                f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}; freeze "
+                "earlier, forecast further, or ask about other years"
+            )
+        worse = drawn[years].gt(base, axis=0)
+        worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
+        bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
+        part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
+        parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
+    frozen = {str(made.known.index[-1]) for made in forecasts.values()}
+    if len(frozen) > 1:
+        raise ValueError(f"forecasts must share one freeze; found {sorted(frozen)}")
+    table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
+    table = table.assign(source=source, freeze=frozen.pop(), than=than)
+    table["words"] = table["probability"].map(in_words)
+    table["observed_than"] = observed.get(than, np.nan)
+    first = ["source", "freeze", "method", "year", "than", "probability", "words"]
+    return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
+
+
+def _draw_base(made: Forecast, drawn: pd.DataFrame, than: int) -> pd.Series | float:
+    """Return a year as counted if it ended before the freeze, and otherwise drawn with the rest."""
+    if than in drawn:
+        return drawn[than]
+    counted = yearly_rates(made.known)
+    if than not in counted:
+        raise ValueError(f"{than} is neither known in full at the freeze nor in the forecast")
+    return counted[than]
+
+
+def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
+    """Say of each year, then of every one and of any, whether its rate was above the year's."""
+    known = than in observed
+    came = [
+        bool(observed[year] > observed[than]) if known and year in observed else None
+        for year in years
+    ]
+    came += [None if None in came else joined(came) for joined in (all, any)]
+    return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
 
 
 def outcome_rows(
     claim: Claim, cell: Cell, rates: pd.Series, chance: float | None
 ) -> list[dict[str, object]]:
-    """Return what one way of counting says of the two parts of the rule.
+    """Return what one way of counting says of the two parts of the rule; none without later rates.
 
-    Parameters
-    ----------
-    claim : Claim
-        Its years, and from what probability on they were almost certain.
-    cell : tuple
-        The way of counting, values of `CELL`.
-    rates : Series
-        Rate by year; years that the count does not have may be missing or left out.
-    chance : float or None
-        The pooled probability, by forecasts from this source, that every year would be worse.
-        Without one, the count can refute the claim and not bear it out.
-
-    Returns
-    -------
-    list of dict
-        Rows as `make_row` gives them; none if no year can be compared.
+    `chance` is the pooled probability, by forecasts from its source, that every year would be
+    worse. Without one, the count can refute the claim and not bear it out.
     """
-    years, base, known = asked_years(claim), claim["year"], rates.dropna()
+    years, base, known = claim.years, claim["year"], rates.dropna()
     later = known[known.index.isin(years)]
     if base not in known or later.empty:
         return []
@@ -55,38 +98,28 @@ def outcome_rows(
     if chance is None:
         return [only_part(worse)]
     name = f"pooled probability that every year of {years[0]} to {years[-1]} would be worse"
-    return [
-        worse,
-        make_row(cell, name, chance, "probability", holds=answer(chance >= claim["sure"])),
-    ]
+    sure = answer(chance >= claim["sure"])
+    return [worse, make_row(cell, name, chance, "probability", holds=sure)]
+
+
+def _lowest(claim: Claim) -> str:
+    return f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {claim['year']}"
 
 
 def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> float | None:
     """Return the pooled probability that every year would be worse; None without a forecast.
 
-    Parameters
-    ----------
-    claim : Claim
-        Its years must be those that the forecasts were asked about.
-    probabilities : DataFrame
-        As `analysis.claims.forecast.worse_probabilities` gives it, of one or more sources.
-    source : str
-        A name in its column `source`.
-
-    Raises
-    ------
-    ValueError
-        If the forecasts were asked about other years.
+    Forecasts that were asked about other years than the claim's are refused.
     """
     own = probabilities[(probabilities["source"] == source) & (probabilities["method"] == POOL)]
     if own.empty:
         return None
     by_year = own.set_index("year")["probability"]
     found = sorted(int(year) for year in by_year.index if year.isdigit())
-    if found != asked_years(claim) or set(own["than"]) != {claim["year"]}:
+    if found != claim.years or set(own["than"]) != {claim["year"]}:
         raise ValueError(
             f"the forecasts from {source} were asked about {found} against "
-            f"{sorted(set(own['than']))}, claim {claim.number} about {asked_years(claim)} against "
+            f"{sorted(set(own['than']))}, claim {claim.number} about {claim.years} against "
             f"{claim['year']}; run 08-forecast again"
         )
     return float(by_year["every"])
@@ -95,9 +128,9 @@ def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> flo
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     rows, said, base, chances = [], [], claim["year"], evidence.probabilities
-    for cell, rates in by_cell(claim, evidence, "rate"):
+    for cell, rates in by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
-        if base not in rates or later.empty:
+        if later.empty:
             continue
         change = 100 * (later.mean() / rates[base] - 1)
         rows += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
@@ -106,10 +139,10 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         parts = outcome_rows(claim, cell, rates, chance)
         rows += parts
         if parts and cell[-1] != DISCARDED:
-            asked = later[later.index.isin(asked_years(claim))]
+            asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
             said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")
-    shown = [] if chances is None else _forecast_rows(claim, chances)
+    shown = [] if chances is None else _list_chances(claim, chances)
     finding = (
         f"rates per 100,000 person-years (in brackets: the mean of all full years after {base} "
         f"against {base}): {'; '.join(said)}. {_describe_chances(claim, chances)}"
@@ -117,12 +150,7 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     return Measured(claim, collect(rows + shown), _lowest(claim), finding)
 
 
-def _lowest(claim: Claim) -> str:
-    years = asked_years(claim)
-    return f"lowest rate of {years[0]} to {years[-1]} against {claim['year']}"
-
-
-def _forecast_rows(claim: Claim, chances: pd.DataFrame) -> list[dict[str, object]]:
+def _list_chances(claim: Claim, chances: pd.DataFrame) -> list[dict[str, object]]:
     """Every probability of every method, beside what came; the pool's has answered already."""
     rows = []
     for _, chance in chances.iterrows():
@@ -136,7 +164,7 @@ def _forecast_rows(claim: Claim, chances: pd.DataFrame) -> list[dict[str, object
 def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
     if chances is None:
         return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
-    years, said = asked_years(claim), []
+    years, said = claim.years, []
     for source, own in chances[chances["year"] == "every"].groupby("source", sort=False):
         single = own.loc[own["method"] != POOL, "probability"]
         pooled = pooled_chance(claim, chances, source)
@@ -147,4 +175,60 @@ def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
     return (
         f"That every year of {years[0]} to {years[-1]} would be worse had, by forecasts from "
         f"{'; from '.join(said)}; from {claim['sure']:.2f} on it would have been almost certain."
+    )
+
+
+def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
+    """Return claim 10, "almost certain to get worse, not better", as one row with its figure.
+
+    The rule is the one of ``claims.toml``, asked of one source's slug by the rows that 02-claims
+    asks too. `pool_every`, `pool_any`: the pool's probabilities; `highest`: of any method, for
+    every year; `almost_certain` of `methods` were sure of it; `years_higher` of `years` known.
+    """
+    than, name = claim["year"], SOURCES[source].name
+    freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
+    pooled = pool.set_index("year")["probability"]
+    single = probabilities[(probabilities["year"] == "every") & (probabilities["method"] != POOL)]
+    single = single.set_index("method")["probability"]
+    years = pool[pool["year"].str.isdigit()]
+    rates = years.assign(year=years["year"].astype(int)).set_index("year")["observed"]
+    rates[than] = years["observed_than"].iloc[0]
+    chance = pooled_chance(claim, probabilities, name)
+    parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
+    higher, known = (years["came"] == "higher").sum(), (years["came"] != "not known").sum()
+    row = {
+        "claim": claim.number,
+        "source": source,
+        "freeze": freeze,
+        "pool_every": pooled["every"],
+        "pool_any": pooled["any"],
+        "highest": single.max(),
+        "highest_method": single.idxmax(),
+        "almost_certain": int((single >= claim["sure"]).sum()),
+        "methods": len(single),
+        "years_higher": int(higher),
+        "years": int(known),
+        "than": than,
+        "figure": (
+            f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
+            f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
+            f"{higher} of {known} known were"
+        ),
+        "claim_verdict": judge_claim(collect(parts)),
+    }
+    return pd.DataFrame([row])
+
+
+def describe_claim(row: pd.Series) -> str:
+    """Return the answer to claim 10, in words."""
+    return (
+        f"**“Almost certain to get worse”: {row['claim_verdict']}** "
+        f"({SOURCES[row['source']].name}). "
+        f"With the months until {row['freeze']}, {row['almost_certain']} of {row['methods']} "
+        f"methods gave a probability of {CERTAINTY[SURE]:.2f} or more to a rate above that of "
+        f"{row['than']} in every year asked about; the highest was {row['highest']:.2f} "
+        f"({title_of(row['highest_method'])}). Pooled: {row['pool_every']:.2f} for every year "
+        f"({in_words(row['pool_every'])}), {row['pool_any']:.2f} for at least one "
+        f"({in_words(row['pool_any'])}). What came: {row['years_higher']} of {row['years']} years "
+        "were higher."
     )

@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from analysis.claims.courses import Rise
-from analysis.claims.declared import CELL, WITH_FEMICIDE, answer_cells
-from analysis.claims.evidence import DISCARDED
-from analysis.claims.rows import PERCENT_A_YEAR, Measured
+from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, answer_cells
+from analysis.claims.evidence import DISCARDED, OCCURRED
+from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
 from analysis.its.series import rate_of
 from analysis.its.words import format_effect
-from analysis.style import RATE_LABEL, REAL
+from analysis.style import RATE_LABEL, REAL, ZERO, interval_rows
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
+ARTICLE = {"color": REAL, "label": "the article"}
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
 SHADES = dict(zip(("INEGI", "SESNSP", "UNODC"), sns.color_palette("colorblind")[:3], strict=True))
 
 
@@ -32,48 +34,21 @@ def plot_years(
 ) -> Axes:
     """Draw deaths or rates by year under every way of counting, with the article's figures.
 
-    Parameters
-    ----------
-    yearly : DataFrame
-        As `analysis.claims.evidence.tabulate_years` gives it, or part of it.
-    column : {"deaths", "rate"}
-        What is drawn. The same deaths under another population are drawn once.
-    years : sequence of int
-        The first and the last, and those between.
-    figures : dict, optional
-        Year to what the article says of it, drawn as crosses.
-    claimed : float, optional
-        What the article says of all of them, drawn as a line.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
+    `figures` (what it says of single years) are crosses, `claimed` (of all of them) is a line.
     """
     ax = ax or plt.gca()
-    table = yearly[yearly["year"].isin(years)].dropna(subset=[column])
-    if column == "deaths":
-        table = table[table["population"] != DISCARDED]
+    table = known_by_year(yearly[yearly["year"].isin(years)], column)
     for cell, part in table.groupby(CELL, sort=False):
         ax.plot(part["year"], part[column], markersize=4, label=_label(cell), **_style(cell))
     if figures:
-        ax.scatter(
-            *zip(*figures.items(), strict=True),
-            marker="+",
-            s=160,
-            linewidth=2,
-            color=REAL,
-            zorder=4,
-            label="the article",
-        )
+        ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
     if claimed is not None:
-        ax.axhline(claimed, color=REAL, linewidth=1, linestyle="--", label="the article")
+        ax.axhline(claimed, linewidth=1, linestyle="--", **ARTICLE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if column == "deaths":
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set(xlabel="", ylabel="Deaths in the year" if column == "deaths" else RATE_LABEL)
-    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(**BESIDE)
     return ax
 
 
@@ -86,20 +61,7 @@ def plot_cells(
 ) -> Axes:
     """Draw one measure of a claim under every way of counting: value, interval and answer.
 
-    Parameters
-    ----------
-    measured : Measured
-        As `analysis.claims.counts.measure_claims` gives it.
-    measure : str
-        One of its measures.
-    band : tuple of float, optional
-        From where to where the rule says yes.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
+    In the `band` the rule says yes.
     """
     ax = ax or plt.gca()
     rows = measured.rows[measured.rows["measure"] == measure].reset_index(drop=True)
@@ -112,40 +74,15 @@ def plot_cells(
         style |= {"label": word} if judges else {"label": f"{word}, shown only", "alpha": 0.35}
         ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), **style)
     if rows["article"].notna().any():
-        ax.axvline(
-            rows["article"].dropna().iloc[0],
-            color=REAL,
-            linestyle="--",
-            linewidth=1,
-            label="the article",
-        )
-    if rows["value"].min() <= 0:
-        ax.axvline(0, color="0.3", linewidth=0.8)
-    ax.set_yticks(rows.index, [_label(cell) for cell in rows[CELL].itertuples(index=False)])
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
+    interval_rows(ax, _label_rows(rows), zero=rows["value"].min() <= 0)
     ax.set(xlabel=f"{measure.capitalize()} ({rows['unit'].iloc[0]})", ylabel="")
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(**BESIDE)
     return ax
 
 
 def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None) -> Axes:
-    """Draw the places of a ranking: those of one country, of others, and those not in the table.
-
-    Parameters
-    ----------
-    ranking : DataFrame
-        Columns `rank`, `city`, `country`, `rate_per_100000`.
-    country : str
-        The country in colour.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw the places of a ranking: those of one country, of others, and those not in the table."""
     ax = ax or plt.gca()
     places = ranking.set_index("rank").reindex(range(1, 51))
     height = places["rate_per_100000"].fillna(0)
@@ -159,15 +96,9 @@ def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None)
         ax.bar(where, height[chosen], color=colour, width=0.8)
         ax.scatter(where, np.full(len(where), -5), marker="s", s=22, color=colour, label=label)
     for rank, row in places[own].iterrows():
-        ax.annotate(
-            row["city"],
-            (rank, height[rank] + 2),
-            rotation=90,
-            fontsize="xx-small",
-            ha="center",
-            va="bottom",
-        )
-    ax.axvline(10.5, color="0.3", linewidth=0.8)
+        style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": "xx-small"}
+        ax.text(rank, height[rank] + 2, row["city"], **style)
+    ax.axvline(10.5, **ZERO)
     ax.set(xlabel="Place in the ranking of 2020", xlim=(0, 51), ylim=(-10, 150))
     ax.set_ylabel("Homicides per 100,000 inhabitants,\nwhere published")
     ax.legend(frameon=False, fontsize="x-small", loc="upper right")
@@ -175,49 +106,22 @@ def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None)
 
 
 def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes:
-    """Draw every answer to every claim, newest and earlier vintages, with the verdicts.
-
-    Parameters
-    ----------
-    found : dict
-        As `analysis.claims.counts.measure_claims` gives it.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw every answer to every claim, newest and earlier vintages, with the verdicts."""
     ax = ax or plt.gca()
-    cells = [
-        answer_cells(measured.rows).assign(place=place)
-        for place, measured in enumerate(found.values())
-    ]
-    table = pd.concat(cells, ignore_index=True)
-    table["column"] = [_label(cell) for cell in table[CELL].itertuples(index=False)]
+    answers = {place: answer_cells(each.rows) for place, each in enumerate(found.values())}
+    table = pd.concat(answers, names=["place"]).reset_index("place")
+    table["column"] = _label_rows(table)
     ordered = table.sort_values(["source", "counted", "vintage"])["column"].unique().tolist()
     for word, (colour, marker) in ANSWERS.items():
         part = table[table["holds"] == word]
-        ax.scatter(
-            part["column"].map(ordered.index),
-            part["place"],
-            marker=marker,
-            s=70,
-            color=colour,
-            label=word,
-        )
+        columns = part["column"].map(ordered.index)
+        ax.scatter(columns, part["place"], s=70, marker=marker, color=colour, label=word)
     ax.set_xticks(range(len(ordered)), ordered, rotation=45, ha="right", fontsize="x-small")
     names = [f"{measured.claim.number}  {measured.claim.title}" for measured in found.values()]
     ax.set_yticks(range(len(found)), names, fontsize="small")
+    beside = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
     for place, measured in enumerate(found.values()):
-        ax.annotate(
-            measured.claim_verdict,
-            (1.01, place),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize="small",
-            style="italic",
-        )
+        ax.text(1.01, place, measured.claim_verdict, style="italic", **beside)
     ax.set(xlim=(-0.5, len(ordered) - 0.5), ylim=(len(found) - 0.5, -0.5))
     ax.grid(color="0.92")
     ax.set_axisbelow(True)
@@ -229,57 +133,39 @@ def _label(cell: Sequence[str]) -> str:
     """Name a way of counting in few words: source, count, vintage, and population if not CONAPO."""
     source, counted, vintage, population = cell
     short = counted.removeprefix("deaths ").replace(WITH_FEMICIDE, "homicide + femicide")
-    short = short.replace("intentional homicide", "homicide")
+    short = short.replace(HOMICIDE, "homicide")
     beside = {"CONAPO": "", "as published": "", DISCARDED: ", step population"}
     return f"{source} {short}, {vintage}{beside.get(population, '')}"
 
 
+def _label_rows(rows: pd.DataFrame) -> list[str]:
+    return [_label(cell) for cell in rows[CELL].itertuples(index=False)]
+
+
 def _style(cell: Sequence[str]) -> dict[str, object]:
     source, counted, vintage, population = cell
-    hollow = counted not in (WITH_FEMICIDE, "deaths by year of death")
-    style = {"color": SHADES.get(source, "0.3"), "marker": "s" if hollow else "o"}
+    other = counted not in (WITH_FEMICIDE, OCCURRED)
+    style = {"color": SHADES.get(source, "0.3"), "marker": "s" if other else "o"}
     if population == DISCARDED:
         return style | {"alpha": 0.35, "linestyle": ":"}
     earlier = source == "SESNSP" and vintage < "2025"
-    return (
-        style | {"linestyle": "--" if earlier else "-", "markerfacecolor": "none"}
-        if (earlier or hollow)
-        else style | {"linestyle": "-"}
-    )
+    hollow = {"markerfacecolor": "none"} if earlier or other else {}
+    return style | {"linestyle": "--" if earlier else "-"} | hollow
 
 
 def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> Axes:
-    """Draw the probability of each month as the start of the rise, and the article's year.
-
-    Parameters
-    ----------
-    rises : dict
-        Source to `Rise`; one in which no rise began is left out.
-    year : int
-        Shaded.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw the probability of each month as the start of a rise, by source; the year is shaded."""
     ax = ax or plt.gca()
     ends = [pd.Timestamp(f"{each}-01-01") for each in (year, year + 1)]
     ax.axvspan(*ends, color=REAL, alpha=0.12, linewidth=0, label=f"{year}, the article")
     for source, rise in rises.items():
         if rise.start.empty:
             continue
-        dates, credible = rise.start.index.to_timestamp(), rise.credible
+        dates, credible, colour = rise.start.index.to_timestamp(), rise.credible, SHADES[source]
         label = f"{source}, 95% set within {credible.min()} to {credible.max()}"
-        ax.bar(dates, rise.start, width=26, color=SHADES[source], alpha=0.8, label=label)
-        ax.axvline(
-            dates[0],
-            color=SHADES[source],
-            linestyle=":",
-            linewidth=1.2,
-            label=f"{source}'s first admissible month",
-        )
+        ax.bar(dates, rise.start, width=26, color=colour, alpha=0.8, label=label)
+        first = f"{source}'s first admissible month"
+        ax.axvline(dates[0], color=colour, linestyle=":", linewidth=1.2, label=first)
     ax.set(xlabel="", ylabel="Probability that the rise began")
     ax.legend(frameon=False, fontsize="x-small", loc="upper right")
     return ax
@@ -291,20 +177,9 @@ def plot_term(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw monthly rates before and within the first months of a term, with mean and trend.
+    """Draw monthly rates before and within the first months of a term, by source.
 
-    Parameters
-    ----------
-    parts : dict
-        Source to the months before and within, as `split_term` gives them.
-    measured : Measured
-        The claim they judge: its trends are drawn with their 95% intervals.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
+    Dotted lines are means, thick lines the trends of the claim with their 95% intervals.
     """
     ax = ax or plt.gca()
     trends = measured.rows[measured.rows["measure"] == "trend within"].set_index("source")
@@ -319,19 +194,11 @@ def plot_term(
         years = np.arange(len(frame)) / 12
         years = years - years.mean()
         row = trends.loc[source]
-        course, low, high = (
-            mean * (1 + row[end] / 100) ** years for end in ("value", "low", "high")
-        )
+        course, *ends = (mean * (1 + row[end] / 100) ** years for end in ("value", "low", "high"))
         shown = format_effect(row.rename({"value": "estimate"}), PERCENT_A_YEAR)
         ax.plot(dates, course, color=colour, linewidth=2, label=f"{source}: {shown}")
-        ax.fill_between(
-            dates,
-            np.minimum(low, high),
-            np.maximum(low, high),
-            color=colour,
-            alpha=0.2,
-            linewidth=0,
-        )
+        edges = np.minimum(*ends), np.maximum(*ends)
+        ax.fill_between(dates, *edges, color=colour, alpha=0.2, linewidth=0)
     ax.axvline(dates[0], color="0.3", linewidth=1)
     ax.set(xlabel="", ylabel=RATE_LABEL)
     ax.set_ylim(bottom=0)

@@ -74,41 +74,36 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def by_cell(claim: Claim, evidence: Evidence, column: str) -> Iterator[tuple[Cell, pd.Series]]:
-    """Yield each way of counting that can carry the claim, with its values by year.
+def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the rows that have deaths or a rate; any population has the same deaths, kept once."""
+    table = yearly.dropna(subset=[column])
+    return table[table["population"] != DISCARDED] if column == "deaths" else table
 
-    Parameters
-    ----------
-    claim : Claim
-        Its `sources` are taken, in their order; the count of its figures comes first.
-    evidence : Evidence
-        Its `yearly` figures are taken.
-    column : {"deaths", "rate"}
-        The values. Deaths are the same under any population, and come once.
 
-    Yields
-    ------
-    tuple
-        Values of `CELL`, and a Series with the index `year`, in order.
+def by_cell(
+    claim: Claim, evidence: Evidence, column: str, *years: int
+) -> Iterator[tuple[Cell, pd.Series]]:
+    """Yield each way of counting that has these years, with its deaths or rates by year.
+
+    The claim's sources come in their order, and the count of its figures first.
     """
-    table = evidence.yearly.dropna(subset=[column])
-    if column == "deaths":
-        table = table[table["population"] != DISCARDED]
+    table = known_by_year(evidence.yearly, column)
     for source in claim.sources:
         own = table["counted"] == claim.parameters.get("counted")
         for part in (table[own], table[~own]):
-            for cell, values in part[part["source"] == source].groupby(CELL, sort=False):
-                yield cell, values.set_index("year")[column].sort_index()
+            for cell, rows in part[part["source"] == source].groupby(CELL, sort=False):
+                values = rows.set_index("year")[column].sort_index()
+                if set(years) <= set(values.index):
+                    yield cell, values
 
 
 def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
     """Return the deaths of the years before, by the cell's vintage or, without any, the newest."""
+    own = pd.Series(cell, CELL)
+    vintage = own.pop("vintage")
     table = evidence.yearly[evidence.yearly["year"] < year]
-    for name, value in zip(CELL, cell, strict=True):
-        if name != "vintage":
-            table = table[table[name] == value]
-    vintage = dict(zip(CELL, cell, strict=True))["vintage"]
-    chosen = vintage if (table["vintage"] == vintage).any() else table["vintage"].max()
+    table = table[(table[own.index] == own).all(axis=1)]
+    chosen = vintage if vintage in set(table["vintage"]) else table["vintage"].max()
     return table[table["vintage"] == chosen].set_index("year")["deaths"]
 
 
@@ -147,6 +142,13 @@ def make_row(
     row |= {"measure": measure, "value": float(value), "low": low, "high": high, "unit": unit}
     row |= {"article": np.nan if article is None else float(article), "holds": holds}
     return row | {"judges": holds != "" and row["population"] != DISCARDED}
+
+
+def exact_row(
+    cell: Cell, measure: str, value: float, unit: str, article: float
+) -> dict[str, object]:
+    """Return a number that bears the article out if it is the article's own, to the unit."""
+    return make_row(cell, measure, value, unit, article, answer(value == article))
 
 
 def only_part(row: dict[str, object]) -> dict[str, object]:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import renamed
+from analysis.checks import check_whole, renamed
 from analysis.engine.segments import (
     NEVER_INDEPENDENT,
     add_rows,
@@ -68,9 +68,7 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     Liu, J., Wu, S. and Zidek, J. V. (1997). On segmented multivariate regression. Statistica
     Sinica 7, 497-525.
     """
-    if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 1:
-        raise ValueError(f"most must be a whole number of breaks from 1 up; found {most!r}")
-    rows, exact, shortest = prepare(y, X, trimming, most)
+    rows, exact, shortest = prepare(y, X, trimming, check_whole(most, "most", 1))
     n, k = len(rows), rows.shape[1] - 1
     m = np.arange(most + 1)
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
@@ -194,14 +192,11 @@ def break_intervals(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
-    if (
-        isinstance(m, bool)
-        or not isinstance(m, int | np.integer)
-        or m not in range(1, len(breaks.first))
-    ):
+    most, whole = len(breaks.first) - 1, isinstance(m, int | np.integer) and not isinstance(m, bool)
+    if not whole or not 1 <= m <= most:
         raise ValueError(
-            f"m must be a whole number from 1 to {len(breaks.first) - 1}, the most breaks that "
-            f"were looked for; found {m!r}"
+            f"m must be a whole number from 1 to {most}, the most breaks that were looked for; "
+            f"found {m!r}"
         )
     rows, exact = orthogonalise(*check_shapes(y, X))
     first = breaks.first[m]

@@ -14,33 +14,14 @@ TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the l
 def working_response(
     deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return log rates, linearised, and the variance that counting gives them.
+    """Return log rates, linearised, and the variance that counting gives them, each (n,).
 
+    With mu = exposure exp(eta) these are eta + (deaths - mu) / mu and 1 / mu, for a design (n, k).
     Where the mean count is below `FEWEST_TO_SMOOTH`, the log rate is linearised at the line of the
     Poisson regression; otherwise at that line plus the disturbance, as far as it shows through the
     noise, and again until it settles: with many deaths that is the log rate itself.
 
-    Parameters
-    ----------
-    deaths, exposure : array, shape (n,)
-        Counts, zeros among them, and what their rates are per.
-    X : array, shape (n, k)
-        Design.
-
-    Returns
-    -------
-    response, variance : array, shape (n,)
-        eta + (y - mu) / mu and 1 / mu, with mu = exposure exp(eta).
-
-    Raises
-    ------
-    EstimatorError
-        If the Poisson likelihood has no maximum.
-
-    References
-    ----------
-    Breslow, N. E. and Clayton, D. G. (1993). Approximate inference in generalized linear mixed
-    models. Journal of the American Statistical Association 88, 9-25. doi:10.2307/2290687
+    Breslow and Clayton (1993), doi:10.2307/2290687.
     """
     line = X @ fit_poisson(deaths, X, exposure).params
     response, variance = _linearise(line, deaths, exposure)
@@ -87,31 +68,13 @@ def split_noise(
     *,
     nodes: tuple[int, int] = (RHO_NODES, SHARE_NODES),
 ) -> RhoMixture:
-    """Return contrasts as a mixture over rho and over the share of the AR(1) disturbance.
+    """Return contrasts (m, k) as one mixture over rho and the share of the AR(1) disturbance.
 
     The covariance of the response is sigma^2 [diag(variance) + lambda R(rho)], R the correlation
     matrix of an AR(1) process. The restricted likelihood weighs rho, uniform as in the headline
     model, and the share lambda / (lambda + mean variance), uniform on (0, 1); sigma is profiled
-    out. At a share of 0 this is quasi-Poisson regression, at 1 the headline model.
-
-    Parameters
-    ----------
-    response, variance : array, shape (n,)
-        As `working_response` returns them.
-    X, C : array, shapes (n, k) and (m, k)
-        Design and contrasts.
-    nodes : tuple of int
-        Points over which rho and the share are integrated.
-
-    Returns
-    -------
-    RhoMixture
-        With one row; its nodes are pairs of rho and share.
-
-    References
-    ----------
-    Zeger, S. L. (1988). A regression model for time series of counts. Biometrika 75, 621-629.
-    doi:10.1093/biomet/75.4.621
+    out. At a share of 0 this is quasi-Poisson regression, at 1 the headline model. The mixture's
+    nodes are pairs of rho and share. Zeger (1988), doi:10.1093/biomet/75.4.621.
     """
     n, k = X.shape
     rho, share, node_weight = _pairs(nodes)

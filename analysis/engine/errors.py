@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -29,13 +30,18 @@ class RhoMixture:
     log_marginal: np.ndarray  # (R,) log integral over rho of the restricted likelihood
     exact: np.ndarray  # (R,) rows without residual variation
 
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """What the functions of `analysis.engine.mixture` take."""
+        return self.weight, self.mean, self.scale, self.df
+
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """Return P(c'b <= x) for x of shape (R, m)."""
-        return mixture_cdf(x, self.weight, self.mean, self.scale, self.df)[0]
+        return mixture_cdf(x, *self.parts)[0]
 
     def quantile(self, q: float) -> np.ndarray:
         """Return the quantile of c'b, shape (R, m)."""
-        return mixture_quantiles([q], self.weight, self.mean, self.scale, self.df)[0]
+        return mixture_quantiles([q], *self.parts)[0]
 
 
 @lru_cache(maxsize=64)
@@ -100,10 +106,20 @@ def join_months(parts: Sequence[RhoMixture]) -> RhoMixture:
     """Return one mixture of several that weigh the same, one for each month of a shift."""
     if len(parts) == 1:
         return parts[0]
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
-        for name in ("rho", "mean", "scale", "rss")
-    }
-    weight = np.concatenate([part.weight for part in parts], axis=-1) / len(parts)
+    joined = _join(parts, ("rho", "weight", "mean", "scale", "rss"), axis=-1)
     exact = np.all([part.exact for part in parts], axis=0)
-    return replace(parts[0], weight=weight, exact=exact, **joined)
+    return replace(joined, weight=joined.weight / len(parts), exact=exact)
+
+
+def join_rows(parts: Sequence[RhoMixture]) -> RhoMixture:
+    """Return the rows of several mixtures over the same values of rho as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    return _join(parts, ("weight", "mean", "scale", "rss", "log_marginal", "exact"), axis=0)
+
+
+def _join(parts: Sequence[RhoMixture], names: Sequence[str], axis: int) -> RhoMixture:
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis) for name in names
+    }
+    return replace(parts[0], **columns)

@@ -14,13 +14,14 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import GLSAR, OLS, yule_walker
 
 from analysis.checks import check_regression, check_whole
-from analysis.engine.errors import EXACT
 from analysis.engine.optimise import (
+    NO_VARIATION,
     Coefficients,
     EstimatorError,
     best_of_starts,
     orthonormal,
     quietly,
+    residual_size,
 )
 
 SETTLED = 1e-10  # change of rho from one iteration to the next
@@ -43,6 +44,16 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
         Outcome and design.
     lags : int, optional
         Default floor(4 (n / 100)^(2/9)).
+
+    Returns
+    -------
+    Coefficients
+        With n - k degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        If the data or `lags` cannot be used.
 
     References
     ----------
@@ -82,6 +93,23 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
 
     statsmodels' GLSAR leaves the first period out (as Cochrane and Orcutt did).
 
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        Outcome and design.
+    iterations : int
+        The most that are tried.
+
+    Returns
+    -------
+    Coefficients
+        With Student t; the note has rho.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be used; an EstimatorError if rho does not settle inside (-1, 1).
+
     References
     ----------
     Cochrane, D. and Orcutt, G. H. (1949). Application of least squares regression to relationships
@@ -92,9 +120,7 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     Q, R = orthonormal(X)
     ols = Q.T @ y / len(y)
     residual = y - Q @ ols  # estimated in place of y: what is iterated starts at zero
-    size = np.std(residual)
-    if residual @ residual <= EXACT * (y @ y):
-        raise EstimatorError("the model fits without any residual variation")
+    size = residual_size(residual, y)
     model = GLSAR(residual / size, Q, rho=1)
     for _ in range(iterations):
         fit, before = model.fit(), float(np.squeeze(model.rho))
@@ -125,6 +151,16 @@ def fit_quasi_poisson(
     exposure : array, shape (n,), optional
         Its log is the offset; default 1.
 
+    Returns
+    -------
+    Coefficients
+        On the log scale, with the `dispersion`.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be used; an EstimatorError if the likelihood has no maximum.
+
     References
     ----------
     McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd ed.
@@ -132,7 +168,8 @@ def fit_quasi_poisson(
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     fit = fit_poisson(deaths, X, exposure)
-    return Coefficients(fit.params, fit.cov_params(), note=f"dispersion {fit.scale:.2f}")
+    note = f"dispersion {fit.scale:.2f}"
+    return Coefficients(fit.params, fit.cov_params(), note=note, dispersion=float(fit.scale))
 
 
 def fit_negative_binomial(
@@ -142,6 +179,16 @@ def fit_negative_binomial(
 
     Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
     as known and the expected information, and differs by up to some percent).
+
+    Returns
+    -------
+    Coefficients
+        On the log scale; the note has alpha.
+
+    Raises
+    ------
+    ValueError
+        As `fit_quasi_poisson`; an EstimatorError too if counts vary no more than Poisson counts do.
 
     References
     ----------
@@ -180,9 +227,9 @@ def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) 
     try:
         fit = quietly(lambda: model.fit(scale="X2", maxiter=200))
     except ValueError as error:  # statsmodels' words for a deviance of exactly zero
-        raise EstimatorError("the model fits without any residual variation") from error
+        raise EstimatorError(NO_VARIATION) from error
     if ((deaths - fit.mu) ** 2).sum() <= EXACT_COUNTS * (deaths**2).sum():
-        raise EstimatorError("the model fits without any residual variation")
+        raise EstimatorError(NO_VARIATION)
     information = X.T @ (fit.mu[:, None] * X)
     size = np.sqrt(np.diag(information))
     values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]

@@ -35,26 +35,10 @@ class ClusterError(RuntimeError):
 
 
 def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
-    """Open what shares work, to be used in a ``with`` statement.
+    """Open a Dask cluster, or so many threads or processes here, by default one for each core.
 
-    Parameters
-    ----------
-    jobs : int or "dask", optional
-        Threads or processes of this machine, by default one for each core, or a Dask cluster.
-    processes : bool
-        Processes instead of threads: for functions that hold Python's global lock.
-
-    Returns
-    -------
-    concurrent.futures.Executor
-        ``map`` gives results in the order of its arguments, wherever they were computed.
-
-    Raises
-    ------
-    ValueError
-        If `jobs` is something else.
-    ClusterError
-        If there is no cluster, or one whose workers would give other numbers.
+    Processes are for functions that hold Python's global lock. ``map`` gives results in the order
+    of its arguments, wherever they were computed.
     """
     if jobs == "dask":
         return ClusterExecutor(connect())
@@ -79,7 +63,9 @@ class ClusterExecutor(Executor):
         """Send one call."""
         return self._executor.submit(fn, *args, **kwargs)
 
-    def map(self, fn: Callable[..., Any], *iterables: Iterable) -> Iterator[Any]:
+    def map(  # type: ignore[override]  # without a time limit or chunks
+        self, fn: Callable[..., Any], *iterables: Iterable[Any]
+    ) -> Iterator[Any]:
         """Yield the results in order; the scheduler holds the arguments of few calls at a time."""
         waiting: deque[Future] = deque()
         try:
@@ -102,11 +88,7 @@ def register_cluster(project: Path) -> None:
     """Let ``pytask --parallel-backend dask`` use the cluster, where there is an address.
 
     Without one, pytask-parallel starts a cluster of processes on this machine, as it always does.
-
-    Parameters
-    ----------
-    project : Path
-        The project's folder, which every worker must see under the same name.
+    Every worker must see the `project`'s folder under the same name.
     """
     from pytask_parallel import ParallelBackend, registry
 
@@ -131,21 +113,8 @@ def register_cluster(project: Path) -> None:
 def connect(*, project: Path | None = None) -> "Client":
     """Return the client that there is, or a new one, whose workers would give the same numbers.
 
-    Parameters
-    ----------
-    project : Path, optional
-        A folder that every worker must see.
-
-    Returns
-    -------
-    distributed.Client
-        It stays connected for the next call, until the process ends.
-
-    Raises
-    ------
-    ClusterError
-        If no scheduler answers, it has no workers, or one of them has another version of the
-        package, of Python or of a library, or does not see `project`.
+    It stays connected for the next call. A ClusterError tells of a scheduler that does not answer
+    or has no workers, and of a worker with another version or that does not see `project`.
     """
     try:
         from distributed import Client
@@ -164,7 +133,12 @@ def connect(*, project: Path | None = None) -> "Client":
             f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s; "
             "expected one or more. Start `dask worker` with its address, or wait for the queue."
         ) from None
-    _check_workers(client, project)
+    here = _describe_process()
+    for worker, found in client.run(_look_around, project, on_error="return").items():
+        if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
+            continue  # it died while it was asked
+        if problem := _find_problem(found, here, project):
+            raise ClusterError(f"the worker at {worker} {problem}")
     return client
 
 
@@ -201,32 +175,27 @@ def _reachable_address() -> str:
     return address
 
 
-def _check_workers(client: "Client", project: Path | None) -> None:
-    here = _describe_process()
-    for worker, found in client.run(_look_around, project, on_error="return").items():
-        if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
-            continue  # it died while it was asked
-        if isinstance(found, Exception):
-            raise ClusterError(
-                f"the worker at {worker} does not answer for this package ({found}). Start it with "
-                "the Python of this environment."
-            )
-        there, sees_project = found
-        if there != here:
-            differences = [
-                f"{name} {there[name]} instead of {here[name]}"
-                for name in here
-                if there[name] != here[name]
-            ]
-            raise ClusterError(
-                f"the worker at {worker} has {', '.join(differences)}: its numbers could differ. "
-                "Start the workers anew, from the same environment and copy of the project."
-            )
-        if not sees_project:
-            raise ClusterError(
-                f"the worker at {worker} does not see {project}; notebooks and results must lie on "
-                "a file system that all machines share. Move the project there."
-            )
+def _find_problem(found: Any, here: dict[str, str], project: Path | None) -> str:
+    """Return why a worker, by what it `found`, cannot share the work; or nothing."""
+    if isinstance(found, Exception):
+        return (
+            f"does not answer for this package ({found}). Start it with the Python of this "
+            "environment."
+        )
+    there, sees_project = found
+    others = [name for name in here if there[name] != here[name]]
+    if others:
+        differences = [f"{name} {there[name]} instead of {here[name]}" for name in others]
+        return (
+            f"has {', '.join(differences)}: its numbers could differ. Start the workers anew, from "
+            "the same environment and copy of the project."
+        )
+    if not sees_project:
+        return (
+            f"does not see {project}; notebooks and results must lie on a file system that all "
+            "machines share. Move the project there."
+        )
+    return ""
 
 
 def _look_around(project: Path | None) -> tuple[dict[str, str], bool]:

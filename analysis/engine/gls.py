@@ -43,18 +43,10 @@ class AtNodes(NamedTuple):
 
 
 def solve_designs(basis: Basis, lagged: np.ndarray, ends: np.ndarray, rho: np.ndarray) -> AtNodes:
-    """Solve for one outcome with D designs.
+    """Solve for one outcome with D designs, at `rho` (G,).
 
-    Parameters
-    ----------
-    basis : Basis
-        The designs.
-    lagged : array, shape (D, k, 1)
-        Basis' (L + L') r, with r the residuals of ordinary least squares.
-    ends : array, shape (D, 2, 1)
-        First and last of r.
-    rho : array, shape (G,)
-        Values of rho.
+    With r the residuals of ordinary least squares, `lagged` (D, k, 1) is basis' (L + L') r, and
+    `ends` (D, 2, 1) are the first and last of r.
     """
     m = basis.contrasts.shape[1]
     u, b, e, c = basis.ends, lagged[:, None, :, 0], ends[..., 0], basis.contrasts
@@ -88,9 +80,9 @@ def solve_designs(basis: Basis, lagged: np.ndarray, ends: np.ndarray, rho: np.nd
 
 
 def solve_series(basis: Basis, lagged: np.ndarray, ends: np.ndarray, rho: np.ndarray) -> AtNodes:
-    """Solve for N outcomes with one design: two matrix products over all of them.
+    """Solve for N outcomes with one design, `lagged` (1, k, N) and `ends` (1, 2, N) likewise.
 
-    Parameters as in `solve_designs`, with `lagged` (1, k, N) and `ends` (1, 2, N).
+    Two matrix products do it for all of them.
     """
     k, U, C = basis.values.shape[1], basis.ends[0], basis.contrasts[0]
     z = np.concatenate([lagged[0], ends[0]])  # (k + 2, N)

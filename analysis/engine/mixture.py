@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]  # weight, mean and scale
+
 SQRT_2PI = np.sqrt(2 * np.pi)
 STEPS = 2  # of Newton's method for every mixture; the few that need more get more
 MOST_STEPS = 20
@@ -82,7 +84,7 @@ def mixture_quantiles(
     for rows, parts in _blocks(weight, mean, scale):
         moments = _moments(*parts, df)
         for number, q in enumerate(qs):
-            quantiles[number, rows] = _quantile(q, *parts, df, moments)
+            quantiles[number, rows] = _quantile(q, parts, df, moments)
     return quantiles
 
 
@@ -98,7 +100,7 @@ def mixture_tails(
 
 def _blocks(
     weight: np.ndarray, mean: np.ndarray, scale: np.ndarray
-) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+) -> Iterator[tuple[np.ndarray, Parts]]:
     """Yield blocks of like mixtures without the components that none of them needs."""
     order = np.argsort(weight @ np.arange(weight.shape[1]), kind="stable")
     for start in range(0, len(order), BLOCK):
@@ -125,39 +127,25 @@ def _moments(
     return centre, sd, third / variance**1.5, fourth / variance**2 - 3
 
 
-def _quantile(
-    q: float,
-    weight: np.ndarray,
-    mean: np.ndarray,
-    scale: np.ndarray,
-    df: float,
-    moments: tuple[np.ndarray, ...],
-) -> np.ndarray:
-    centre, sd, skewness, kurtosis = moments
+def _quantile(q: float, parts: Parts, df: float, moments: tuple[np.ndarray, ...]) -> np.ndarray:
+    (weight, mean, scale), (centre, sd, skewness, kurtosis) = parts, moments
     z = ndtri(q)
     a, b = np.clip(skewness, -1, 1) / 6, np.clip(kurtosis, -1, 2) / 24
     start = z + a * (z**2 - 1) + b * (z**3 - 3 * z) - a**2 * (2 * z**3 - 5 * z)
     x = centre + start * sd
     inverse = 1 / scale
     for _ in range(STEPS):
-        step = _newton_step(x, z, sd, weight, mean, inverse, df)
+        step = _newton_step(x, z, sd, (weight, mean, inverse), df)
         x -= step
     row, column = np.nonzero(~(np.abs(step) <= TOLERANCE * sd))
     if len(row):
-        chosen = mean[row, column][:, None], inverse[row, column][:, None]
-        x[row, column] = _persist(q, x[row, column][:, None], weight[row], *chosen, df)[:, 0]
+        at, mean, inverse = (part[row, column][:, None] for part in (x, mean, inverse))
+        x[row, column] = _persist(q, at, (weight[row], mean, inverse), df)[:, 0]
     return x
 
 
-def _newton_step(
-    x: np.ndarray,
-    z: float,
-    sd: np.ndarray,
-    weight: np.ndarray,
-    mean: np.ndarray,
-    inverse: np.ndarray,
-    df: float,
-) -> np.ndarray:
+def _newton_step(x: np.ndarray, z: float, sd: np.ndarray, parts: Parts, df: float) -> np.ndarray:
+    weight, mean, inverse = parts  # of the scale
     cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
     pdf *= inverse
     cdf = np.matmul(cdf, weight[..., None])[..., 0]
@@ -167,13 +155,12 @@ def _newton_step(
     return np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)
 
 
-def _persist(
-    q: float, x: np.ndarray, weight: np.ndarray, mean: np.ndarray, inverse: np.ndarray, df: float
-) -> np.ndarray:
+def _persist(q: float, x: np.ndarray, parts: Parts, df: float) -> np.ndarray:
     """Find the quantile of stubborn mixtures: more Newton steps, then bisection."""
+    weight, mean, inverse = parts
     sd = _moments(weight, mean, 1 / inverse, df)[1]
     for _ in range(MOST_STEPS):
-        step = _newton_step(x, ndtri(q), sd, weight, mean, inverse, df)
+        step = _newton_step(x, ndtri(q), sd, parts, df)
         x = x - step
         if (np.abs(step) <= TOLERANCE * sd).all():
             return x

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from analysis.engine.errors import EXACT
+
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
 MOST_RESTARTS = 5
+NO_VARIATION = "the model fits without any residual variation"
 
 
 class EstimatorError(ValueError):
@@ -23,6 +26,7 @@ class Coefficients:
     covariance: np.ndarray  # (k, k)
     df: float = np.inf  # of the Student t reference; infinite for the normal one
     note: str = ""
+    dispersion: float = np.nan  # of counts: Pearson's chi-squared per degree of freedom
 
 
 def best_of_starts(fit: Callable[[np.ndarray], Any], starts: Sequence[np.ndarray]) -> Any:
@@ -65,6 +69,13 @@ def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return columns of mean square 1 that span those of `X`, and what makes `X` of them."""
     Q, R = np.linalg.qr(X)
     return Q * np.sqrt(len(X)), R / np.sqrt(len(X))
+
+
+def residual_size(residual: np.ndarray, y: np.ndarray) -> np.floating:
+    """Return the standard deviation of what is left of `y`, or raise an EstimatorError if none."""
+    if residual @ residual <= EXACT * (y @ y):
+        raise EstimatorError(NO_VARIATION)
+    return np.std(residual)
 
 
 def polish(model: Any, fit: Any) -> Any:

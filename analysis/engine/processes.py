@@ -25,22 +25,7 @@ def process_filter(process: str, rho: float) -> tuple[np.ndarray, np.ndarray]:
     - *arma*: (1 - a B) u = (1 - 0.3 B) e, what an AR(1) looks like through the noise of counting
     - *seasonal_ar*: (1 - a B) (1 - 0.4 B^12) u = e
 
-    Parameters
-    ----------
-    process : str
-        One of `PROCESSES`.
-    rho : float
-        Between -1 and 1.
-
-    Returns
-    -------
-    moving, autoregressive : array, shapes (q + 1,) and (p + 1,)
-        Coefficients of 1, B, B^2, … on either side.
-
-    Raises
-    ------
-    ValueError
-        If the process is unknown or `rho` is not that of a stationary process.
+    The two arrays hold the coefficients of 1, B, B^2, … of e and of u.
     """
     if process not in PROCESSES:
         raise ValueError(f"unknown process {process!r}; use one of {list(PROCESSES)}")
@@ -67,30 +52,11 @@ def simulate_errors(
     rho: float,
     shift_at: int | None = None,
 ) -> np.ndarray:
-    """Simulate stationary errors with innovations of variance 1.
+    """Simulate stationary errors (n, count) with normal innovations of variance 1.
 
-    Parameters
-    ----------
-    process : str
-        *ar1*, *ar2*, *arma* and *seasonal_ar* (see `process_filter`) with normal innovations;
-        *heavy_tails*: AR(1) with Student t innovations of 3 degrees of freedom, scaled to variance
-        1; *variance_change*: AR(1), innovations with standard deviation 2 from the shift on.
-    n, count : int
-        Periods and number of series. The first series are the same whatever the `count`.
-    rng : numpy Generator
-    rho : float
-        Autocorrelation at lag one.
-    shift_at : int, optional
-        Position of the shift, for *variance_change*; default ``n // 2``.
-
-    Returns
-    -------
-    array, shape (n, count)
-
-    Raises
-    ------
-    ValueError
-        If the process, `rho` or `shift_at` cannot be used.
+    Those of *heavy_tails* are Student t of 3 degrees of freedom, scaled to variance 1; those of
+    *variance_change* have standard deviation 2 from the shift on, by default at ``n // 2``. The
+    first series are the same whatever the `count`.
     """
     moving, autoregressive = process_filter(process, rho)
     shift_at = n // 2 if shift_at is None else shift_at

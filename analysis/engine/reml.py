@@ -7,7 +7,14 @@ from functools import partial
 import numpy as np
 
 from analysis.checks import renamed
-from analysis.engine.errors import RhoMixture, log_likelihood, mix_over_rho, rho_nodes, solve_at
+from analysis.engine.errors import (
+    RhoMixture,
+    join_rows,
+    log_likelihood,
+    mix_over_rho,
+    rho_nodes,
+    solve_at,
+)
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, whiten
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
@@ -83,7 +90,7 @@ def screen_many(
 
 
 def _share(
-    makers: list[Callable[[], RhoMixture]], work: Callable[..., tuple], jobs: Jobs
+    makers: list[Callable[[], RhoMixture]], work: Callable[[RhoMixture], tuple], jobs: Jobs
 ) -> list[np.ndarray]:
     """Do `work` on every mixture, on as many threads as wanted, and join the results."""
     with open_executor(jobs) as pool:
@@ -91,14 +98,13 @@ def _share(
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
-def _do(work: Callable[..., tuple], make: Callable[[], RhoMixture]) -> tuple:
+def _do(work: Callable[[RhoMixture], tuple], make: Callable[[], RhoMixture]) -> tuple:
     return work(make())
 
 
 def _brief(mixture: RhoMixture) -> tuple[np.ndarray, np.ndarray]:
     mean = np.matmul(mixture.mean, mixture.weight[..., None])[..., 0]
-    parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
-    p = mixture_tails(np.zeros_like(mean), *parts)
+    p = mixture_tails(np.zeros_like(mean), *mixture.parts)
     p[mixture.exact] = np.nan
     return mean, p
 
@@ -108,17 +114,9 @@ def integrate_rho(
 ) -> RhoMixture:
     """Return the mixtures themselves; parameters as in `fit_many`.
 
-    `nodes` is the number of points over which rho is integrated; the default moves no end of an
-    interval by more than 1e-8 of its width.
+    With the default number of nodes, of rho, no end of an interval is off by 1e-8 of its width.
     """
-    parts = [job() for job in _jobs(outcomes, design, contrasts, nodes)]
-    if len(parts) == 1:
-        return parts[0]
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("weight", "mean", "scale", "rss", "log_marginal", "exact")
-    }
-    return RhoMixture(rho=parts[0].rho, df=parts[0].df, **joined)
+    return join_rows([job() for job in _jobs(outcomes, design, contrasts, nodes)])
 
 
 def restricted_log_likelihood(
@@ -156,11 +154,9 @@ def restricted_log_likelihood(
 
 def summarise(mixture: RhoMixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
-    parts = mixture.weight, mixture.mean, mixture.scale, mixture.df
-    low, estimate, high = mixture_quantiles(
-        [(1 - confidence) / 2, 0.5, (1 + confidence) / 2], *parts
-    )
-    p = mixture_tails(np.zeros_like(estimate), *parts)
+    shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
+    low, estimate, high = mixture_quantiles(shares, *mixture.parts)
+    p = mixture_tails(np.zeros_like(estimate), *mixture.parts)
     low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
     p[mixture.exact] = np.nan
     return estimate, low, high, p
@@ -174,7 +170,7 @@ def _jobs(
     grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
     if len(X) > 1:
         return [
-            lambda part=X[start : start + DESIGNS]: mix_over_rho(Basis(part, C), y, *grid)
+            partial(_mix_designs, X[start : start + DESIGNS], C, y, *grid)
             for start in range(0, len(X), DESIGNS)
         ]
     basis = Basis(X, C)
@@ -182,6 +178,12 @@ def _jobs(
         partial(mix_over_rho, basis, y[:, start : start + SERIES], *grid)
         for start in range(0, y.shape[1], SERIES)
     ]
+
+
+def _mix_designs(
+    X: np.ndarray, C: np.ndarray, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarray
+) -> RhoMixture:
+    return mix_over_rho(Basis(X, C), y, rho, rho_weight)
 
 
 def _check_shapes(
@@ -193,13 +195,8 @@ def _check_shapes(
     y = y[:, None] if y.ndim == 1 else y
     X = X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C)
-    if (
-        y.ndim != 2
-        or X.ndim != 3
-        or C.ndim != 2
-        or len(y) != X.shape[1]
-        or 0 in (*y.shape, *X.shape)
-    ):
+    fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
+    if not fit or 0 in (*y.shape, *X.shape):
         raise ValueError(
             "expected outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k); "
             f"found {np.shape(outcomes)}, {np.shape(design)} and {np.shape(contrasts)}"

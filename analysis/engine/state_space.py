@@ -13,7 +13,6 @@ from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.tsa.statespace.tools import diff
 
 from analysis.checks import check_regression
-from analysis.engine.errors import EXACT
 from analysis.engine.optimise import (
     Coefficients,
     EstimatorError,
@@ -21,6 +20,7 @@ from analysis.engine.optimise import (
     orthonormal,
     polish,
     quietly,
+    residual_size,
 )
 
 Order = tuple[int, int, int]
@@ -48,6 +48,16 @@ def fit_arima(
     order, seasonal_order : tuple
         (p, d, q) and (P, D, Q, s). By default the ARMA(1,0), (2,0) or (1,1) of least AICc.
 
+    Returns
+    -------
+    Coefficients
+        Those of the design, with the normal reference; the note names the order.
+
+    Raises
+    ------
+    ValueError
+        If the data or an order cannot be used; an EstimatorError if no order has an answer.
+
     References
     ----------
     Box, G. E. P. and Tiao, G. C. (1975). Intervention analysis with applications to economic and
@@ -62,11 +72,8 @@ def fit_arima(
         differences = tried[1], seasonal_order[1], seasonal_order[3] or 1
         size = _residual_size(diff(y, *differences), diff(X, *differences))
         model = SARIMAX(y / size, exog=Q, order=tried, seasonal_order=seasonal_order)
-        near = quietly(lambda model=model: np.asarray(model.start_params))
-        far = near.copy()
-        far[X.shape[1] : -1] = 0.0  # all but regression and variance
         try:
-            fit = best_of_starts(partial(_fit_state_space, model), [near, far])
+            fit = best_of_starts(partial(_fit_state_space, model), _starts(model, X.shape[1]))
         except EstimatorError as error:
             failures.append(error)
             continue
@@ -90,6 +97,22 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
 
     The regressors are part of the state, so the likelihood of the two variances is the diffuse
     (restricted) one.
+
+    Parameters
+    ----------
+    y, X : array, shapes (n,) and (n, k)
+        Outcome and design.
+
+    Returns
+    -------
+    Coefficients
+        With the normal reference, and missing for the constant; the note tells how the variance of
+        the level's steps compares with that of the noise.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be used; an EstimatorError if there is no maximum.
 
     References
     ----------
@@ -121,15 +144,19 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     return Coefficients(estimate, covariance, note=f"level / noise variance {level / noise:.2g}")
 
 
+def _starts(model: Any, k: int) -> list[np.ndarray]:
+    near = quietly(lambda: np.asarray(model.start_params))
+    far = near.copy()
+    far[k:-1] = 0.0  # all but regression and variance
+    return [near, far]
+
+
 def _fit_state_space(model: Any, start: np.ndarray) -> Any:
     return model.fit(start, maxiter=500, disp=0, cov_type="none")
 
 
-def _residual_size(y: np.ndarray, X: np.ndarray) -> float:
-    residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
-    if residual @ residual <= EXACT * (y @ y):
-        raise EstimatorError("the model fits without any residual variation")
-    return float(np.std(residual))
+def _residual_size(y: np.ndarray, X: np.ndarray) -> np.floating:
+    return residual_size(y - X @ np.linalg.lstsq(X, y, rcond=None)[0], y)
 
 
 def _check_order(order: Order | None, seasonal_order: tuple, X: np.ndarray) -> None:

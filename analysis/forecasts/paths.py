@@ -146,28 +146,10 @@ def forecast(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Forecast:
-    """Forecast the months after a frozen series by one method.
+    """Forecast the months after a frozen series by one method, from a stream of draws of its own.
 
-    Parameters
-    ----------
-    known : DataFrame
-        As `analysis.forecasts.paths.freeze` gives it; the forecast starts after its last month.
-    method : str
-        A slug of `METHODS`.
-    until : str or Period
-        Last month to forecast.
-    inaugurations : sequence of PolicyShift
-        In the order of their months: what the method *its_inauguration* chooses from.
-    draws, seed : int
-        Number and seed of the paths. Each method draws from a stream of its own, so that the
-        choice of the others changes nothing.
-
-    Raises
-    ------
-    EstimatorError
-        If the method has no answer for these months.
-    KeyError, TypeError, ValueError
-        If an argument cannot be used.
+    So the choice of the other methods changes nothing. An `EstimatorError` says that the method
+    has no answer for these months.
     """
     check_known(method, METHODS, "method")
     check_known_months(known)
@@ -190,8 +172,32 @@ def forecast_all(
 ) -> dict[str, Forecast]:
     """Forecast by every method that has an answer, and by all of them pooled with equal weights.
 
-    Parameters as in `forecast`; `methods` is by default all of `METHODS`. A pooled probability is
-    the mean of the methods' own.
+    Parameters
+    ----------
+    known : DataFrame
+        As `freeze` gives it; the forecast starts after its last month.
+    until : str or Period
+        Last month to forecast.
+    methods : iterable of str, optional
+        Slugs of `METHODS`; default all.
+    inaugurations : sequence of PolicyShift
+        In the order of their months: what the method *its_inauguration* chooses from.
+    draws, seed : int
+        Number and seed of the paths. Each method draws from a stream of its own, so that the
+        choice of the others changes nothing.
+
+    Returns
+    -------
+    dict
+        Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years. Last
+        `pool`, whose probability is the mean of the methods' own.
+
+    Raises
+    ------
+    EstimatorError
+        If no method has an answer for these months.
+    KeyError, TypeError, ValueError
+        If an argument cannot be used.
 
     References
     ----------

@@ -10,7 +10,7 @@ from matplotlib.dates import YearLocator
 from analysis.forecasts.paths import BANDS, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
-from analysis.style import FITTED, RATE_LABEL, REAL
+from analysis.style import FITTED, RATE_LABEL, REAL, ZERO, interval_rows, name_line
 
 KNOWN = "0.25"
 FANS = dict(zip(BANDS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
@@ -23,67 +23,28 @@ def plot_forecast(
 ) -> Axes:
     """Draw the months known, the fan of a forecast and, in another colour, what came.
 
-    Parameters
-    ----------
-    made : Forecast
-        Its frozen series sets the frame; a band that runs beyond it is cut there.
-    came : DataFrame, optional
-        The series with later months; drawn last, it moves nothing.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
+    The frozen series sets the frame: a band that runs beyond it is cut there, and the later months
+    of `came`, drawn last, move nothing.
     """
     ax = ax or plt.gca()
     known = made.known.iloc[-SHOWN:]
     rate = outcome(known, "rate")
-    dates, ahead = known.index.to_timestamp(), made.person_years.index
+    dates, ahead = known.index.to_timestamp(), made.person_years.index.to_timestamp()
     bands = made.bands()
     for share in sorted(BANDS, reverse=True):
-        low, high = (bands[f"{end}_{100 * share:.0f}"] for end in ("low", "high"))
-        ax.fill_between(
-            ahead.to_timestamp(),
-            low,
-            high,
-            color=FANS[share],
-            linewidth=0,
-            label=f"{100 * share:.0f}% band",
-        )
-    ax.plot(ahead.to_timestamp(), bands["expected"], color=FITTED, linewidth=1.4, label="median")
+        ends = (bands[f"{end}_{100 * share:.0f}"] for end in ("low", "high"))
+        label = f"{100 * share:.0f}% band"
+        ax.fill_between(ahead, *ends, color=FANS[share], linewidth=0, label=label)
+    ax.plot(ahead, bands["expected"], color=FITTED, linewidth=1.4, label="median")
     ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
     if came is not None:
-        later = came.loc[came.index.isin(ahead)]
-        ax.plot(
-            later.index.to_timestamp(),
-            outcome(later, "rate"),
-            color=REAL,
-            linewidth=1.4,
-            label="what came",
-        )
-    freeze = known.index[-1]
-    edge = ahead[0].to_timestamp()
-    ax.axvline(edge, color="0.3", linewidth=1, label="_freeze")
-    ax.annotate(
-        f"frozen after {freeze}",
-        (edge, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(-2, -3),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        va="top",
-        fontsize="x-small",
-        color="0.25",
-    )
-    ax.set(
-        xlabel="",
-        ylabel=RATE_LABEL,
-        title=title_of(made.method),
-        xlim=(dates[0], ahead[-1].to_timestamp()),
-        ylim=(0, HEADROOM * rate.max()),
-    )
+        later = came.loc[came.index.isin(made.person_years.index)]
+        months, rates = later.index.to_timestamp(), outcome(later, "rate")
+        ax.plot(months, rates, color=REAL, linewidth=1.4, label="what came")
+    ax.axvline(ahead[0], color="0.3", linewidth=1, label="_freeze")
+    name_line(ax, ahead[0], f"frozen after {known.index[-1]}", left=True)
+    ax.set(xlabel="", ylabel=RATE_LABEL, title=title_of(made.method))
+    ax.set(xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
     ax.xaxis.set_major_locator(YearLocator(3))
     return ax
 
@@ -91,21 +52,7 @@ def plot_forecast(
 def plot_coverage(
     summary: pd.DataFrame, confidence: float = 0.95, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the share of targets that a band held on earlier origins, by method and horizon.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        As `analysis.forecasts.scores.summarise_origins` gives it.
-    confidence : float
-        One of `BANDS`.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw the share of targets that a band held on earlier origins, by method and horizon."""
     ax = ax or plt.gca()
     methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
     off = np.full((len(methods), len(horizons)), np.nan)
@@ -126,19 +73,7 @@ def plot_coverage(
 
 
 def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each method's probability of a worse year, and where "almost certain" begins.
-
-    Parameters
-    ----------
-    probabilities : DataFrame
-        As `analysis.claims.forecast.worse_probabilities` gives it.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw each method's probability of a worse year, and where "almost certain" begins."""
     ax = ax or plt.gca()
     methods = list(probabilities["method"].unique())
     kinds = list(probabilities["year"].unique())
@@ -146,25 +81,15 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     for place, (year, colour) in enumerate(zip(kinds, colours, strict=True)):
         part = probabilities[probabilities["year"] == year]
         rows = part["method"].map(methods.index) + 0.13 * (place - (len(kinds) - 1) / 2)
-        what = f"{year} year" if place >= len(kinds) - 2 else year
-        hollow = {"facecolor": "white"} if year == "any" else {"facecolor": colour}
-        ax.scatter(
-            part["probability"],
-            rows,
-            s=26,
-            edgecolor=colour,
-            zorder=3,
-            **hollow,
-            marker="D" if place >= len(kinds) - 2 else "o",
-            label=f"{what} (came: {part['came'].iloc[0]})",
-        )
+        what, marker = (f"{year} year", "D") if place >= len(kinds) - 2 else (year, "o")
+        style = {"edgecolor": colour, "facecolor": "white" if year == "any" else colour}
+        style |= {"marker": marker, "label": f"{what} (came: {part['came'].iloc[0]})"}
+        ax.scatter(part["probability"], rows, s=26, zorder=3, **style)
     least = CERTAINTY[SURE]
-    ax.axvspan(
-        least, 1, color=REAL, alpha=0.15, linewidth=0, label=f"“{SURE}”: {least:.2f} or more"
-    )
-    ax.axvline(0.5, color="0.3", linewidth=0.8)
-    ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
-    ax.set_ylim(len(methods) - 0.5, -0.5)
+    label = f"“{SURE}”: {least:.2f} or more"
+    ax.axvspan(least, 1, color=REAL, alpha=0.15, linewidth=0, label=label)
+    ax.axvline(0.5, **ZERO)
+    interval_rows(ax, [title_of(slug) for slug in methods], zero=False, grid=False)
     than = probabilities["than"].iloc[0]
     ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="")
     ax.set_xlim(-0.02, 1.02)

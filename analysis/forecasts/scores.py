@@ -17,7 +17,7 @@ from analysis.forecasts.paths import (
     forecast_all,
     freeze,
 )
-from analysis.its.series import outcome, rate_of
+from analysis.its.series import outcome
 from analysis.its.shifts import PolicyShift
 
 YARDSTICK = "last_value"
@@ -30,28 +30,11 @@ SCORES = [
 
 
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
-    """Score draws against what was observed.
+    """Score draws (draws, m) of the rate against what was observed, (m,), one row per target.
 
-    Parameters
-    ----------
-    observed : array, shape (m,)
-        What came, deaths per 100,000 person-years.
-    rates : array, shape (draws, m)
-        Draws of it.
-    index : Index, length m
-        Labels of the rows.
-
-    Returns
-    -------
-    DataFrame
-        `observed`, `expected` (median), `crps`, `interval_50`, … (interval score of the central
-        band, in the rate's unit; lower is better) and `covered_50`, … (0 or 1).
-
-    References
-    ----------
-    Gneiting, T. and Raftery, A. E. (2007). Strictly proper scoring rules, prediction, and
-    estimation. Journal of the American Statistical Association 102, 359-378.
-    doi:10.1198/016214506000001437
+    `crps`, `interval_50`, … (interval score of the central band, in the rate's unit; lower is
+    better) and `covered_50`, … (0 or 1). Gneiting and Raftery (2007), Strictly proper scoring
+    rules, doi:10.1198/016214506000001437.
     """
     observed = np.asarray(observed, dtype=float)
     if rates.ndim != 2 or observed.shape != (rates.shape[1],):
@@ -70,25 +53,7 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
 
 
 def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
-    """Score a forecast on the months of `series` that came after its freeze.
-
-    Parameters
-    ----------
-    made : Forecast
-        As `analysis.forecasts.paths.forecast` gives it.
-    series : DataFrame
-        The series with the months that came; those outside the forecast are left out.
-
-    Returns
-    -------
-    DataFrame
-        One row per month, as `score_draws`.
-
-    Raises
-    ------
-    ValueError
-        If no month of the forecast has come.
-    """
+    """Score a forecast on the months of `series` that came after its freeze, one row per month."""
     ahead = made.person_years.index
     came = series.loc[series.index.isin(ahead)]
     if came.empty:
@@ -100,8 +65,7 @@ def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
 def score_table(forecasts: dict[str, Forecast], series: pd.DataFrame) -> pd.DataFrame:
     """Return one row per method: mean scores over the months that came, best CRPS first.
 
-    Columns `method`, `months`, the mean of each score and share covered, and `crps_ratio`, CRPS
-    over that of the last value.
+    `crps_ratio` is the CRPS over that of the last value.
     """
     rows = {}
     for slug, made in forecasts.items():
@@ -132,20 +96,22 @@ def roll_origins(
     methods : iterable of str, optional
         Slugs of `METHODS`; default all.
     inaugurations : sequence of PolicyShift
-        As in `analysis.forecasts.paths.forecast`.
+        As in `forecast_all`.
     every : int
         Months between origins.
     horizon : int
         Most months ahead; fewer where the frozen series ends.
     draws, seed : int
-        As in `analysis.forecasts.paths.forecast`.
+        As in `forecast_all`.
 
     Returns
     -------
     DataFrame
-        One row per method, `origin` (last month known), `unit` and `ahead`, with the scores of
-        `score_draws`: for each month ahead, and for the mean rate of each full year ahead, whose
-        band needs the errors' memory and not only their size.
+        One row per `method`, `origin` (last month known), `unit` and `ahead`: for each month ahead,
+        and for the mean rate of each full year ahead, whose band needs the errors' memory and not
+        only their size. Columns `observed`, `expected` (median), `crps`, `interval_50`, …
+        (interval score of the central band, in the rate's unit; lower is better) and
+        `covered_50`, … (0 or 1).
 
     Raises
     ------
@@ -180,19 +146,10 @@ def roll_origins(
 
 
 def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
-    """Return mean scores by method and horizon.
+    """Return mean scores by method and horizon ("months 1-6", …, "year 1", …) of `roll_origins`.
 
-    Parameters
-    ----------
-    rolled : DataFrame
-        As `roll_origins` gives it.
-
-    Returns
-    -------
-    DataFrame
-        One row per `method` and `horizon` ("months 1-6", …, "year 1", …): `origins` (how many;
-        their targets overlap, so they are worth fewer), the scores' means, and `crps_ratio`, CRPS
-        over that of the last value on the same targets.
+    `origins` says how many; their targets overlap, so they are worth fewer. `crps_ratio` is the
+    CRPS over that of the last value on the same targets.
     """
     targets = ["origin", "unit", "ahead"]
     yardstick = rolled.loc[rolled["method"] == YARDSTICK, [*targets, "crps"]]
@@ -210,13 +167,6 @@ def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values(
         "method", key=lambda column: column.map(order), kind="stable", ignore_index=True
     )
-
-
-def yearly_rates(series: pd.DataFrame) -> pd.Series:
-    """Return the rate of each full calendar year: deaths over person-years, per 100,000."""
-    grouped = series.groupby(series.index.year)
-    sums = grouped[["deaths", "person_years"]].sum()[grouped.size() == 12]
-    return rate_of(sums["deaths"], sums["person_years"]).rename_axis("year").rename("rate")
 
 
 def _labelled(scores: pd.DataFrame, unit: str) -> pd.DataFrame:

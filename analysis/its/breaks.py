@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,17 @@ from analysis.checks import check_whole
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate_rho
 from analysis.engine.sup_f import sup_f
-from analysis.its.design import build_design, cut_window, first_position
+from analysis.its.design import build_design, cut_window, fewest_periods, first_position
 from analysis.its.series import (
     Scale,
     check_frame,
     choose_scale,
     outcome,
+    periods_of,
     periods_per_year,
 )
 from analysis.its.shifts import Impact, PolicyShift
 
-FEWEST_MONTHS = 12  # on either side of a break, and between two
 CREDIBLE = 0.95
 
 
@@ -34,7 +35,7 @@ class BreakPosterior:
     @property
     def mode(self) -> pd.Period | tuple[pd.Period, pd.Period]:
         """The likeliest period, or pair of periods."""
-        return self.probability.idxmax()
+        return cast("pd.Period | tuple[pd.Period, pd.Period]", self.probability.idxmax())
 
     @property
     def credible(self) -> pd.Index:
@@ -55,11 +56,11 @@ class BreakPosterior:
         """Return the probability that a break lies within `months` of `period`."""
         check_whole(months, "months", 0, 1200)
         index = self.probability.index
-        levels = [index.get_level_values(level) for level in range(index.nlevels)]
-        reach = months // (12 // periods_per_year(pd.PeriodIndex(levels[0])))
+        levels = [pd.PeriodIndex(index.get_level_values(i)) for i in range(index.nlevels)]
+        reach = months // (12 // periods_per_year(levels[0]))
         wanted = pd.Period(period)
-        first = pd.Period(wanted.start_time, levels[0].freq)  # the first that lies wholly after it
-        centre = first.ordinal + (first.start_time < wanted.start_time)
+        first = pd.Period(wanted.start_time, levels[0].freqstr)
+        centre = first.ordinal + (first.start_time < wanted.start_time)  # lies wholly after it
         near = np.any([np.abs(level.asi8 - centre) <= reach for level in levels], axis=0)
         return float(self.probability[near].sum())
 
@@ -115,33 +116,30 @@ def break_posterior(
     if not isinstance(breaks, int | np.integer) or isinstance(breaks, bool) or breaks not in (1, 2):
         raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
     window = check_frame(series) if shift is None else cut_window(series, shift)
-    scale = choose_scale(window, scale)
-    own = []
+    scale, index = choose_scale(window, scale), periods_of(window)
+    own: Sequence[int] = ()
     if shift is not None:
-        first, last = (first_position(window.index, m) for m in (shift.month, shift.months[-1]))
+        first, last = (first_position(index, m) for m in (shift.month, shift.months[-1]))
         own = range(first, last + 1)
     beside = () if shift is None else shift.beside
-    positions = admissible_positions(window.index, own, beside)
-    choices = list(combinations(positions, breaks))
-    gap = fewest_periods(window.index)
+    choices = list(combinations(admissible_positions(index, own, beside), breaks))
+    gap = fewest_periods(index)
     choices = [chosen for chosen in choices if breaks == 1 or chosen[1] - chosen[0] >= gap]
     if not choices:
         raise ValueError(
             f"{len(window)} periods leave no admissible date for {breaks} break(s): "
             f"{gap} are needed on either side of each. Use a longer series."
         )
-    designs = break_designs(window.index, choices, beside, harmonics)
+    designs = break_designs(index, choices, beside, harmonics)
     y = outcome(window, scale)
     mixture = integrate_rho(y, designs, np.eye(designs.shape[2])[:1])
     weight = np.exp(mixture.log_marginal - mixture.log_marginal.max())
     if mixture.exact.any():  # nothing is left to explain: the likelihood there has no bound
         weight = mixture.exact.astype(float)
-    if breaks == 1:
-        index = window.index[[chosen[0] for chosen in choices]]
-    else:
-        sides = [window.index[list(side)] for side in zip(*choices, strict=True)]
-        index = pd.MultiIndex.from_arrays(sides, names=["first", "second"])
-    return BreakPosterior(pd.Series(weight / weight.sum(), index=index, name="probability"))
+    sides = [index[list(side)] for side in zip(*choices, strict=True)]
+    names = ["first", "second"]
+    dates = sides[0] if breaks == 1 else pd.MultiIndex.from_arrays(sides, names=names)
+    return BreakPosterior(pd.Series(weight / weight.sum(), index=dates, name="probability"))
 
 
 def admissible_positions(
@@ -176,19 +174,14 @@ def break_designs(
 
     The last columns are the steps, then the changes of slope.
     """
-    common = build_design(index, harmonics=harmonics, beside=beside)
-    common = common.loc[:, (common != 0).any()].to_numpy()
+    design = build_design(index, harmonics=harmonics, beside=beside)
+    common = design.loc[:, (design != 0).any()].to_numpy()
     since = np.arange(len(index)) - np.array(choices)[..., None]  # (D, breaks, n)
     level = (since >= 0).astype(float).swapaxes(1, 2)
     slope = np.maximum(since, 0).swapaxes(1, 2) / periods_per_year(index)
     terms = {"level": [level], "slope": [slope], "level_and_slope": [level, slope]}[impact]
     same = np.broadcast_to(common, (len(choices), *common.shape))
     return np.concatenate([same, *terms], axis=2)
-
-
-def fewest_periods(index: pd.PeriodIndex) -> int:
-    """Return how many periods make up the fewest months on either side of a break."""
-    return max(3, FEWEST_MONTHS * periods_per_year(index) // 12)
 
 
 def date_breaks(
@@ -219,17 +212,18 @@ def date_breaks(
     check_frame(series)
     scale = choose_scale(series, scale)
     values = outcome(series, scale)
-    season = periods_per_year(series.index)
+    season = periods_per_year(periods_of(series))
     lags = sorted({1, season})
     y = values[season:]
     X = np.column_stack([np.ones(len(y)), *(values[season - lag : -lag] for lag in lags)])
     test = sup_f(y, X, trimming=trimming)
     breaks = find_breaks(y, X, most=most, trimming=trimming)
     number, index = breaks.best("bic"), series.index[season:]
-    dates = pd.DataFrame(columns=["first", "low", "high"])
+    names = ["first", "low", "high"]
+    dates = pd.DataFrame(columns=names)
     if number:
         found = break_intervals(y, X, breaks, number)
-        ends = [np.clip(getattr(found, name), 0, len(index) - 1) for name in dates]
-        dates = pd.DataFrame({name: index[end] for name, end in zip(dates, ends, strict=True)})
+        ends = [np.clip(getattr(found, name), 0, len(index) - 1) for name in names]
+        dates = pd.DataFrame({name: index[end] for name, end in zip(names, ends, strict=True)})
     dates.attrs = {"sup_f": test.statistic, "p": test.p}
     return dates

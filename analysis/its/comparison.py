@@ -15,7 +15,7 @@ from analysis.engine.estimators import (
     fit_prais_winsten,
     fit_quasi_poisson,
 )
-from analysis.engine.optimise import Coefficients, EstimatorError
+from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
 from analysis.its.model import (
     ESTIMANDS,
@@ -47,19 +47,10 @@ COUNTS: dict[str, Callable[..., Coefficients]] = {
     "quasi_poisson": fit_quasi_poisson,
     "negative_binomial": fit_negative_binomial,
 }
-ESTIMATORS = (
-    "reml",
-    "newey_west",
-    "prais_winsten",
-    "quasi_poisson",
-    "negative_binomial",
-    "arima",
-    "structural",
-)
+ESTIMATORS = ("reml", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
-NO_VARIATION = "the model fits without any residual variation"
 
 
 def compare_estimators(

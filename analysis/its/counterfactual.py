@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import check_seed, check_whole
 from analysis.engine.reml import draw_parameters
 from analysis.its.design import build_design, first_position
-from analysis.its.series import PER, Scale, outcome
+from analysis.its.series import PER, Scale, outcome, periods_of
 from analysis.its.shifts import PolicyShift
 
 Kind = Literal["forecast", "segmented"]
@@ -49,12 +49,11 @@ def draw_paths(
     """
     check_draws(kind, draws, seed)
     rng = np.random.default_rng(seed)
-    y = outcome(series, scale)
+    y, index = outcome(series, scale), periods_of(series)
     if kind == "segmented":
         per_month = np.array_split(np.arange(draws), len(shift.months))
         designs = [
-            build_design(series.index, shift, month=month, harmonics=harmonics)
-            for month in shift.months
+            build_design(index, shift, month=month, harmonics=harmonics) for month in shift.months
         ]
         parts = []
         for design, part in zip(designs, per_month, strict=True):
@@ -62,11 +61,11 @@ def draw_paths(
             parts.append((rho, sigma, b @ without_shift(design).to_numpy().T))
         return Draws(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    before = first_position(series.index, shift.month)
-    design = build_design(series.index, harmonics=harmonics, beside=shift.beside)
-    design = design.loc[:, (design.iloc[:before] != 0).any()].to_numpy()
-    rho, sigma, b = draw_parameters(y[:before], design[:before], rng, draws)
-    paths = b @ design.T
+    before = first_position(index, shift.month)
+    design = build_design(index, harmonics=harmonics, beside=shift.beside)
+    X = design.loc[:, (design.iloc[:before] != 0).any()].to_numpy()
+    rho, sigma, b = draw_parameters(y[:before], X[:before], rng, draws)
+    paths = b @ X.T
     error = y[before - 1] - paths[:, before - 1]
     for period in range(before, len(series)):
         error = rho * error + sigma * rng.standard_normal(draws)
@@ -99,7 +98,8 @@ def sum_excess(
     part = series.iloc[positions]
     expected = paths[:, positions]
     if scale == "value":
-        observed, size, names = part["value"].sum(), len(part), ["total", "mean", "percent"]
+        observed, size = part["value"].sum(), float(len(part))
+        names = ["total", "mean", "percent"]
     else:
         rate = np.exp(expected) if scale == "log" else expected
         expected = rate * (part["person_years"].to_numpy() / PER)

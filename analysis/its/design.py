@@ -5,53 +5,52 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.its.series import PERIOD_NAMES, check_frame, check_index, periods_per_year
+from analysis.its.series import (
+    PERIOD_NAMES,
+    check_frame,
+    check_index,
+    periods_of,
+    periods_per_year,
+)
 from analysis.its.shifts import PolicyShift, check_shift
+
+FEWEST_TO_FIT = 6  # months on either side of a shift
+FEWEST_MONTHS = {"before": 24, "after": 12}  # of a shift; a fit with fewer is flagged
+FEWEST_AROUND = 12  # months on either side of a break, and between two
+
+
+def fewest_periods(index: pd.PeriodIndex, months: int = FEWEST_AROUND) -> int:
+    """Return how many periods make up the fewest `months`: three at least."""
+    return max(3, months * periods_per_year(index) // 12)
 
 
 def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
-    """Return the part of `series` inside the shift's window, checked for use.
+    """Return a copy of the rows of `series` inside the shift's window, checked for use.
 
-    Parameters
-    ----------
-    series : DataFrame
-        As `analysis.its.series.check_frame` asks for.
-    shift : PolicyShift
-        Its `start` and `end` bound the window; its months must leave enough on either side.
-
-    Returns
-    -------
-    DataFrame
-        A copy with the rows of the window.
-
-    Raises
-    ------
-    TypeError
-        If `shift` is no PolicyShift.
-    ValueError
-        If the shift is outside the series, or too few periods remain before or after it.
+    A shift outside the series, or with too few periods on either side, is refused.
     """
-    check_frame(series)
+    index = periods_of(check_frame(series))
     check_shift(shift)
     inside = np.ones(len(series), dtype=bool)
     if shift.start is not None:
-        inside &= series.index.start_time >= shift.start.start_time
+        inside &= index.start_time >= shift.start.start_time
     if shift.end is not None:
-        inside &= series.index.end_time <= shift.end.end_time
+        inside &= index.end_time <= shift.end.end_time
     window = series.loc[inside].copy()
     if window.empty:
         raise ValueError(
             f"{shift.slug}: its window {shift.start} to {shift.end} holds nothing of the series, "
-            f"which has {series.index[0]} to {series.index[-1]}"
+            f"which has {index[0]} to {index[-1]}"
         )
-    names = PERIOD_NAMES[series.index.freqstr.split("-")[0]]
-    fewest = max(3, periods_per_year(series.index) // 2)
-    first, last = (first_position(window.index, month) for month in (shift.month, shift.months[-1]))
-    before, after = first, len(window) - last
-    if (before == 0 and shift.month.start_time < window.index[0].start_time) or after == 0:
+    names = PERIOD_NAMES[index.freqstr.split("-")[0]]
+    fewest = fewest_periods(index, FEWEST_TO_FIT)
+    index = periods_of(window)
+    before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
+    after = len(window) - last
+    if (before == 0 and shift.month.start_time < index[0].start_time) or after == 0:
         raise ValueError(
             f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
-            f"{window.index[0]} to {window.index[-1]}"
+            f"{index[0]} to {index[-1]}"
         )
     if min(before, after) < fewest:
         raise ValueError(
@@ -63,7 +62,7 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 
 def first_position(index: pd.PeriodIndex, month: pd.Period) -> int:
     """Return the position of the first period of `index` that lies wholly under the new policy."""
-    return int(np.searchsorted(index.start_time, month.start_time))
+    return int(index.start_time.searchsorted(month.start_time))
 
 
 def build_design(
@@ -74,27 +73,11 @@ def build_design(
     harmonics: int = 2,
     beside: Sequence[PolicyShift] | None = None,
 ) -> pd.DataFrame:
-    """Build the design matrix.
+    """Return the design (n, k) of a shift at one of its months, by default the first.
 
-    Parameters
-    ----------
-    index : PeriodIndex, length n
-        Regular months, quarters or years.
-    shift : PolicyShift, optional
-        Without one the design has trend and season only.
-    month : Period, optional
-        First period of the shift; default ``shift.month`` (one month of a range is chosen so).
-    harmonics : int
-        Sine and cosine pairs of the year; as many as the frequency has, at most.
-    beside : sequence of PolicyShift, optional
-        Other shifts with terms of their own; default ``shift.beside``.
-
-    Returns
-    -------
-    DataFrame
-        Shape (n, k): `const`; `trend`, years since the first period; `level`, 1 from the shift's
-        period on; `slope`, years since the shift's period, 0 before; `level:SLUG` and
-        `slope:SLUG` of the shifts beside; `sin1`, `cos1`, …
+    `const`; `trend`, years since the first period; `level`, 1 from the shift's period on; `slope`,
+    years since the shift's period, 0 before; `level:SLUG` and `slope:SLUG` of the shifts beside, by
+    default ``shift.beside``; `sin1`, `cos1`, …, at most as many pairs as the frequency has.
     """
     if isinstance(harmonics, bool) or not isinstance(harmonics, int | np.integer) or harmonics < 0:
         raise ValueError(f"harmonics must be a whole number from 0 up; found {harmonics!r}")
@@ -107,7 +90,8 @@ def build_design(
         beside = shift.beside if beside is None else beside
     for other in beside or ():
         columns |= _terms(index, other, other.month, f":{other.slug}")
-    turn = 2 * np.pi * _season(index) / per_year
+    season = index.month if per_year == 12 else index.quarter
+    turn = 2 * np.pi * season.to_numpy() / per_year
     for pair in range(1, min(harmonics, per_year // 2) + 1):
         if 2 * pair < per_year:  # at two periods a cycle the sine is zero everywhere
             columns[f"sin{pair}"] = np.sin(pair * turn)
@@ -125,9 +109,3 @@ def _terms(
     if shift.impact != "level":
         terms[f"slope{suffix}"] = np.maximum(since, 0) / periods_per_year(index)
     return terms
-
-
-def _season(index: pd.PeriodIndex) -> np.ndarray:
-    if periods_per_year(index) == 12:
-        return index.month.to_numpy()
-    return index.quarter.to_numpy()

@@ -10,12 +10,11 @@ from statsmodels.stats.diagnostic import acorr_ljungbox
 from analysis.engine.gls import whiten
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
-from analysis.its.design import build_design, first_position
-from analysis.its.model import NEAR_UNIT_ROOT
-from analysis.its.series import Scale, outcome, periods_per_year
+from analysis.its.design import FEWEST_MONTHS, build_design
+from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel
+from analysis.its.series import Scale, outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
-FEWEST_MONTHS = {"before": 24, "after": 12}
 CURVED_P = 0.05
 LEFT_OVER_P = 0.02  # on AR(1) series of ten years, with the season fitted, 6% fall below
 RATIO_DRIFT = 0.05
@@ -33,43 +32,20 @@ class Flag:
         return self.text
 
 
-def find_flags(
-    series: pd.DataFrame,
-    shift: PolicyShift,
-    *,
-    scale: Scale,
-    harmonics: int,
-    high_rho: float,
-    n_before: int,
-    n_after: int,
-) -> tuple[Flag, ...]:
-    """Return the flags of a fit.
+def find_flags(model: SegmentedModel, high_rho: float) -> tuple[Flag, ...]:
+    """Return the flags of a fit; `high_rho` is the mixture weight of rho near a unit root.
 
-    Parameters
-    ----------
-    series : DataFrame
-        The window that was fitted. Its ``attrs`` may say what only its source can know:
-        `complete_through`, the last month that is no longer filling up (text), and `source_ratio`,
-        another source over this one or the other way round: `name` and `by_month` (text to number).
-    shift : PolicyShift
-        The shift that was fitted.
-    scale, harmonics
-        As fitted.
-    high_rho : float
-        Mixture weight of rho above 0.9.
-    n_before, n_after : int
-        Periods before the shift and from it on.
-
-    Returns
-    -------
-    tuple of Flag
+    The ``attrs`` of the window may say what only its source can know: `complete_through`, the last
+    month that is no longer filling up (text), and `source_ratio`, another source over this one or
+    the other way round: `name` and `by_month` (text to number).
     """
-    months = 12 // periods_per_year(series.index)
+    series, shift = model.window, model.shift
+    months = 12 // periods_per_year(periods_of(series))
     return (
         *_near_unit_root(high_rho),
-        *_few_months(n_before * months, n_after * months),
+        *_few_months(model.n_before * months, model.n_after * months),
         *_overlapping(shift),
-        *_curved(series, shift, scale, harmonics),
+        *_curved(model),
         *_registering(series),
         *_drifting(series),
         *_unconfirmed(shift),
@@ -82,11 +58,11 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
         return
     rows = comparison[comparison["estimand"].isin(("level", "slope"))].dropna(subset=["estimate"])
     sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
-    fewer = np.minimum(sides["sum"], sides["size"] - sides["sum"])
-    name = fewer.idxmax()
+    sides["fewer"] = np.minimum(sides["sum"], sides["size"] - sides["sum"])
+    name = str(sides["fewer"].idxmax())
     yield Flag(
         "signs_differ",
-        int(fewer[name]),
+        int(sides["fewer"][name]),
         f"estimators contradict each other: the {name} change is above zero by "
         f"{sides['sum'][name]} of {sides['size'][name]}",
     )
@@ -96,10 +72,11 @@ def longer_memory(
     series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int, rho: float
 ) -> Iterator[Flag]:
     """Yield a flag if AR(1) leaves memory in the errors: Ljung-Box over a year of what is left."""
-    lags = max(periods_per_year(series.index), 6)
+    index = periods_of(series)
+    lags = max(periods_per_year(index), 6)
     if len(series) < 4 * lags:
         return
-    X = whiten(build_design(series.index, shift, harmonics=harmonics).to_numpy(), rho)
+    X = whiten(build_design(index, shift, harmonics=harmonics).to_numpy(), rho)
     y = whiten(outcome(series, scale), rho)
     left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     p = float(acorr_ljungbox(left, lags=[lags], model_df=1)["lb_pvalue"].iloc[0])
@@ -117,18 +94,17 @@ def unremarkable_date(
 ) -> Iterator[Flag]:
     """Yield a flag if most other dates fit better than the official one (the best of a range)."""
     try:
-        probability = break_posterior(
-            series, shift=shift, scale=scale, harmonics=harmonics
-        ).probability
+        dates = break_posterior(series, shift=shift, scale=scale, harmonics=harmonics)
     except ValueError:
         return  # too short a series to ask
-    likelier = float((probability > probability[list(shift.months)].max()).mean())
+    probability = dates.probability
+    likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
-        mode = probability.idxmax()
         yield Flag(
             "unremarkable_date",
             likelier,
-            f"unremarkable date: {100 * likelier:.0f}% of the other dates fit better, {mode} best",
+            f"unremarkable date: {100 * likelier:.0f}% of the other dates fit better, "
+            f"{dates.mode} best",
         )
 
 
@@ -161,18 +137,16 @@ def _overlapping(shift: PolicyShift) -> Iterator[Flag]:
         )
 
 
-def _curved(
-    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
-) -> Iterator[Flag]:
+def _curved(model: SegmentedModel) -> Iterator[Flag]:
     """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
-    before = series.iloc[: first_position(series.index, shift.month)]
-    design = build_design(before.index, harmonics=harmonics, beside=shift.beside)
+    before, beside = model.window.iloc[: model.n_before], model.shift.beside
+    design = build_design(periods_of(before), harmonics=model.harmonics, beside=beside)
     design = design.loc[:, (design != 0).any()]
     design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
     if len(design) < design.shape[1] + 3:
         return
     contrast = np.eye(design.shape[1])[0]
-    p = fit_many(outcome(before, scale), design.to_numpy(), contrast).p.item()
+    p = fit_many(outcome(before, model.scale), design.to_numpy(), contrast).p.item()
     if p < CURVED_P:
         yield Flag(
             "curved_pre_period",
@@ -184,7 +158,7 @@ def _curved(
 
 def _registering(series: pd.DataFrame) -> Iterator[Flag]:
     last = series.attrs.get("complete_through")
-    if last is not None and series.index.freqstr == "M":
+    if last is not None and periods_of(series).freqstr == "M":
         touched = int((series.index > pd.Period(last, "M")).sum())
         if touched:
             yield Flag(
@@ -197,13 +171,13 @@ def _registering(series: pd.DataFrame) -> Iterator[Flag]:
 def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
     given = series.attrs.get("source_ratio")
-    if given is None or series.index.freqstr != "M":
+    if given is None or periods_of(series).freqstr != "M":
         return
     ratio = pd.Series(given["by_month"], dtype=float)
     ratio.index = pd.PeriodIndex(ratio.index, freq="M")
     ratio = ratio[ratio.index.isin(series.index)]
-    yearly = ratio.groupby(ratio.index.year).agg(["mean", "size"])
-    yearly = yearly.loc[yearly["size"] >= 6, "mean"]
+    years = ratio.groupby(periods_of(ratio).year).agg(["mean", "size"])
+    yearly = years["mean"][years["size"] >= 6]
     if len(yearly) > 1 and yearly.max() - yearly.min() > RATIO_DRIFT:
         low, high = yearly.idxmin(), yearly.idxmax()
         yield Flag(

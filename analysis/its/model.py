@@ -10,7 +10,15 @@ from analysis.engine.counts import split_noise, working_response
 from analysis.engine.errors import RhoMixture, join_months
 from analysis.engine.reml import integrate_rho, summarise
 from analysis.its.design import build_design, cut_window, first_position
-from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
+from analysis.its.series import (
+    PER,
+    Scale,
+    as_percent,
+    choose_scale,
+    outcome,
+    periods_of,
+    periods_per_year,
+)
 from analysis.its.shifts import PolicyShift
 
 HORIZONS = (12, 24)  # months after the shift
@@ -72,15 +80,16 @@ def prepare_model(
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
     window = cut_window(series, shift)
     scale = choose_scale(window, scale, empty=empty)
-    shift = _at_frequency(shift, window.index)
+    index = periods_of(window)
+    n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
+    month, until = index[n_before], None if n_before == last else index[last]
+    shift = replace(shift, month=month, until=until)  # each the first that lies wholly after it
     designs = tuple(
-        build_design(window.index, shift, month=month, harmonics=harmonics)
-        for month in shift.months
+        build_design(index, shift, month=month, harmonics=harmonics) for month in shift.months
     )
-    n_after = len(window) - first_position(window.index, shift.months[-1])
-    months_after = n_after * 12 // periods_per_year(window.index)
+    n_after = len(window) - last
+    months_after = n_after * 12 // periods_per_year(index)
     contrasts, notes = estimand_contrasts(designs[0].columns, months_after)
-    n_before = first_position(window.index, shift.month)
     return SegmentedModel(
         window, shift, scale, harmonics, designs, contrasts, notes, n_before, n_after
     )
@@ -134,20 +143,8 @@ def effects_table(mixture: RhoMixture, model: SegmentedModel) -> pd.DataFrame:
     return effects
 
 
-def _at_frequency(shift: PolicyShift, index: pd.PeriodIndex) -> PolicyShift:
-    """Return `shift` with its months as periods of `index`, each one that lies wholly after it."""
-    first, last = (index[first_position(index, m)] for m in (shift.month, shift.months[-1]))
-    return replace(shift, month=first, until=None if first == last else last)
-
-
 def count_posterior(model: SegmentedModel) -> RhoMixture:
-    """Return what the counts of a window say of the model's contrasts, months of no death or not.
-
-    Raises
-    ------
-    EstimatorError
-        If the Poisson likelihood has no maximum.
-    """
+    """Return what the counts of a window, zeros among them, say of the model's contrasts."""
     return join_months(
         [
             split_noise(*parts, design.to_numpy(), model.contrasts)

@@ -1,6 +1,7 @@
 """Draw results on matplotlib Axes: nothing here shows, saves or sets a global style."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,10 +10,16 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
+from analysis.its.counterfactual import Kind
 from analysis.its.result import ITSResult
-from analysis.its.series import has_counts, outcome
+from analysis.its.series import Scale, has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.style import COLOURS, RATE_LABEL
+from analysis.style import COLOURS, RATE_LABEL, ZERO, interval_rows, name_line
+
+WITHOUT: dict[Kind, str] = {
+    "segmented": "without the shift, by the whole window",
+    "forecast": "without the shift, by the months before",
+}
 
 
 def plot_series(
@@ -36,7 +43,7 @@ def plot_series(
     ax = ax or plt.gca()
     for label, frame in series.items():
         name = label.upper() if label in COLOURS else label
-        scale = "rate" if has_counts(frame) else "value"
+        scale: Scale = "rate" if has_counts(frame) else "value"
         rate = pd.Series(outcome(frame, scale), index=frame.index)
         _line(rate, label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:
@@ -64,20 +71,17 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     observed = result.observed
-    sns.scatterplot(
-        x=observed.index.to_timestamp(), y=observed, s=14, color="0.45", label="observed", ax=ax
-    )
+    dates = periods_of(observed).to_timestamp()
+    sns.scatterplot(x=dates, y=observed, s=14, color="0.45", label="observed", ax=ax)
     _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
-    for kind, label in (
-        ("segmented", "without the shift, by the whole window"),
-        ("forecast", "without the shift, by the months before"),
-    ):
+    for kind, label in WITHOUT.items():
         expected = result.counterfactual(kind).iloc[result.n_before :]
-        dates = expected.index.to_timestamp()
+        dates = periods_of(expected).to_timestamp()
         ax.fill_between(dates, expected["low"], expected["high"], color=COLOURS[kind], alpha=0.18)
         _line(expected["expected"], color=COLOURS[kind], linestyle="--", label=label, ax=ax)
     _mark_shift(ax, result.shift)
-    ax.set(xlabel="", ylabel=_unit(result), title=result.shift.title or result.shift.slug)
+    unit = "Value" if result.scale == "value" else RATE_LABEL
+    ax.set(xlabel="", ylabel=unit, title=result.shift.title or result.shift.slug)
     _focus(ax, observed, result.fitted)
     ax.legend(frameon=False, fontsize="small", loc="best")
     return ax
@@ -99,26 +103,23 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     gaps = []
-    for kind in ("segmented", "forecast"):
+    for kind in WITHOUT:
         expected = result.counterfactual(kind).iloc[result.n_before :]
-        dates = expected.index.to_timestamp()
-        gap = expected["observed"] - expected["expected"]
-        ax.fill_between(
-            dates,
-            expected["observed"] - expected["high"],
-            expected["observed"] - expected["low"],
-            color=COLOURS[kind],
-            alpha=0.18,
-        )
+        dates = periods_of(expected).to_timestamp()
+        gap, low, high = (expected["observed"] - expected[x] for x in ("expected", "high", "low"))
+        ax.fill_between(dates, low, high, color=COLOURS[kind], alpha=0.18)
         _line(gap, color=COLOURS[kind], linestyle="--", label=kind, ax=ax)
         gaps.append(gap)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     _mark_shift(ax, result.shift)
     unit = "" if result.scale == "value" else "\nper 100,000 person-years"
-    ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=_limits(result))
+    dates = periods_of(result.series).to_timestamp()
+    margin = (dates[-1] - dates[0]) * 0.02
+    limits = dates[0] - margin, dates[-1] + margin
+    ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=limits)
     reach = 2.5 * max(max(gap.abs().max() for gap in gaps), 0.1 * result.observed.max())
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(low, -reach), min(high, reach))
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(max(bottom, -reach), min(top, reach))
     ax.legend(frameon=False, fontsize="small", loc="lower left")
     return ax
 
@@ -146,23 +147,11 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         shift = 0.14 * (2 * sources.index(source) - (len(sources) - 1))
         place = part["label"].map(labels.index) + shift
         reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-        colour = COLOURS.get(source, "0.3")
-        ax.errorbar(
-            part["estimate"],
-            place,
-            xerr=reach,
-            fmt="o",
-            color=colour,
-            capsize=3,
-            label=source.upper(),
-        )
-    ax.axvline(0, color="0.3", linewidth=0.8)
-    ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.5, -0.5)
+        style = {"fmt": "o", "color": COLOURS.get(source, "0.3"), "capsize": 3}
+        ax.errorbar(part["estimate"], place, xerr=reach, label=source.upper(), **style)
+    interval_rows(ax, labels)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.0f}%" if x else "0"))
     ax.set(xlabel="Change of the rate, with 95% interval", ylabel="")
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
     ax.legend(frameon=False)
     return ax
 
@@ -186,21 +175,17 @@ def plot_comparison(
     Axes
     """
     ax = ax or plt.gca()
-    rows = comparison[comparison["estimand"] == estimand].reset_index(drop=True)
-    reach = np.abs(rows[["low", "high"]].sub(rows["estimate"], axis=0)).T.to_numpy()
-    for place, row in rows.iterrows():
+    rows = comparison[comparison["estimand"] == estimand]
+    reach = rows[["low", "high"]].sub(rows["estimate"], axis=0).abs().T.to_numpy()
+    for place, row in enumerate(rows.to_dict("records")):
         if np.isnan(row["estimate"]):
             ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
             continue
         colour = COLOURS["fit"] if row["estimator"] == "reml" else "0.35"
         ends = reach[:, [place]]
         ax.errorbar(row["estimate"], place, xerr=ends, fmt="o", color=colour, capsize=3)
-    ax.axvline(0, color="0.3", linewidth=0.8)
-    ax.set_yticks(range(len(rows)), rows["estimator"].str.replace("_", " "))
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    interval_rows(ax, rows["estimator"].str.replace("_", " ").tolist())
     ax.set(xlabel=f"{estimand.replace('_', ' ')}, with 95% interval", ylabel="")
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
     return ax
 
 
@@ -209,41 +194,17 @@ plot_panel = plot_comparison  # its former name
 
 def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
     """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
-    dates = values.index.to_timestamp()
+    dates = periods_of(values).to_timestamp()
     sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
 
 
 def _mark_shift(ax: Axes, shift: PolicyShift, *, label: bool = False) -> None:
-    first, last = shift.months[0].to_timestamp(), shift.months[-1].to_timestamp()
+    dates: list[Any] = [month.to_timestamp() for month in shift.months]  # an Axes takes dates too
+    first, last = dates[0], dates[-1]
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
-    name = (shift.title or shift.slug) if label else shift.when
-    ax.annotate(
-        name,
-        (first, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(2, -3),
-        textcoords="offset points",
-        rotation=90,
-        ha="left",
-        va="top",
-        fontsize="x-small",
-        color="0.25",
-    )
-
-
-def _dates(result: ITSResult) -> pd.DatetimeIndex:
-    return result.series.index.to_timestamp()
-
-
-def _limits(result: ITSResult) -> tuple[pd.Timestamp, pd.Timestamp]:
-    margin = (_dates(result)[-1] - _dates(result)[0]) * 0.02
-    return _dates(result)[0] - margin, _dates(result)[-1] + margin
-
-
-def _unit(result: ITSResult) -> str:
-    return "Value" if result.scale == "value" else RATE_LABEL
+    name_line(ax, first, (shift.title or shift.slug) if label else shift.when)
 
 
 def _focus(ax: Axes, *shown: pd.Series) -> None:

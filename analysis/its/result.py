@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from analysis.engine.optimise import NO_VARIATION
 from analysis.its.comparison import ComparisonVerdict, compare_estimators, judge_comparison
 from analysis.its.counterfactual import (
     Kind,
@@ -17,7 +18,7 @@ from analysis.its.counterfactual import (
 )
 from analysis.its.flags import Flag, find_flags, longer_memory, signs_differ, unremarkable_date
 from analysis.its.model import ESTIMANDS, estimate_effects, posterior, posterior_rho, prepare_model
-from analysis.its.series import Scale, outcome, periods_per_year
+from analysis.its.series import Scale, outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 DRAWS = 20_000
@@ -47,8 +48,9 @@ class ITSResult:
 
     @cached_property
     def _comparison(self) -> pd.DataFrame:
-        chosen = {"scale": self.scale, "harmonics": self.harmonics}
-        return compare_estimators(self.series, self.shift, **chosen)
+        return compare_estimators(
+            self.series, self.shift, scale=self.scale, harmonics=self.harmonics
+        )
 
     @cached_property
     def comparison_verdict(self) -> ComparisonVerdict:
@@ -85,7 +87,7 @@ class ITSResult:
     @property
     def observed(self) -> pd.Series:
         """Deaths per 100,000 person-years, or the value, by period."""
-        scale = "value" if self.scale == "value" else "rate"
+        scale: Scale = "value" if self.scale == "value" else "rate"
         return pd.Series(outcome(self.series, scale), index=self.series.index)
 
     def counterfactual(
@@ -122,12 +124,10 @@ class ITSResult:
             )
             plain = without_shift(model.designs[0]).to_numpy()
             expected = posterior(model, [plain] * len(model.designs)).quantile(0.5)[0]
-        frame = pd.DataFrame({"expected": expected, "low": low, "high": high})
+        columns = {"expected": expected, "low": low, "high": high}
         if self.scale == "log":
-            frame = np.exp(frame)
-        frame.index = self.series.index
-        frame.insert(0, "observed", self.observed)
-        return frame
+            columns = {name: np.exp(values) for name, values in columns.items()}
+        return pd.DataFrame({"observed": self.observed, **columns}, index=self.series.index)
 
     def excess(
         self,
@@ -159,7 +159,7 @@ class ITSResult:
         ValueError
             If there are not so many months after the shift.
         """
-        step = 12 // periods_per_year(self.series.index)
+        step = 12 // periods_per_year(periods_of(self.series))
         available = len(self.series) - self.n_before
         months = available * step if months is None else months
         whole = isinstance(months, int | np.integer) and not isinstance(months, bool)
@@ -221,17 +221,10 @@ def fit_its(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     effects, exact = estimate_effects(model)
     fitted = posterior(model, [design.to_numpy() for design in model.designs]).quantile(0.5)[0]
+    if model.scale == "log":
+        fitted = np.exp(fitted)
     rho, high_rho = posterior_rho(model)
-    flags = find_flags(
-        model.window,
-        model.shift,
-        scale=model.scale,
-        harmonics=harmonics,
-        high_rho=0.0 if exact else high_rho,  # exact: rho is not identified
-        n_before=model.n_before,
-        n_after=model.n_after,
-    )
-    exact_note = {"intervals": "the model fits without any residual variation"} if exact else {}
+    exact_note = {"intervals": NO_VARIATION} if exact else {}
     return ITSResult(
         shift=model.shift,
         series=model.window,
@@ -240,10 +233,8 @@ def fit_its(
         effects=effects,
         notes=model.notes | exact_note,
         rho=rho,
-        fitted=pd.Series(
-            np.exp(fitted) if model.scale == "log" else fitted, index=model.window.index
-        ),
+        fitted=pd.Series(fitted, index=model.window.index),
         n_before=model.n_before,
         n_after=model.n_after,
-        fit_flags=flags,
+        fit_flags=find_flags(model, 0.0 if exact else high_rho),  # exact: rho is not identified
     )

@@ -1,6 +1,6 @@
 """What every function asks of a series: regular periods, and counts or values that can be true."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,19 +19,16 @@ def periods_per_year(index: pd.PeriodIndex) -> int:
     return PERIODS_PER_YEAR[index.freqstr.split("-")[0]]
 
 
+def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
+    """Return the index of what `check_frame` has let pass."""
+    return cast("pd.PeriodIndex", frame.index)
+
+
 def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` unchanged if an analysis can run on it.
+    """Return `frame` unchanged, or raise a TypeError or ValueError that says what to do.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Regular monthly, quarterly or yearly PeriodIndex without gaps; columns `deaths` (whole
-        numbers) and `person_years` (positive), or one column `value` (finite numbers).
-
-    Raises
-    ------
-    TypeError, ValueError
-        With what was found, what was expected and what to do.
+    Regular periods without gaps; columns `deaths` (whole numbers) and `person_years` (positive), or
+    one column `value` (finite numbers).
     """
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
@@ -54,24 +51,13 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
-    """Return the series of each place of a panel, in the order of the panel.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        MultiIndex (place, period); the columns of a series.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no panel, is empty, or has rows without a place.
-    """
+    """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
         raise TypeError(
             "panel must be a DataFrame with a MultiIndex (place, period); found "
             f"{type(panel).__name__}. A single series goes to fit_its."
         )
-    unnamed = panel.index.get_level_values(0).isna().sum()
+    unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}

@@ -1,7 +1,8 @@
 """A dated change of policy, with a window and impact declared before any fitting."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
@@ -16,15 +17,14 @@ OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
 class PolicyShift:
     """One dated change of policy and the impact model chosen before fitting.
 
-    ``PolicyShift(slug, month)`` alone is enough for a study of one's own.
+    ``PolicyShift(slug, month)`` alone is enough for a study of one's own. Periods may be given as
+    text such as ``"2006-12"``, and one place, source or shift beside without a list around it.
     """
 
     slug: str
-    month: pd.Period  # first period under the new policy; a string such as "2006-12" will do
+    month: pd.Period  # first period under the new policy
     title: str = ""
-    until: pd.Period | None = (
-        None  # last candidate, where the first period is only known as a range
-    )
+    until: pd.Period | None = None  # last candidate, where the first is only known as a range
     impact: Impact = "level_and_slope"
     start: pd.Period | None = None  # first period of the window; None: the first of the series
     end: pd.Period | None = None  # last period of the window; None: the last of the series
@@ -37,6 +37,28 @@ class PolicyShift:
     source: str = ""  # where the date comes from
     words: str = ""  # the article's words
     caveat: str = ""  # words that every result must carry
+
+    if TYPE_CHECKING:  # what may be given is wider than what is read
+
+        def __init__(
+            self,
+            slug: str,
+            month: pd.Period | str,
+            title: str = "",
+            until: pd.Period | str | None = None,
+            impact: Impact = "level_and_slope",
+            start: pd.Period | str | None = None,
+            end: pd.Period | str | None = None,
+            window_reason: str = "",
+            beside: "PolicyShift | Iterable[PolicyShift]" = (),
+            places: str | Iterable[str] = (),
+            sources: str | Iterable[str] = (),
+            overlaps: str | Iterable[str] = (),
+            reason: str = "",
+            source: str = "",
+            words: str = "",
+            caveat: str = "",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.slug, str) or not self.slug.strip():
@@ -95,25 +117,12 @@ def check_shift(shift: PolicyShift) -> None:
 def with_choices(
     shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
 ) -> PolicyShift:
-    """Return `shift` with another place, window or impact than the declared one.
+    """Return `shift` with another place, window or impact than declared; empty text: as declared.
 
-    Parameters
-    ----------
-    shift : PolicyShift
-        The declared shift.
-    place : str
-        Codes joined by ``+``, such as ``"MX08+MX25"``; empty: as declared.
-    window : str
-        ``"2003-01:2010-12"``; either end may be left out; empty: as declared.
-    impact : str
-        As in `PolicyShift`; empty: as declared.
-
-    Raises
-    ------
-    ValueError
-        If the window is not two months joined by a colon.
+    A place is codes joined by ``+``; of a window such as ``"2003-01:2010-12"`` either end may be
+    left out.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     if place:
         changes["places"] = tuple(place.split("+"))
     if window:
@@ -133,7 +142,7 @@ def months_between(first: pd.Period, second: pd.Period) -> int:
     return 12 * (b.year - a.year) + b.month - a.month
 
 
-def as_tuple(value: object) -> tuple:
+def as_tuple(value: Any) -> tuple:
     """Return a tuple of what may be one thing, several or None."""
     return (value,) if isinstance(value, str | PolicyShift) else tuple(value or ())
 

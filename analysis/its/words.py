@@ -14,12 +14,16 @@ def significant(row: pd.Series) -> bool:
     return bool(np.isfinite(row["low"]) and row["low"] * row["high"] > 0)
 
 
-def format_effect(row: pd.Series, unit: str) -> str:
-    """Return an estimate with its interval and unit: ``+22.6% per year (+4.3 to +37.8)``."""
+def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
+    """Return an estimate with its interval and unit: ``+22.6% per year (+4.3 to +37.8)``.
+
+    Unless `named`, a unit other than percent is left out.
+    """
     if pd.isna(row["estimate"]):
         return "not estimated"
     percent, yearly = unit.startswith("percent"), unit.endswith("per year")
-    name = "%" if percent else f" {unit.removesuffix(' per year')}"
+    name = f" {unit.removesuffix(' per year')}" if named else ""
+    name = "%" if percent else name
     digits = 1 if percent or abs(row["estimate"]) < 1000 else 0
     estimate, low, high = (f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high"))
     return f"{estimate}{name}{' per year' if yearly else ''} ({low} to {high})"
@@ -43,9 +47,6 @@ def describe_shift(shift: PolicyShift) -> str:
 
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
-    shown = {
-        name: format_effect(row, result.units[name]) for name, row in result.effects.iterrows()
-    }
     subject = {
         "pre_trend": "Before the shift the rate was moving by {}",
         "level": "At the shift it stepped by {}",
@@ -55,17 +56,16 @@ def describe_effects(result: ITSResult) -> str:
     }
     lines = []
     for name, sentence in subject.items():
-        row = result.effects.loc[name]
         if name in result.notes:
             lines.append(f"- **{name}**: not estimated, {result.notes[name]}.")
             continue
+        row = result.effects.T[name]
+        shown = format_effect(row, result.units[name])
         p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
-        meaning = (
-            "the 95% interval leaves zero out"
-            if significant(row)
-            else "zero is inside the interval"
-        )
-        lines.append(f"- **{name}**: {sentence.format(shown[name])}; {meaning} ({p}).")
+        meaning = "zero is inside the interval"
+        if significant(row):
+            meaning = "the 95% interval leaves zero out"
+        lines.append(f"- **{name}**: {sentence.format(shown)}; {meaning} ({p}).")
     return "\n".join(lines)
 
 
@@ -84,7 +84,7 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
         if rows.empty:
             lines.append(f"- **{name}**: no estimator has an answer.")
             continue
-        low, high = rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()]
+        low, high = (rows.iloc[at(rows["estimate"])] for at in (np.argmin, np.argmax))
         excluding = sum(significant(row) for _, row in rows.iterrows())
         lines.append(
             f"- **{name}** ({units[name]}): from {low['estimate']:+.1f} ({low['estimator']}) to "
@@ -103,7 +103,7 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
 
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
-    deaths, percent = excess.loc["deaths"], excess.loc["percent"]
+    deaths, percent = excess.T["deaths"], excess.T["percent"]
     basis = {
         "forecast": "the months before the shift alone",
         "segmented": "the whole window with the shift's terms taken out",

@@ -6,7 +6,9 @@ and nothing is written unless all of them pass.
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,7 @@ from analysis.mexico.tables import DATA_FOLDER, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 
+# Columns of text in a source; all others hold numbers.
 WORDS = {"month", "state", "states", "municipality", "name", "start", "operation"}
 WORDS |= {"iso3", "country", "city", "iso_3166_2", "parents", "source", "note"}
 
@@ -25,151 +28,113 @@ INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 
 SESNSP_TOTALS = {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}
 
 
-def compile_inegi_deaths(folder: Path) -> pd.DataFrame:
-    """Deaths by homicide by state and month of occurrence, from the wide source table."""
-    wide = _read(folder, "inegi_deaths_by_homicide_state_month.csv", ["month", *STATES])
-    table = wide.melt("month", var_name="state", value_name="deaths")
-    table = _sorted(table, ["month", "state"])
-    _check_months(table, "inegi_deaths")
-    _check_totals(table.set_index("month")["deaths"], INEGI_TOTALS, "inegi_deaths")
-    return table
+@dataclass(frozen=True)
+class Recipe:
+    """The source of a table, and what is special in how it is made and checked."""
+
+    source: str
+    columns: tuple[str, ...] = ()  # of the source; empty: those of the table
+    reshape: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    ordered: bool = False  # by its key; otherwise as in the source
+    totals: Mapping[int, int] | None = None  # of a table by state and month
+    folder: Path | None = None  # where the source is, if not in the publishers' folder
 
 
-def compile_sesnsp_victims(folder: Path) -> pd.DataFrame:
-    """Victims of intentional homicide and of femicide by state and month."""
-    columns = ["month", "state", "intentional_homicide", "femicide"]
-    table = _sorted(_read(folder, "sesnsp_victims_state_month.csv", columns), ["month", "state"])
-    _check_months(table, "sesnsp_victims")
-    victims = table.set_index("month")[["intentional_homicide", "femicide"]].sum(axis=1)
-    _check_totals(victims, SESNSP_TOTALS, "sesnsp_victims")
-    return table
-
-
-def compile_population(folder: Path) -> pd.DataFrame:
-    """Mid-year population of the nation (MX00) and the states, one row per year and place."""
-    source = "conapo_midyear_population_state_year.csv"
-    wide = _read(folder, source, ["year", "MX00", *STATES])
+def _stack_population(wide: pd.DataFrame) -> pd.DataFrame:
+    source = RECIPES["population"].source
     require(wide["year"].diff().dropna().eq(1).all(), f"{source}: years must be consecutive")
-    gap = (wide["MX00"] - wide[STATES].sum(axis=1)).abs()
-    require(gap.eq(0).all(), f"{source}: states do not add up to MX00 in {_years(wide, gap)}")
-    table = wide.melt("year", var_name="state", value_name="population")
-    return _sorted(table, ["year", "state"])
+    off = wide.loc[wide["MX00"] != wide[STATES].sum(axis=1), "year"].tolist()
+    require(not off, f"{source}: states do not add up to MX00 in {off}")
+    return wide.melt("year", var_name="state", value_name="population")
 
 
-def compile_municipal_population(folder: Path) -> pd.DataFrame:
-    """Mid-year population of every municipality, years as columns (a long table is 2 MB)."""
-    source = "conapo_midyear_population_municipality_year.csv"
-    years = [str(year) for year in range(2000, 2026)]
-    table = _read(folder, source, ["municipality", "name", *years])
-    table = _sorted(table, ["municipality"])
-    by_state = table.groupby("MX" + table["municipality"].str[:2])[years].sum()
-    states = compile_population(folder).pivot(index="state", columns="year", values="population")
-    states = states.set_axis(states.columns.astype(str), axis=1).reindex(STATES, columns=years)
-    gap = by_state.reindex(STATES).ne(states)
-    off = gap.index[gap.any(axis=1)].tolist()
-    require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
-    return table
-
-
-def compile_military_operations(folder: Path) -> pd.DataFrame:
-    """Start of the federal joint operations, one row per operation and state."""
-    source = "military_operations.csv"
-    table = _read(folder, source, ["operation", "start", "states"])
+def _split_states(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(state=table["states"].str.split(";")).explode("state")
     return table[["operation", "start", "state"]]
 
 
-def compile_states(folder: Path) -> pd.DataFrame:
-    """Codes and names of the 32 states."""
-    table = _read(folder, "states.csv", ["state", "iso_3166_2", "name"])
-    require(list(table["state"]) == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    return table
-
-
-def _copied(source: str, columns: list[str], key: list[str]) -> Callable[[Path], pd.DataFrame]:
-    def compile_copy(folder: Path) -> pd.DataFrame:
-        table = _read(folder, source, columns)
-        require(not table.duplicated(key).any(), f"{source}: {key} must be unique")
-        return table
-
-    return compile_copy
-
-
-def compile_municipal_changes(_: Path) -> pd.DataFrame:
-    """Municipalities created since 2000: the project's own table, no publisher's, kept as it is."""
-    columns = ["municipality", "name", "parents", "created", "source", "note"]
-    return _copied("municipal_changes.csv", columns, ["municipality"])(DATA_FOLDER)
-
-
-TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
-    "inegi_deaths": compile_inegi_deaths,
-    "sesnsp_victims": compile_sesnsp_victims,
-    "population": compile_population,
-    "municipal_population": compile_municipal_population,
-    "municipal_changes": compile_municipal_changes,
-    "inegi_registered": _copied(
-        "inegi_registered_homicides_national_year.csv", ["year", "registered_deaths"], ["year"]
+RECIPES = {
+    "inegi_deaths": Recipe(
+        "inegi_deaths_by_homicide_state_month.csv",
+        ("month", *STATES),
+        reshape=lambda wide: wide.melt("month", var_name="state", value_name="deaths"),
+        ordered=True,
+        totals=INEGI_TOTALS,
     ),
-    "country_rates": _copied(
-        "unodc_homicide_rate_country_year.csv",
-        ["iso3", "country", "year", "rate"],
-        ["iso3", "year"],
+    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True, totals=SESNSP_TOTALS),
+    "population": Recipe(  # of the nation (MX00) and the states
+        "conapo_midyear_population_state_year.csv",
+        ("year", "MX00", *STATES),
+        reshape=_stack_population,
+        ordered=True,
     ),
-    "city_ranking_2020": _copied(
-        "city_ranking_2020.csv", ["rank", "city", "country", "rate_per_100000"], ["rank"]
+    # Years stay columns: a long table is 2 MB.
+    "municipal_population": Recipe("conapo_midyear_population_municipality_year.csv", ordered=True),
+    # The project's own table, no publisher's: municipalities created since 2000.
+    "municipal_changes": Recipe("municipal_changes.csv", folder=DATA_FOLDER),
+    "inegi_registered": Recipe("inegi_registered_homicides_national_year.csv"),
+    "country_rates": Recipe("unodc_homicide_rate_country_year.csv"),
+    "city_ranking_2020": Recipe("city_ranking_2020.csv"),
+    "military_operations": Recipe(
+        "military_operations.csv", ("operation", "start", "states"), reshape=_split_states
     ),
-    "military_operations": compile_military_operations,
-    "states": compile_states,
+    "states": Recipe("states.csv"),
 }
 
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
-    """Build every table from the source figures in `folder` and write them into `into`.
+    """Write every table made from the source figures in `folder` into `into`; return the files.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder with the publishers' figures under the names that the compile functions read.
-    into : Path
-        Folder of the data package; its ``datapackage.json`` gets the new hashes and sizes.
-
-    Returns
-    -------
-    dict
-        File name to the bytes written.
-
-    Raises
-    ------
-    ValueError
-        If a file is missing or malformed or a sum does not add up; nothing is written then.
+    ``datapackage.json`` gets the new hashes and sizes. Nothing is written if a file is missing or
+    malformed or a sum does not add up: a ValueError says which.
     """
-    contents = {}
-    resources = {
-        resource["name"]: resource for resource in load_descriptor(DATA_FOLDER)["resources"]
+    descriptor = deepcopy(load_descriptor(DATA_FOLDER))
+    described = {resource["name"]: resource for resource in descriptor["resources"]}
+    tables: dict[str, pd.DataFrame] = {}
+    for name, recipe in RECIPES.items():
+        tables[name] = _compile_table(recipe, Path(folder), described[name])
+        if name == "municipal_population":
+            _check_municipalities(tables)
+    found = list(tables["states"]["state"])
+    require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
+    contents = {
+        f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode()
+        for name, table in tables.items()
     }
-    for name, compile_table in TABLES.items():
-        table = compile_table(Path(folder))
-        _check_schema(table, resources[name])
-        contents[f"{name}.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
     contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
-    descriptor = json.loads(json.dumps(load_descriptor(DATA_FOLDER)))
     for resource in descriptor["resources"]:
         content = contents[resource["path"]]
         resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
-    described = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
-    contents["datapackage.json"] = described.encode()
+    text = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
+    contents["datapackage.json"] = text.encode()
     for name, content in contents.items():
         write_atomically(Path(into) / name, content)
     return contents
 
 
+def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame:
+    """Read, reshape and check one table; `resource` is what datapackage.json says of it."""
+    name, schema = resource["name"], resource["schema"]
+    columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
+    table = _read(recipe.folder or folder, recipe.source, columns)
+    if recipe.reshape:
+        table = recipe.reshape(table)
+    key = schema["primaryKey"]
+    require(not table.duplicated(key).any(), f"{recipe.source}: {key} must be unique")
+    if recipe.ordered:
+        table = table.sort_values(key, ignore_index=True)
+    if recipe.totals:
+        _check_months(table, name)
+        _check_totals(table, recipe.totals, name)
+    _check_schema(table, name, schema["fields"])
+    return table
+
+
 def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     path = folder / source
     require(path.is_file(), f"{source} not found in {folder}")
-    text = dict.fromkeys(["month", "state", "states", "municipality", "name", "start"], str)
-    text["parents"] = str
     try:
-        table = pd.read_csv(path, dtype=text)
+        table = pd.read_csv(path, dtype=dict.fromkeys(WORDS, str))
     except (ValueError, UnicodeError) as error:
         raise ValueError(f"{source} cannot be read as CSV: {error}") from error
     found = list(table.columns)
@@ -187,10 +152,47 @@ def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-def _check_schema(table: pd.DataFrame, resource: dict) -> None:
-    """Hold a compiled table against its fields in datapackage.json."""
-    name = resource["name"]
-    fields = resource["schema"]["fields"]
+def _read_outlines(path: Path) -> bytes:
+    require(path.is_file(), f"{path.name} not found in {path.parent}")
+    content = path.read_bytes()
+    try:
+        found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is not a GeoJSON of the states: {error!r}") from error
+    require(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
+    return content
+
+
+def _check_months(table: pd.DataFrame, name: str) -> None:
+    wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
+    found = wrong.unique().tolist()[:6]
+    require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
+    months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+    expected = pd.MultiIndex.from_product([months, STATES])
+    missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
+    require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
+
+
+def _check_totals(table: pd.DataFrame, expected: Mapping[int, int], name: str) -> None:
+    by_row = table.drop(columns=["month", "state"]).sum(axis=1)
+    found = by_row.groupby(table["month"].str[:4].astype(int)).sum()
+    wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
+    require(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
+
+
+def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
+    table = tables["municipal_population"].drop(columns="name").set_index("municipality")
+    by_state = table.groupby("MX" + table.index.str[:2]).sum()
+    states = tables["population"].pivot(index="state", columns="year", values="population")
+    states = states.rename(columns=str).reindex(STATES, columns=table.columns)
+    gap = by_state.reindex(STATES).ne(states).any(axis=1)
+    off = gap.index[gap].tolist()
+    source = RECIPES["municipal_population"].source
+    require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
+
+
+def _check_schema(table: pd.DataFrame, name: str, fields: list[dict]) -> None:
+    """Hold a table against its fields in datapackage.json."""
     require(
         list(table.columns) == [field["name"] for field in fields],
         f"{name}: columns {list(table.columns)[:6]} are not those of datapackage.json",
@@ -209,42 +211,6 @@ def _check_schema(table: pd.DataFrame, resource: dict) -> None:
         if field["type"] == "date":
             dates = pd.to_datetime(column, format="%Y-%m-%d", errors="coerce")
             require(dates.notna().all(), f"{label} must be dates like 2006-12-11")
-
-
-def _read_outlines(path: Path) -> bytes:
-    require(path.is_file(), f"{path.name} not found in {path.parent}")
-    content = path.read_bytes()
-    try:
-        found = sorted(shape["properties"]["state"] for shape in json.loads(content)["features"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path.name} is not a GeoJSON of the states: {error!r}") from error
-    require(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
-    return content
-
-
-def _sorted(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    require(not table.duplicated(key).any(), f"{key} must be unique")
-    return table.sort_values(key, ignore_index=True)
-
-
-def _check_months(table: pd.DataFrame, name: str) -> None:
-    wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
-    found = wrong.unique().tolist()[:6]
-    require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
-    months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
-    expected = pd.MultiIndex.from_product([months, STATES])
-    missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
-    require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
-
-
-def _check_totals(by_month: pd.Series, expected: dict[int, int], name: str) -> None:
-    found = by_month.groupby(by_month.index.str[:4].astype(int)).sum()
-    wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
-    require(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
-
-
-def _years(table: pd.DataFrame, gap: pd.Series) -> list[int]:
-    return table.loc[gap.ne(0), "year"].tolist()
 
 
 def main() -> None:

@@ -59,13 +59,7 @@ def load_country_rates() -> pd.DataFrame:
 
 
 def treated_years(shift: PolicyShift) -> tuple[int, int]:
-    """Return the first and last full calendar year under a shift that the rates have for Mexico.
-
-    Raises
-    ------
-    ValueError
-        If the shift is not national, or the rates end before the first full year.
-    """
+    """Return the first and last full year under a national shift that Mexico has a rate for."""
     check_shift(shift)
     if shift.places not in ((), (NATION,)):
         raise ValueError(
@@ -115,15 +109,16 @@ def load_country_panel(
         If Mexico lacks a year, or no start leaves enough donors.
     """
     rates = load_country_rates()
-    latest = first_year - FEWEST_YEARS
-    starts = range(rates.index[0], latest + 1) if start is None else [start]
+    if start is not None:
+        return _cut_panel(rates, start, first_year, last_year)
+    starts = range(rates.index[0], first_year - FEWEST_YEARS + 1)
     for begin in starts:
         panel = _cut_panel(rates, begin, first_year, last_year)
-        if start is not None or panel.rates.shape[1] > fewest_donors:
+        if panel.rates.shape[1] > fewest_donors:
             return panel
     raise ValueError(
-        f"no start from {rates.index[0]} to {latest} leaves {fewest_donors} donors with a rate in "
-        f"every year to {last_year}; ask for fewer, or for an earlier last year."
+        f"no start from {starts.start} to {starts.stop - 1} leaves {fewest_donors} donors with a "
+        f"rate in every year to {last_year}; ask for fewer, or for an earlier last year."
     )
 
 

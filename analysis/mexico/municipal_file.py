@@ -16,23 +16,9 @@ COLUMNS = ["ent_mun", "year", "month", "homicides"]
 
 
 def read_counts(path: Path | str) -> pd.DataFrame:
-    """Read the four columns that count from the downloaded table.
+    """Read `municipality` (five digits), `month` and `deaths` from the table, rows as in the file.
 
-    Parameters
-    ----------
-    path : Path or str
-        The file.
-
-    Returns
-    -------
-    DataFrame
-        Columns `municipality` (five digits, categorical), `month` and `deaths` (int), rows as in
-        the file; ``attrs["synthetic"]`` tells whether the file says so.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As in `load_municipalities`.
+    ``attrs["synthetic"]`` tells whether the file says that it is.
     """
     path = Path(path)
     header = _check_header(path)

@@ -42,6 +42,11 @@ def synthesise_municipalities(path: Path | str, *, seed: int = 0) -> None:
     seed : int
         The same seed gives the same bytes.
 
+    Returns
+    -------
+    None
+        The table is written.
+
     Raises
     ------
     ValueError

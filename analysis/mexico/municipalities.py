@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.checks import name_some, require
 from analysis.mexico.municipal_file import WHERE, read_counts
-from analysis.mexico.sources import SOURCES, load_states
+from analysis.mexico.sources import SOURCES, days_from_july, load_states
 from analysis.mexico.tables import load_table
 
 # Last digits of the code of deaths whose municipality is not known. The release of 2024 leaves such
@@ -80,30 +80,9 @@ def assemble_municipalities(
     last: pd.Period | None = None,
     merge_created: bool = True,
 ) -> pd.DataFrame:
-    """Hold municipal counts against their states and give them person-years.
+    """Hold counts (`read_counts`) against their states (`load_states`), give them person-years.
 
-    Parameters
-    ----------
-    counts : DataFrame
-        As from `read_counts`.
-    states : DataFrame
-        As from `load_states`: the months and sums that `counts` must have.
-    population, changes : DataFrame
-        As the tables ``municipal_population`` and ``municipal_changes``, of these states.
-    last : Period, optional
-        Last month to return; default all.
-    merge_created : bool
-        As in `load_municipalities`.
-
-    Returns
-    -------
-    DataFrame
-        As from `load_municipalities`.
-
-    Raises
-    ------
-    ValueError
-        As in `load_municipalities`.
+    Arguments and result are otherwise those of `load_municipalities` and its tables.
     """
     by_state = states.unstack("state")
     months = by_state.index
@@ -154,11 +133,7 @@ def assemble_municipalities(
 def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     """Return deaths with a row per code and a column per month, if every one is there once.
 
-    Raises
-    ------
-    ValueError
-        If a month is not one of `months`, twice there, or missing. Deaths without a known
-        municipality need no row in a month without one.
+    Deaths without a known municipality need no row in a month without one.
     """
     rows, codes = pd.factorize(counts["municipality"].astype(str), sort=True)
     at = counts["month"].array.asi8 - months[0].ordinal
@@ -201,29 +176,16 @@ def merge_units(codes: pd.Index, changes: pd.DataFrame) -> pd.Series:
 
 
 def share_person_years(population: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
-    """Split person-years of states over their municipalities by population.
+    """Split person-years of states (month x state) over municipalities: municipality x month.
 
-    Parameters
-    ----------
-    population : DataFrame
-        Mid-year population, a row per municipality, a column per year.
-    states : DataFrame
-        Person-years, a row per month, a column per state.
-
-    Returns
-    -------
-    DataFrame
-        Person-years, a row per municipality, a column per month. A municipality's share of its
-        state is linear between mid-years, constant before the first and after the last.
+    A municipality's share of its state's `population` (municipality x year) is linear between
+    mid-years, constant before the first and after the last.
     """
     months, of = states.index, states_of(population.index)
     shares = (population / population.groupby(of).transform("sum")).to_numpy()
-    middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
-    known = pd.to_datetime([f"{year}-07-01" for year in population.columns])
-    days = [(times - known[0]) / pd.Timedelta("1D") for times in (middle, known)]
-    position = np.interp(*days, np.arange(len(known)))
-    before = np.minimum(position.astype(int), max(len(known) - 2, 0))
-    after = np.minimum(before + 1, len(known) - 1)
+    position = np.interp(*days_from_july(months, population.columns), np.arange(shares.shape[1]))
+    before = np.minimum(position.astype(int), max(shares.shape[1] - 2, 0))
+    after = np.minimum(before + 1, shares.shape[1] - 1)
     share = shares[:, before] + (shares[:, after] - shares[:, before]) * (position - before)
     return pd.DataFrame(share * states[of].T.to_numpy(), population.index, months)
 

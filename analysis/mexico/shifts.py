@@ -60,7 +60,13 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
 
 
 def load_inaugurations() -> tuple[PolicyShift, ...]:
-    """Load the declared shifts that are a new president's first month, as the forecasts ask."""
+    """Load the declared shifts that are a new president's first month.
+
+    Returns
+    -------
+    tuple of PolicyShift
+        In the order of their months, as `forecast_all` and `roll_origins` take them.
+    """
     shifts = load_policy_shifts()
     return tuple(shifts[slug] for slug in INAUGURATIONS)
 

@@ -8,7 +8,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from analysis.checks import UnknownNameError, check_known, check_month, read_period
+from analysis.checks import UnknownNameError, check_known, check_month, read_period, require
 from analysis.mexico.tables import load_table
 
 NATION = "MX00"
@@ -28,39 +28,33 @@ class Source:
     reason: str  # why that month
 
 
-SOURCES = {
-    source.slug: source
-    for source in (
-        Source(
-            slug="inegi",
-            name="INEGI",
-            title="death certificates, by month of death",
-            table="inegi_deaths",
-            columns=("deaths",),
-            complete_through=pd.Period("2022-06", "M"),
-            reason=(
-                "The table holds certificates registered until the end of 2022. INEGI / SESNSP is "
-                "1.00 on average in 2018-2021 and 0.98 in the first half of 2022; in the second "
-                "half it is 0.96, below every half-year since 2018: deaths of those months were "
-                "still to be registered. The cut leaves six months for registration."
-            ),
-        ),
-        Source(
-            slug="sesnsp",
-            name="SESNSP",
-            title="victims in prosecutors' files, by month the file was opened",
-            table="sesnsp_victims",
-            columns=("intentional_homicide", "femicide"),
-            complete_through=pd.Period("2025-06", "M"),
-            reason=(
-                "Victims are dated by the day the file is opened, so a month does not fill up "
-                "with late reports. It is revised instead: intentional homicides of 2019 and 2020 "
-                "stood at 34,648 and 34,515 in January 2021 and stand at 34,723 and 34,569 here; "
-                "recent months may move more."
-            ),
-        ),
-    )
-}
+PUBLISHERS = (
+    Source(
+        slug="inegi",
+        name="INEGI",
+        title="death certificates, by month of death",
+        table="inegi_deaths",
+        columns=("deaths",),
+        complete_through=pd.Period("2022-06", "M"),
+        reason="The table holds certificates registered until the end of 2022. INEGI / SESNSP is "
+        "1.00 on average in 2018-2021 and 0.98 in the first half of 2022; in the second half it is "
+        "0.96, below every half-year since 2018: deaths of those months were still to be "
+        "registered. The cut leaves six months for registration.",
+    ),
+    Source(
+        slug="sesnsp",
+        name="SESNSP",
+        title="victims in prosecutors' files, by month the file was opened",
+        table="sesnsp_victims",
+        columns=("intentional_homicide", "femicide"),
+        complete_through=pd.Period("2025-06", "M"),
+        reason="Victims are dated by the day the file is opened, so a month does not fill up with "
+        "late reports. It is revised instead: intentional homicides of 2019 and 2020 stood at "
+        "34,648 and 34,515 in January 2021 and stand at 34,723 and 34,569 here; recent months may "
+        "move more.",
+    ),
+)
+SOURCES = {source.slug: source for source in PUBLISHERS}
 
 
 def load_series(
@@ -101,26 +95,20 @@ def load_series(
     """
     check_known(source, SOURCES, "source")
     places = _check_places(place)
-    deaths, population = _monthly_deaths(source), _monthly_population()
-    index = deaths.index
-    series = pd.DataFrame(
-        {
-            "deaths": deaths[places].sum(axis=1),
-            "person_years": population.loc[index, places].sum(axis=1)
-            * (index.days_in_month / 365.25),
-        }
-    )
-    series.index.name = "month"
+    series = _monthly_deaths(source)[places].sum(axis=1).to_frame("deaths")
+    people = _monthly_population().loc[series.index, places].sum(axis=1)
+    series["person_years"] = people * (series.index.days_in_month / 365.25)
+    complete = SOURCES[source].complete_through
     if complete_only:
-        series = series.loc[: SOURCES[source].complete_through]
-    series = series.loc[_month(start, series.index, first=True) : _month(end, series.index)]
-    if series.empty:
-        raise ValueError(f"no months left: start {start} is after end {end}")
+        series = series.loc[:complete]
+    known = series.index
+    series = series.loc[_month(start, known, known[0]) : _month(end, known, known[-1])]
+    require(len(series) > 0, f"no months left: start {start} is after end {end}")
     joined = "+".join(places)
     series.attrs = {
         "source": source,
         "place": joined,
-        "complete_through": str(SOURCES[source].complete_through),
+        "complete_through": str(complete),
         "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
     }
     return series
@@ -143,23 +131,13 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     """
     states = load_table("states")["state"]
     frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
-    for frame in frames.values():
-        frame.attrs = {}
     return pd.concat(frames, names=["state"])
 
 
 def source_ratio(place: str = NATION) -> pd.Series:
-    """Return the ratio `RATIO` by month, where both count and both are complete.
+    """Return the ratio `RATIO` by month, where both sources are complete; NaN without INEGI deaths.
 
-    Parameters
-    ----------
-    place : str
-        A code, or several joined by ``+`` as in ``attrs["place"]``.
-
-    Returns
-    -------
-    Series
-        PeriodIndex of months; missing where INEGI has no death.
+    `place` is a code, or several joined by ``+`` as in ``attrs["place"]``.
     """
     codes = _check_places(place.split("+"))
     inegi, sesnsp = (
@@ -181,7 +159,6 @@ def _monthly_deaths(source: str) -> pd.DataFrame:
     table["deaths"] = table[list(SOURCES[source].columns)].sum(axis=1)
     wide = table.pivot(index="month", columns="state", values="deaths")
     wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
-    wide.columns.name = None
     wide.insert(0, NATION, wide.sum(axis=1))
     return wide
 
@@ -190,14 +167,16 @@ def _monthly_deaths(source: str) -> pd.DataFrame:
 def _monthly_population() -> pd.DataFrame:
     """Population at the middle of each month, between CONAPO's figures for 1 July."""
     yearly = load_table("population").pivot(index="year", columns="state", values="population")
-    known = pd.to_datetime([f"{year}-07-01" for year in yearly.index])
     months = pd.period_range(f"{yearly.index[0]}-07", f"{yearly.index[-1]}-06", freq="M")
+    days = days_from_july(months, yearly.index)
+    return pd.DataFrame({code: np.interp(*days, column) for code, column in yearly.items()}, months)
+
+
+def days_from_july(months: pd.PeriodIndex, years: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middle of each month, and 1 July of each year, in days from the first of these."""
     middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
-    start = known[0]
-    x, at = (known - start) / pd.Timedelta("1D"), (middle - start) / pd.Timedelta("1D")
-    return pd.DataFrame(
-        {code: np.interp(at, x, column) for code, column in yearly.items()}, index=months
-    )
+    july = pd.to_datetime([f"{year}-07-01" for year in years])
+    return (middle - july[0]) / pd.Timedelta("1D"), (july - july[0]) / pd.Timedelta("1D")
 
 
 def _check_places(place: str | Sequence[str]) -> list[str]:
@@ -205,8 +184,7 @@ def _check_places(place: str | Sequence[str]) -> list[str]:
     codes = {_plain(name): code for code, name in names.items()}
     places = [place] if isinstance(place, str) else list(place or [])
     for code in places:
-        if _plain(str(code)) in codes:
-            known = codes[_plain(str(code))]
+        if known := codes.get(_plain(str(code))):
             raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
         check_known(code, names, "place")
     if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
@@ -219,20 +197,15 @@ def _plain(name: str) -> str:
     return normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
 
 
-def _month(
-    month: str | pd.Period | None, index: pd.PeriodIndex, *, first: bool = False
-) -> pd.Period:
-    if month is None:
-        return index[0] if first else index[-1]
-    period = read_period(month)
-    if period is None:
-        raise ValueError(f"expected a month like '2006-12', found {month!r}")
-    if period < index[0] or period > index[-1]:
-        hint = "; months still being registered need complete_only=False"
-        raise ValueError(
-            f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
-            f"{hint if period > index[-1] else ''}"
-        )
+def _month(month: str | pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
+    period = default if month is None else read_period(month)
+    require(period is not None, f"expected a month like '2006-12', found {month!r}")
+    late = period > index[-1]
+    require(
+        index[0] <= period <= index[-1],
+        f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
+        f"{'; months still being registered need complete_only=False' if late else ''}",
+    )
     return period
 
 
@@ -259,22 +232,7 @@ RELEASES = {
 
 
 def freeze_month(source: str, published: str | pd.Period) -> pd.Period:
-    """Return the last month of `source` that was published when an article came out.
-
-    Parameters
-    ----------
-    source : {"inegi", "sesnsp"}
-        Its lag of publication is declared in `RELEASES`.
-    published : str or Period
-        Month of the article, such as ``"2021-05"``.
-
-    Raises
-    ------
-    KeyError, ValueError
-        For an unknown source, or if `published` is no month.
-    """
+    """Return the last month of `source` that `RELEASES` lets an article of a month have known."""
     check_known(source, RELEASES, "source")
     last = check_month(published, "published") - RELEASES[source].months
-    if RELEASES[source].yearly and last.month < 12:
-        last = pd.Period(year=last.year - 1, month=12, freq="M")
-    return last
+    return last - last.month % 12 if RELEASES[source].yearly else last

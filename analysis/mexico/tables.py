@@ -21,27 +21,7 @@ def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
 
 
 def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
-    """Load one embedded table after checking its hash.
-
-    Parameters
-    ----------
-    name : str
-        Name of a resource of ``datapackage.json``, for example ``"inegi_deaths"``.
-    folder : Path
-        Folder of the data package.
-
-    Returns
-    -------
-    DataFrame
-        The table as the package describes it; codes and months are strings.
-
-    Raises
-    ------
-    KeyError
-        If the package has no such table.
-    ValueError
-        If the file's sha256 is not the one in ``datapackage.json``.
-    """
+    """Load one table of the package after checking its sha256; codes and months are strings."""
     return _read_table(name, folder).copy()
 
 
@@ -61,9 +41,8 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     shapes = json.loads(_read_checked("state_outlines", folder)[1])["features"]
     outlines = {}
     for shape in shapes:
-        geometry = shape["geometry"]
-        parts = geometry["coordinates"]
-        polygons = [parts] if geometry["type"] == "Polygon" else parts
+        parts = shape["geometry"]["coordinates"]
+        polygons = [parts] if shape["geometry"]["type"] == "Polygon" else parts
         rings = [np.asarray(ring, dtype=float) for polygon in polygons for ring in polygon]
         outlines[shape["properties"]["state"]] = rings
     return outlines

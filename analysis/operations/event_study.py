@@ -59,9 +59,8 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     before, after = -stacked["event_time"].min(), stacked["event_time"].max() + 1
     starts = list_bins(before, after, months)
     first = stacked["event_time"] // months * months
-    names = {start: f"bin_{start + before}" for start in starts}
     reference = -months
-    del names[reference]
+    names = {start: f"bin_{start + before}" for start in starts if start != reference}
     bins = {
         name: ((first == start) & stacked["treated"]).astype(float) for start, name in names.items()
     }
@@ -130,17 +129,7 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
 def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
     """Return percent effects as deaths per 100,000 person-years: observed less observed / ratio.
 
-    Parameters
-    ----------
-    effects : DataFrame
-        Columns `estimate`, `low`, `high` (percent), `deaths` and `person_years` observed under the
-        operations.
-
-    Returns
-    -------
-    DataFrame
-        Columns `estimate`, `low`, `high`. The observed deaths are taken as they are: the interval
-        is that of the ratio.
+    The deaths observed under the operations are taken as they are: the interval is the ratio's.
     """
     observed = rate_of(effects["deaths"], effects["person_years"])
     ratio = 1 + effects[["estimate", "low", "high"]] / 100

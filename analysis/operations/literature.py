@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.its.words import format_effect
-
 PERCENT, RATE = "percent", "per 100,000"
 
 
@@ -75,53 +73,9 @@ YARDSTICKS = (
 def compare_yardsticks(effects: pd.DataFrame) -> pd.DataFrame:
     """Set published estimates beside ours over the same months and in the same unit.
 
-    Parameters
-    ----------
-    effects : DataFrame
-        Columns `label` (which of our estimates), `months`, `unit` ("percent" or "per 100,000"),
-        `estimate`, `low`, `high`.
-
-    Returns
-    -------
-    DataFrame
-        One row per study and estimate of ours over the same months and in the same unit: `study`,
-        `events`, `places`, `published` (words), `figure`, `unit`, `months`, `label`, `estimate`,
-        `low`, `high` (ours), `inside` (is the published figure inside our interval?), `differs`,
-        `reference`.
+    `effects` has the columns `label` (which of ours), `months`, `unit`, `estimate`, `low`, `high`.
+    Each row holds a yardstick with one of ours: is its figure `inside` our interval?
     """
-    rows = []
-    for study in YARDSTICKS:
-        same = (effects["months"] == study.months) & (effects["unit"] == study.unit)
-        for _, ours in effects[same].iterrows():
-            row = {
-                "study": study.study,
-                "events": study.events,
-                "places": study.places,
-                "published": study.words,
-                "figure": study.figure,
-                "unit": study.unit,
-                "months": study.months,
-                **ours[["label", "estimate", "low", "high"]],
-                "inside": bool(ours["low"] <= study.figure <= ours["high"]),
-                "differs": study.differs,
-                "reference": study.reference,
-            }
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def describe_yardsticks(comparison: pd.DataFrame) -> str:
-    """Return what the comparison says, one Markdown list item for each study."""
-    lines = []
-    for study, rows in comparison.groupby("study", sort=False):
-        said = [
-            f"{row['label']} {format_effect(row, row['unit'])}, which "
-            f"{'holds theirs' if row['inside'] else 'leaves theirs out'}"
-            for _, row in rows.iterrows()
-        ]
-        first = rows.iloc[0]
-        lines.append(
-            f"- **{study}**: {first['published']}. Ours over {first['months']} months: "
-            f"{'; '.join(said)}. What differs: {first['differs']}."
-        )
-    return "\n".join(lines)
+    ours = effects[["label", "months", "unit", "estimate", "low", "high"]]
+    found = pd.DataFrame(YARDSTICKS).merge(ours, on=["months", "unit"])
+    return found.assign(inside=found["figure"].between(found["low"], found["high"]))

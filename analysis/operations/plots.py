@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
-from analysis.style import REAL, percent_axis
+from analysis.style import REAL, ZERO, interval_rows, legend_above, percent_axis
 
 BAND = "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
@@ -53,8 +53,8 @@ def plot_event_study(
         ax.errorbar(
             middle[chosen], estimate[chosen], yerr=reach, fmt="o", capsize=3, label=label, **style
         )
-    ax.axhline(0, color="0.3", linewidth=0.8)
-    ax.axvline(-0.5, color="0.3", linewidth=0.8, linestyle="--")
+    ax.axhline(0, **ZERO)
+    ax.axvline(-0.5, **ZERO, linestyle="--")
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
     percent_axis(ax.yaxis, PERCENT_TICKS)
     ax.set(
@@ -107,18 +107,15 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    place = np.arange(len(table))
+    place = range(len(table))
     ends = _logs(table["reassigned_low"]), _logs(table["reassigned_high"])
     ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")
     ax.plot(_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
     ax.plot(_logs(table["without"]), place, "D", color="0.45", label="all others")
-    ax.axvline(0, color="0.3", linewidth=0.8)
-    ax.set_yticks(place, table.index)
-    ax.set_ylim(len(table) - 0.5, -0.5)
+    interval_rows(ax, table.index, grid=False)
     percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
-    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 3}
-    ax.legend(frameon=False, fontsize="small", **above)
+    legend_above(ax, ncols=3)
     return ax
 
 

@@ -23,35 +23,19 @@ class Fits:
     se: np.ndarray  # (R,): clustered by place, with G / (G - 1)
     scores: np.ndarray  # (n, R): each place's efficient score at the estimate
 
+    @property
+    def t(self) -> np.ndarray:
+        """Estimate over standard error, (R,)."""
+        return self.estimate / self.se
+
 
 def fit_reassigned(
-    layout: Layout,
-    history: np.ndarray,
-    *,
-    fixed: float | None = None,
-    effect: float = 0.0,
+    layout: Layout, history: np.ndarray, *, fixed: float | None = None, effect: float = 0.0
 ) -> Fits:
-    """Estimate the log rate ratio under the operations, for each reassignment.
+    """Estimate the log rate ratio under the operations, for each reassignment (n, R) of histories.
 
-    Parameters
-    ----------
-    layout : Layout
-        As `lay_out` gives it.
-    history : ndarray, shape (n, R)
-        Which history each place has, in each of R reassignments.
-    fixed : float, optional
-        Hold the log rate ratio here instead of estimating it: `scores` are then those of the null.
-    effect : float
-        Log rate ratio taken out of the counts where the operations really were.
-
-    Returns
-    -------
-    Fits
-
-    Raises
-    ------
-    RuntimeError
-        If the fit does not converge, as when no death fell under the operations.
+    With `fixed` the log rate ratio is held there, and `scores` are those of the null; `effect` is
+    one taken out of the counts where the operations really were.
     """
     fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
     estimate, se, scores = zip(*fits, strict=True)
@@ -65,8 +49,8 @@ def _fit_effect(
     b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
     for _ in range(MOST_STEPS):
         moved = max(stack.settle(np.exp(b)) for stack in stacks)
-        information = sum(stack.information(np.exp(b)) for stack in stacks)
-        scores = sum(stack.scores(np.exp(b)) for stack in stacks)
+        information = sum(stack.information for stack in stacks)
+        scores = sum(stack.scores for stack in stacks)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.clip(scores.sum(axis=0) / information, -1, 1)
         if fixed is None:
@@ -85,35 +69,18 @@ def _fit_effect(
 
 
 def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    """Estimate the log rate ratio in each bin of event time, for each reassignment.
+    """Estimate the log rate ratio, (bins, R), in each bin of event time for each reassignment.
 
-    Parameters
-    ----------
-    layout, history
-        As in `fit_reassigned`.
-    bins : ndarray of int, shape (T,)
-        The bin of each month of a sub-experiment, from 0 up.
-    reference : int
-        The bin whose ratio is one.
-
-    Returns
-    -------
-    ndarray, shape (bins, R)
-
-    Raises
-    ------
-    RuntimeError
-        If the fit does not converge.
+    `bins` (T,) holds the bin of each month, from 0 up; the ratio of the bin `reference` is one.
     """
     return np.hstack([_fit_bins(layout, part, bins, reference) for part in _split(history)])
 
 
 def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    whole = [
-        replace(experiment, exposed=np.repeat(experiment.treated[:, None], len(bins), axis=1))
-        for experiment in layout.experiments
-    ]
-    stacks = [_Stack(experiment, layout, history, 0.0) for experiment in whole]
+    stacks = []
+    for experiment in layout.experiments:
+        always = np.repeat(experiment.treated[:, None], len(bins), axis=1)
+        stacks.append(_Stack(replace(experiment, exposed=always), layout, history))
     member = (np.arange(bins.max() + 1)[:, None] == bins).astype(float)
     observed = member @ sum(stack.y_months_exposed for stack in stacks)
     # With a ratio for the reference too, which the place effects could take up, each turn fits
@@ -144,7 +111,7 @@ class _Stack:
     """
 
     def __init__(
-        self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float
+        self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float = 0.0
     ) -> None:
         self.E, self.y = experiment.person_years, experiment.deaths
         if effect:
@@ -162,7 +129,6 @@ class _Stack:
         self.y_months_exposed = self._months(self.y, 1.0, self.exposed)
         self.g = np.ones_like(self.y_month)
         self.gamma = np.zeros_like(self.y_month)
-        self.a = self.alpha = np.zeros_like(self.y_place)
 
     def _places(self, x: np.ndarray, v: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
         """Sum x (n, T) times v (T, R) over each place's months, times what its kind has there."""
@@ -186,30 +152,27 @@ class _Stack:
         return moved
 
     def settle(self, ratio: np.ndarray) -> float:
-        """Take all effects one turn nearer to their fit; return how far they moved."""
+        """Take all effects one turn nearer to their fit; return how far they moved.
+
+        Then the information on b is known, (R,), and the efficient scores by place, (n, R).
+        """
         moved = self.balance(ratio)
         a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
         mean_place = a * self._places(self.E, g, factor)
-        self.mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
+        mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
         drawn = a * self._places(self.E, g * self.gamma, factor)
-        self.alpha = _divide(self.mean_exposed - drawn, mean_place)
-        drawn = g * self._months(self.E, a * self.alpha, factor)
+        alpha = _divide(mean_exposed - drawn, mean_place)
+        drawn = g * self._months(self.E, a * alpha, factor)
         gamma = _divide(self.month_exposed - drawn, self.y_month)
         moved = max(moved, np.abs(gamma - self.gamma).max())
         self.gamma = gamma
-        self.drawn = a * self._places(self.E, g * gamma, factor)
+        gamma_exposed = a * self._places(self.E, g * gamma, ratio * self.exposed)
+        self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=0)
+        drawn = a * self._places(self.E, g * gamma, factor)
+        weighted = self._places(self.y, gamma, self.counted) - drawn
+        residual = alpha * (self.y_place - mean_place)
+        self.scores = self.y_exposed - mean_exposed - residual - weighted
         return moved
-
-    def information(self, ratio: np.ndarray) -> np.ndarray:
-        gamma_exposed = self.a * self._places(self.E, self.g * self.gamma, ratio * self.exposed)
-        return ((1 - self.alpha) * self.mean_exposed - gamma_exposed).sum(axis=0)
-
-    def scores(self, ratio: np.ndarray) -> np.ndarray:
-        """Efficient scores by place, (n, R)."""
-        factor = self.counted + (ratio - 1) * self.exposed
-        residual = self.y_place - self.a * self._places(self.E, self.g, factor)
-        weighted = self._places(self.y, self.gamma, self.counted) - self.drawn
-        return self.y_exposed - self.mean_exposed - self.alpha * residual - weighted
 
 
 def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -1,24 +1,27 @@
 """Score bootstrap and randomisation inference, where few places are treated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
-from analysis.checks import check_seed, check_whole
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.operations.event_study import BIN, list_bins
+from analysis.operations.inversion import (
+    ALPHA,
+    draw_signs,
+    flipped_scores,
+    invert_test,
+    randomised_statistics,
+    reassign_histories,
+    share_as_large,
+)
 from analysis.operations.poisson import fit_bins, fit_reassigned
-from analysis.operations.stacks import AFTER, BEFORE, Controls, Layout, lay_out
+from analysis.operations.stacks import AFTER, BEFORE, Controls, lay_out
 
-ALPHA = 0.05
 DRAWS = 999
-FINE = 0.002  # interval ends are found to this log rate ratio
-TIED = 1e-9
-FARTHEST = 5.0  # beyond a log rate ratio so far from the estimate an interval counts as open
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ class Randomisation:
     @property
     def row(self) -> pd.Series:
         """`estimate`, `low`, `high` (percent) and `p`."""
-        names = ["estimate", "low", "high", "p"]
-        return pd.Series({name: getattr(self, name) for name in names}, dtype=float)
+        return pd.Series(vars(self))[["estimate", "low", "high", "p"]].astype(float)
 
 
 def randomisation_test(
@@ -57,10 +59,8 @@ def randomisation_test(
     ----------
     panel, operations, before, after, controls
         As in `stack_operations`; the effect is the average over the `after` months.
-    draws : int
-        Reassignments: permutations of the places' histories of operations.
-    seed : int
-        Of the draws.
+    draws, seed : int
+        Reassignments, permutations of the places' histories of operations, and their seed.
     interval : bool
         Also find the constant rate ratios that the test does not reject.
 
@@ -79,14 +79,14 @@ def randomisation_test(
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
     fits = fit_reassigned(layout, reassigned)
-    t = fits.estimate / fits.se
     b, se = fits.estimate[0], fits.se[0]
     low, high = -np.inf, np.inf
     if interval:
         low, high = invert_test(lambda null: randomised_statistics(layout, reassigned, null), b, se)
     percent = as_percent(np.array([b, low, high]))
     placebo = as_percent(fits.estimate[1:])
-    return Randomisation(percent[0], share_as_large(t), *percent[1:], placebo, t[0], t[1:])
+    p, t = share_as_large(fits.t), fits.t
+    return Randomisation(percent[0], p, *percent[1:], placebo, t[0], t[1:])
 
 
 def score_bootstrap(
@@ -105,10 +105,8 @@ def score_bootstrap(
     ----------
     panel, operations, before, after, controls
         As in `stack_operations`; the effect is the average over the `after` months.
-    draws : int
-        Rademacher draws.
-    seed : int
-        Of the draws.
+    draws, seed : int
+        Rademacher draws, and their seed.
 
     Returns
     -------
@@ -123,94 +121,19 @@ def score_bootstrap(
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     signs = draw_signs(layout, draws, seed)
     fit = fit_reassigned(layout, layout.history[:, None])
-    low, high = invert_test(
-        lambda null: flipped_scores(layout, signs, null), fit.estimate[0], fit.se[0]
-    )
-    percent = as_percent(np.array([fit.estimate[0], low, high]))
+    b, se = fit.estimate[0], fit.se[0]
+    low, high = invert_test(lambda null: flipped_scores(layout, signs, null), b, se)
+    percent = as_percent(np.array([b, low, high]))
     p = share_as_large(flipped_scores(layout, signs, 0.0))
     return pd.Series([*percent, p], ["estimate", "low", "high", "p"])
-
-
-def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
-    """Return the real histories and `draws` permutations of them, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
-    reassigned = np.tile(layout.history[:, None], (1, draws + 1))
-    reassigned[:, 1:] = rng.permuted(reassigned[:, 1:], axis=0)
-    return reassigned
-
-
-def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
-    """Return ones and `draws` columns of random signs by place, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
-    signs = rng.choice([-1.0, 1.0], (len(layout.places), draws + 1))
-    signs[:, 0] = 1
-    return signs
-
-
-def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -> np.ndarray:
-    """Return the t statistic of every reassignment, the real one first, if the truth is `null`.
-
-    The constant log rate ratio is taken out of the counts where the operations really were: what
-    is left is what every reassignment of them would have seen.
-    """
-    fits = fit_reassigned(layout, reassigned, effect=null)
-    return fits.estimate / fits.se
-
-
-def flipped_scores(layout: Layout, signs: np.ndarray, null: float) -> np.ndarray:
-    """Return the sum of the places' scores at the model restricted to `null`, under every sign.
-
-    With signs as weights the studentised statistic rises with the absolute sum, so that the sum
-    alone gives the same p.
-    """
-    scores = fit_reassigned(layout, layout.history[:, None], fixed=null).scores
-    return scores[:, 0] @ signs
-
-
-def share_as_large(statistics: np.ndarray) -> float:
-    """Return the share of all, the real one first, that are at least as large in absolute value.
-
-    One that has no answer, for want of deaths, counts as larger: it cannot speak for an effect.
-    """
-    size = np.abs(statistics)
-    return float(((size >= size[0] * (1 - TIED)) | np.isnan(size)).mean())
-
-
-def invert_test(
-    statistics: Callable[[float], np.ndarray], estimate: float, se: float
-) -> tuple[float, float]:
-    """Return the lowest and highest null that is not rejected at 5%, around the estimate."""
-
-    def reach(side: int) -> float:
-        def margin(distance: float) -> float:
-            return _margin(statistics(estimate + side * distance))
-
-        inside, outside = 0.0, 2.5 * se
-        while margin(outside) < 0:
-            inside, outside = outside, 1.6 * outside
-            if outside > FARTHEST:
-                return np.inf
-        return brentq(margin, inside, outside, xtol=FINE)
-
-    return estimate - reach(-1), estimate + reach(1)
-
-
-def _margin(statistics: np.ndarray) -> float:
-    """How far the real statistic is beyond the critical one: above zero where p is 5% or less."""
-    size = np.sort(np.abs(statistics))[::-1]
-    most = int(ALPHA * len(size) + TIED)  # so many, the real one among them, may be as large
-    return abs(statistics[0]) / size[most] - 1 if most else -1.0
 
 
 @dataclass(frozen=True)
 class ReassignedEventStudy:
     """An event study among those of the same operations in other places."""
 
-    bins: (
-        pd.DataFrame
-    )  # index `first_month`; estimate, low, high (95% of the reassigned; percent), p
+    # index `first_month`; columns estimate, low, high (95% of the reassigned; percent), p
+    bins: pd.DataFrame
     lead_p: float  # of the leads together
 
 
@@ -247,8 +170,8 @@ def reassign_event_study(
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
-    starts = np.array(list_bins(before, after, months))
-    reference = list(starts).index(-months)
+    starts = list_bins(layout.before, layout.after, months)
+    reference = starts.index(-months)
     bins = np.repeat(np.arange(len(starts)), months)
     logs = pd.DataFrame(fit_bins(layout, reassigned, bins, reference), starts).drop(-months)
     logs = logs.rename_axis("first_month")
@@ -299,9 +222,8 @@ def vary_operations(
     rows = {}
     for operation, experiment in zip(operations, layout.experiments, strict=True):
         alone = fit_reassigned(replace(layout, experiments=(experiment,)), reassigned).estimate
-        others = tuple(other for other in layout.experiments if other is not experiment)
         without = np.nan
-        if others:
+        if others := tuple(other for other in layout.experiments if other is not experiment):
             left = replace(layout, experiments=others)
             without = fit_reassigned(left, reassigned[:, :1]).estimate[0]
         low, high = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole
+from analysis.checks import check_whole, require
 from analysis.its.shifts import PolicyShift, check_shift
 
 Controls = Literal["never", "not_yet"]
@@ -40,6 +40,8 @@ class Layout:
     experiments: tuple[Experiment, ...]
     places: pd.Index  # (n,)
     history: np.ndarray  # (n,): row of `counted` and `exposed`
+    before: int  # months on either side of an operation
+    after: int
 
 
 def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
@@ -137,8 +139,8 @@ def lay_out(
     """Return the sub-experiments of `stack_operations` as arrays, by history of the places."""
     check_whole(before, "before", 1)
     check_whole(after, "after", 1)
-    if controls not in get_args(Controls):
-        raise ValueError(f"unknown controls {controls!r}; use 'never' or 'not_yet'")
+    known = controls in get_args(Controls)
+    require(known, f"unknown controls {controls!r}; use 'never' or 'not_yet'")
     deaths, person_years = (
         check_panel(panel)[name].unstack() for name in ("deaths", "person_years")
     )
@@ -147,28 +149,18 @@ def lay_out(
     experiments = []
     for k, operation in enumerate(operations):
         months = pd.period_range(operation.month - before, periods=before + after, freq="M")
-        for wide in (deaths, person_years):
-            _check_months(wide, months, operation.slug)
+        cut = [_cut_months(wide, months, operation.slug) for wide in (deaths, person_years)]
         counted = np.array([_months_in(row, k, operations, months, controls) for row in histories])
         treated = histories[:, k]
-        controlled = (counted.any(axis=1) & ~treated)[history]
-        if not controlled.any():
-            raise ValueError(
-                f"{operation.slug}: no place is left as a control ({controls}). Leave operations "
-                "out, or use controls='not_yet'."
-            )
-        experiments.append(
-            Experiment(
-                slug=operation.slug,
-                months=months,
-                deaths=deaths[months].to_numpy(dtype=float),
-                person_years=person_years[months].to_numpy(dtype=float),
-                counted=counted,
-                exposed=treated[:, None] & (np.arange(before + after) >= before),
-                treated=treated,
-            )
+        require(
+            (counted.any(axis=1) & ~treated)[history].any(),
+            f"{operation.slug}: no place is left as a control ({controls}). Leave operations out, "
+            "or use controls='not_yet'.",
         )
-    return Layout(tuple(experiments), deaths.index, history.ravel())
+        exposed = treated[:, None] & (np.arange(before + after) >= before)
+        experiment = Experiment(operation.slug, months, *cut, counted, exposed, treated)
+        experiments.append(experiment)
+    return Layout(tuple(experiments), deaths.index, history.ravel(), before, after)
 
 
 def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
@@ -182,16 +174,16 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
         twice = panel.index[panel.index.duplicated()][0]
         raise ValueError(f"each place needs one row a month; {twice} appears more than once")
     places, months = (panel.index.get_level_values(level) for level in (0, 1))
-    if places.hasnans or places.nunique() < FEWEST_PLACES:
-        raise ValueError(
-            f"at least {FEWEST_PLACES} places with names are needed; found {places.nunique()} and "
-            f"{places.isna().sum()} rows without"
-        )
+    require(
+        not places.hasnans and places.nunique() >= FEWEST_PLACES,
+        f"at least {FEWEST_PLACES} places with names are needed; found {places.nunique()} and "
+        f"{places.isna().sum()} rows without",
+    )
     if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
     for name, least in (("deaths", 0), ("person_years", np.nextafter(0, 1))):
-        if name not in panel:
-            raise ValueError(f"the panel needs a column {name!r}; found {panel.columns.tolist()}")
+        columns = panel.columns.tolist()
+        require(name in columns, f"the panel needs a column {name!r}; found {columns}")
         wrong = ~((panel[name] >= least) & (panel[name] < np.inf))
         if wrong.any():
             wanted = "positive" if least else "zero or more"
@@ -205,13 +197,10 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
 def check_operation(operation: PolicyShift) -> None:
     """Raise a TypeError or ValueError unless `operation` is a shift with one first month."""
     check_shift(operation)
-    if operation.month.freqstr != "M" or operation.until is not None:
-        raise ValueError(
-            f"{operation.slug}: an operation needs one first month, such as '2007-02'; found "
-            f"{operation.when}"
-        )
-    if not operation.places:
-        raise ValueError(f"{operation.slug}: an operation needs places, where it came; found none")
+    slug, needs = operation.slug, "an operation needs"
+    one = operation.month.freqstr == "M" and operation.until is None
+    require(one, f"{slug}: {needs} one first month, such as '2007-02'; found {operation.when}")
+    require(len(operation.places) > 0, f"{slug}: {needs} places, where it came; found none")
 
 
 def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
@@ -220,11 +209,10 @@ def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray
     for operation in operations:
         check_operation(operation)
         unknown = [place for place in operation.places if place not in places]
-        if unknown:
-            raise ValueError(f"{operation.slug}: the panel has no place {unknown}")
+        require(not unknown, f"{operation.slug}: the panel has no place {unknown}")
         slugs.append(operation.slug)
-    if not slugs or len(set(slugs)) < len(slugs):
-        raise ValueError(f"operations must be one or more with slugs of their own; found {slugs}")
+    own = 0 < len(slugs) == len(set(slugs))
+    require(own, f"operations must be one or more with slugs of their own; found {slugs}")
     return np.column_stack([places.isin(operation.places) for operation in operations])
 
 
@@ -243,7 +231,8 @@ def _months_in(
     return np.asarray(months < min(reached)) & later
 
 
-def _check_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> None:
+def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.ndarray:
+    """Return the figures of these months, (n, T), or raise a ValueError where some are missing."""
     found = wide.reindex(columns=months).isna()
     if found.any(axis=None):
         place = found.index[found.any(axis=1)][0]
@@ -252,3 +241,4 @@ def _check_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> None
             f"{slug}: needs {months[0]} to {months[-1]} for every place; {place} has no "
             f"{missing[:3]}. Take a shorter `before` or `after`, or fill the panel."
         )
+    return wide[months].to_numpy(dtype=float)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.checks import check_known, check_whole
+from analysis.checks import check_known, check_whole, require
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.optimise import EstimatorError
 from analysis.its.comparison import estimate_by, judge_estimand
@@ -123,15 +124,11 @@ def fit_places(
 
 
 def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
-    """Tell whether the variance of counts grows with the square of their mean.
+    """Tell whether the variance of counts (n,) grows with the square of their mean.
 
     Squared residuals relative to mu are fitted once by phi, as quasi-Poisson has it, and once by
-    1 + alpha mu, as the negative binomial has it; the better fit wins.
-
-    References
-    ----------
-    Ver Hoef, J. M. and Boveng, P. L. (2007). Quasi-Poisson vs. negative binomial regression: how
-    should we model overdispersed count data? Ecology 88, 2766-2772. doi:10.1890/07-0043.1
+    1 + alpha mu, as the negative binomial has it; the better fit wins (Ver Hoef and Boveng 2007,
+    doi:10.1890/07-0043.1).
     """
     relative = (deaths - expected) ** 2 / expected
     linear = relative - relative.mean()
@@ -140,26 +137,26 @@ def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
     return bool(square @ square < linear @ linear)
 
 
+def is_found(effect: pd.Series) -> bool:
+    """Tell whether a row of `PlaceEffects.of` is reliable and below the false-discovery rate."""
+    return effect["q"] <= FALSE_DISCOVERIES and not effect["doubt"]
+
+
 def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
     check_shift(shift)
     each = split_panel(panel)
-    if not has_counts(panel):
-        raise ValueError(
-            f"panel needs the columns 'deaths' and 'person_years'; found {panel.columns.tolist()}"
-        )
+    needs = "panel needs the columns 'deaths' and 'person_years'"
+    require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
     models = {}
+    prepare = partial(prepare_model, scale="log", harmonics=harmonics, empty=True)
     for place, series in each.items():
         try:
-            models[place] = prepare_model(
-                series, shift, scale="log", harmonics=harmonics, empty=True
-            )
+            models[place] = prepare(series, shift)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-    windows = {
-        model.window.index[[0, -1]].astype(str).str.cat(sep="..") for model in models.values()
-    }
-    if len(windows) > 1:
-        raise ValueError(f"all places need the same months; found {sorted(windows)[:6]}")
+    ends = (model.window.index[[0, -1]] for model in models.values())
+    windows = {f"{first}..{last}" for first, last in ends}
+    require(len(windows) == 1, f"all places need the same months; found {sorted(windows)[:6]}")
     return models
 
 
@@ -170,8 +167,8 @@ def _estimate(model: SegmentedModel, beside: Sequence[str] | None) -> pd.DataFra
 
 def _refuse(few: int, fewest: int) -> pd.DataFrame:
     note = f"{few} deaths on one side of the shift; at least {fewest} are needed"
-    table = pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, "note": note})
-    return table.reindex(columns=["estimator", "estimand", "estimate", "low", "high", "p", "note"])
+    numbers = dict.fromkeys(["estimate", "low", "high", "p"], np.nan)
+    return pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, **numbers, "note": note})
 
 
 def _count_model(model: SegmentedModel) -> str:
@@ -198,8 +195,7 @@ def _doubts(own: pd.DataFrame) -> pd.DataFrame:
     said = {}
     for estimand, rows in own.groupby("estimand", sort=False):
         main = rows[rows["estimator"] == MAIN].iloc[0]
-        verdict = judge_estimand(rows)
-        doubt = ""
+        verdict, doubt = judge_estimand(rows), ""
         if np.isnan(main["estimate"]):
             doubt = main["note"]
         elif verdict == "sign differs":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,14 +17,24 @@ from matplotlib.path import Path as Outline
 
 from analysis.checks import name_some
 from analysis.its.series import as_logs
-from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
-from analysis.style import COLOURS, percent_axis
+from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects, is_found
+from analysis.style import COLOURS, LEGEND, ZERO, legend_above, percent_axis
 
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change
 NARROW_TICKS = (-75, -50, -25, 0, 50, 100, 200)  # percent, on a log axis
 WIDE_TICKS = (-95, -90, -75, -50, 0, 100, 300, 900, 1900)
 WIDEST = 3.0  # on the log scale, either side of zero: what the forest's axis shows at most
-FOUND = f"found (q ≤ {FALSE_DISCOVERIES})"
+FOUND, NOT_FOUND = f"found (q ≤ {FALSE_DISCOVERIES})", "not found"
+DOUBT, TOGETHER = "no reliable estimate", "all together"
+MARKS: dict[str, dict[str, Any]] = {
+    FOUND: {"marker": "o", "color": COLOURS["fit"]},
+    NOT_FOUND: {"marker": "o", "color": "0.55", "markerfacecolor": "white"},
+    DOUBT: {"marker": "x", "color": "0.55"},
+    TOGETHER: {"marker": "D", "color": COLOURS["forecast"]},
+}
+OUTLINE = {"facecolor": "white", "edgecolor": "0.4", "linewidth": 0.4}
+DOUBTFUL = {"edgecolor": "0.5", "hatch": "//////"}
+BOLD = {"edgecolor": "0.1", "linewidth": 1.3}
 LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
 METHODS = {
     "average": "average of the states",
@@ -72,32 +83,27 @@ def plot_forest(
     labels = [(names or {}).get(place, place) for place in [*effects.index, *missing]]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
     ax.set_ylim(max(rows) + 1, -1)
-    reach = _percent_axis(ax, effects)
+    ends = as_logs(effects[["low", "high"]].to_numpy())
+    reach = 1.05 * min(np.abs(ends).max(), WIDEST)
+    ax.set_xlim(-reach, reach)
+    _percent_ticks(ax.xaxis, reach)
     for row, (_, effect) in enumerate(effects.iterrows()):
-        found = effect["q"] <= FALSE_DISCOVERIES and not effect["doubt"]
-        colour = COLOURS["fit"] if found else "0.55"
-        marker = "x" if effect["doubt"] else "o"
-        _interval(ax, row, effect, reach, colour, marker=marker, filled=found)
+        kind = DOUBT if effect["doubt"] else FOUND if is_found(effect) else NOT_FOUND
+        _interval(ax, row, effect, reach, kind)
     for row in range(len(effects), below - 1):
         ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
         if np.isfinite(effect.get("prediction_low", np.nan)):
             ends = as_logs(effect[["prediction_low", "prediction_high"]].astype(float))
-            ax.plot(
-                np.clip(ends, -reach, reach), [row, row], color=COLOURS["forecast"], linewidth=1
-            )
-        _interval(ax, row, effect, reach, COLOURS["forecast"], marker="D", filled=True, width=3)
-    ax.axvline(0, color="0.3", linewidth=0.8)
+            ends = np.clip(ends, -reach, reach)
+            ax.plot(ends, [row, row], color=MARKS[TOGETHER]["color"], linewidth=1)
+        _interval(ax, row, effect, reach, TOGETHER, width=3)
+    ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)
-    ax.legend(
-        handles=_forest_legend(),
-        frameon=False,
-        fontsize="small",
-        ncols=4,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-    )
+    lines = {"linewidth": 1.4, "markersize": 4.5}
+    handles = [Line2D([], [], label=kind, **lines, **mark) for kind, mark in MARKS.items()]
+    legend_above(ax, len(MARKS), handles=handles)
     return ax
 
 
@@ -137,26 +143,20 @@ def plot_map(
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
     for place, rings in outlines.items():
         effect = effects.loc[place]
-        style = {"facecolor": "white", "edgecolor": "0.4", "linewidth": 0.4}
         if effect["doubt"] or np.isnan(effect["estimate"]):
-            style |= {"hatch": "//////", "edgecolor": "0.5"}
+            style = OUTLINE | DOUBTFUL
         else:
-            style["facecolor"] = palette[int(np.searchsorted(CLASSES, effect["estimate"]))]
-        found = effect["q"] <= FALSE_DISCOVERIES and not effect["doubt"]
-        if found:
-            style |= {"edgecolor": "0.1", "linewidth": 1.3, "zorder": 2}
+            colour = palette[int(np.searchsorted(CLASSES, effect["estimate"]))]
+            style = OUTLINE | {"facecolor": colour}
+        if is_found(effect):
+            style |= BOLD | {"zorder": 2}
         outline = Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
         ax.add_collection(PathCollection([outline], **style))
     ax.autoscale_view()
     ax.set_aspect(1 / np.cos(np.radians(LATITUDE)))
     ax.axis("off")
-    ax.legend(
-        handles=_map_legend(palette),
-        title="Percent per year" if estimand == "slope" else "Percent",
-        frameon=False,
-        fontsize="small",
-        loc="upper right",
-    )
+    title = "Percent per year" if estimand == "slope" else "Percent"
+    ax.legend(handles=_map_legend(palette), title=title, loc="upper right", **LEGEND)
     return ax
 
 
@@ -184,66 +184,40 @@ def plot_deaths_and_effects(
     deaths = (places["deaths_before"] + places["deaths_after"]).loc[effects.index]
     logs = as_logs(effects[["estimate", "low", "high"]].astype(float))
     found = effects["q"] <= FALSE_DISCOVERIES
-    for chosen, colour, label in ((~found, "0.7", "not found"), (found, COLOURS["fit"], FOUND)):
+    for chosen, colour, label in ((~found, "0.7", NOT_FOUND), (found, COLOURS["fit"], FOUND)):
         if chosen.any():
             part = logs[chosen]
             reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
             style = {"fmt": "o", "color": colour, "markersize": 2.5, "elinewidth": 0.5}
             ax.errorbar(deaths[chosen], part["estimate"], reach, label=label, **style)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     ax.set_xscale("log")
     ax.set_xlabel("Deaths in the window")
     reach = min(1.05 * np.abs(logs.to_numpy()).max(initial=0.1), WIDEST)
     ax.set_ylim(-reach, reach)
     _percent_ticks(ax.yaxis, reach)
-    ax.legend(frameon=False, fontsize="small", loc="upper right")
+    ax.legend(loc="upper right", **LEGEND)
     return ax
 
 
 def _interval(
-    ax: Axes,
-    row: int,
-    effect: pd.Series,
-    reach: float,
-    colour: object,
-    *,
-    marker: str,
-    filled: bool,
-    width: float = 1.4,
+    ax: Axes, row: int, effect: pd.Series, reach: float, kind: str, width: float = 1.4
 ) -> None:
     """Draw an interval; an arrow stands where it goes on beyond the axis."""
     estimate, low, high = as_logs(effect[["estimate", "low", "high"]].astype(float))
-    ends = np.clip([low, high], -reach, reach)
+    ends, colour = np.clip([low, high], -reach, reach), MARKS[kind]["color"]
     ax.plot(ends, [row, row], color=colour, linewidth=width, solid_capstyle="butt")
     for beyond, end, arrow in ((low < -reach, -reach, "<"), (high > reach, reach, ">")):
         if beyond:
             ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
     if abs(estimate) <= reach:
-        face = colour if filled else "white"
-        ax.plot(estimate, row, marker, color=colour, markerfacecolor=face, markersize=4.5)
-
-
-def _percent_axis(ax: Axes, effects: pd.DataFrame) -> float:
-    ends = as_logs(effects[["low", "high"]].to_numpy())
-    reach = 1.05 * min(np.abs(ends).max(), WIDEST)
-    ax.set_xlim(-reach, reach)
-    _percent_ticks(ax.xaxis, reach)
-    return reach
+        face = colour if kind in (FOUND, TOGETHER) else "white"
+        mark = MARKS[kind] | {"markerfacecolor": face}
+        ax.plot(estimate, row, linestyle="none", markersize=4.5, **mark)
 
 
 def _percent_ticks(axis: Axis, reach: float) -> None:
     percent_axis(axis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS, zero="+0%")
-
-
-def _forest_legend() -> list[Line2D]:
-    common = {"linewidth": 1.4, "markersize": 4.5}
-    quiet = {"color": "0.55", "markerfacecolor": "white"}
-    return [
-        Line2D([], [], marker="o", color=COLOURS["fit"], label=FOUND, **common),
-        Line2D([], [], marker="o", label="not found", **quiet, **common),
-        Line2D([], [], marker="x", color="0.55", label="no reliable estimate", **common),
-        Line2D([], [], marker="D", color=COLOURS["forecast"], label="all together", **common),
-    ]
 
 
 def _map_legend(palette: list) -> list[Patch]:
@@ -251,12 +225,10 @@ def _map_legend(palette: list) -> list[Patch]:
     labels = [f"below {bounds[0]}"]
     labels += [f"{low} to {high}" for low, high in pairwise(bounds)]
     labels.append(f"above {bounds[-1]}")
-    patches = [
-        Patch(facecolor=colour, edgecolor="0.4", linewidth=0.4, label=label)
+    coloured = [
+        Patch(**OUTLINE | {"facecolor": colour}, label=label)
         for colour, label in zip(palette, labels, strict=True)
-    ][::-1]
-    patches.append(
-        Patch(facecolor="white", edgecolor="0.5", hatch="//////", label="no reliable estimate")
-    )
-    patches.append(Patch(facecolor="white", edgecolor="0.1", linewidth=1.3, label=FOUND))
-    return patches
+    ]
+    others = {DOUBT: DOUBTFUL, FOUND: BOLD}
+    plain = [Patch(facecolor="white", **style, label=label) for label, style in others.items()]
+    return coloured[::-1] + plain

@@ -22,6 +22,7 @@ NORMAL = 1.959963984540054  # half a 95% interval in standard errors
 FEWEST_PLACES = 4
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
+NODES = 101  # values of the spread between places that are weighed
 POOLED = ["estimate", "low", "high", "p", "places"]
 POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
 PERCENT = ["estimate", "low", "high", "prediction_low", "prediction_high"]
@@ -116,9 +117,8 @@ class _PooledSeries:
             split_noise(responses @ weights, variances @ weights**2, X, self.contrast)
             for X, (responses, variances) in zip(self.designs, self.parts, strict=True)
         ]
-        numbers = (float(x[0, 0]) for x in summarise(join_months(mixtures)))
-        row = dict(zip(("estimate", "low", "high", "p"), numbers, strict=True))
-        return row | {"places": len(weights)}
+        estimate, low, high, p = (float(x[0, 0]) for x in summarise(join_months(mixtures)))
+        return {"estimate": estimate, "low": low, "high": high, "p": p, "places": len(weights)}
 
 
 def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
@@ -178,7 +178,6 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     months = first.window.index.to_timestamp()
     index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
     rates = np.concatenate([outcome(fitted.models[p].window, "log") for p in used])
-    lags = newey_west_lags(len(months))
     rows = []
     for design in first.designs:
         regressors = pd.DataFrame(np.tile(design.to_numpy(), (len(used), 1)), index, design.columns)
@@ -186,7 +185,7 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
             pd.Series(rates, index, name="log_rate"),
             regressors.drop(columns="const"),
             entity_effects=True,
-        ).fit(cov_type="kernel", kernel="bartlett", bandwidth=lags)
+        ).fit(cov_type="kernel", kernel="bartlett", bandwidth=newey_west_lags(len(months)))
         contrast = first.contrasts[list(ESTIMANDS).index(estimand), 1:]
         rows.append((contrast @ fit.params, contrast @ fit.cov @ contrast))
     means, variances = np.array(rows).T
@@ -202,31 +201,13 @@ def _student_row(estimate: float, se: float, df: int) -> dict:
     return {"estimate": estimate, "low": estimate - reach, "high": estimate + reach, "p": p}
 
 
-NODES = 101  # values of the spread that are weighed
-
-
 def prediction_interval(
     effects: np.ndarray, variances: np.ndarray, *, shared: float = 0.0
 ) -> tuple[float, float]:
-    """Return the 95% prediction interval for the effect in one more place.
+    """Return the 95% prediction interval for one more place, from `effects` and `variances` (k,).
 
-    The usual interval takes the estimated variance between places as the true one and holds too
-    little where it is small or places are few. Here its confidence distribution is used: Cochran's
-    Q at the true variance is chi-squared, so every quantile of that distribution gives a value of
-    the variance, and the interval is that of the mixture over them.
-
-    Parameters
-    ----------
-    effects, variances : array, shape (k,)
-        Estimates, and their variances.
-    shared : float
-        Variance of the mean that all places share.
-
-    References
-    ----------
-    Nagashima, K., Noma, H. and Furukawa, T. A. (2019). Prediction intervals for random-effects
-    meta-analysis: a confidence distribution approach. Statistical Methods in Medical Research 28,
-    1689-1702. doi:10.1177/0962280218773520
+    It mixes over the variances between places that Cochran's Q allows: one taken as true holds too
+    little where places are few (Nagashima, Noma, Furukawa 2019, doi:10.1177/0962280218773520).
     """
     k = len(effects)
     between = _variance_at(chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1), effects, variances)
@@ -234,7 +215,7 @@ def prediction_interval(
     weights /= weights.sum(axis=1, keepdims=True)
     mean = weights @ effects
     spread = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) / (k - 1)
-    scale = np.sqrt(between + spread + shared)
+    scale = np.sqrt(between + spread + shared)  # `shared`: of the mean, by all places
     scale = np.maximum(scale, 1e-12 * max(np.abs(effects).max(), 1e-100))  # all effects equal
     equal = np.full((1, NODES), 1 / NODES)
     ends = mixture_quantiles([0.025, 0.975], equal, mean[None, None], scale[None, None], k - 1)

@@ -13,23 +13,10 @@ UNIT = {"slope": "percent per year", "pre_trend": "percent per year"}
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
-    """Return `pooled` with the nation as one series, and what divides them.
+    """Return `pooled` with `nation`, a comparison by estimator and estimand, as one series.
 
-    Parameters
-    ----------
-    pooled : DataFrame
-        As `analysis.pool_places` returns it.
-    nation : DataFrame
-        By estimator (`count_reml`, as the places have it, and `reml`) and estimand: `estimate`,
-        `low`, `high`, `p`, in percent.
-    estimand : str
-        Which of them.
-
-    Returns
-    -------
-    DataFrame
-        With rows *national* and *national_headline*, and a column `minus_national`: how much larger
-        each estimate is than *national*, by the same estimator, in percent of it as a factor.
+    *national* is by the places' estimator, *national_headline* by the headline's; `minus_national`
+    is how much larger each estimate is than *national*, in percent of it as a factor.
     """
     table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
     for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
@@ -42,24 +29,23 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
 
 def describe_units(panel: pd.DataFrame) -> str:
     """Return what a table of municipalities holds, and whether it is real."""
-    attrs, deaths = panel.attrs, panel["deaths"]
+    attrs, deaths, lines = panel.attrs, panel["deaths"], []
     merged = attrs["merged"]
     created = sum(len(codes) - 1 for codes in merged.values())
-    lines = [
+    if attrs["synthetic"]:
+        lines.append(
+            "**These counts are synthetic**: the state figures, split over the municipalities by "
+            "chance. They show that the functions run and what they cost; no number below says "
+            "anything about a municipality.\n\n"
+        )
+    lines += [
         f"{panel.index.unique(0).size:,} units over {panel.index.unique(1).size} months with "
         f"{deaths.sum():,} deaths; {100 * (deaths == 0).mean():.0f}% of the unit-months have none.",
         f"{created} municipalities were created or split in the period and are counted with the "
         f"one they came from, in {len(merged)} units.",
+        f"{sum(attrs['unspecified'].values()):,} deaths name a state but no municipality and are "
+        "in no unit.",
     ]
-    unspecified = sum(attrs["unspecified"].values())
-    lines.append(f"{unspecified:,} deaths name a state but no municipality and are in no unit.")
-    if attrs["synthetic"]:
-        lines.insert(
-            0,
-            "**These counts are synthetic**: the state figures, split over the municipalities by "
-            "chance. They show that the functions run and what they cost; no number below says "
-            "anything about a municipality.\n\n",
-        )
     return " ".join(lines)
 
 
@@ -101,11 +87,7 @@ def describe_pooled_coverage(record: pd.DataFrame) -> str:
 
 
 def describe_places(
-    fitted: PlaceEffects,
-    names: dict[str, str],
-    *,
-    estimand: str = "slope",
-    kind: str = "states",
+    fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope", kind: str = "states"
 ) -> str:
     """Return in how many places an effect was found, and which have no reliable estimate."""
     effects = fitted.of(estimand)
@@ -113,10 +95,15 @@ def describe_places(
     found = sound[sound["q"] <= FALSE_DISCOVERIES]
     up, down = found[found["estimate"] > 0], found[found["estimate"] < 0]
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
+    largest = ""
+    if len(found):
+        place = as_logs(found["estimate"]).abs().idxmax()
+        effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
+        largest = f". The largest is that of {names.get(place, place)}, {effect}"
     lines = [
         f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
         f"stand out with a false-discovery rate of 5%; {len(sound) - len(found)} show neither"
-        f"{_largest(found, names, estimand)}."
+        f"{largest}."
     ]
     doubtful = effects[effects["doubt"] != ""]
     if len(doubtful) > MOST_NAMED:
@@ -166,12 +153,3 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
             "taking the states as independent would be too sure."
         )
     return "\n".join(lines)
-
-
-def _largest(found: pd.DataFrame, names: dict[str, str], estimand: str) -> str:
-    if found.empty:
-        return ""
-    size = as_logs(found["estimate"]).abs()
-    place = size.idxmax()
-    effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
-    return f". The largest is that of {names.get(place, place)}, {effect}"

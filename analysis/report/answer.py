@@ -10,8 +10,9 @@ from analysis.mexico.sources import SOURCES
 from analysis.report.findings import (
     Findings,
     Sentence,
+    list_names,
     name_row,
-    select_rows,
+    name_significant,
     tell_deaths,
     tell_own_breaks,
     tell_steps,
@@ -25,44 +26,31 @@ OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
 
 
 def write_sentences(found: Findings) -> list[Sentence]:
-    """Return the ten sentences of the answer.
-
-    Parameters
-    ----------
-    found : Findings
-        The tables of a run.
-
-    Returns
-    -------
-    list of Sentence
-        On the change of trend, the step, how far to trust them, where the data put their breaks,
-        deaths, states, joint operations, other countries, the article's claims, and its forecast.
-    """
-    return [write(found) for write in SENTENCES]
+    """Return the ten sentences of the answer, in their order."""
+    tellers = (tell_trends, tell_steps, tell_trust, tell_own_breaks, tell_deaths)
+    return [
+        tell(found) for tell in (*tellers, _states, _operations, _countries, _claims, _forecast)
+    ]
 
 
 def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
-    """Return one row for each row of a result that a sentence rests on.
+    """Return the rows that each sentence rests on: its number, a file, and what names the row.
 
-    Columns `sentence` (its number), `file` below the results, and `row`: the values that name it,
-    such as ``shift=calderon-2006-12, source=inegi, estimator=reml, estimand=slope``.
+    Such as ``shift=calderon-2006-12, source=inegi, estimator=reml, estimand=slope``.
     """
-    lines = []
-    for number, sentence in enumerate(sentences, start=1):
-        for key in sentence.rows.to_dict("records"):
-            row = ", ".join(f"{name}={value}" for name, value in key.items())
-            file = sentence.file.format(**key)
-            lines.append({"sentence": number, "file": file, "row": row})
-    return pd.DataFrame(lines).drop_duplicates(ignore_index=True)
+    lines = [
+        (number, said.file.format(**key), ", ".join(f"{name}={key[name]}" for name in key))
+        for number, said in enumerate(sentences, start=1)
+        for key in said.rows.to_dict("records")
+    ]
+    table = pd.DataFrame(lines, columns=["sentence", "file", "row"])
+    return table.drop_duplicates(ignore_index=True)
 
 
 def _states(found: Findings) -> Sentence:
     slopes = found.states[found.states["estimand"] == "slope"]
     average = slopes[slopes["method"] == "average"]
-    apart = select_rows(average, significant)
-    listed = "; ".join(
-        name_row(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in apart
-    )
+    apart = name_significant(average, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
     spread = slopes[slopes["method"] == "random_effects_shared"]
     told = spread.dropna(subset=["prediction_low", "prediction_high"])
     either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
@@ -72,9 +60,9 @@ def _states(found: Findings) -> Sentence:
     rows = pd.concat([average, spread, weighted])
     return Sentence(
         f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
-        f"{len(average)}{': ' + listed if apart else ''}; at {len(either)} of {len(told)} the "
-        "effect to be expected in a further state may have either sign, at "
-        f"{alike} of them although no difference between the states was found; and their average, "
+        f"{len(average)}{list_names(apart)}; at {len(either)} of {len(told)} the effect to be "
+        f"expected in a further state may have either sign, at {alike} of them although no "
+        "difference between the states was found; and their average, "
         f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
         f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
         f"at {name_row(furthest, found.titles)}.",
@@ -85,12 +73,10 @@ def _states(found: Findings) -> Sentence:
 
 def _operations(found: Findings) -> Sentence:
     table = found.operations
-    average = table[
-        (table["block"] == "average")
-        & (table["label"] == "headline")
-        & (table["method"] == "score bootstrap")
-        & (table["unit"] == "percent")
-    ]
+    average = table.query(
+        "block == 'average' and label == 'headline' and method == 'score bootstrap' "
+        "and unit == 'percent'"
+    )
     row = average[average["months"] == OPERATION_MONTHS].iloc[0]
     longest = average.loc[average["months"].idxmax()]
     meaning = {0: "neither leaves zero out", 1: "one of the two leaves zero out"}
@@ -106,55 +92,50 @@ def _operations(found: Findings) -> Sentence:
 
 
 def _countries(found: Findings) -> Sentence:
-    gaps = found.countries[found.countries["estimand"] == "average_gap"]
-    chosen = found.countries["estimand"].isin(["average_gap", "explained_before"])
-    share = found.countries[found.countries["estimand"] == "explained_before"]
-    share = share.set_index("shift")["estimate"]
+    rows = found.countries.query("estimand in ('average_gap', 'explained_before')")
+    gaps = rows[rows["estimand"] == "average_gap"]
+    share = rows[rows["estimand"] == "explained_before"].set_index("shift")["estimate"]
 
     def told(row: pd.Series) -> str:
         followed = share[row["shift"]]
-        fit = "followed" if followed >= GOOD_FIT else "missed"
-        fit = "followed in part" if POOR_FIT <= followed < GOOD_FIT else fit
+        fit = "followed in part" if followed >= POOR_FIT else "missed"
+        fit = "followed" if followed >= GOOD_FIT else fit
         gap = format_effect(row, "deaths per 100,000")
         return f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})"
 
     listed = "; ".join(told(row) for _, row in gaps.iterrows())
-    apart = select_rows(gaps, significant)
+    apart = sum(significant(row) for _, row in gaps.iterrows())
     return Sentence(
         "Against a mixture of Latin American countries the yearly rate differed on average by "
         f"({CONFIDENCE:.0%} intervals; in brackets at the end the share of the variance before "
-        f"that the mixture explains): {listed}; {len(apart)} of the {len(gaps)} leave zero out.",
+        f"that the mixture explains): {listed}; {apart} of the {len(gaps)} leave zero out.",
         "countries/{shift}.csv",
-        found.countries.loc[chosen, ["shift", "estimand"]],
+        rows[["shift", "estimand"]],
     )
 
 
 def _claims(found: Findings) -> Sentence:
     claims = found.claims
-    parts = []
     stray = set(claims["claim_verdict"]) - set(get_args(ClaimVerdict))
     if stray:
         raise ValueError(f"claims.csv has verdicts that are none: {sorted(stray)}; run `pytask`")
-    for verdict in get_args(ClaimVerdict):
-        numbers = claims.loc[claims["claim_verdict"] == verdict, "number"]
-        if len(numbers):
-            parts.append(f"{verdict}: {', '.join(str(number) for number in numbers)}")
+    numbers = claims["number"].astype(str).groupby(claims["claim_verdict"]).agg(", ".join)
+    told = [f"{name}: {numbers[name]}" for name in get_args(ClaimVerdict) if name in numbers]
     return Sentence(
-        f"The article's {len(claims)} claims with a figure, by their number: {'; '.join(parts)}.",
+        f"The article's {len(claims)} claims with a figure, by their number: {'; '.join(told)}.",
         "claims.csv",
         claims[["number", "slug"]],
     )
 
 
 def _forecast(found: Findings) -> Sentence:
-    parts = []
-    for _, row in found.forecasts.iterrows():
-        parts.append(
-            f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
-            f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
-            f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
-            "years were"
-        )
+    parts = [
+        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
+        f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
+        f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
+        "years were"
+        for _, row in found.forecasts.iterrows()
+    ]
     return Sentence(
         "“Almost certain to get worse”: what could be known then gave this probability that every "
         f"year asked for would be worse than {found.forecasts['than'].iloc[0]}: "
@@ -162,17 +143,3 @@ def _forecast(found: Findings) -> Sentence:
         "forecasts/{source}--claim-10.csv",
         found.forecasts[["claim", "source"]],
     )
-
-
-SENTENCES = (
-    tell_trends,
-    tell_steps,
-    tell_trust,
-    tell_own_breaks,
-    tell_deaths,
-    _states,
-    _operations,
-    _countries,
-    _claims,
-    _forecast,
-)

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.engine.estimators import fit_quasi_poisson
+from analysis.engine.optimise import Coefficients
 from analysis.its.comparison import ESTIMATORS
+from analysis.its.model import prepare_model
 from analysis.its.shifts import PolicyShift
-from analysis.mexico.sources import SOURCES
+from analysis.mexico.sources import NATION, SOURCES, load_series
 
 
 def fill_checklist(
@@ -50,11 +53,15 @@ def fill_checklist(
         f"{runs['n_after'].min()} to {runs['n_after'].max()} after.",
         "Date of the intervention": _dates(used),
         "Impact model chosen before": _impacts(used),
-        "Other events": _events(used),
-        "Autocorrelation": _memory(runs),
+        "Other events": f"{sum(bool(shift.beside) for shift in used)} of {len(used)} shifts have "
+        f"another one beside them in the model; {sum(bool(shift.overlaps) for shift in used)} lie "
+        "within a year of another, and say so.",
+        "Autocorrelation": f"AR(1), its rho integrated out (medians {runs['rho'].min():.2f} to "
+        f"{runs['rho'].max():.2f}); near a unit root in {_flagged(runs, 'near_unit_root')}, memory "
+        f"beyond AR(1) in {_flagged(runs, 'longer_memory')}.",
         "Seasonality": "Two pairs of sine and cosine waves; none to three among the "
         "specifications.",
-        "Over-dispersion": _dispersion(estimates),
+        "Over-dispersion": _dispersion(estimates, shifts),
         "Trend before the shift": f"Straight; it bends in {_flagged(runs, 'curved_pre_period')}.",
         "Change of measurement": "The two sources drift apart in "
         f"{_flagged(runs, 'source_ratio_drifting')}; months still being registered are in "
@@ -89,33 +96,26 @@ def _impacts(used: list[PolicyShift]) -> str:
     return f"Yes, in policy-shifts.toml, with a reason for each: {listed}."
 
 
-def _events(used: list[PolicyShift]) -> str:
-    beside = sum(bool(shift.beside) for shift in used)
-    overlaps = sum(bool(shift.overlaps) for shift in used)
-    return (
-        f"{beside} of {len(used)} shifts have another one beside them in the model; {overlaps} lie "
-        "within a year of another, and say so."
-    )
-
-
-def _memory(runs: pd.DataFrame) -> str:
-    rho = runs["rho"]
-    return (
-        f"AR(1), its rho integrated out (medians {rho.min():.2f} to {rho.max():.2f}); near a unit "
-        f"root in {_flagged(runs, 'near_unit_root')}, memory beyond AR(1) in "
-        f"{_flagged(runs, 'longer_memory')}."
-    )
-
-
-def _dispersion(estimates: pd.DataFrame) -> str:
-    notes = estimates.loc[estimates["estimator"] == "quasi_poisson", "note"]
-    found = notes.str.extract(r"^dispersion ([0-9.]+)$")[0].dropna().astype(float)
-    if found.empty:
+def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> str:
+    """Fit the counts of every run again: no column of ``estimates.csv`` holds their dispersion."""
+    runs = estimates[estimates["estimator"] == "quasi_poisson"]
+    found = [
+        _fit_counts(shifts[slug], source).dispersion
+        for slug, source in runs.groupby(["shift", "source"], sort=False).groups
+    ]
+    if not found:
         return "Not estimated in this run."
     return (
-        f"Pearson's chi-squared per degree of freedom is {found.min():.1f} to {found.max():.1f}; "
+        f"Pearson's chi-squared per degree of freedom is {min(found):.1f} to {max(found):.1f}; "
         "counts are fitted by quasi-Poisson and negative binomial regression beside the headline."
     )
+
+
+def _fit_counts(shift: PolicyShift, source: str) -> Coefficients:
+    series = load_series(source, place=shift.places or NATION)
+    model = prepare_model(series, shift, scale="log", empty=True)
+    deaths, exposure = model.counts
+    return fit_quasi_poisson(deaths, model.designs[0].to_numpy(), exposure=exposure)
 
 
 def _sensitivity(runs: pd.DataFrame, robustness: pd.DataFrame) -> str:

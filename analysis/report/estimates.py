@@ -10,41 +10,16 @@ from analysis.its.result import ITSResult
 EXCESS_MONTHS = 24
 
 ESTIMATE_COLUMNS = [
-    "shift",
-    "source",
-    "place",
-    "estimator",
-    "estimand",
-    "estimate",
-    "low",
-    "high",
-    "p",
-    "unit",
-    "n_before",
-    "n_after",
-    "rho",
-    "comparison_verdict",
-    "flags",
-    "note",
+    *("shift", "source", "place", "estimator", "estimand", "estimate", "low", "high", "p", "unit"),
+    *("n_before", "n_after", "rho", "comparison_verdict", "flags", "note"),
 ]
 
 
 def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame:
-    """Return a fit as rows of ``estimates.csv``.
+    """Return a fit as rows of ``estimates.csv``, labelled with the series' source and place.
 
-    Parameters
-    ----------
-    result : ITSResult
-        A fit.
-    source, place : str
-        What the series was, for the rows' labels.
-
-    Returns
-    -------
-    DataFrame
-        Columns `ESTIMATE_COLUMNS`; one row per estimand of ``result.effects``, the excess over
-        the first 24 months, or all there are, under both counterfactuals, and one row per
-        estimand by every other estimator.
+    They are the estimands of ``result.effects``, the excess over the first 24 months, or all there
+    are, under both counterfactuals, and the estimands by every other estimator.
     """
     effects = result.effects.reset_index()
     effects["unit"] = result.units.to_numpy()
@@ -74,19 +49,13 @@ def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame
 
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
-    """Read and join tables of estimates, in the order of `paths`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one is missing; the message says which run makes it.
-    """
+    """Read and join tables of estimates, in the order of `paths`; name those that are missing."""
     missing = [path.stem for path in paths if not path.is_file()]
     if missing:
         raise FileNotFoundError(
             f"no result yet of {missing}: run `pytask`, and read why if one of them failed"
         )
-    text = dict.fromkeys(["flags", "note"], str)
+    text = {"flags": str, "note": str}
     tables = [
         pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]) for path in paths
     ]

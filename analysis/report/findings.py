@@ -1,13 +1,12 @@
 """The run's tables, sentences that know their rows, and what the national shifts say."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
-from analysis.its.comparison import ComparisonVerdict
 from analysis.its.words import format_effect, significant
 from analysis.mexico.sources import SOURCES
 
@@ -43,26 +42,29 @@ def headline_rows(found: Findings, estimand: str) -> pd.DataFrame:
 
 def name_row(row: pd.Series, titles: dict[str, str], said: str = "") -> str:
     """Return a shift by its title, with its source and what is said of it."""
-    parts = [SOURCES[row["source"]].name] if "source" in row else []
-    return f"{titles[row['shift']]} ({', '.join([*parts, *([said] if said else [])])})"
+    return f"{titles[row['shift']]} ({SOURCES[row['source']].name}{', ' + said if said else ''})"
 
 
-def select_rows(table: pd.DataFrame, chosen: Callable[[pd.Series], bool]) -> list[pd.Series]:
-    """Return the rows for which `chosen` is true."""
-    return [row for _, row in table.iterrows() if chosen(row)]
+def name_significant(
+    table: pd.DataFrame, titles: dict[str, str], say: Callable[[pd.Series], str]
+) -> list[str]:
+    """Return the rows whose interval leaves zero out, by name and what is to `say` of them."""
+    return [name_row(row, titles, say(row)) for _, row in table.iterrows() if significant(row)]
+
+
+def list_names(names: list[str]) -> str:
+    """Return the end of a sentence that lists names, if there are any."""
+    return f": {'; '.join(names)}" if names else ""
 
 
 def tell_trends(found: Findings) -> Sentence:
     """Say how many trends changed, and which."""
     slopes = headline_rows(found, "slope")
-    bent = select_rows(slopes, significant)
-    listed = "; ".join(
-        name_row(row, found.titles, f"{row['estimate']:+.0f}% per year") for row in bent
-    )
+    bent = name_significant(slopes, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
     return _sentence(
         f"Of {len(slopes)} estimates of a national shift (shift by source), {len(bent)} "
         f"{'shows' if len(bent) == 1 else 'show'} a change of trend whose 95% interval leaves zero "
-        f"out{': ' + listed if bent else ''}.",
+        f"out{list_names(bent)}.",
         slopes,
     )
 
@@ -70,9 +72,10 @@ def tell_trends(found: Findings) -> Sentence:
 def tell_steps(found: Findings) -> Sentence:
     """Say where a step was seen."""
     levels = headline_rows(found, "level")
-    stepped = select_rows(levels, significant)
-    listed = "; ".join(name_row(row, found.titles, f"{row['estimate']:+.0f}%") for row in stepped)
-    where = f"in {len(stepped)} of {len(levels)}: {listed}" if stepped else "at none of them"
+    stepped = name_significant(levels, found.titles, lambda row: f"{row['estimate']:+.0f}%")
+    where = (
+        f"in {len(stepped)} of {len(levels)}{list_names(stepped)}" if stepped else "at none of them"
+    )
     return _sentence(
         f"A step at the date itself that leaves zero out is seen {where}; where an interval "
         "includes zero, these data do not tell an effect from none.",
@@ -85,11 +88,7 @@ def tell_trust(found: Findings) -> Sentence:
     slopes, titles = headline_rows(found, "slope"), found.titles
     flagged = slopes[slopes["flags"].fillna("") != ""]
     unit_root = slopes["flags"].fillna("").str.contains("near_unit_root").sum()
-    verdicts = (
-        slopes["comparison_verdict"]
-        .value_counts()
-        .reindex(get_args(ComparisonVerdict), fill_value=0)
-    )
+    verdicts = Counter(slopes["comparison_verdict"])
     said = {slug: _directions(rows) for slug, rows in slopes.groupby("shift", sort=False)}
     both = {slug: found for slug, found in said.items() if len(found) > 1}
     split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]
@@ -123,14 +122,12 @@ def tell_own_breaks(found: Findings) -> Sentence:
         verdict: [told(row) for _, row in part.iterrows()]
         for verdict, part in slopes.groupby("date_verdict")
     }
-    own, other, none = (
-        said.get(verdict, []) for verdict in ("the official date", "another date", "no date")
-    )
+    verdicts = ("the official date", "another date", "no date")
+    own, other, none = (said.get(verdict, []) for verdict in verdicts)
     return _sentence(
         f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
-        f"official date, give or take three months{': ' + '; '.join(own) if own else ''}; "
-        f"{len(other)} with another{': ' + '; '.join(other) if other else ''}; the remaining "
-        f"{len(none)} with no date in particular.",
+        f"official date, give or take three months{list_names(own)}; {len(other)} with another"
+        f"{list_names(other)}; the remaining {len(none)} with no date in particular.",
         slopes,
     )
 
@@ -138,15 +135,13 @@ def tell_own_breaks(found: Findings) -> Sentence:
 def tell_deaths(found: Findings) -> Sentence:
     """Say what the changes were in deaths."""
     excess = headline_rows(found, "excess_deaths_forecast")
-    apart = select_rows(excess, significant)
-    listed = "; ".join(
-        name_row(row, found.titles, format_effect(row, "deaths").replace(" deaths", "", 1))
-        for row in apart
+    apart = name_significant(
+        excess, found.titles, lambda row: format_effect(row, "deaths", named=False)
     )
     return _sentence(
         "In deaths, over the first 24 months or as many as there are, "
         f"{len(apart)} of {len(excess)} stand apart from what the months before alone would have "
-        f"led to expect{': ' + listed if apart else ''}.",
+        f"led to expect{list_names(apart)}.",
         excess,
     )
 

@@ -33,24 +33,9 @@ class NotebookError(RuntimeError):
 
 
 def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
-    """Execute `notebook` with `parameters` and keep the executed copy as `executed`.
+    """Execute `notebook` in its own folder, with `parameters` that its tagged cell must name.
 
-    Parameters
-    ----------
-    notebook : Path
-        A notebook with a cell tagged ``parameters``; it runs in its own folder.
-    executed : Path
-        Where the executed copy goes. If the notebook fails, the partly executed copy goes to the
-        folder ``failed`` beside it instead.
-    parameters : mapping
-        Name to value; every name must stand in the tagged cell.
-
-    Raises
-    ------
-    KeyError
-        For a parameter that the notebook does not have, with the nearest names.
-    NotebookError
-        If a cell fails.
+    The executed copy is kept as `executed`, of a notebook that fails in the folder ``failed``.
     """
     # papermill takes a second to import: only here, where it is used
     import papermill

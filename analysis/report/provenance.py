@@ -21,24 +21,10 @@ DISTRIBUTION = "mexico-homicide-its"
 
 
 def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
-    """Write ``ro-crate-metadata.json`` into `results`.
+    """Write ``ro-crate-metadata.json`` into `results`, a folder of the project's.
 
-    Parameters
-    ----------
-    results : Path
-        Folder of the results, inside the project's.
-    runs : mapping
-        Name to `Run`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a run's notebook or result is missing.
-
-    References
-    ----------
-    Soiland-Reyes, S. et al. (2022). Packaging research artefacts with RO-Crate. Data Science 5,
-    97-138. doi:10.3233/DS-210053
+    Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate,
+    doi:10.3233/DS-210053
     """
     crate = ROCrate(gen_preview=False)
     crate.name = "Mexico's homicide rate and its policy shifts: one run of the analysis"
@@ -46,7 +32,7 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     crate.license = "https://spdx.org/licenses/MIT"
     seconds = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
     crate.datePublished = datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    software = crate.add(ContextEntity(crate, "#software", properties=_describe_software()))
+    software = _add(crate, "#software", "SoftwareApplication", **_describe_software())
     tables = [_add_table(crate, resource) for resource in load_descriptor()["resources"]]
     project = results.parent
     stored = {
@@ -60,19 +46,13 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     }
     recorded = {
         pattern: [_add_file(crate, path, results) for path in sorted(project.glob(pattern))]
-        for pattern in {pattern for run in runs.values() for pattern in run.recorded}
+        for pattern in sorted({pattern for run in runs.values() for pattern in run.recorded})
     }
     for name, run in runs.items():
         read = [written[path] for path in run.reads]
         read += [file for pattern in run.recorded for file in recorded[pattern]]
         values = [
-            crate.add(
-                ContextEntity(
-                    crate,
-                    f"#{name}-{key}",
-                    properties={"@type": "PropertyValue", "name": key, "value": value},
-                )
-            )
+            _add(crate, f"#{name}-{key}", "PropertyValue", name=key, value=value)
             for key, value in run.parameters.items()
         ]
         crate.add_action(
@@ -91,7 +71,6 @@ def _describe_software() -> dict[str, Any]:
         {text.split(">")[0] for text in requires(DISTRIBUTION) or () if "extra ==" not in text}
     )
     return {
-        "@type": "SoftwareApplication",
         "name": DISTRIBUTION,
         "version": version(DISTRIBUTION),
         "softwareRequirements": [
@@ -101,14 +80,19 @@ def _describe_software() -> dict[str, Any]:
     }
 
 
+def _add(crate: ROCrate, identifier: str, kind: str, **described: Any) -> Any:
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **described}))
+
+
 def _add_table(crate: ROCrate, resource: Mapping[str, Any]) -> Any:
-    described = {
-        "name": resource["name"],
-        "sha256": resource["hash"].removeprefix("sha256:"),
-        "contentSize": str(resource["bytes"]),
-    }
-    path = f"../analysis/data/{resource['path']}"
-    return crate.add(ContextEntity(crate, path, properties={"@type": "File", **described}))
+    return _add(
+        crate,
+        f"../analysis/data/{resource['path']}",
+        "File",
+        name=resource["name"],
+        sha256=resource["hash"].removeprefix("sha256:"),
+        contentSize=str(resource["bytes"]),
+    )
 
 
 def _add_file(crate: ROCrate, path: Path, results: Path) -> Any:
@@ -116,5 +100,4 @@ def _add_file(crate: ROCrate, path: Path, results: Path) -> Any:
     described = {"name": path.name, "sha256": sha256(content), "contentSize": str(len(content))}
     if path.is_relative_to(results):
         return crate.add_file(dest_path=path.relative_to(results).as_posix(), properties=described)
-    outside = f"../{path.relative_to(results.parent).as_posix()}"
-    return crate.add(ContextEntity(crate, outside, properties={"@type": "File", **described}))
+    return _add(crate, f"../{path.relative_to(results.parent).as_posix()}", "File", **described)

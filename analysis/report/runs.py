@@ -50,6 +50,7 @@ class Run:
 
 def declare_runs() -> dict[str, Run]:
     """Return the runs of the full analysis by name, in the order of the site's menu."""
+    shifts = load_policy_shifts()
     forecasts = [_forecast(source) for source in EVERY]
     probabilities = tuple(run.tables[1] for run in forecasts)
     runs = [
@@ -61,21 +62,15 @@ def declare_runs() -> dict[str, Run]:
             tables=("claims.csv", "tables/claims-measures.csv"),
             figures=("claims",),
         ),
-    ]
-    shifts = load_policy_shifts()
-    for shift in shifts.values():
-        for source in shift.sources:
-            runs += _of_shift(shift, source)
-    runs.append(
+        *(run for shift in shifts.values() for run in _of_shift(shift)),
         Run(
             "06-operations",
             recorded=("benchmarks/operations.csv",),
             tables=("tables/operations-event-study.csv",),
             figures=("operations-event-study", "operations-randomisation"),
-        )
-    )
-    runs += [_countries(shifts[slug]) for slug in COMPARED] + forecasts
-    runs += [
+        ),
+        *(_countries(shifts[slug]) for slug in COMPARED),
+        *forecasts,
         Run(
             "11-municipalities",
             recorded=("benchmarks/places.csv",),
@@ -93,39 +88,41 @@ def declare_runs() -> dict[str, Run]:
     return {run.name: run for run in runs}
 
 
-def _of_shift(shift: PolicyShift, source: str) -> Iterator[Run]:
-    """The fit of a shift under a source, the doubts about its date, and the states."""
-    name, national = f"{shift.slug}--{source}", shift.places == (NATION,)
-    title = f"{shift.title} ({SOURCES[source].name})"
-    chosen = {"shift": shift.slug, "source": source}
-    yield Run(
-        "03-policy-shift",
-        name,
-        chosen,
-        tables=(f"shifts/{name}.csv",),
-        figures=(name, f"{name}--comparison"),
-        group="National shifts" if national else "Joint operations",
-        title=title,
-    )
-    yield Run(
-        "04-robustness",
-        name,
-        {**chosen, "jobs": 1},
-        tables=tuple(f"robustness/{name}{part}.csv" for part in ("", "--curve", "--windows")),
-        figures=tuple(f"{name}--{part}" for part in ("robustness", "curve", "windows")),
-        group="Is the date special?" if national else "Joint operations: is the date special?",
-        title=f"{title}: is the date special?",
-    )
-    if national:
+def _of_shift(shift: PolicyShift) -> Iterator[Run]:
+    """The fit of a shift under each source, the doubts about its date, and the states."""
+    national = shift.places == (NATION,)
+    fits, doubts = GROUPS[1:3] if national else GROUPS[5:]
+    for source in shift.sources:
+        name, title = f"{shift.slug}--{source}", f"{shift.title} ({SOURCES[source].name})"
+        chosen = {"shift": shift.slug, "source": source}
         yield Run(
-            "05-states",
+            "03-policy-shift",
             name,
             chosen,
-            tables=(f"states/{name}.csv", f"states/{name}--pooled.csv"),
-            figures=(f"states--{name}", f"map--{name}"),
-            group="Where did it happen?",
-            title=f"{title}: state by state",
+            tables=(f"shifts/{name}.csv",),
+            figures=(name, f"{name}--comparison"),
+            group=fits,
+            title=title,
         )
+        yield Run(
+            "04-robustness",
+            name,
+            {**chosen, "jobs": 1},
+            tables=tuple(f"robustness/{name}{part}.csv" for part in ("", "--curve", "--windows")),
+            figures=tuple(f"{name}--{part}" for part in ("robustness", "curve", "windows")),
+            group=doubts,
+            title=f"{title}: is the date special?",
+        )
+        if national:
+            yield Run(
+                "05-states",
+                name,
+                chosen,
+                tables=(f"states/{name}.csv", f"states/{name}--pooled.csv"),
+                figures=(f"states--{name}", f"map--{name}"),
+                group="Where did it happen?",
+                title=f"{title}: state by state",
+            )
 
 
 def _countries(shift: PolicyShift) -> Run:

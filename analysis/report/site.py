@@ -27,24 +27,14 @@ FRONT = {
 
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
-    """Return one row of words per shift and source, for a reader.
-
-    Parameters
-    ----------
-    estimates : DataFrame
-        Rows of ``estimates.csv``.
-    titles : dict
-        Slug to the shift's title.
-
-    Returns
-    -------
-    DataFrame
-        Columns of text; estimates with their 95% intervals.
-    """
+    """Return rows of ``estimates.csv`` as words, one row per shift (by its title) and source."""
     rows = []
     headline = estimates[estimates["estimator"] == "reml"]
     for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
-        cells = {row["estimand"]: format_effect(row, row["unit"]) for _, row in part.iterrows()}
+        cells = {
+            row["estimand"]: format_effect(row, row["unit"], named=row["unit"] != "deaths")
+            for _, row in part.iterrows()
+        }
         first = part.iloc[0]
         flags = first["flags"] if isinstance(first["flags"], str) else ""
         rows.append(
@@ -54,7 +44,7 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
                 "Step at the date": cells.get("level", NONE),
                 "Change of trend": cells.get("slope", NONE),
                 "After 24 months": cells.get("effect_24m", NONE),
-                "Excess deaths": cells.get("excess_deaths_forecast", NONE).replace(" deaths", ""),
+                "Excess deaths": cells.get("excess_deaths_forecast", NONE),
                 "Months": f"{first['n_before']} + {first['n_after']}",
                 "Rho": f"{first['rho']:.2f}",
                 "Estimators": first["comparison_verdict"],
@@ -102,21 +92,9 @@ class SiteNode:
 
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
-    """Build the report in a temporary folder and put it in place at once, as ``report/``.
+    """Build the report of all `runs` in a temporary folder and put it at once into `results`.
 
-    Parameters
-    ----------
-    configuration : Path
-        Folder with ``conf.py``, ``index.md`` and ``static/``.
-    results : Path
-        Folder of the results of all `runs`.
-    runs : mapping
-        Name to `Run`, in the order of the menu.
-
-    Raises
-    ------
-    RuntimeError
-        If Sphinx fails or warns; the message is Sphinx's.
+    `configuration` holds ``conf.py``, ``index.md`` and ``static/``; `runs` are in the menu's order.
     """
     site = results / "report"
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
@@ -133,8 +111,9 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
 def _lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> None:
     for name, run in runs.items():
         notebook = json.loads((executed / f"{name}.ipynb").read_text(encoding="utf-8"))
-        if run.title:
-            _retitle(notebook, run.title)
+        if run.title:  # the notebook serves many runs: its heading is that of this one
+            first = notebook["cells"][0]
+            first["source"] = [f"# {run.title}\n", *"".join(first["source"]).splitlines(True)[1:]]
         (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with (source / "index.md").open("a", encoding="utf-8") as page:
         for group in GROUPS:
@@ -155,9 +134,3 @@ def _run_sphinx(source: Path, built: Path) -> None:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".buildinfo").unlink(missing_ok=True)
-
-
-def _retitle(notebook: dict, title: str) -> None:
-    """Give the first cell's heading the title of this run: the notebook itself serves many."""
-    lines = "".join(notebook["cells"][0]["source"]).splitlines(keepends=True)
-    notebook["cells"][0]["source"] = [f"# {title}\n", *lines[1:]]

@@ -37,7 +37,7 @@ class Placebos:
         """By estimand: `rank` of the real estimate by size (1: the largest), `of`, and `p`.
 
         `p` is the share of all, the real one included, that are at least as large in absolute
-        value on the scale of the model; it cannot fall below 1 / `of`.
+        value on the scale of the model.
         """
         placebo, real = self.placebo, self.real
         if self.scale == "log":

@@ -10,7 +10,7 @@ from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
-from analysis.style import FITTED, REAL
+from analysis.style import FITTED, LEGEND, REAL, ZERO
 
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
 
@@ -36,10 +36,9 @@ def plot_break_posterior(
     ax = ax or plt.gca()
     probability = posterior.by_period
     dates = probability.index.to_timestamp()
-    inside = np.zeros(len(probability), dtype=bool)
     credible = posterior.credible
-    for level in range(credible.nlevels):
-        inside |= probability.index.isin(credible.get_level_values(level))
+    either = [credible.get_level_values(level) for level in range(credible.nlevels)]
+    inside = np.any([probability.index.isin(dates) for dates in either], axis=0)
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
     for chosen, colour, label in (
         (inside, FITTED, "95% set"),
@@ -49,7 +48,7 @@ def plot_break_posterior(
     if shift is not None:
         ax.axvline(shift.month.to_timestamp(), color=REAL, linewidth=1.2, label="official date")
     ax.set(xlabel="", ylabel="Probability of the break")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(**LEGEND)
     return ax
 
 
@@ -77,7 +76,7 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     if np.isfinite(rank["p"]):
         label = f"the real shift: {rank['rank']:.0f} of {rank['of']:.0f} by size"
         ax.axvline(placebos.real[estimand], color=REAL, linewidth=1.6, label=label)
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(**LEGEND)
     unit = "%" if placebos.scale == "log" else "units"
     yearly = " per year" if estimand == "slope" else ""
     ax.set(xlabel=f"{estimand.replace('_', ' ')} change ({unit}{yearly})", ylabel="Placebos")
@@ -101,12 +100,8 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     ax = ax or plt.gca()
     table, null = curve.table, curve.joint.loc["median"]
     significant = (table["p"] < SIGNIFICANT).to_numpy()
-    ax.axhspan(
-        null["null_low"],
-        null["null_high"],
-        color="0.92",
-        label="95% of medians where nothing happened",
-    )
+    label = "95% of medians where nothing happened"
+    ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=label)
     for chosen, colour, label in (
         (~significant, NOT_SIGNIFICANT, "p ≥ 0.05"),
         (significant, FITTED, "p < 0.05"),
@@ -114,7 +109,7 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
         place = np.flatnonzero(chosen)
         height = table["estimate"].to_numpy()[place]
         ax.scatter(place, height, s=3, color=colour, label=label, rasterized=True)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     ax.axhline(null["observed"], color=REAL, linewidth=1, label="median")
     ax.set(xlabel="", ylabel="Change of slope (% per year)", xlim=(-1, len(table)))
     ax.legend(frameon=False, fontsize="x-small", ncols=2, loc="upper left")
@@ -136,18 +131,15 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    names = [name for name in curve.table if name not in ("estimate", "p")]
-    labels, row = [], 0
-    for name in names:
-        for value in sorted(curve.table[name].unique()):
-            place = np.flatnonzero(curve.table[name] == value)
-            ax.scatter(
-                place, np.full(len(place), row), s=2, marker="|", color=OTHER, rasterized=True
-            )
-            labels.append(f"{name}: {str(value).replace('_', ' ')}")
-            row += 1
-    ax.set_yticks(range(row), labels, fontsize="xx-small")
-    ax.set(xlabel="Specifications, by estimate", xlim=(-1, len(curve.table)), ylim=(row, -1))
+    table = curve.table
+    rows = [(name, value) for name in curve.choices for value in sorted(table[name].unique())]
+    style = {"s": 2, "marker": "|", "color": OTHER, "rasterized": True}
+    for row, (name, value) in enumerate(rows):
+        place = np.flatnonzero(table[name] == value)
+        ax.scatter(place, np.full(len(place), row), **style)
+    labels = [f"{name}: {str(value).replace('_', ' ')}" for name, value in rows]
+    ax.set_yticks(range(len(rows)), labels, fontsize="xx-small")
+    ax.set(xlabel="Specifications, by estimate", xlim=(-1, len(table)), ylim=(len(rows), -1))
     return ax
 
 
@@ -171,7 +163,7 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     rows = variation[variation["change"] == change].reset_index(drop=True)
     ax.fill_between(rows.index, rows["low"], rows["high"], color=FITTED, alpha=0.18)
     sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color=FITTED, ax=ax)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     every = max(1, len(rows) // 5)
     ax.set_xticks(rows.index[::every], rows["setting"][::every], rotation=30, fontsize="x-small")
     ax.set(xlabel="", ylabel="", title=change)

@@ -6,13 +6,14 @@ whose resampling of rows becomes a parametric bootstrap of the series: months ar
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.checks import check_seed, check_whole
+from analysis.checks import check_seed, check_whole, require
 from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.reml import draw_parameters, screen_many
@@ -20,7 +21,8 @@ from analysis.its.breaks import break_designs, taken_positions
 from analysis.its.design import build_design, cut_window, first_position
 from analysis.its.model import estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, choose_scale, has_counts, outcome
-from analysis.its.shifts import Impact, PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift, check_shift
+from analysis.robustness.windows import FEWEST
 
 CHOICES: dict[str, tuple] = {
     "date": (-6, -4, -2, 0, 2, 4, 6),  # months from the official one
@@ -32,7 +34,6 @@ CHOICES: dict[str, tuple] = {
     "estimator": ("reml", "newey_west"),
 }
 SHORTER = 24  # months cut off a side of the window, where enough are left
-FEWEST = {"before": 24, "after": 12}
 SIGNIFICANT = 0.05
 
 
@@ -45,13 +46,19 @@ class SpecificationCurve:
     draws: int
 
     @property
+    def choices(self) -> pd.Index:
+        """The columns of `table` that are choices."""
+        return self.table.columns.drop(["estimate", "p"])
+
+    @property
     def variance_shares(self) -> pd.Series:
         """The share of the estimates' variance that each choice explains alone, largest first."""
         estimate = self.table["estimate"]
-        total = estimate.var(ddof=0)
-        choices = [name for name in self.table if name not in ("estimate", "p")]
-        means = {name: self.table.groupby(name)["estimate"].transform("mean") for name in choices}
-        shares = {name: mean.var(ddof=0) / total for name, mean in means.items()}
+        shares = {
+            name: estimate.groupby(self.table[name]).transform("mean").var(ddof=0)
+            / estimate.var(ddof=0)
+            for name in self.choices
+        }
         return pd.Series(shares).sort_values(ascending=False)
 
 
@@ -94,8 +101,7 @@ def specification_curve(
     """
     if not isinstance(series, Mapping) or not all(isinstance(name, str) for name in series):
         raise TypeError("series must map names to frames, such as {'inegi': load_series('inegi')}")
-    if not series:
-        raise ValueError("a specification curve needs one series or more; found none")
+    require(len(series) > 0, "a specification curve needs one series or more; found none")
     check_shift(shift)
     check_whole(draws, "draws", 100)
     check_seed(seed)
@@ -105,46 +111,39 @@ def specification_curve(
     for name, frame in series.items():
         if estimate_effects(prepare_model(frame, shift))[1]:
             raise ValueError(f"{name!r} is fitted without residual variation: it has no null")
-    rows, estimates, tails = [], [], []
+    frames, nulls = ([held[case.chosen["source"]] for case in cases] for held in (series, paths))
     with open_executor(jobs) as pool:
-        frames, nulls = ([held[case.source] for case in cases] for held in (series, paths))
         fitted = pool.map(_fit_case, cases, frames, nulls)
-        for fits in tqdm(fitted, total=len(cases), disable=not progress, desc="designs"):
-            for choice, estimate, p in fits:
-                rows.append(choice)
-                estimates.append(estimate)
-                tails.append(p)
-    estimate, p = np.array(estimates), np.array(tails)  # (specifications, 1 + draws)
+        done = tqdm(fitted, total=len(cases), disable=not progress, desc="designs")
+        rows, *numbers = zip(*chain.from_iterable(done), strict=True)
+    estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
     table = table.sort_values("estimate", kind="stable", ignore_index=True)
     return SpecificationCurve(table, _joint(estimate, p), draws)
 
 
 def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int) -> pd.DataFrame:
-    """Simulate the log rate in the shift's window without the shift, one column a draw.
+    """Simulate the log rate in the shift's window without the shift, shape (n, draws).
 
-    One line and season through the whole window, and errors whose rho and sigma are drawn from what
-    the model with its step and slope says of them. Without those two terms a true change would pass
-    for a series that wanders, and hide in a null as wide. Series of one seed share their shocks
-    month by month, as two sources share the deaths.
+    One line and season through the whole window, and AR(1) errors about them. Series of one seed
+    share their shocks month by month, as two sources share the deaths.
     """
     window = cut_window(frame, shift)
-    if not has_counts(window):
-        raise ValueError("a specification curve needs the columns 'deaths' and 'person_years'")
+    needs = "a specification curve needs"
+    require(has_counts(window), f"{needs} the columns 'deaths' and 'person_years'")
     frequency = window.index.freqstr.split("-")[0]
-    if frequency != "M":
-        raise ValueError(f"a specification curve needs months; found {PERIOD_NAMES[frequency]}")
+    require(frequency == "M", f"{needs} months; found {PERIOD_NAMES[frequency]}")
     choose_scale(window, "log")
     y = outcome(window, "log")
-    X, full = (
-        build_design(window.index, own, beside=shift.beside).to_numpy() for own in (None, shift)
-    )
+    X = build_design(window.index, None, beside=shift.beside).to_numpy()
+    full = build_design(window.index, shift, beside=shift.beside).to_numpy()
+    # The errors' rho and sigma are those of the model with step and slope: without these a true
+    # change would pass for a series that wanders, and hide in a null as wide.
     rho, sigma, _ = draw_parameters(y, full, np.random.default_rng(seed), draws)
     b = draw_parameters(y, X, np.random.default_rng(seed), draws)[2]
     months = 12 * window.index.year + window.index.month
-    shocks = np.array(
-        [np.random.default_rng([seed, month]).standard_normal(draws) for month in months]
-    )
+    generators = (np.random.default_rng([seed, month]) for month in months)
+    shocks = np.array([each.standard_normal(draws) for each in generators])
     errors = np.empty_like(shocks)
     errors[0] = sigma / np.sqrt(1 - rho**2) * shocks[0]
     for month in range(1, len(shocks)):
@@ -156,14 +155,9 @@ def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int
 class _Case:
     """The choices that need a design of their own."""
 
-    source: str
-    window: str
-    start: pd.Period
-    end: pd.Period
-    date: int
+    chosen: dict[str, Any]  # source, date, window, harmonics, impact
+    months: slice
     position: int
-    harmonics: int
-    impact: Impact
     beside: tuple[PolicyShift, ...]
 
 
@@ -172,84 +166,68 @@ def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Ca
     own = first_position(index, shift.month)
     before = SHORTER if own - SHORTER >= FEWEST["before"] else 0
     after = SHORTER if len(index) - own - SHORTER >= FEWEST["after"] else 0
-    cuts = {
-        "declared": (0, 0),
-        "shorter before": (before, 0),
-        "shorter after": (0, after),
-        "shorter on both sides": (before, after),
-    }
-    used = {cut: name for name, cut in reversed(cuts.items())}  # those that differ
+    cuts = [(0, 0), (before, 0), (0, after), (before, after)]
+    used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}
-    for (cut_before, cut_after), name in used.items():
+    crossed = [CHOICES[name] for name in ("date", "harmonics", "impact")]
+    for (cut_before, cut_after), window in used.items():
         part = index[cut_before : len(index) - cut_after]
-        for date, harmonics, impact in product(
-            *(CHOICES[key] for key in ("date", "harmonics", "impact"))
-        ):
+        for date, harmonics, impact in product(*crossed):
             position = own - cut_before + date
             if 6 <= position <= len(part) - 6 and own + date not in taken:
-                yield _Case(
-                    source, name, part[0], part[-1], date, position, harmonics, impact, shift.beside
-                )
+                chosen = {"source": source, "date": date, "window": window}
+                chosen |= {"harmonics": harmonics, "impact": impact}
+                yield _Case(chosen, slice(part[0], part[-1]), position, shift.beside)
 
 
 def _fit_case(
     case: _Case, frame: pd.DataFrame, paths: pd.DataFrame
 ) -> list[tuple[dict, np.ndarray, np.ndarray]]:
     """Fit one design to the series and its null, on both scales, with both denominators."""
-    part = frame.loc[case.start : case.end]
-    log_rates = np.column_stack([outcome(part, "log"), paths.loc[case.start : case.end]])
-    X = break_designs(part.index, [(case.position,)], case.beside, case.harmonics, case.impact)[0]
-    if case.window != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
+    part, chosen = frame.loc[case.months], case.chosen
+    log_rates = np.column_stack([outcome(part, "log"), paths.loc[case.months]])
+    terms = chosen["harmonics"], chosen["impact"]
+    X = break_designs(part.index, [(case.position,)], case.beside, *terms)[0]
+    if chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
         return []  # the shorter window has lost what tells a shift beside apart
     contrast = np.eye(X.shape[1])[-1]
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
-    stepped = np.log(frame["person_years"] / yearly).loc[case.start : case.end].to_numpy()
-    outcomes, labels, sizes = [], [], []
-    for denominator in CHOICES["denominator"]:
+    stepped = np.log(frame["person_years"] / yearly).loc[case.months].to_numpy()
+    measures = list(product(CHOICES["denominator"], CHOICES["scale"]))
+    outcomes = []
+    for denominator, scale in measures:
         # "population": a step a year, blind to the length of the months
-        log_rate = log_rates + (stepped[:, None] if denominator == "population" else 0)
-        for scale in CHOICES["scale"]:
-            y = log_rate if scale == "log" else np.exp(log_rate)
-            outcomes.append(y)
-            labels.append({"scale": scale, "denominator": denominator})
-            sizes.append(np.ones(y.shape[1]) if scale == "log" else y[: case.position].mean(axis=0))
+        y = log_rates + (stepped[:, None] if denominator == "population" else 0)
+        outcomes.append(y if scale == "log" else np.exp(y))
     stacked = np.hstack(outcomes)
     fits = {
         "reml": screen_many(stacked, X, contrast, jobs=1),
         "newey_west": newey_west_many(stacked, X, contrast),
     }
-    count, fitted = log_rates.shape[1], []
-    for estimator, (estimate, p) in fits.items():
-        for number, (label, size) in enumerate(zip(labels, sizes, strict=True)):
-            own = slice(number * count, (number + 1) * count)
-            found = estimate[own].ravel()
-            percent = as_percent(found) if label["scale"] == "log" else 100 * found / size
-            choice = {
-                "source": case.source,
-                "date": case.date,
-                "window": case.window,
-                "harmonics": case.harmonics,
-                "impact": case.impact,
-                **label,
-                "estimator": estimator,
-            }
-            fitted.append((choice, percent, p[own].ravel()))
+    fitted = []
+    for estimator, found in fits.items():
+        each = (values.reshape(len(measures), -1) for values in found)  # (measures, 1 + draws)
+        for (denominator, scale), y, estimate, p in zip(measures, outcomes, *each, strict=True):
+            if scale == "log":
+                percent = as_percent(estimate)
+            else:
+                percent = 100 * estimate / y[: case.position].mean(axis=0)
+            choice = {"scale": scale, "denominator": denominator, "estimator": estimator}
+            fitted.append((chosen | choice, percent, p))
     return fitted
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     median = np.median(estimate, axis=0)
     significant = p < SIGNIFICANT
-    share = np.maximum(
-        (significant & (estimate > 0)).mean(axis=0), (significant & (estimate < 0)).mean(axis=0)
-    )
+    sides = estimate > 0, estimate < 0
+    share = np.maximum(*((significant & side).mean(axis=0) for side in sides))
     joint = {}
     for name, value in {"median": median, "share": share}.items():
         null, observed = value[1:], value[0]
         low, high = np.quantile(null, [0.025, 0.975])
-        above, below = (
-            (1 + (side >= 0).sum()) / len(value) for side in (null - observed, observed - null)
-        )
+        beyond = null - observed, observed - null
+        above, below = ((1 + (side >= 0).sum()) / len(value) for side in beyond)
         p_joint = above if name == "share" else min(1.0, 2 * min(above, below))
         joint[name] = {"observed": observed, "null_low": low, "null_high": high, "p": p_joint}
     return pd.DataFrame.from_dict(joint, orient="index")

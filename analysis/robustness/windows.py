@@ -75,10 +75,8 @@ def _rows(
     dummies = np.eye(len(X))[:, out[part]]
     full = np.column_stack([X, dummies])
     names = [name for name in CONTRASTS if name in X]
-    C = np.array(
-        [[float(column == name) for column in X] + [0.0] * dummies.shape[1] for name in names]
-    )
     n, k = full.shape
+    C = np.eye(k)[[X.columns.get_loc(name) for name in names]]
     changed = out.any() or n < len(out)
     if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
         return  # too little is left, or nothing that tells a shift beside apart

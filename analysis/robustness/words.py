@@ -20,29 +20,10 @@ def robustness_row(
     places: Placebos,
     curve: SpecificationCurve,
 ) -> pd.DataFrame:
-    """Return the numbers of 04-robustness as one row.
+    """Return the numbers of 04-robustness as one row; the posterior is that of one break.
 
-    Parameters
-    ----------
-    shift : PolicyShift
-        The shift that was studied.
-    source : str
-        Its source.
-    posterior : BreakPosterior
-        Of one break in its window.
-    dates, places : Placebos
-        Of the pre-period's dates and of the states.
-    curve : SpecificationCurve
-        Of all choices.
-
-    Returns
-    -------
-    DataFrame
-        `own_break` (the data's likeliest date), `months_off` (from the official first month;
-        negative: before it), `mass_near` (probability within three months), `credible_first`,
-        `credible_last`, `credible_periods`, `candidates`, `date_p` and `place_p` (placebo rank of
-        the slope change), `curve_median`, `curve_median_p`, `curve_share`, `curve_share_p`,
-        `specifications`, `moved_most_by`, `date_verdict`.
+    `own_break` is the data's likeliest date, `mass_near` the probability within three months of
+    the official one; `date_p` and `place_p` are of the slope change's rank among the placebos.
     """
     mode, credible = posterior.mode, posterior.credible
     median, share = curve.joint.loc["median"], curve.joint.loc["share"]
@@ -71,21 +52,16 @@ def robustness_row(
 
 def months_off(mode: pd.Period, shift: PolicyShift) -> int:
     """Return the months from the nearest official one to `mode`; negative: before it."""
-    off = [
-        12 * (mode.start_time.year - month.start_time.year)
-        + mode.start_time.month
-        - month.start_time.month
-        for month in shift.months
-    ]
-    return min(off, key=abs)
+    ordinal, *official = (each.asfreq("M", "start").ordinal for each in (mode, *shift.months))
+    return min((ordinal - month for month in official), key=abs)
 
 
 def judge_date(row: dict | pd.Series) -> str:
     """Return the verdict on the date: *the official date*, *another date* or *no date*.
 
     *The official date* if more than half of the probability lies within three months of it;
-    *another date* if the 95% set is at most a year long and leaves those months out; *no date* if
-    the probability is spread wider.
+    *another date* if the 95% set is at most a year long and leaves those months out; otherwise,
+    the probability is spread wider, *no date*.
     """
     if row["mass_near"] > 0.5:
         return "the official date"

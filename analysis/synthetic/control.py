@@ -24,6 +24,11 @@ class SyntheticControl:
     weights: pd.Series  # by donor, none negative, their sum 1
 
     @property
+    def carrying(self) -> pd.Series:
+        """The weights worth naming, the heaviest first."""
+        return self.weights[self.weights > NO_WEIGHT].sort_values(ascending=False)
+
+    @property
     def gap(self) -> pd.Series:
         """Observed minus synthetic, by year."""
         return (self.observed - self.synthetic).rename("gap")
@@ -101,14 +106,9 @@ def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 
 
 def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return the weights (k,), none negative and of sum 1, of least squared gap.
+    """Return the weights (k,), none negative and of sum 1, of least squared gap to `own` (n,).
 
-    Parameters
-    ----------
-    donors : ndarray, shape (n, k)
-        Years, or other predictors, x donors.
-    own : ndarray, shape (n,)
-        The treated unit's.
+    The rows of `donors` (n, k) are years, or other predictors.
     """
     apart = donors - own[:, None]
     scale = np.sqrt((apart**2).mean()) or 1.0
@@ -122,44 +122,19 @@ def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
 def leave_one_out(
     rates: pd.DataFrame, treated: str, *, first_year: int
 ) -> dict[str, SyntheticControl]:
-    """Refit without each donor that has weight.
-
-    Parameters
-    ----------
-    rates, treated, first_year
-        As in `fit_synthetic`.
-
-    Returns
-    -------
-    dict
-        Donor left out to the fit without it, the heaviest donor first.
-    """
-    weights = fit_synthetic(rates, treated, first_year=first_year).weights
-    carrying = weights[weights > NO_WEIGHT].sort_values(ascending=False).index
+    """Return the fit without each donor that has weight, the heaviest donor first."""
+    full = fit_synthetic(rates, treated, first_year=first_year)
     return {
         unit: fit_synthetic(rates.drop(columns=unit), treated, first_year=first_year)
-        for unit in carrying
+        for unit in full.carrying.index
     }
 
 
 def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
     """Return the gap by year to a ridge-augmented synthetic control, which may extrapolate.
 
-    Parameters
-    ----------
-    rates, treated, first_year
-        As in `fit_synthetic`.
-
-    Returns
-    -------
-    Series
-        By year. The penalty is chosen by pysyncon's cross-validation over the years before.
-
-    References
-    ----------
-    Ben-Michael, E., Feller, A. and Rothstein, J. (2021). The augmented synthetic control method.
-    Journal of the American Statistical Association 116, 1789-1803.
-    doi:10.1080/01621459.2021.1929245
+    The penalty is chosen by pysyncon's cross-validation over the years before. Ben-Michael, Feller
+    and Rothstein (2021), doi:10.1080/01621459.2021.1929245.
     """
     check_rates(rates, treated, first_year)
     donors = rates.columns.drop(treated)

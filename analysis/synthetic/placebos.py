@@ -42,28 +42,17 @@ class PlaceboCountries:
         return 1 / (len(self.placebo) + 1)
 
     def intervals(self, confidence: float = CONFIDENCE) -> pd.DataFrame:
-        """Return the gap of every year from the change on, and their average, with intervals.
+        """Return the gaps from the change on, and ``"average"``, with intervals and p of no effect.
 
-        Parameters
-        ----------
-        confidence : float
-            Share of intervals that should hold the truth.
-
-        Returns
-        -------
-        DataFrame
-            Index years and ``"average"``; `estimate`, `low`, `high`, `p` (of no effect). An effect
-            is inside if, with it taken away, the unit's gap over its own error before the change
-            does not stand out against the donors', each pair fitted without each other. Ends are
-            infinite where the donors are too few.
+        An effect is inside if, with it taken away, the unit's gap over its own error before the
+        change does not stand out against the donors', each pair fitted without each other. Ends
+        are infinite where the donors are too few.
         """
         low, high = self._no_larger()
         units = len(self.pairs) + 1
         table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        needed = int(
-            round((1 - confidence) * units, 9)
-        )  # donors that are as far off, for p > 1 - confidence
-        if needed:
+        # So many donors are as far off, for p > 1 - confidence.
+        if needed := int(round((1 - confidence) * units, 9)):
             table["low"] = np.sort(low, axis=1)[:, needed - 1]
             table["high"] = np.sort(high, axis=1)[:, -needed]
         return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
@@ -150,31 +139,12 @@ def conformal_intervals(
 ) -> pd.DataFrame:
     """Return the gap of every year from the change on with conformal intervals, by pysyncon.
 
-    Parameters
-    ----------
-    rates, treated, first_year
-        As in `fit_synthetic`.
-    confidence : float
-        Share of intervals that should hold the truth, if the gaps of all years could change places.
-
-    Returns
-    -------
-    DataFrame
-        Index years; `estimate`, `low`, `high`. An effect is inside if, with it taken away and the
-        weights fitted anew to the years before and this one, this year's gap is not among the
-        largest. Ends are infinite where the years before are too few.
-
-    Notes
-    -----
-    Gaps that wander cannot change places: these intervals are then too short, the more so the
-    later the year (`placebo_countries` does not depend on it). ``Synth.confidence_interval`` of
+    An effect is inside if, with it taken away and the weights fitted anew to the years before and
+    this one, this year's gap is not among the largest. Ends are infinite where the years before are
+    too few. Gaps that wander cannot change places: these intervals are then too short, the more so
+    the later the year (`placebo_countries` does not depend on it). ``Synth.confidence_interval`` of
     pysyncon 1.7.0, with fixed predictor weights, does not fit anew and is shorter still.
-
-    References
-    ----------
-    Chernozhukov, V., Wüthrich, K. and Zhu, Y. (2021). An exact and robust conformal inference
-    method for counterfactual and synthetic controls. Journal of the American Statistical
-    Association 116, 1849-1864. doi:10.1080/01621459.2021.1920957
+    Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
     """
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
@@ -241,35 +211,19 @@ class _OutcomeSynth(BaseSynth):
 
 
 def vary_start(panels: Mapping[int, pd.DataFrame], unit: str, *, first_year: int) -> pd.DataFrame:
-    """Refit from every first year, donors changing with it.
+    """Return the average gap with its interval by first year of the panel, donors changing with it.
 
-    Parameters
-    ----------
-    panels : mapping
-        First year to a panel as `fit_synthetic` takes it.
-    unit : str
-        Column of the unit under study.
-    first_year : int
-        First year after the change.
-
-    Returns
-    -------
-    DataFrame
-        Index first year of the panel; `donors`, `explained`, `average` (mean gap after the
-        change, in the unit of the panels), `low`, `high`, `p` (of the average, among the
-        placebos), `last` (gap of the last year). Starts that leave fewer than three donors
-        are missing.
+    Also `donors` (how many), `explained` and `last` (gap of the last year). Starts that leave fewer
+    than three donors are missing.
     """
     rows = {}
     for start, rates in panels.items():
         if rates.shape[1] > 3:
             placebos = placebo_countries(rates, unit, first_year=first_year)
-            average = placebos.intervals().loc["average"]
             rows[start] = {
                 "donors": len(placebos.placebo),
                 "explained": placebos.real.explained,
-                "average": average["estimate"],
-                **average[["low", "high", "p"]],
+                **placebos.intervals().loc["average"].rename({"estimate": "average"}),
                 "last": placebos.real.after.iloc[-1],
             }
     return pd.DataFrame.from_dict(rows, orient="index").astype({"donors": int}).rename_axis("start")

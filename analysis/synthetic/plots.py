@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analysis.style import FITTED, REAL
-from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
+from analysis.style import FITTED, REAL, ZERO, legend_above
+from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 
 OTHER = "0.7"
@@ -21,40 +21,25 @@ def plot_synthetic(
     confidence: float = CONFIDENCE,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a unit's rate and its synthetic control's, with the interval after the change.
+    """Draw a unit's rate and its synthetic control's, with the interval of this after the change.
 
-    Parameters
-    ----------
-    placebos : PlaceboCountries
-        The fit, and the placebos that give the interval.
-    names : Series, optional
-        Code to name.
-    confidence : float
-        As in ``placebos.intervals``.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        The interval is of the synthetic rate; what goes beyond twice the data's range is cut.
+    `names` are by code; what goes beyond twice the data's range is cut.
     """
     ax = ax or plt.gca()
     real = placebos.real
     gaps = placebos.intervals(confidence).drop("average")
-    years = gaps.index.to_numpy(dtype=float)
-    observed = real.after.index
-    reach = 2 * max(real.observed.max(), real.synthetic.max())
-    low = (real.observed.loc[observed].to_numpy() - gaps["high"].to_numpy()).clip(0, reach)
-    high = (real.observed.loc[observed].to_numpy() - gaps["low"].to_numpy()).clip(0, reach)
+    years, observed = gaps.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
+    most = max(real.observed.max(), real.synthetic.max())
+    low, high = (
+        (observed.to_numpy() - gaps[end].to_numpy()).clip(0, 2 * most) for end in ("high", "low")
+    )
     name = _name(real.treated, names)
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
     label = f"{confidence:.0%} interval of the synthetic rate"
     ax.fill_between(years, low, high, color=FITTED, alpha=0.18, linewidth=0, label=label)
     _mark_change(ax, real)
-    top = 1.4 * max(real.observed.max(), real.synthetic.max())
-    ax.set(xlabel="", ylabel=UNIT.capitalize(), ylim=(0, top))
+    ax.set(xlabel="", ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
     return _add_legend(ax)
 
 
@@ -63,20 +48,7 @@ def plot_placebo_gaps(
 ) -> Axes:
     """Draw the gap of the unit among those of the placebo countries, over their errors before.
 
-    Parameters
-    ----------
-    placebos : PlaceboCountries
-        As `placebo_countries` gives it.
-    names : Series, optional
-        Code to name.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        Gaps in multiples of the error before the change, as the rank compares them; lines that
-        leave the frame are cut.
+    As the rank compares them; lines that leave the frame are cut.
     """
     ax = ax or plt.gca()
     real = placebos.real
@@ -89,7 +61,7 @@ def plot_placebo_gaps(
         ax.plot(gap, color=OTHER, linewidth=0.8, label=label)
     name = _name(real.treated, names)
     ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=name)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     _mark_change(ax, real)
     ax.set(
         xlabel="", ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach)
@@ -100,23 +72,9 @@ def plot_placebo_gaps(
 def plot_weights(
     control: SyntheticControl, names: pd.Series | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the weight of every donor that has one.
-
-    Parameters
-    ----------
-    control : SyntheticControl
-        A fit.
-    names : Series, optional
-        Code to name.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw the weight of every donor that has one."""
     ax = ax or plt.gca()
-    weights = control.weights[control.weights > NO_WEIGHT].sort_values()
+    weights = control.carrying[::-1]
     labels = weights.index if names is None else names[weights.index]
     bars = ax.barh(labels, weights.to_numpy(), color=FITTED)
     ax.bar_label(bars, [f"{weight:.0%}" for weight in weights], padding=3, fontsize="small")
@@ -129,49 +87,20 @@ def plot_weights(
 def plot_left_out(
     control: SyntheticControl, left_out: dict[str, SyntheticControl], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the gap of the full fit, and of each fit without one donor.
-
-    Parameters
-    ----------
-    control : SyntheticControl
-        The fit with all donors.
-    left_out : dict
-        As `leave_one_out` gives it.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw the gap of the full fit, and of each fit without one donor."""
     ax = ax or plt.gca()
     for number, fit in enumerate(left_out.values()):
         label = "one donor left out" if number == 0 else None
         ax.plot(fit.gap, color=FITTED, linewidth=0.9, alpha=0.7, label=label)
     ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     _mark_change(ax, control)
     ax.set(xlabel="", ylabel="Gap, " + UNIT.replace(" and", "\nand"))
     return _add_legend(ax)
 
 
 def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) -> Axes:
-    """Draw the average gap with its interval for every first year of the panel.
-
-    Parameters
-    ----------
-    starts : DataFrame
-        As `vary_start` gives it.
-    chosen : int
-        The first year that was used.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        An arrow for each interval that goes on beyond the frame.
-    """
+    """Draw the average gap by first year of the panel, an arrow where an interval goes on."""
     ax = ax or plt.gca()
     size = max(2.5 * starts["average"].abs().max(), 1)
     for colour, label, rows in (
@@ -185,7 +114,7 @@ def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) ->
             if len(beyond):  # an empty line that is not clipped would move the layout
                 ends = np.full(len(beyond), side * size)
                 ax.plot(beyond, ends, arrow, color=colour, clip_on=False)
-    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.axhline(0, **ZERO)
     donors = [f"{year}\n{number:.0f}" for year, number in starts["donors"].items()]
     ax.set_xticks(starts.index, donors, fontsize="small")
     ax.set(
@@ -193,7 +122,7 @@ def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) ->
         ylabel="Average gap, " + UNIT.replace(" per", "\nper"),
         ylim=(-size, size),
     )
-    ax.legend(frameon=False, fontsize="small", ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    legend_above(ax, ncols=2)
     return ax
 
 

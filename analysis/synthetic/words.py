@@ -1,82 +1,21 @@
-"""What the comparison countries say, as rows and in words."""
+"""What the comparison countries say, in words."""
 
-import numpy as np
 import pandas as pd
 
-from analysis.synthetic.control import NO_WEIGHT, SyntheticControl
-from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
+from analysis.synthetic.placebos import CONFIDENCE
+from analysis.synthetic.study import SyntheticStudy
 
 GOOD_FIT, POOR_FIT = 0.8, 0.5  # share of the variance before the change that is accounted for
 RARE = 0.1
+SHORT = 0.05  # so far below what it promises a coverage is too short
 LARGE_SHAM = 0.5  # of the real gap
 
 
-def country_rows(
-    slug: str,
-    placebos: PlaceboCountries,
-    *,
-    left_out: dict[str, SyntheticControl],
-    starts: pd.DataFrame,
-    augmented: pd.Series,
-    conformal: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the comparison as rows, for one shift.
-
-    Parameters
-    ----------
-    slug : str
-        The shift.
-    placebos : PlaceboCountries
-        Of the chosen panel.
-    left_out : dict
-        As `leave_one_out` gives it.
-    starts : DataFrame
-        As `vary_start` gives it.
-    augmented : Series
-        As `augmented_gap` gives it.
-    conformal : DataFrame
-        As `conformal_intervals` gives it.
-
-    Returns
-    -------
-    DataFrame
-        Columns `shift`, `estimand`, `estimate`, `low`, `high`, `p`, `unit`, `note`.
-    """
-    real, table = placebos.real, placebos.intervals()
-    first, last = int(real.after.index[0]), int(real.after.index[-1])
-    unit, interval = (
-        "deaths per 100,000 and year",
-        f"{CONFIDENCE:.0%} interval from placebo countries",
-    )
-    averages = pd.Series([fit.average for fit in left_out.values()])
-    count, none = len(placebos.placebo), [np.nan] * 3
-    chances = f"rank among {count + 1} countries; smallest possible p {placebos.smallest_p:.3f}"
-    rows = [
-        ["average_gap", *table.loc["average"], unit, f"{first} to {last}; {interval}"],
-        ["last_year_gap", *table.loc[last], unit, f"{last}; {interval}"],
-        ["year_before_gap", real.before.iloc[-1], *none, unit, f"{first - 1}: fitted"],
-        ["rmspe_ratio", real.ratio, *none[:2], placebos.p, "after / before", chances],
-        ["average_gap_one_donor_out", *_spread(averages), unit, "median and range"],
-        ["average_gap_other_starts", *_spread(starts["average"]), unit, "median and range"],
-        ["average_gap_augmented", augmented.loc[first:].mean(), *none, unit, "ridge-augmented"],
-        ["rmspe_before", real.rmspe, *none, unit, f"{real.before.index[0]} to {first - 1}"],
-        ["explained_before", real.explained, *none, "share of variance", ""],
-        ["donors", count, *none, "countries", ""],
-    ]
-    for year, gap in conformal.iterrows():
-        note = f"{CONFIDENCE:.0%} conformal interval: too short where gaps wander"
-        rows.append([f"gap_{year}_conformal", *gap, np.nan, unit, note])
-    for year, gap in table.drop("average").iterrows():
-        rows.append([f"gap_{year}", *gap, unit, interval])
-    columns = ["estimand", "estimate", "low", "high", "p", "unit", "note"]
-    return pd.DataFrame(rows, columns=columns).assign(shift=slug)[["shift", *columns]]
-
-
-def describe_fit(control: SyntheticControl, names: pd.Series) -> str:
+def describe_fit(study: SyntheticStudy, names: pd.Series) -> str:
     """Return in words who the synthetic control is made of, and how well it follows the unit."""
-    weights = control.weights[control.weights > NO_WEIGHT].sort_values(ascending=False)
-    parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in weights.items())
-    share = control.explained
+    real = study.real
+    parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
+    share = real.explained
     if share >= GOOD_FIT:
         verdict = "it follows the years before the change"
     elif share >= POOR_FIT:
@@ -85,14 +24,15 @@ def describe_fit(control: SyntheticControl, names: pd.Series) -> str:
         verdict = "it misses the years before the change, and a gap after it says little"
     return (
         f"The synthetic Mexico is {parts}. Its typical error before the change is "
-        f"{control.rmspe:.1f} deaths per 100,000 and year, and it accounts for {share:.0%} of the "
+        f"{real.rmspe:.1f} deaths per 100,000 and year, and it accounts for {share:.0%} of the "
         f"variance of Mexico's rate: {verdict}."
     )
 
 
-def describe_gap(placebos: PlaceboCountries, confidence: float = CONFIDENCE) -> str:
+def describe_gap(study: SyntheticStudy) -> str:
     """Return in words the gap after the change, its interval and its rank."""
-    real, row = placebos.real, placebos.intervals(confidence).loc["average"]
+    real, placebos = study.real, study.placebos
+    row = placebos.intervals().loc["average"]
     first, last, p = real.after.index[0], real.after.index[-1], placebos.p
     side = "above" if row["estimate"] > 0 else "below"
     outside = "outside" if row["low"] * row["high"] > 0 else "inside"
@@ -104,7 +44,7 @@ def describe_gap(placebos: PlaceboCountries, confidence: float = CONFIDENCE) -> 
     )
     return (
         f"From {first} to {last} Mexico's rate stood on average {abs(row['estimate']):.1f} deaths "
-        f"per 100,000 and year {side} the synthetic one ({confidence:.0%} interval "
+        f"per 100,000 and year {side} the synthetic one ({CONFIDENCE:.0%} interval "
         f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). In {first - 1}, before the "
         f"change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} "
         f"{real.after.iloc[-1]:+.1f}. By the ratio of errors after and before, Mexico ranks {rank} "
@@ -112,9 +52,23 @@ def describe_gap(placebos: PlaceboCountries, confidence: float = CONFIDENCE) -> 
     )
 
 
-def describe_choices(left_out: dict[str, SyntheticControl], starts: pd.DataFrame) -> str:
-    """Return in words what the average gap becomes without a donor, and from another start."""
-    averages = [fit.average for fit in left_out.values()]
+def describe_coverage(study: SyntheticStudy) -> str:
+    """Return in words how many of the donors' conformal intervals hold zero."""
+    said = (
+        "they are too short here, and the placebo intervals are the ones to believe"
+        if study.coverage < CONFIDENCE - SHORT
+        else "on these donors they hold what they promise, and the placebo intervals stay the "
+        "headline"
+    )
+    return (
+        f"Of the donors' {CONFIDENCE:.0%} conformal intervals {study.coverage:.0%} hold zero: "
+        f"{said}."
+    )
+
+
+def describe_choices(study: SyntheticStudy) -> str:
+    """Return in words the average gap without a donor, from another start, and augmented."""
+    averages, starts = [fit.average for fit in study.left_out.values()], study.starts
     outside = int((starts["low"] * starts["high"] > 0).sum())
     one_sign = starts["average"].min() * starts["average"].max() > 0
     either = "it keeps its sign" if one_sign else "it changes its sign"
@@ -123,22 +77,14 @@ def describe_choices(left_out: dict[str, SyntheticControl], starts: pd.DataFrame
         f"{max(averages):+.1f}; with the panel begun in any year from {starts.index[0]} to "
         f"{starts.index[-1]}, between {starts['average'].min():+.1f} and "
         f"{starts['average'].max():+.1f}: {either}, and {outside} of the {len(starts)} intervals "
-        f"{'leaves' if outside == 1 else 'leave'} zero out."
+        f"{'leaves' if outside == 1 else 'leave'} zero out. The augmented average is "
+        f"{study.augmented_average:+.1f}."
     )
 
 
-def describe_sham(sham: SyntheticControl, real: SyntheticControl, within: list[str]) -> str:
-    """Return in words the gap of a change that never was beside the real one's.
-
-    Parameters
-    ----------
-    sham : SyntheticControl
-        A fit that ends before the real change.
-    real : SyntheticControl
-        The fit to the real change.
-    within : list of str
-        Shifts that were declared within the years of the sham gap.
-    """
+def describe_sham(study: SyntheticStudy, within: list[str]) -> str:
+    """Return in words the gap of the sham change, with the shifts declared within its years."""
+    sham, real = study.sham, study.real
     first, last = sham.after.index[0], sham.after.index[-1]
     share = abs(sham.average) / abs(real.average)
     if share >= 1:
@@ -154,7 +100,3 @@ def describe_sham(sham: SyntheticControl, real: SyntheticControl, within: list[s
         f"deaths per 100,000 and year, {size}. Declared national shifts within: "
         f"{', '.join(within) or 'none'}."
     )
-
-
-def _spread(values: pd.Series) -> list[float]:
-    return [values.median(), values.min(), values.max(), np.nan]

@@ -16,20 +16,9 @@ from analysis.its.shifts import PolicyShift
 
 POWER = 0.8
 SETTINGS = {"low": "2.5% quantile", "estimate": "median", "high": "97.5% quantile"}  # of rho
-COLUMNS = [
-    "month",
-    "rho_setting",
-    "rho",
-    "sigma",
-    "estimand",
-    "size",
-    "coverage",
-    "mc_error",
-    "mde_rise",
-    "mde_fall",
-    "mde_mc_error",
-    "simulations",
-]
+LEAST = ["mde_rise", "mde_fall", "mde_mc_error"]
+COLUMNS = ["month", "rho_setting", "rho", "sigma", "estimand", "size", "coverage", "mc_error"]
+COLUMNS += [*LEAST, "simulations"]
 
 
 def certificate(
@@ -88,11 +77,10 @@ def certificate(
     Epidemiology 64, 1252-1261. doi:10.1016/j.jclinepi.2011.02.007
     """
     check_simulations(simulations)
-    check_seed(seed)
+    rng = np.random.default_rng(check_seed(seed))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     model = replace(model, designs=model.designs[:1])
     rho = posterior_rho(model)[0]
-    rng = np.random.default_rng(seed)
     tables = [
         _certify(model, rho[setting], simulations, rng).assign(rho_setting=words)
         for setting, words in SETTINGS.items()
@@ -114,8 +102,7 @@ def _certify(
         _least_effects(low, high, model.scale)
         for low, high in zip(fits.low.T, fits.high.T, strict=True)
     ]
-    table = pd.DataFrame(effects, columns=["mde_rise", "mde_fall", "mde_mc_error"])
-    return table.assign(
+    return pd.DataFrame(effects, columns=LEAST).assign(
         month=str(model.shift.month),
         rho=rho,
         sigma=sigma,

@@ -26,17 +26,6 @@ PLUGIN_NODES, BLOCK = 200, 2000  # values of rho to choose from; series at a tim
 
 ESTIMANDS = ("level", "slope")
 CALIBRATED = ("reml", "reml_plugin", "ols", *LINEAR, *COUNTS)
-COLUMNS = [
-    "process",
-    "n",
-    "rho",
-    "estimator",
-    "estimand",
-    "coverage",
-    "mc_error",
-    "simulations",
-    "failures",
-]
 
 
 class Cell(NamedTuple):
@@ -45,6 +34,10 @@ class Cell(NamedTuple):
     process: str
     n: int
     rho: float
+
+
+COLUMNS = [*Cell._fields, "estimator", "estimand"]
+COLUMNS += ["coverage", "mc_error", "simulations", "failures"]
 
 
 def coverage_table(
@@ -110,20 +103,11 @@ def coverage_table(
 
 
 def lay_out_coverage(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `coverage_table` in the shape to read it in.
+    """Return `coverage_table` to be read: a column an estimator, "level / slope" in percent.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `coverage_table` returns it.
-
-    Returns
-    -------
-    DataFrame
-        Rows process, n, rho; a column for each estimator with "level / slope" in whole percent, or
-        nothing where it was not tried.
+    Rows are process, n and rho; where an estimator was not tried the cell is empty.
     """
-    keys = [table[name] for name in ("process", "n", "rho", "estimator")]
+    keys = [table[name] for name in (*Cell._fields, "estimator")]
     percent = table["coverage"].map("{:.0f}".format).groupby(keys, sort=False)
     wide = percent.agg(" / ".join).unstack("estimator", sort=False, fill_value="")
     return wide.rename_axis(columns=None)

@@ -26,24 +26,15 @@ FLAT = 1e-4  # share of the standard error: where an optimiser stops on a flat l
 
 
 def compare_published(folder: Path | str) -> pd.DataFrame:
-    """Fit the published cases and hold the results against the printed ones.
+    """Fit the cases of `folder` (``tests/reference``) and hold them against what was printed.
 
-    Parameters
-    ----------
-    folder : Path
-        ``tests/reference`` of the repository: the data of the cases, and what R printed.
-
-    Returns
-    -------
-    DataFrame
-        `case`, `quantity`, `target`, `ours`, `deviation` (ours less target), `tolerance` (half of
-        the last printed digit, unless said otherwise), `holds`, `source`.
+    `deviation` is ours less target; `tolerance` half of the last printed digit, unless said
+    otherwise.
     """
     folder = Path(folder)
     rows = [*_sicily(folder), *_quetiapine(folder), *_nile(folder), *_r(folder)]
-    table = pd.DataFrame(
-        rows, columns=["case", "quantity", "target", "ours", "tolerance", "source"]
-    )
+    columns = ["case", "quantity", "target", "ours", "tolerance", "source"]
+    table = pd.DataFrame(rows, columns=columns)
     table["deviation"] = table["ours"] - table["target"]
     table["holds"] = table["deviation"].abs() <= table["tolerance"]
     return table[COLUMNS]

@@ -3,17 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.measured_claims import CLAIMS, EVIDENCE, measure, measure_all, plant, value
+from support.measured_claims import CLAIMS, EVIDENCE, measure, plant, value
 
 from analysis import load_series
 from analysis.claims.courses import fit_courses, fit_trend, split_term
 from analysis.claims.declared import answer_cells
 from analysis.claims.evidence import OCCURRED
-
-
-@pytest.fixture
-def found():
-    return measure_all()
 
 
 def test_modelled_measures_are_those_of_the_engine(found):
@@ -33,10 +28,8 @@ def test_modelled_measures_are_those_of_the_engine(found):
 
 
 def test_rates_of_a_course_are_those_worked_by_hand(found):
-    name = "highest rate over the rate before"
-    assert value(found["calderon-upsurge"], name, source="UNODC") == pytest.approx(
-        23.613478 / 9.745122
-    )
+    factor = value(found["calderon-upsurge"], "highest rate over the rate before", source="UNODC")
+    assert factor == pytest.approx(23.613478 / 9.745122)
 
 
 def test_rise_within_the_term_changes_the_verdict():
@@ -45,10 +38,8 @@ def test_rise_within_the_term_changes_the_verdict():
         within = frame.loc["2018-12":"2020-11"]
         growth = 1.25 ** (np.arange(24) / 12)
         frame.loc[within.index, "deaths"] = (within["deaths"] * growth).round().astype(int)
-    assert (
-        measure("lopez-obrador-two-years", replace(EVIDENCE, series=series)).claim_verdict
-        == "holds"
-    )
+    measured = measure("lopez-obrador-two-years", replace(EVIDENCE, series=series))
+    assert measured.claim_verdict == "holds"
 
 
 @pytest.mark.slow  # seven estimators are fitted again
@@ -60,17 +51,23 @@ def test_calm_after_2006_is_no_upsurge():
     assert upsurge.claim_verdict != "holds"
 
 
+MONTHS = pd.period_range("2012-12", "2020-12", freq="M")
+
+
+def with_course(log_rate, start):
+    """Evidence of one course with noise, which SESNSP tells from `start` on."""
+    noise = np.random.default_rng(5).normal(0, 0.01, len(MONTHS))
+    person_years = EVIDENCE.series["INEGI"].loc[MONTHS, "person_years"]
+    deaths = np.round(person_years * 15e-5 * np.exp(log_rate + noise)).astype(int)
+    frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=MONTHS)
+    return replace(EVIDENCE, series={"INEGI": frame, "SESNSP": frame.loc[start:]})
+
+
 def test_rise_that_starts_in_2016_is_found_there():
-    index = pd.period_range("2012-12", "2020-12", freq="M")
-    since = np.arange(len(index)) - index.get_loc(pd.Period("2016-06", "M"))
-    bent = np.where(since < 0, -0.1 * since / 12, 0.3 * np.minimum(since, 30) / 12)
-    bent = bent + 0.25 * np.maximum(since - 30, 0) / 12
-    noise = np.random.default_rng(5).normal(0, 0.01, len(index))
-    person_years = EVIDENCE.series["INEGI"].loc["2012-12":"2020-12", "person_years"]
-    deaths = np.round(person_years * 15e-5 * np.exp(bent + noise)).astype(int)
-    frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=index)
-    series = {"INEGI": frame, "SESNSP": frame.loc["2015-01":]}
-    measured = measure("rising-since-2016", replace(EVIDENCE, series=series))
+    since = np.arange(len(MONTHS)) - MONTHS.get_loc(pd.Period("2016-06", "M"))
+    course = np.where(since < 0, -0.1 * since / 12, 0.3 * np.minimum(since, 30) / 12)
+    course = course + 0.25 * np.maximum(since - 30, 0) / 12
+    measured = measure("rising-since-2016", with_course(course, "2015-01"))
     said = measured.rows.query("source == 'INEGI'").set_index("measure")
     assert said.loc["probability that the rise began in 2016", "value"] > 0.9
     assert said.loc["trend after", "holds"] == "yes"
@@ -79,15 +76,9 @@ def test_rise_that_starts_in_2016_is_found_there():
 
 def bent(*trends):
     """Monthly rates with bends at 2015-06 and 2017-06, the same under both sources."""
-    index = pd.period_range("2012-12", "2020-12", freq="M")
-    starts = [index.get_loc(pd.Period(month, "M")) for month in ("2012-12", "2015-06", "2017-06")]
-    yearly = np.select([np.arange(len(index)) >= start for start in starts[::-1]], trends[::-1])
-    log_rate = np.concatenate([[0], np.cumsum(yearly[1:] / 12)])
-    noise = np.random.default_rng(5).normal(0, 0.01, len(index))
-    person_years = EVIDENCE.series["INEGI"].loc["2012-12":"2020-12", "person_years"]
-    deaths = np.round(person_years * 15e-5 * np.exp(log_rate + noise)).astype(int)
-    frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=index)
-    return replace(EVIDENCE, series={"INEGI": frame, "SESNSP": frame.loc["2013-12":]})
+    starts = ("2017-06", "2015-06", "2012-12")
+    yearly = np.select([pd.Period(start, "M") <= MONTHS for start in starts], trends[::-1])
+    return with_course(np.concatenate([[0], np.cumsum(yearly[1:] / 12)]), "2013-12")
 
 
 @pytest.mark.parametrize(

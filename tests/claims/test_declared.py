@@ -9,15 +9,6 @@ from analysis.mexico.tables import DATA_FOLDER
 TEXT = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def load_text(tmp_path):
-    def load(text):
-        (tmp_path / "claims.toml").write_text(text, encoding="utf-8")
-        return load_claims(tmp_path / "claims.toml")
-
-    return load
-
-
 def answers(*cells):
     names = ["source", "counted", "vintage", "holds"]
     rows = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells], columns=names)
@@ -46,12 +37,21 @@ def test_ten_claims_are_declared_and_each_has_its_measure():
         ('["SESNSP", "INEGI"]', '["SESNP"]', KeyError, "claim 'record-2019'.*'SESNP'.*'SESNSP'"),
         ("deaths = 34655\n", "", ValueError, "published 2018: deaths missing"),
         ("[[claim]]", "[[claim", ValueError, r"claims.toml: "),
+        ("{ deaths = 34648 }", "34648", ValueError, "figures must be of kind dict"),
+        ("{ deaths = 34648 }", "{ deaths = 35693 }", ValueError, "does not stand in its wo"),
+        ('sources = ["SESNSP", "INEGI"]', "sources = 3", ValueError,
+         "sources must be of kind list"),
+        ("deaths = 34648\n", 'deaths = "34648"\n', ValueError,
+         "published .*: deaths must be of kind int"),
+        ('counted = "intentional homicide"\n', 'counted = "intentional homicides"\n', KeyError,
+         "unknown count in .* 'intentional homicides'"),
     ],
-)
-def test_malformed_declaration_is_named(load_text, old, new, error, message):
+)  # fmt: skip
+def test_malformed_declaration_is_named(tmp_path, old, new, error, message):
     assert old in TEXT
+    (tmp_path / "claims.toml").write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(error, match=message):
-        load_text(TEXT.replace(old, new, 1))
+        load_claims(tmp_path / "claims.toml")
 
 
 def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
@@ -75,12 +75,10 @@ def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
         ([("A", "x", "2", "cannot tell")], "cannot be judged with these data"),
         ([], "cannot be judged with these data"),
         ([("A", "x", "2", "yes"), ("A", "x", "2", "no")], "does not hold"),
-        (
-            [("A", "x", "2", "yes"), ("A", "x", "2", "cannot tell")],
-            "cannot be judged with these data",
-        ),
+        ([("A", "x", "2", "yes"), ("A", "x", "2", "cannot tell")],
+         "cannot be judged with these data"),
     ],
-)
+)  # fmt: skip
 def test_verdict_follows_from_the_answers(cells, verdict):
     assert judge_claim(answers(*cells)) == verdict
 
@@ -94,30 +92,3 @@ def test_what_is_only_shown_does_not_judge():
 def test_unknown_answer_is_refused():
     with pytest.raises(ValueError, match=r"holds must be one of .*; found \['perhaps'\]"):
         judge_claim(answers(("A", "x", "1", "perhaps")))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("figures = { deaths = 34648 }", "figures = 34648", "figures must be of kind dict"),
-        (
-            "figures = { deaths = 34648 }",
-            "figures = { deaths = 35693 }",
-            "does not stand in its wo",
-        ),
-        ('sources = ["SESNSP", "INEGI"]', "sources = 3", "sources must be of kind list"),
-        ("deaths = 34648\n", 'deaths = "34648"\n', "published .*: deaths must be of kind int"),
-        (
-            'counted = "intentional homicide"\n',
-            'counted = "intentional homicides"\n',
-            "unknown count in .* 'intentional homicides'",
-        ),
-    ],
-)
-def test_a_block_of_the_wrong_kind_is_named(tmp_path, old, new, message):
-    text = (DATA_FOLDER / "claims.toml").read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "claims.toml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises((KeyError, ValueError), match=message):
-        load_claims(path)

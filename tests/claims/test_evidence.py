@@ -1,8 +1,18 @@
+import numpy as np
 import pytest
-from support.measured_claims import EVIDENCE
+from support.forecast_series import counts
+from support.measured_claims import EVIDENCE, plant
 
+from analysis import load_series
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
-from analysis.claims.evidence import DISCARDED, OCCURRED, REGISTERED
+from analysis.claims.evidence import (
+    DISCARDED,
+    OCCURRED,
+    REGISTERED,
+    describe_known,
+    observed_years,
+    yearly_rates,
+)
 from analysis.mexico.tables import load_table
 
 
@@ -34,3 +44,57 @@ def test_years_still_being_registered_are_left_out():
     last = EVIDENCE.yearly.groupby(["source", "counted"])["year"].max()
     assert last["INEGI", OCCURRED] == 2021
     assert last["SESNSP", WITH_FEMICIDE] == 2024
+
+
+def test_observed_years_are_those_of_the_source():
+    sesnsp, inegi = observed_years("sesnsp"), observed_years("inegi")
+    assert sesnsp.index[-1] == 2024
+    part = load_series("sesnsp", start="2020-01", end="2020-12")
+    assert part["deaths"].sum() == 35_545
+    size = part["person_years"].sum()
+    assert sesnsp[2020] == pytest.approx(1e5 * 35_545 / size)
+    assert inegi[2020] == pytest.approx(1e5 * 36_773 / size)
+    assert inegi.index.tolist() == list(range(2000, 2025))
+
+
+def test_year_is_deaths_over_person_years_of_twelve_months():
+    series = counts(30)
+    series["person_years"] = np.linspace(1e6, 2e6, 30)
+    rates = yearly_rates(series)
+    assert rates.index.tolist() == [2015, 2016]
+    part = series.loc["2016"]
+    assert rates[2016] == pytest.approx(1e5 * part["deaths"].sum() / part["person_years"].sum())
+
+
+def test_known_months_are_described_by_their_numbers():
+    known = load_series("sesnsp", end="2021-04")
+    said = describe_known(known, "sesnsp", "2021-05", EVIDENCE.yearly)
+    assert "until 2021-04" in said
+    assert f"76 months and {known['deaths'].sum():,} deaths" in said
+    assert "not as they stood then" in said
+    assert (
+        "The article's day is not known here: until about the 20th of 2021-05 only 2021-03" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "yearly", "revision"),
+    [
+        # (34,723 + 34,569) / (34,648 + 34,515) and 34,723 / 34,582
+        ("2021-05", EVIDENCE.yearly, "of 2019 and 2020 are +0.2% against what was published in "
+         "2021-01"),
+        ("2020-12", EVIDENCE.yearly, "of 2019 are +0.4% against what was published in 2020-01"),
+        ("2019-12", EVIDENCE.yearly, "then: what stood then is not in these data"),
+        ("2021-05", plant(44_569, counted=HOMICIDE, vintage="2025-06", year=2020).yearly,
+         "are +14.6% against"),
+    ],
+)  # fmt: skip
+def test_revision_since_is_computed_from_the_vintages(published, yearly, revision):
+    known = load_series("sesnsp", end="2019-10")
+    assert revision in describe_known(known, "sesnsp", published, yearly)
+
+
+def test_source_that_comes_by_year_has_no_day_to_mind():
+    said = describe_known(load_series("inegi", end="2019-12"), "inegi", "2021-05", EVIDENCE.yearly)
+    assert "after it ends. The frozen series has 240 months" in said
+    assert "later registrations of these months are in it, and the population" in said

@@ -3,17 +3,22 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.forecast_series import forecast_of
-from support.measured_claims import CLAIMS, EVIDENCE, measure, measure_all, plant, value
+from support.forecast_series import CAME, CLAIM, forecast_of, probabilities_of
+from support.measured_claims import EVIDENCE, measure, plant, value
 
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge_claim
 from analysis.claims.evidence import OCCURRED, REGISTERED
-from analysis.claims.forecast import claim_10, worse_probabilities
-from analysis.claims.outcome import asked_years, outcome_rows, pooled_chance
+from analysis.claims.outcome import (
+    claim_10,
+    describe_claim,
+    outcome_rows,
+    pooled_chance,
+    worse_probabilities,
+)
 from analysis.claims.rows import collect
 from analysis.forecasts.paths import POOL
+from analysis.forecasts.words import CERTAINTY, SURE
 
-CLAIM = CLAIMS["almost-certain-worse"]
 COUNTED = {"sesnsp": WITH_FEMICIDE, "inegi": REGISTERED}  # what 08-forecast sets beside a source
 NAMES = {"sesnsp": "SESNSP", "inegi": "INEGI"}
 CELL = ("SESNSP", "x", "1", "CONAPO")
@@ -41,7 +46,7 @@ def forecasts_of(share, evidence, source):
 
 
 def test_years_are_those_that_the_claim_asks_about():
-    assert asked_years(CLAIM) == [2022, 2023, 2024]
+    assert CLAIM.years == [2022, 2023, 2024]
 
 
 @pytest.mark.parametrize(
@@ -115,25 +120,116 @@ def test_forecasts_of_other_years_are_refused():
     assert pooled_chance(CLAIM, chances, "UNODC") is None
 
 
-@pytest.fixture
-def found():
-    return measure_all()
-
-
 def test_rates_that_came_are_those_worked_by_hand(found):
     outcome, lowest = found["almost-certain-worse"], "lowest rate of 2022 to 2024 against 2020"
     after = np.mean([27.967503, 25.881496, 24.858995])
     mean = "mean rate after 2020 against 2020"
-    assert value(outcome, mean, source="UNODC") == pytest.approx(
-        100 * (after / 29.001005 - 1), abs=1e-4
-    )
+    for name, rate in ((mean, after), (lowest, 24.858995)):
+        change = 100 * (rate / 29.001005 - 1)
+        assert value(outcome, name, source="UNODC") == pytest.approx(change, abs=1e-4)
     assert outcome.decides == lowest
-    assert value(outcome, lowest, source="UNODC") == pytest.approx(
-        100 * (24.858995 / 29.001005 - 1), abs=1e-4
-    )
     assert not (outcome.rows["measure"] == lowest)[outcome.rows["counted"] == OCCURRED].any()
 
 
 def test_one_higher_year_is_not_enough():
     planted = plant(40.0, "rate", source="UNODC", year=2023)
     assert measure("almost-certain-worse", planted).claim_verdict == "does not hold"
+
+
+def test_probabilities_are_shares_of_one_set_of_draws():
+    table = probabilities_of([[21, 21, 19], [21, 19, 19], [19, 19, 19], [21, 21, 21]])
+    own = table[table["method"] == "last_value"].set_index("year")
+    assert own.index.tolist() == ["2022", "2023", "2024", "every", "any"]
+    assert own["probability"].tolist() == [0.75, 0.5, 0.25, 0.25, 0.75]
+    assert own.loc["2023", ["low", "expected", "high"]].tolist() == pytest.approx([19, 20, 21])
+    assert own["came"].tolist() == ["higher", "not higher", "higher", "not higher", "higher"]
+    assert own.loc["2024", ["observed", "observed_than"]].tolist() == [25, 20]
+    assert own["words"].tolist()[:2] == ["likely", "roughly even"]
+
+
+def test_equal_rate_is_not_worse():
+    table = probabilities_of([[20, 20, 20]], pd.Series(20.0, [2020, 2022, 2023, 2024]))
+    assert (table["probability"] == 0).all()
+    assert (table["came"] == "not higher").all()
+
+
+def test_year_after_the_freeze_is_compared_draw_by_draw():
+    made = forecast_of([[22, 21, 24], [30, 31, 29]], first="2020-01")
+    table = worse_probabilities({POOL: made}, CAME, CLAIM, source="SESNSP")
+    # 2020 is drawn as 22 and 30
+    assert table.set_index("year")["probability"].tolist() == [0, 0.5, 0.5, 0, 1]
+
+
+def test_what_came_enters_no_probability():
+    rates = [[21, 21, 19], [21, 19, 19]]
+    one, other = probabilities_of(rates), probabilities_of(rates, 10 / CAME)
+    columns = ["probability", "words", "expected", "low", "high"]
+    pd.testing.assert_frame_equal(one[columns], other[columns])
+    unknown = probabilities_of(rates, CAME.drop(2024))
+    assert unknown["came"].tolist()[:5] == ["higher", "not higher", *["not known"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"first": 2025, "last": 2025}, r"last_value: .* has draws of .* and none of \[2025\]"),
+        ({"year": 2017}, "2017 is neither known in full"),
+    ],
+)
+def test_years_without_draws_are_refused(options, message):
+    claim = replace(CLAIM, parameters=CLAIM.parameters | options)
+    with pytest.raises(ValueError, match=message):
+        probabilities_of([[20, 20, 20]], claim=claim)
+
+
+@pytest.mark.parametrize(
+    ("rates", "came", "verdict"),
+    [
+        ([[21, 21, 21]], [21, 21, 21], "holds"),
+        ([[21, 21, 21]], [21, 21, 19], "does not hold"),
+        ([[21, 21, 21], [21, 19, 21]], [21, 21, 21], "does not hold"),
+        ([[21, 21, 21]], [19, 19, 19], "does not hold"),
+        ([[21, 21, 21]], [21, 21, np.nan], "holds"),  # of the years that are known, every one
+        ([[21, 21, 21]], [19, 21, np.nan], "does not hold"),
+        ([[21, 21, 21]], [np.nan] * 3, "cannot be judged with these data"),
+    ],
+)
+def test_claim_holds_if_it_was_sure_and_came(rates, came, verdict):
+    observed = pd.Series([20.0, *came], [2020, 2022, 2023, 2024]).dropna()
+    table = probabilities_of(rates, observed)
+    (row,) = claim_10(table, CLAIM, source="sesnsp").to_dict("records")
+    assert row["claim_verdict"] == verdict
+    assert row["claim"] == 10
+    assert row["freeze"] == "2021-04"
+    assert row["years"] == np.isfinite(came).sum()
+    assert row["years_higher"] == sum(rate > 20 for rate in came)
+
+
+def test_claim_counts_the_methods_that_were_sure_and_describes_them():
+    sure, unsure = [[21, 21, 21]], [[21, 21, 21], [21, 19, 19]]
+    forecasts = {"last_value": forecast_of(sure), "damped_trend": forecast_of(unsure)}
+    forecasts[POOL] = forecast_of([*sure, *unsure])
+    table = worse_probabilities(forecasts, CAME, CLAIM, source="SESNSP")
+    row = claim_10(table, CLAIM, source="sesnsp").iloc[0]
+    said = describe_claim(row)
+    assert "does not hold** (SESNSP)" in said
+    assert "1 of 2 methods" in said
+    assert "the highest was 1.00 (last value)" in said
+    assert row[["almost_certain", "methods", "years_higher", "years"]].tolist() == [1, 2, 2, 3]
+    assert row[["highest", "highest_method"]].tolist() == [1, "last_value"]
+    assert row["pool_every"] == pytest.approx(2 / 3)
+    assert row["figure"] == (
+        "probability 0.67 (likely) that every year of 2022-2024 would be worse than 2020; "
+        "2 of 3 known were"
+    )
+
+
+def test_almost_certain_is_the_same_in_the_scale_and_in_the_claim():
+    assert CERTAINTY[SURE] == CLAIM["sure"]
+    assert SURE in CLAIM.words
+
+
+def test_forecasts_of_two_freezes_are_not_joined():
+    made = {"last_value": forecast_of([[20, 20, 20]]), POOL: forecast_of([[20] * 3], "2021-06")}
+    with pytest.raises(ValueError, match=r"share one freeze; found \['2021-04', '2021-05'\]"):
+        worse_probabilities(made, CAME, CLAIM, source="SESNSP")

@@ -1,10 +1,11 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.drawn import line
 
+from analysis import load_claims
 from analysis.claims.courses import Rise
-from analysis.claims.declared import load_claims
+from analysis.claims.declared import CELL
 from analysis.claims.evidence import DISCARDED
 from analysis.claims.plots import (
     plot_cells,
@@ -18,16 +19,10 @@ from analysis.claims.rows import Measured, collect, make_row
 from analysis.its.breaks import BreakPosterior
 from analysis.mexico.tables import load_table
 
-CLAIM = load_claims().claims["decline-2020"]
+CLAIMS = load_claims().claims
+COLUMNS = [*CELL, "year", "deaths", "rate"]
 NEW, OLD = (("SESNSP", "intentional homicide", vintage, "CONAPO") for vintage in ("2025", "2021"))
 STEP = ("INEGI", "deaths by year of death", "2024", DISCARDED)
-
-
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 def measured():
@@ -37,33 +32,23 @@ def measured():
         make_row(STEP, "decline", 20, "deaths", 133, "no"),
         make_row(OLD, "deaths in 2020", 34515, "deaths"),
     ]
-    return Measured(CLAIM, collect(rows), "decline", "said")
-
-
-def drawn(ax, label):
-    return next(part for part in (*ax.containers, *ax.lines) if part.get_label() == label)
+    return Measured(CLAIMS["decline-2020"], collect(rows), "decline", "said")
 
 
 def test_years_are_drawn_by_count_with_the_articles_figures(ax):
-    table = pd.DataFrame(
-        [(*NEW, year, 100 + year - 2018, 1.0) for year in (2017, 2018, 2019)]
-        + [(*STEP, 2018, 50, 2.0)],
-        columns=["source", "counted", "vintage", "population", "year", "deaths", "rate"],
-    )
+    rows = [(*NEW, year, 100 + year - 2018, 1.0) for year in (2017, 2018, 2019)]
+    table = pd.DataFrame([*rows, (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
     assert plot_years(table, "deaths", range(2018, 2020), {2019: 103.0}, ax=ax) is ax
-    (line,) = ax.lines
-    assert line.get_xydata().tolist() == [[2018, 100], [2019, 101]]
-    assert line.get_label() == "SESNSP homicide, 2025"
+    (course,) = ax.lines
+    assert course.get_xydata().tolist() == [[2018, 100], [2019, 101]]
+    assert course.get_label() == "SESNSP homicide, 2025"
     (cross,) = ax.collections
     assert cross.get_offsets().tolist() == [[2019, 103]]
     assert ax.get_ylabel() == "Deaths in the year"
 
 
 def test_rates_are_drawn_under_every_population_with_the_level(ax):
-    table = pd.DataFrame(
-        [(*NEW, 2018, 100, 1.0), (*STEP, 2018, 50, 2.0)],
-        columns=["source", "counted", "vintage", "population", "year", "deaths", "rate"],
-    )
+    table = pd.DataFrame([(*NEW, 2018, 100, 1.0), (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
     plot_years(table, "rate", [2018], claimed=29, ax=ax)
     assert [line.get_ydata()[0] for line in ax.lines] == [1.0, 2.0, 29]
     assert ax.lines[1].get_label() == "INEGI by year of death, 2024, step population"
@@ -74,9 +59,9 @@ def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
     assert plot_cells(measured(), "decline", band=(1, 150), ax=ax) is ax
     points = {each.get_label(): each.lines[0].get_xydata().tolist() for each in ax.containers}
     assert points == {"no": [[-154, 0]], "yes": [[133, 1]], "no, shown only": [[20, 2]]}
-    bar = next(each for each in ax.containers if each.get_label() == "no").lines[2][0]
+    bar = line(ax, "no").lines[2][0]
     np.testing.assert_allclose(bar.get_segments()[0], [[-160, 0], [-150, 0]])
-    assert drawn(ax, "the article").get_xdata()[0] == 133
+    assert line(ax, "the article").get_xdata()[0] == 133
     (band,) = ax.patches
     assert (band.get_x(), band.get_width()) == (1, 149)
     assert ax.get_xlabel() == "Decline (deaths)"
@@ -95,15 +80,10 @@ def test_verdicts_are_drawn_one_row_a_claim(ax):
     plot_verdicts({"decline-2020": measured()}, ax=ax)
     points = {each.get_label(): each.get_offsets().tolist() for each in ax.collections}
     assert points == {"yes": [[0, 0]], "no": [[1, 0]], "cannot tell": []}
-    assert [label.get_text() for label in ax.get_xticklabels()] == [
-        "SESNSP homicide, 2021",
-        "SESNSP homicide, 2025",
-    ]
+    columns = [label.get_text() for label in ax.get_xticklabels()]
+    assert columns == ["SESNSP homicide, 2021", "SESNSP homicide, 2025"]
     assert "revised since" in [text.get_text() for text in ax.texts]
     assert ax.get_yticklabels()[0].get_text() == "2  A decline of 133 in 2020"
-
-
-TERM = load_claims().claims["lopez-obrador-two-years"]
 
 
 def test_start_is_drawn_by_month_with_the_year_shaded(ax):
@@ -115,7 +95,7 @@ def test_start_is_drawn_by_month_with_the_year_shaded(ax):
     up = pd.DataFrame({"low": [-9, 5, -9], "high": [-1, 9, 9]}, index=names)
     down = up.assign(low=-9)
     plot_start({"INEGI": Rise(posterior, up), "SESNSP": Rise(posterior, down)}, 2016, ax=ax)
-    bars = drawn(ax, "INEGI, 95% set within 2015-01 to 2015-02")
+    bars = line(ax, "INEGI, 95% set within 2015-01 to 2015-02")
     assert len(ax.containers) == 1
     assert [bar.get_height() for bar in bars] == pytest.approx([0.2, 0.8])
     assert "Probability" in ax.get_ylabel()
@@ -126,9 +106,10 @@ def test_term_is_drawn_with_means_and_the_interval_of_its_trend(ax):
     frame = pd.DataFrame({"deaths": 20, "person_years": 1e5}, index=index)
     row = make_row(("INEGI", "x", "1", "CONAPO"), "trend within", 10, "percent per year",
                    holds="yes", low=5, high=20)  # fmt: skip
-    term = Measured(TERM, collect([row]), "trend within", "said")
+    claim = CLAIMS["lopez-obrador-two-years"]
+    term = Measured(claim, collect([row]), "trend within", "said")
     plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
-    course = drawn(ax, "INEGI: +10.0% per year (+5.0 to +20.0)").get_ydata()
+    course = line(ax, "INEGI: +10.0% per year (+5.0 to +20.0)").get_ydata()
     assert course[12] / course[0] == pytest.approx(1.1)
     assert np.exp(np.log(course).mean()) == pytest.approx(20)
     band = ax.collections[-1].get_paths()[0].vertices[:, 1]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from support.measured_claims import CLAIMS, EVIDENCE, VERDICTS, measure, measure_all
+from support.measured_claims import CLAIMS, EVIDENCE, VERDICTS, measure
 
 from analysis.claims.rows import (
     direction,
@@ -12,11 +12,6 @@ from analysis.claims.rows import (
     tabulate_claims,
     tabulate_measures,
 )
-
-
-@pytest.fixture
-def found():
-    return measure_all()
 
 
 def test_direction_is_no_only_where_the_notable_is_left_out():

@@ -135,9 +135,8 @@ def test_eight_observations_are_split_as_by_hand():
     bic += [8 * (np.log(2 * np.pi) + 1) + 4 * np.log(8)]
     np.testing.assert_allclose(breaks.bic, bic, rtol=1e-14)
     penalty = 0.299 * np.log(8) ** 2.1 / 8
-    np.testing.assert_allclose(
-        breaks.lwz, [np.log(136 / 7) + penalty, np.log(8 / 5) + 3 * penalty], rtol=1e-14
-    )
+    lwz = [np.log(136 / 7) + penalty, np.log(8 / 5) + 3 * penalty]
+    np.testing.assert_allclose(breaks.lwz, lwz, rtol=1e-14)
     test = sup_f(y, X, trimming=0.25)
     assert test.first == 4
     np.testing.assert_allclose(test.statistic, (136 - 8) / (8 / 6), rtol=1e-14)
@@ -172,9 +171,8 @@ def test_sup_f_is_the_largest_of_separate_regressions(n, k):
     test = sup_f(y, X)
     assert test.first == max(f, key=f.get)
     np.testing.assert_allclose(test.statistic, max(f.values()), rtol=1e-10)
-    np.testing.assert_allclose(
-        test.p, p_by_kummer_functions(test.statistic, k, shortest, n), rtol=1e-6
-    )
+    p = p_by_kummer_functions(test.statistic, k, shortest, n)
+    np.testing.assert_allclose(test.p, p, rtol=1e-6)
 
 
 def p_by_kummer_functions(statistic, k, shortest, n):
@@ -239,9 +237,8 @@ def test_symmetric_interval_has_yao_quantiles(confidence):
     shift = 1e-3
     interval = break_intervals(*shifted(shift), 1, confidence=confidence)
     assert interval.high - interval.first == interval.first - interval.low
-    np.testing.assert_allclose(
-        interval.high - interval.first, np.ceil(distance / shift**2), rtol=1e-6
-    )
+    reach = np.ceil(distance / shift**2)
+    np.testing.assert_allclose(interval.high - interval.first, reach, rtol=1e-6)
 
 
 def test_asymmetric_interval_leaves_the_tails_out_that_an_integral_gives():
@@ -338,12 +335,16 @@ def exact_residual_squares(y, X):
     return products[-1][-1]
 
 
-def test_residual_squares_are_right_to_the_last_digits():
-    y, X, _ = data("seatbelt")
-    for dates, rss in zip(found("seatbelt").first, found("seatbelt").rss, strict=True):
+def assert_residual_squares_exact(y, X, breaks, rtol):
+    for dates, rss in zip(breaks.first, breaks.rss, strict=True):
         parts = np.split(np.arange(len(y)), dates)
         exact = float(sum(exact_residual_squares(y[i], X[i]) for i in parts))
-        np.testing.assert_allclose(rss, exact, rtol=1e-14)
+        np.testing.assert_allclose(rss, exact, rtol=rtol)
+
+
+def test_residual_squares_are_right_to_the_last_digits():
+    y, X, _ = data("seatbelt")
+    assert_residual_squares_exact(y, X, found("seatbelt"), rtol=1e-14)
 
 
 def test_residual_squares_are_right_for_ill_scaled_data():
@@ -352,10 +353,7 @@ def test_residual_squares_are_right_for_ill_scaled_data():
     y = simulated(120, 1, seed=6)[0] + 1e6
     X = np.column_stack([np.ones(120), 2000 + np.arange(120) / 12])
     breaks = find_breaks(y, X, most=3, trimming=0.09)
-    for dates, rss in zip(breaks.first, breaks.rss, strict=True):
-        parts = np.split(np.arange(120), dates)
-        exact = float(sum(exact_residual_squares(y[i], X[i]) for i in parts))
-        np.testing.assert_allclose(rss, exact, rtol=1e-9)
+    assert_residual_squares_exact(y, X, breaks, rtol=1e-9)
 
 
 def test_reversed_series_has_the_mirrored_breaks():
@@ -457,18 +455,14 @@ def test_most_is_a_whole_number_of_breaks(most):
 
 def test_intervals_refuse_what_does_not_fit():
     breaks = find_breaks(NOISE, ONES, most=2)
-    with pytest.raises(ValueError, match=r"from 1 to 2, the most breaks .* found 3"):
-        break_intervals(NOISE, ONES, breaks, 3)
-    with pytest.raises(ValueError, match="found 0"):
-        break_intervals(NOISE, ONES, breaks, 0)
+    for m, message in ((3, r"from 1 to 2, the most breaks .* found 3"), (0, "found 0")):
+        with pytest.raises(ValueError, match=message):
+            break_intervals(NOISE, ONES, breaks, m)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1; found 95"):
         break_intervals(NOISE, ONES, breaks, 1, confidence=95)
-    with pytest.raises(ValueError, match="with the same y and X"):
-        break_intervals(NOISE**2, ONES, breaks, 1)
-    with pytest.raises(ValueError, match="with the same y and X"):
-        break_intervals(NOISE[:-1], ONES[:-1], breaks, 1)
-    with pytest.raises(ValueError, match="with the same y and X"):
-        break_intervals(NOISE[:5], ONES[:5], breaks, 2)
+    for y, m in ((NOISE**2, 1), (NOISE[:-1], 1), (NOISE[:5], 2)):
+        with pytest.raises(ValueError, match="with the same y and X"):
+            break_intervals(y, ONES[: len(y)], breaks, m)
     with pytest.raises(ValueError, match="criterion must be 'bic' or 'lwz'; found 'aic'"):
         breaks.best("aic")
     with pytest.raises(ValueError, match="do not change at 50"):

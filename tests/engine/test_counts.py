@@ -113,13 +113,8 @@ def test_a_shift_of_unknown_month_is_averaged_over_its_months():
     shift = load_policy_shifts()["special-forces-2020"]
     mixture = count_posterior(prepare_model(panel, shift, empty=True))
     assert mixture.weight.sum() == pytest.approx(1)
-    assert (
-        mixture.weight.shape[1]
-        == 4
-        * count_posterior(
-            prepare_model(panel, load_policy_shifts()["covid-2020-04"], empty=True)
-        ).weight.shape[1]
-    )
+    one_month = prepare_model(panel, load_policy_shifts()["covid-2020-04"], empty=True)
+    assert mixture.weight.shape[1] == 4 * count_posterior(one_month).weight.shape[1]
 
 
 def test_counts_without_a_maximum_are_refused():

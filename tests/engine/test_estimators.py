@@ -115,9 +115,8 @@ def test_alpha_of_the_negative_binomial_is_the_simulated_one():
 
 def test_counts_that_vary_less_than_poisson_have_no_negative_binomial():
     deaths = np.tile([99.0, 100, 101], 20)
-    with pytest.raises(
-        EstimatorError, match=r"vary no more than Poisson counts do \(dispersion 0.0"
-    ):
+    message = r"vary no more than Poisson counts do \(dispersion 0.0"
+    with pytest.raises(EstimatorError, match=message):
         fit_negative_binomial(deaths, np.ones((60, 1)))
 
 

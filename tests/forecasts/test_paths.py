@@ -47,33 +47,29 @@ def forecasts(series):
     return forecast_all(freeze(series, at=AT), until=UNTIL, inaugurations=PRESIDENTS, draws=100)
 
 
-def plant_deaths(later):
-    return later.assign(deaths=later["deaths"] * 3 + 7)
+PLANTS = {
+    "deaths": lambda later: later.assign(deaths=later["deaths"] * 3 + 7),
+    "population": lambda later: later.assign(
+        person_years=later["person_years"] * np.linspace(0.1, 9, len(later))
+    ),
+    "nonsense": lambda later: later.assign(deaths=-1.5, person_years=np.nan),
+    "end": lambda later: later.iloc[:0],
+}
 
 
-def plant_population(later):
-    return later.assign(person_years=later["person_years"] * np.linspace(0.1, 9, len(later)))
+def numbers(made):
+    tables = (made.person_years, made.bands(), made.yearly())
+    return [made.paths, *(table.to_numpy() for table in tables)]
 
 
-def plant_nonsense(later):
-    return later.assign(deaths=-1.5, person_years=np.nan)
-
-
-def plant_end(later):
-    return later.iloc[:0]
-
-
-@pytest.mark.parametrize("plant", [plant_deaths, plant_population, plant_nonsense, plant_end])
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def test_no_month_after_the_freeze_is_seen(series, forecasts, plant):
     planted = pd.concat([series.loc[:AT], plant(series.loc["2021-05":])])
     found = forecast_all(freeze(planted, at=AT), until=UNTIL, inaugurations=PRESIDENTS, draws=100)
     assert list(found) == list(forecasts)
     for slug, one in forecasts.items():
-        other = found[slug]
-        assert other.paths.tobytes() == one.paths.tobytes()
-        assert other.person_years.to_numpy().tobytes() == one.person_years.to_numpy().tobytes()
-        assert other.bands().to_numpy().tobytes() == one.bands().to_numpy().tobytes()
-        assert other.yearly().to_numpy().tobytes() == one.yearly().to_numpy().tobytes()
+        same = zip(numbers(one), numbers(found[slug]), strict=True)
+        assert all(mine.tobytes() == others.tobytes() for mine, others in same)
 
 
 @pytest.mark.slow
@@ -90,7 +86,7 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
     planted.loc["2021-05":, "deaths"] = planted.loc["2021-05":, "deaths"] * 3 + 7
     runs, figures = [], []
     for frame in (series, planted):
-        for module in ("analysis", "analysis.claims.forecast"):
+        for module in ("analysis", "analysis.claims.evidence"):
             monkeypatch.setattr(
                 f"{module}.load_series", lambda *_, given=frame, **__: given, raising=False
             )
@@ -254,8 +250,7 @@ def test_source_is_frozen_at_what_was_published(source, published, last):
     assert freeze_month(source, pd.Period(published, "M")) == pd.Period(last, "M")
 
 
-def test_freeze_keeps_the_months_until_then_and_copies():
-    series = load_series("sesnsp")
+def test_freeze_keeps_the_months_until_then_and_copies(series):
     before = series.copy(deep=True)
     known = freeze(series, at=AT)
     pd.testing.assert_frame_equal(known.loc[:"2020-06"], series.loc[:"2020-06"])

@@ -1,7 +1,7 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.drawn import line
 
 from analysis.forecasts.paths import POOL, Forecast
 from analysis.forecasts.plots import HEADROOM, plot_coverage, plot_forecast, plot_probabilities
@@ -14,17 +14,6 @@ AHEAD = pd.period_range("2021-09", periods=10, freq="M")
 MADE = Forecast(
     "last_value", KNOWN, pd.Series(1e6, AHEAD), np.log(np.arange(1.0, 102)[:, None] * np.ones(10))
 )
-
-
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
-
-
-def line(ax, label):
-    return next(line for line in ax.lines if line.get_label() == label)
 
 
 def band(ax, label):

@@ -11,7 +11,6 @@ from analysis.forecasts.scores import (
     score_forecast,
     score_table,
     summarise_origins,
-    yearly_rates,
 )
 
 QUICK = ["last_value", "seasonal_naive"]
@@ -131,19 +130,17 @@ def test_month_after_an_origin_is_scored_and_not_seen():
 
 
 def test_summary_averages_by_horizon_against_the_same_targets():
-    months = pd.period_range("2018-01", periods=2, freq="M")
-    row = dict.fromkeys(SCORES, 1.0)
-    rolled = pd.DataFrame(
-        [
-            {"method": "last_value", "origin": months[0], "unit": "month", "ahead": 1, "crps": 2.0},
-            {"method": "last_value", "origin": months[0], "unit": "month", "ahead": 7, "crps": 4.0},
-            {"method": "last_value", "origin": months[1], "unit": "month", "ahead": 2, "crps": 6.0},
-            {"method": "last_value", "origin": months[1], "unit": "month", "ahead": 99, "crps": 9},
-            {"method": "last_value", "origin": months[1], "unit": "year", "ahead": 1, "crps": 5.0},
-            {"method": "damped_trend", "origin": months[1], "unit": "month", "ahead": 2, "crps": 3},
-        ]
-    )
-    rolled = pd.DataFrame([row | dict(line) for _, line in rolled.iterrows()])
+    first, second = pd.period_range("2018-01", periods=2, freq="M")
+    rows = [
+        ("last_value", first, "month", 1, 2.0),
+        ("last_value", first, "month", 7, 4.0),
+        ("last_value", second, "month", 2, 6.0),
+        ("last_value", second, "month", 99, 9.0),
+        ("last_value", second, "year", 1, 5.0),
+        ("damped_trend", second, "month", 2, 3.0),
+    ]
+    rolled = pd.DataFrame(rows, columns=["method", "origin", "unit", "ahead", "crps"])
+    rolled = rolled.assign(**dict.fromkeys(set(SCORES) - {"crps"}, 1.0))
     table = summarise_origins(rolled).set_index(["method", "horizon"])
     assert table.index.tolist() == [
         ("last_value", "months 1-6"),
@@ -154,15 +151,6 @@ def test_summary_averages_by_horizon_against_the_same_targets():
     assert table["crps"].tolist() == [4, 4, 5, 3]
     assert table["crps_ratio"].tolist() == [1, 1, 1, 0.5]
     assert table["origins"].tolist() == [2, 1, 1, 1]
-
-
-def test_year_is_deaths_over_person_years_of_twelve_months():
-    series = counts(30)
-    series["person_years"] = np.linspace(1e6, 2e6, 30)
-    rates = yearly_rates(series)
-    assert rates.index.tolist() == [2015, 2016]
-    part = series.loc["2016"]
-    assert rates[2016] == pytest.approx(1e5 * part["deaths"].sum() / part["person_years"].sum())
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,26 @@
 import pandas as pd
 import pytest
-from support.forecast_series import CAME, CLAIM, forecast_of, probabilities_of
-from support.measured_claims import EVIDENCE, plant
+from support.forecast_series import probabilities_of
 
-from analysis import load_series
-from analysis.claims.declared import HOMICIDE
-from analysis.claims.forecast import claim_10, describe_claim, describe_known, worse_probabilities
 from analysis.forecasts.paths import POOL
-from analysis.forecasts.words import describe_origins, describe_scores, describe_years
+from analysis.forecasts.words import describe_origins, describe_scores, describe_years, in_words
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1, "almost certain"), (0.95, "almost certain"), (0.949, "very likely"),
+        (0.8, "very likely"), (0.55, "likely"), (0.5, "roughly even"), (0.44, "unlikely"),
+        (0.19, "very unlikely"), (0.04, "almost no chance"), (0, "almost no chance"),
+    ],
+)  # fmt: skip
+def test_words_follow_the_declared_scale(probability, words):
+    assert in_words(probability) == words
+
+
+def test_probability_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match="between 0 and 1; found"):
+        in_words(1.2)
 
 
 def test_years_are_described_with_their_intervals():
@@ -15,40 +28,6 @@ def test_years_are_described_with_their_intervals():
     said = describe_years(probabilities_of([[21, 22, 23]], came))
     assert "2022: 21.0 (21.0 to 21.0), came 21.0; 2023: 22.0 (22.0 to 22.0), came 19.0" in said
     assert "2024: 23.0 (23.0 to 23.0), came not known. The rate of 2020: 20.0." in said
-
-
-def test_known_months_are_described_by_their_numbers():
-    known = load_series("sesnsp", end="2021-04")
-    said = describe_known(known, "sesnsp", "2021-05", EVIDENCE.yearly)
-    assert "until 2021-04" in said
-    assert f"76 months and {known['deaths'].sum():,} deaths" in said
-    assert "not as they stood then" in said
-    assert (
-        "The article's day is not known here: until about the 20th of 2021-05 only 2021-03" in said
-    )
-
-
-@pytest.mark.parametrize(
-    ("published", "yearly", "revision"),
-    [
-        # (34,723 + 34,569) / (34,648 + 34,515) and 34,723 / 34,582
-        ("2021-05", EVIDENCE.yearly, "of 2019 and 2020 are +0.2% against what was published in "
-         "2021-01"),
-        ("2020-12", EVIDENCE.yearly, "of 2019 are +0.4% against what was published in 2020-01"),
-        ("2019-12", EVIDENCE.yearly, "then: what stood then is not in these data"),
-        ("2021-05", plant(44_569, counted=HOMICIDE, vintage="2025-06", year=2020).yearly,
-         "are +14.6% against"),
-    ],
-)  # fmt: skip
-def test_revision_since_is_computed_from_the_vintages(published, yearly, revision):
-    known = load_series("sesnsp", end="2019-10")
-    assert revision in describe_known(known, "sesnsp", published, yearly)
-
-
-def test_source_that_comes_by_year_has_no_day_to_mind():
-    said = describe_known(load_series("inegi", end="2019-12"), "inegi", "2021-05", EVIDENCE.yearly)
-    assert "after it ends. The frozen series has 240 months" in said
-    assert "later registrations of these months are in it, and the population" in said
 
 
 def test_methods_whose_bands_failed_are_named():
@@ -74,15 +53,3 @@ def test_best_and_worst_are_named_with_the_caution():
     assert "On the 50 months that came, the best is all, pooled (CRPS 1.50" in said
     assert "the worst last value (3.25, 100%)" in said
     assert "one realisation" in said
-
-
-def test_claim_is_described_with_the_methods_that_were_sure():
-    sure, unsure = [[21, 21, 21]], [[21, 21, 21], [21, 19, 19]]
-    forecasts = {"last_value": forecast_of(sure), "damped_trend": forecast_of(unsure)}
-    forecasts[POOL] = forecast_of([*sure, *unsure])
-    table = worse_probabilities(forecasts, CAME, CLAIM, source="SESNSP")
-    row = claim_10(table, CLAIM, source="sesnsp").iloc[0]
-    said = describe_claim(row)
-    assert "does not hold** (SESNSP)" in said
-    assert "1 of 2 methods" in said
-    assert "the highest was 1.00 (last value)" in said

@@ -50,6 +50,11 @@ def log_integral(y, X):
     return logsumexp(heights, b=width * (1 - rho**2) * (high - low) / 2)
 
 
+def dense_posterior(y, designs):
+    heights = np.array([log_integral(y, X) for X in designs])
+    return np.exp(heights - logsumexp(heights))
+
+
 @pytest.mark.parametrize(
     ("breaks", "rho", "frequency"), [(1, 0.3, "M"), (1, 0.97, "M"), (2, 0.6, "M"), (1, 0.5, "Y")]
 )
@@ -61,10 +66,9 @@ def test_posterior_equals_the_dense_integral_at_every_date(breaks, rho, frequenc
         for chosen in combinations(range(fewest, 40 - fewest + 1), breaks)
         if breaks == 1 or chosen[1] - chosen[0] >= fewest
     ]
-    designs = [segmented_design(40, *chosen, per_year=per_year) for chosen in choices]
-    heights = np.array([log_integral(y, X) for X in designs])
-    expected = np.exp(heights - logsumexp(heights))
-
+    expected = dense_posterior(
+        y, [segmented_design(40, *chosen, per_year=per_year) for chosen in choices]
+    )
     frame = monthly_values(y)
     frame.index = pd.period_range("1980", periods=40, freq=frequency)
     found = break_posterior(frame, breaks, harmonics=0).probability
@@ -84,8 +88,7 @@ def test_waves_and_shifts_beside_are_part_of_the_model():
     places = frame.index.get_indexer(found.index)
     y = frame["value"].to_numpy()
     designs = [segmented_design(60, place, 22, harmonics=2) for place in places]
-    heights = np.array([log_integral(y, X) for X in designs])
-    np.testing.assert_allclose(found, np.exp(heights - logsumexp(heights)), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found, dense_posterior(y, designs), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])

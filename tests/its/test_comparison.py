@@ -44,16 +44,13 @@ def test_headline_rows_are_those_of_the_fit(calderon):
 
 def test_december_2012_on_the_rate_is_the_known_contradiction():
     """OLS with Newey-West -12.3 (2.4), iterated GLSAR +2.1 (1.6): known before this was written."""
-    shift = replace(load_policy_shifts()["pena-nieto-2012-12"], start="2007-01", end="2018-11")
-    shift = replace(shift, beside=())
+    shift = load_policy_shifts()["pena-nieto-2012-12"]
+    shift = replace(shift, start="2007-01", end="2018-11", beside=())
     result = fit_its(load_series("inegi"), shift, scale="rate")
     rows = result.comparison.query("estimand == 'level'").set_index("estimator")
-    assert rows.loc["newey_west", ["estimate", "se"]].tolist() == pytest.approx(
-        [-12.3, 2.4], abs=0.05
-    )
-    assert rows.loc["prais_winsten", ["estimate", "se"]].tolist() == pytest.approx(
-        [2.1, 1.6], abs=0.06
-    )
+    known = {"newey_west": ([-12.3, 2.4], 0.05), "prais_winsten": ([2.1, 1.6], 0.06)}
+    for name, (numbers, near) in known.items():
+        assert rows.loc[name, ["estimate", "se"]].tolist() == pytest.approx(numbers, abs=near)
     assert result.comparison_verdict == "sign differs"
     assert "signs_differ" in {flag.name for flag in result.flags}
     assert rows.loc["quasi_poisson", "note"].endswith("log scale only")
@@ -117,10 +114,9 @@ def test_deaths_and_person_years_scaled_together_change_nothing(calderon):
     tripled = series.assign(deaths=3 * series["deaths"], person_years=3 * series["person_years"])
     found = compare_estimators(tripled, calderon.shift)
     linear = ~found["estimator"].isin(["quasi_poisson", "negative_binomial"])
-    for name in ("estimate", "low", "high"):
-        np.testing.assert_allclose(
-            found[name][linear], calderon.comparison[name][linear], atol=1e-3
-        )
+    names = ["estimate", "low", "high"]
+    expected = calderon.comparison.loc[linear, names]
+    np.testing.assert_allclose(found.loc[linear, names], expected, atol=1e-3)
 
 
 def test_shift_known_as_a_range_is_averaged_over_its_months():
@@ -152,9 +148,8 @@ def test_effects_that_would_extrapolate_are_missing_by_every_estimator():
 def test_other_frequencies_have_a_panel_too(frequency):
     index = pd.period_range("1980", periods=40, freq=frequency)
     y = simulate_ar1(np.random.default_rng(9), 40, 0.4)[:, 0]
-    panel = compare_estimators(
-        pd.DataFrame({"value": y}, index=index), PolicyShift("x", index[20]), harmonics=1
-    )
+    frame, shift = pd.DataFrame({"value": y}, index=index), PolicyShift("x", index[20])
+    panel = compare_estimators(frame, shift, harmonics=1)
     linear = panel[~panel["estimator"].isin(["quasi_poisson", "negative_binomial"])]
     assert linear.query("estimand in ['level', 'slope']")["estimate"].notna().all()
 

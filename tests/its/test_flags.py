@@ -15,6 +15,7 @@ from support.independent import (
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
 from analysis.its.flags import find_flags, signs_differ
+from analysis.its.model import prepare_model
 
 SHIFT = PolicyShift("x", "2004-01")
 
@@ -24,18 +25,12 @@ def calm_values(n=96):
     return monthly_values(np.arange(n) / 12 + np.random.default_rng(6).standard_normal(n))
 
 
-def flags_of(frame, shift=SHIFT, *, harmonics=0, high_rho=0.0, n_before=48, n_after=48):
-    scale = "log" if "deaths" in frame else "value"
-    found = find_flags(
-        frame,
-        shift,
-        scale=scale,
-        harmonics=harmonics,
-        high_rho=high_rho,
-        n_before=n_before,
-        n_after=n_after,
-    )
-    return {flag.name: flag for flag in found}
+def by_name(flags):
+    return {flag.name: flag for flag in flags}
+
+
+def flags_of(frame, shift=SHIFT, *, harmonics=0, high_rho=0.0):
+    return by_name(find_flags(prepare_model(frame, shift, harmonics=harmonics), high_rho))
 
 
 def test_calm_series_has_no_flag():
@@ -51,7 +46,7 @@ def test_calm_series_that_bends_at_the_date_has_no_flag_at_all():
 def test_date_is_flagged_where_most_others_fit_better():
     since, early = np.maximum(np.arange(96) - 60, 0) / 12, PolicyShift("x", "2001-03")
     result = fit_its(calm_values() + (8 * (since > 0) + 5 * since)[:, None], early, harmonics=0)
-    flag = {flag.name: flag for flag in result.flags}["unremarkable_date"]
+    flag = by_name(result.flags)["unremarkable_date"]
     probability = break_posterior(result.series, shift=early, harmonics=0).probability
     assert flag.value == (probability > probability["2001-03"]).mean() > 0.5
     assert str(flag).endswith("% of the other dates fit better, 2005-02 best")
@@ -62,7 +57,7 @@ def test_errors_that_remember_more_than_ar1_are_flagged(second_lag, flagged):
     noise = np.random.default_rng(11).standard_normal(220)
     u = lfilter([1.0], [1.0, -0.2, -second_lag], noise)[100:]
     result = fit_its(monthly_values(u), PolicyShift("x", "2005-01"), harmonics=0)
-    flags = {flag.name: flag for flag in result.flags}
+    flags = by_name(result.flags)
     assert ("longer_memory" in flags) == flagged
     if flagged:
         rho = result.rho["estimate"]
@@ -79,13 +74,12 @@ def test_series_too_short_to_ask_has_no_memory_flag():
     values = np.random.default_rng(12).standard_normal(20).cumsum()
     frame = pd.DataFrame({"value": values}, pd.period_range("2000", periods=20, freq="Y"))
     flags = fit_its(frame, PolicyShift("x", frame.index[10]), harmonics=0).flags
-    assert "longer_memory" not in {flag.name for flag in flags}
+    assert "longer_memory" not in by_name(flags)
 
 
 def test_estimators_that_contradict_each_other_are_counted():
-    columns = ["estimand", "estimate"]
-    panel = pd.DataFrame([("level", 1.0), ("level", -2.0), ("level", 3.0), ("slope", 1.0)])
-    panel.columns = columns
+    rows = [("level", 1.0), ("level", -2.0), ("level", 3.0), ("slope", 1.0)]
+    panel = pd.DataFrame(rows, columns=["estimand", "estimate"])
     (flag,) = signs_differ(panel, "sign differs")
     assert (flag.value, str(flag).endswith("the level change is above zero by 2 of 3")) == (1, True)
     assert list(signs_differ(panel, "intervals differ")) == []
@@ -95,15 +89,14 @@ def test_estimators_that_contradict_each_other_are_counted():
 def test_series_that_wanders_is_near_a_unit_root(rho, flagged):
     y = simulate_ar1(np.random.default_rng(7), 96, rho)[:, 0]
     result = fit_its(monthly_values(y), SHIFT, harmonics=0)
-    flags = {flag.name: flag for flag in result.flags}
+    flags = by_name(result.flags)
     assert ("near_unit_root" in flags) == flagged
     if flagged:
         mixture = fit(y, segmented_design(96, 48), np.eye(4))
         weight = mixture.weight[mixture.rho > 0.9].sum()
-        assert flags["near_unit_root"].value == pytest.approx(weight, abs=0.005)
-        assert f"with probability {flags['near_unit_root'].value:.2f}" in str(
-            flags["near_unit_root"]
-        )
+        flag = flags["near_unit_root"]
+        assert flag.value == pytest.approx(weight, abs=0.005)
+        assert f"with probability {flag.value:.2f}" in str(flag)
 
 
 def test_unit_root_is_flagged_from_one_half_on():
@@ -112,19 +105,15 @@ def test_unit_root_is_flagged_from_one_half_on():
 
 
 @pytest.mark.parametrize(
-    ("first", "length", "name", "months"),
-    [
-        (23, 60, "few_months_before", 23),
-        (24, 60, None, None),
-        (48, 59, "few_months_after", 11),
-        (48, 60, None, None),
-    ],
+    ("first", "length", "side", "months"),
+    [(23, 60, "before", 23), (24, 60, None, None), (48, 59, "after", 11), (48, 60, None, None)],
 )
-def test_few_months_on_a_side_are_counted(first, length, name, months):
+def test_few_months_on_a_side_are_counted(first, length, side, months):
     frame = calm_values(length)
     flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
-    assert [(flag.name, flag.value) for flag in flags] == ([(name, months)] if name else [])
-    assert all(f"few months: {months} {name[11:]} the shift" in flag.text for flag in flags)
+    expected = [(f"few_months_{side}", months)] if side else []
+    assert [(flag.name, flag.value) for flag in flags] == expected
+    assert all(f"few months: {months} {side} the shift" in flag.text for flag in flags)
 
 
 def test_few_quarters_are_counted_in_months():
@@ -171,13 +160,13 @@ def test_bend_is_not_looked_for_in_fewer_periods_than_it_needs():
 def test_months_still_being_registered_are_counted():
     shift = PolicyShift("x", "2018-12", start="2012-12")
     late = load_series("inegi", complete_only=False)
-    flag = {flag.name: flag for flag in fit_its(late, shift).flags}["still_registering"]
+    flag = by_name(fit_its(late, shift).flags)["still_registering"]
     assert flag.value == 6
     assert str(flag) == "still being registered: 6 months after 2022-06"
     for frame in (load_series("inegi"), late.set_axis(late.index - 12)):
-        assert "still_registering" not in {flag.name for flag in fit_its(frame, shift).flags}
+        assert "still_registering" not in by_name(fit_its(frame, shift).flags)
     late.attrs = {}
-    assert "still_registering" not in {flag.name for flag in fit_its(late, shift).flags}
+    assert "still_registering" not in by_name(fit_its(late, shift).flags)
 
 
 def test_sources_that_drift_apart_inside_the_window_are_flagged():
@@ -201,6 +190,6 @@ def test_frame_that_names_its_source_alone_is_fitted():
 
 def test_caveat_of_the_shift_stands_next_to_its_result():
     shift = load_policy_shifts()["special-forces-2020"]
-    flag = {flag.name: flag for flag in fit_its(load_series("sesnsp"), shift).flags}["unconfirmed"]
+    flag = by_name(fit_its(load_series("sesnsp"), shift).flags)["unconfirmed"]
     assert (flag.value, str(flag)) == (4, "unconfirmed, date unknown")
     assert "unconfirmed" not in flags_of(calm_values())

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
+from support.drawn import line
 from support.independent import monthly_values, simulate_ar1
 
 from analysis import (
@@ -53,17 +54,19 @@ def ax():
     return Figure().subplots()  # outside pyplot: nothing may be drawn anywhere else
 
 
-def line(ax, label):
-    (found,) = [line for line in ax.lines if line.get_label() == label]
-    return found
-
-
 def dates_of(index):
     return date2num(index.to_timestamp())
 
 
 def month_drawn(line):
     return num2date(line.get_xdata(orig=False)[0]).strftime("%Y-%m-%d")
+
+
+def assert_band(band, *ends):
+    corners = band.get_paths()[0].vertices
+    for end in ends:
+        places = np.c_[dates_of(end.index), end]
+        assert all(np.isclose(corners, place).all(axis=1).any() for place in places)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +105,7 @@ def test_series_are_drawn_as_rates_with_a_line_for_every_shift(ax):
     assert marks == ["2006-12-01", "2020-10-01"]
     assert [text.get_text() for text in ax.texts] == [CALDERON.title, range_of_months.title]
     (span,) = ax.patches
-    np.testing.assert_allclose(
-        [span.get_x(), span.get_width()], [date2num(np.datetime64("2020-10-01")), 92]
-    )
+    assert (span.get_x(), span.get_width()) == (date2num(np.datetime64("2020-10-01")), 92)
     assert ax.get_ylabel() == RATE
     assert ax.get_ylim()[0] == 0
 
@@ -124,21 +125,13 @@ def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
     np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[dates, observed])
     np.testing.assert_allclose(line(ax, "fit").get_xdata(orig=False), dates)
     np.testing.assert_allclose(line(ax, "fit").get_ydata(), result.fitted)
-    bands = ax.collections[1:]
-    assert len(bands) == 2
-    for band, (kind, label) in zip(
-        bands,
-        {"segmented": "by the whole window", "forecast": "by the months before"}.items(),
-        strict=True,
-    ):
+    told = {"segmented": "by the whole window", "forecast": "by the months before"}
+    for band, (kind, label) in zip(ax.collections[1:], told.items(), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
         drawn = line(ax, f"without the shift, {label}")
         np.testing.assert_allclose(drawn.get_xdata(orig=False), dates_of(expected.index))
         np.testing.assert_allclose(drawn.get_ydata(), expected["expected"])
-        corners = band.get_paths()[0].vertices
-        for column in ("low", "high"):
-            ends = np.c_[dates_of(expected.index), expected[column]]
-            assert all(np.isclose(corners, end).all(axis=1).any() for end in ends)
+        assert_band(band, expected["low"], expected["high"])
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert [text.get_text() for text in ax.texts] == ["2006-12"]
     assert (ax.get_ylabel(), ax.get_title()) == (RATE, CALDERON.title)
@@ -153,13 +146,9 @@ def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
     plot_gap(result, ax=ax)
     for band, kind in zip(ax.collections, ("segmented", "forecast"), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
-        np.testing.assert_allclose(
-            line(ax, kind).get_ydata(), expected["observed"] - expected["expected"]
-        )
-        corners = band.get_paths()[0].vertices
-        for column in ("low", "high"):
-            ends = np.c_[dates_of(expected.index), expected["observed"] - expected[column]]
-            assert all(np.isclose(corners, end).all(axis=1).any() for end in ends)
+        gap = expected["observed"] - expected["expected"]
+        np.testing.assert_allclose(line(ax, kind).get_ydata(), gap)
+        assert_band(band, *(expected["observed"] - expected[end] for end in ("low", "high")))
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert any(np.array_equal(drawn.get_ydata(), [0, 0]) for drawn in ax.lines)
 

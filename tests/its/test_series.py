@@ -62,10 +62,7 @@ def test_wrong_type_is_named(frame, message):
         (COUNTS[["deaths"]], r"series needs .* 'person_years', or 'value'; found \['deaths'\]"),
         (COUNTS.iloc[:, [0, 0, 1]], r"columns must be unique; \['deaths'\] appear twice"),
         (COUNTS - [1, 0], r"deaths must not be negative; found \[-1\] in \['2003-01'\]"),
-        (
-            COUNTS / [2, 1],
-            r"deaths must be whole numbers; found \[0\.5, 1\.5, 2\.5\] in .*03-02",
-        ),
+        (COUNTS / [2, 1], r"deaths must be whole numbers; found \[0\.5, 1\.5, 2\.5\] in .*03-02"),
         (COUNTS.replace(2, np.nan), r"deaths must be finite and not missing;.* \['2003-03'\]"),
         (COUNTS.astype("Int64").replace(2, pd.NA), "deaths must be finite and not missing"),
         (COUNTS * [1, 0], r"person_years must be positive; found \[0, 0, 0\] .* and 2 more"),

@@ -54,16 +54,10 @@ def test_rates_are_those_of_the_table_and_gaps_stay_gaps():
     assert rates["SXM"].isna().all()
 
 
-@pytest.mark.parametrize(
-    ("slug", "years"),
-    [
-        ("calderon-2006-12", (2007, 2012)),
-        ("pena-nieto-2012-12", (2013, 2018)),
-        ("lopez-obrador-2018-12", (2019, 2023)),  # Mexico's last rate
-    ],
-)
-def test_administration_has_its_full_years(slug, years):
-    assert treated_years(SHIFTS[slug]) == years
+def test_administration_has_its_full_years():
+    assert treated_years(SHIFTS["calderon-2006-12"]) == (2007, 2012)
+    assert treated_years(SHIFTS["pena-nieto-2012-12"]) == (2013, 2018)
+    assert treated_years(SHIFTS["lopez-obrador-2018-12"]) == (2019, 2023)  # Mexico's last rate
 
 
 def test_shift_in_january_begins_in_its_year():
@@ -72,9 +66,7 @@ def test_shift_in_january_begins_in_its_year():
 
 
 def test_shift_after_the_last_rate_is_refused():
-    message = (
-        "sheinbaum-2024-10: the first full year under it is 2025, .* last UNODC rate is of 2023"
-    )
+    message = "sheinbaum-2024-10: the first full year under it is 2025, .* rate is of 2023"
     with pytest.raises(ValueError, match=message):
         treated_years(SHIFTS["sheinbaum-2024-10"])
 
@@ -126,11 +118,7 @@ def test_gap_of_mexico_itself_is_refused(use):
     ("years", "options", "message"),
     [
         ((2007, 2012), {"fewest_donors": 40}, "no start from 1990 to 1997 leaves 40 donors"),
-        (
-            (2007, 2030),
-            {},
-            "within 1990 to 2024; found start 1990, first year 2007, last year 2030",
-        ),
+        ((2007, 2030), {}, "within 1990 to 2024; found start 1990, .* last year 2030"),
         ((2007, 2012), {"start": 2008}, "years must be in order"),
     ],
 )

@@ -17,15 +17,12 @@ def test_series_is_monthly_counts_and_person_years(source, first, last, months):
     assert [str(month) for month in series.index[[0, -1]]] == [first, last]
     assert len(series) == months
     assert series.index.is_unique
-    complete, ratio = {"inegi": "2022-06", "sesnsp": "2025-06"}[source], source_ratio()
+    ratio = dict(zip(source_ratio().index.astype(str), source_ratio(), strict=True))
     assert series.attrs == {
         "source": source,
         "place": "MX00",
-        "complete_through": complete,
-        "source_ratio": {
-            "name": "SESNSP / INEGI",
-            "by_month": dict(zip(ratio.index.astype(str), ratio, strict=True)),
-        },
+        "complete_through": last,
+        "source_ratio": {"name": "SESNSP / INEGI", "by_month": ratio},
     }
     assert json.loads(json.dumps(series.attrs)) == series.attrs
 
@@ -62,18 +59,14 @@ def test_deaths_are_those_of_the_table_femicides_among_them():
     assert load_series("sesnsp", start="2018-01", end="2018-12")["deaths"].sum() == 34662
 
 
-def test_person_years_of_july_2010_are_those_worked_by_hand():
+def test_person_years_of_july_and_of_a_leap_february_are_those_worked_by_hand():
     # CONAPO, 1 July: 114,756,059 in 2010 and 116,446,180 in 2011. The middle of July is 15.5 of the
     # 365 days later: 114,827,831.26 persons, for 31 days of a year of 365.25.
-    july = load_series("inegi").loc["2010-07", "person_years"]
-    assert july == pytest.approx(9_745_825.514335275, rel=1e-12)
-
-
-def test_person_years_of_a_leap_february_are_those_worked_by_hand():
+    person_years = load_series("inegi")["person_years"]
+    assert person_years["2010-07"] == pytest.approx(9_745_825.514335275, rel=1e-12)
     # 109,538,665 and 111,275,915 on 1 July 2007 and 2008, 366 days apart; the middle of February is
     # 229.5 days after the first: 110,628,006.19 persons, for 29 days of a year of 365.25.
-    february = load_series("inegi").loc["2008-02", "person_years"]
-    assert february == pytest.approx(8_783_606.240841104, rel=1e-12)
+    assert person_years["2008-02"] == pytest.approx(8_783_606.240841104, rel=1e-12)
 
 
 @pytest.mark.parametrize("place", ["MX00", "MX09", "MX23"])

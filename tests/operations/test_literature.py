@@ -1,17 +1,6 @@
-import pandas as pd
+from support.stacked_panels import OURS
 
-from analysis.operations.literature import YARDSTICKS, compare_yardsticks, describe_yardsticks
-
-OURS = pd.DataFrame(
-    {
-        "label": ["first", "first", "seven", "first"],
-        "months": [6, 12, 6, 12],
-        "unit": ["percent", "percent", "percent", "per 100,000"],
-        "estimate": [15.0, -2.0, 60.0, 12.0],
-        "low": [-10.0, -20.0, 40.0, 11.0],
-        "high": [36.5, 79.9, 90.0, 13.0],
-    }
-)
+from analysis.operations.literature import YARDSTICKS, compare_yardsticks
 
 
 def test_figures_are_those_that_the_studies_are_quoted_with():
@@ -35,17 +24,3 @@ def test_only_the_same_months_and_unit_are_compared():
         ["Lindo & Padilla-Romo (2015)", "first", -2.0, False],
     ]
     assert len(compare_yardsticks(OURS[OURS["months"] == 6])) == 2
-
-
-def test_each_study_is_one_line_with_all_that_is_ours():
-    lines = describe_yardsticks(compare_yardsticks(OURS)).splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith(
-        "- **Espinosa & Rubin (2015)**: about +11 per 100,000 in the first year. Ours over 12 "
-        "months: first +12.0 per 100,000 (+11.0 to +13.0), which holds theirs. What differs: "
-    )
-    assert (
-        "first +15.0% (-10.0 to +36.5), which holds theirs; "
-        "seven +60.0% (+40.0 to +90.0), which leaves theirs out." in lines[1]
-    )
-    assert "the arrival of troops" in lines[2]

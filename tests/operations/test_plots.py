@@ -17,12 +17,6 @@ WINDOW = {"before": 9, "after": 6}
 TWO = OPERATIONS[:2]
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
@@ -31,10 +25,10 @@ def tick_texts(axis, *percents):
     return [axis.get_major_formatter()(np.log1p(p / 100), 0) for p in percents]
 
 
-def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale():
+def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale(ax):
     study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
     reassigned = reassign_event_study(make_panel(), TWO, **WINDOW, draws=20)
-    ax = plot_event_study(study, reassigned, ax=plt.figure().add_subplot())
+    ax = plot_event_study(study, reassigned, ax=ax)
     drawn = {}
     for container in ax.containers:
         drawn |= dict(zip(*container.lines[0].get_data(), strict=True))
@@ -61,9 +55,9 @@ def test_event_study_without_reassignments_has_no_band():
     assert not any("random" in label for label in labels(ax))
 
 
-def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval():
+def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval(ax):
     test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=99)
-    ax = plot_randomisation(test, ax=plt.figure().add_subplot())
+    ax = plot_randomisation(test, ax=ax)
     bars = [patch for patch in ax.patches if patch.get_height() > 1 or patch.get_height() == 0]
     assert sum(round(bar.get_height()) for bar in bars if bar.get_width() < 1) >= 90
     (line,) = ax.lines
@@ -78,9 +72,9 @@ def test_open_interval_is_not_drawn():
     assert "95% interval of the effect" not in labels(ax)
 
 
-def test_operations_are_drawn_among_their_reassignments():
+def test_operations_are_drawn_among_their_reassignments(ax):
     table = vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
-    ax = plot_operations(table, ax=plt.figure().add_subplot())
+    ax = plot_operations(table, ax=ax)
     alone, without = ax.lines[:2]
     np.testing.assert_allclose(alone.get_xdata(), np.log1p(table["alone"] / 100))
     np.testing.assert_allclose(without.get_xdata(), np.log1p(table["without"] / 100))

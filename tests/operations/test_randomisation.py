@@ -7,17 +7,19 @@ from support.stacked_panels import OPERATIONS, make_panel
 
 from analysis import PolicyShift, load_policy_shifts, load_states
 from analysis.operations.event_study import average_effects, fit_event_study
-from analysis.operations.poisson import fit_bins, fit_reassigned
-from analysis.operations.randomisation import (
+from analysis.operations.inversion import (
     draw_signs,
     flipped_scores,
     invert_test,
-    randomisation_test,
     randomised_statistics,
-    reassign_event_study,
     reassign_histories,
-    score_bootstrap,
     share_as_large,
+)
+from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.randomisation import (
+    randomisation_test,
+    reassign_event_study,
+    score_bootstrap,
     vary_operations,
 )
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
@@ -42,9 +44,8 @@ def test_reassignments_keep_dates_and_group_sizes_and_start_with_the_real_one():
     reassigned = reassign_histories(layout, 50, seed=3)
     assert reassigned.shape == (12, 51)
     np.testing.assert_array_equal(reassigned[:, 0], layout.history)
-    np.testing.assert_array_equal(
-        np.sort(reassigned, axis=0), np.sort(reassigned[:, [0]].repeat(51, 1), 0)
-    )
+    same = np.sort(reassigned[:, [0]].repeat(51, 1), 0)
+    np.testing.assert_array_equal(np.sort(reassigned, axis=0), same)
     assert len(np.unique(reassigned, axis=1).T) > 45
     np.testing.assert_array_equal(reassigned, reassign_histories(layout, 50, seed=3))
     assert (reassigned != reassign_histories(layout, 50, seed=4)).any()
@@ -120,10 +121,9 @@ def test_score_bootstrap_holds_the_estimate_and_rejects_far_nulls():
     signs = draw_signs(layout, 999, seed=0)
     estimate, low, high = np.log1p(found[["estimate", "low", "high"]] / 100)
     assert share_as_large(flipped_scores(layout, signs, estimate)) == pytest.approx(1)
-    assert share_as_large(flipped_scores(layout, signs, low - 0.02)) <= 0.05
-    assert share_as_large(flipped_scores(layout, signs, low + 0.02)) > 0.05
-    assert share_as_large(flipped_scores(layout, signs, high + 0.02)) <= 0.05
-    assert share_as_large(flipped_scores(layout, signs, high - 0.02)) > 0.05
+    for end, outward in ((low, -0.02), (high, 0.02)):
+        assert share_as_large(flipped_scores(layout, signs, end + outward)) <= 0.05
+        assert share_as_large(flipped_scores(layout, signs, end - outward)) > 0.05
 
 
 def test_inverted_test_is_the_textbook_interval_where_there_is_one():

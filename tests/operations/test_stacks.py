@@ -104,44 +104,34 @@ def test_callers_panel_is_left_alone():
     pd.testing.assert_frame_equal(panel, before)
 
 
+PANEL = small_panel()
+UNTIL = replace(EARLY, until=pd.Period("2003-03", "M"))
+QUARTER = replace(EARLY, month=pd.Period("2003Q1", "Q"))
+
+
 @pytest.mark.parametrize(
     ("panel", "operations", "options", "message"),
     [
-        (small_panel(), [EARLY], {"before": 13}, "early: needs 2001-12 .* A has no .'2001-12'"),
-        (small_panel().drop(("B", pd.Period("2003-02"))), [EARLY], {}, "B has no .'2003-02'"),
-        (small_panel(), [replace(EARLY, places="X")], {}, r"early: the panel has no place \['X'\]"),
-        (small_panel(), [replace(EARLY, places=())], {}, "early: an operation needs places"),
+        (PANEL, [EARLY], {"before": 13}, "early: needs 2001-12 .* A has no .'2001-12'"),
+        (PANEL.drop(("B", pd.Period("2003-02"))), [EARLY], {}, "B has no .'2003-02'"),
+        (PANEL, [replace(EARLY, places="X")], {}, r"early: the panel has no place \['X'\]"),
+        (PANEL, [replace(EARLY, places=())], {}, "early: an operation needs places"),
         (small_panel("A"), [EARLY], {}, "at least 3 places with names are needed; found 1 and 0"),
-        (
-            small_panel(),
-            [replace(EARLY, places=tuple(small_panel().index.unique(0)))],
-            {},
-            r"early: no place is left as a control \(never\)",
-        ),
-        (
-            small_panel(),
-            [replace(EARLY, until=pd.Period("2003-03", "M"))],
-            {},
-            "early: an operation needs one first month, .* found 2003-01 to 2003-03",
-        ),
-        (
-            small_panel(),
-            [replace(EARLY, month=pd.Period("2003Q1", "Q"))],
-            {},
-            "early: an operation needs one first month, .* found 2003Q1",
-        ),
-        (small_panel(), [EARLY, EARLY], {}, "slugs of their own; found .'early', 'early'"),
-        (small_panel(), [], {}, r"one or more .* found \[\]"),
-        (small_panel(), ["early"], {}, "must be a PolicyShift, found str"),
-        (small_panel(), [EARLY], {"controls": "all"}, "unknown controls 'all'"),
-        (small_panel(), [EARLY], {"after": 0}, "after must be a whole number"),
-        (small_panel().droplevel(0), [EARLY], {}, "indexed by place and month"),
-        (pd.concat([small_panel()] * 2), [EARLY], {}, r"\('A', .* appears more than once"),
-        (small_panel().drop(columns="deaths"), [EARLY], {}, "needs a column 'deaths'"),
-        (small_panel().assign(deaths=-1), [EARLY], {}, r"deaths must be zero or more.* -1 in \('A"),
-        (small_panel().assign(person_years=0.0), [EARLY], {}, "person_years must be positive"),
-        (small_panel().assign(deaths=np.nan), [EARLY], {}, "not missing; found nan"),
-        (small_panel().rename(index=str, level=1), [EARLY], {}, "second level must be months"),
+        (PANEL, [replace(EARLY, places=tuple("ABCDE"))], {}, r"early: no .* control \(never\)"),
+        (PANEL, [UNTIL], {}, "early: an .* needs one first month, .* found 2003-01 to 2003-03"),
+        (PANEL, [QUARTER], {}, "early: an operation needs one first month, .* found 2003Q1"),
+        (PANEL, [EARLY, EARLY], {}, "slugs of their own; found .'early', 'early'"),
+        (PANEL, [], {}, r"one or more .* found \[\]"),
+        (PANEL, ["early"], {}, "must be a PolicyShift, found str"),
+        (PANEL, [EARLY], {"controls": "all"}, "unknown controls 'all'"),
+        (PANEL, [EARLY], {"after": 0}, "after must be a whole number"),
+        (PANEL.droplevel(0), [EARLY], {}, "indexed by place and month"),
+        (pd.concat([PANEL] * 2), [EARLY], {}, r"\('A', .* appears more than once"),
+        (PANEL.drop(columns="deaths"), [EARLY], {}, "needs a column 'deaths'"),
+        (PANEL.assign(deaths=-1), [EARLY], {}, r"deaths must be zero or more.* -1 in \('A"),
+        (PANEL.assign(person_years=0.0), [EARLY], {}, "person_years must be positive"),
+        (PANEL.assign(deaths=np.nan), [EARLY], {}, "not missing; found nan"),
+        (PANEL.rename(index=str, level=1), [EARLY], {}, "second level must be months"),
     ],
 )
 def test_bad_panel_or_operation_is_named(panel, operations, options, message):

@@ -1,6 +1,6 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from support.drawn import labels
 
 from analysis import fit_places, load_policy_shifts, load_states, plot_forest, plot_map, pool_places
 from analysis.mexico.tables import load_outlines, load_table
@@ -15,31 +15,23 @@ def fitted():
     return fit_places(load_states("inegi"), SHIFT, beside=())
 
 
-@pytest.fixture
-def ax():
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
-
-
 def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     names = dict(load_table("states")[["state", "name"]].to_numpy())
     pooled = pool_places(fitted)
     assert plot_forest(fitted, pooled, names=names, ax=ax) is ax
-    labels = [label.get_text() for label in ax.get_yticklabels()]
-    order = fitted.of("slope")["estimate"].sort_values(ascending=False).index
-    assert labels[:32] == [names[place] for place in order]
-    assert labels[32:] == [
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    slope = fitted.of("slope").sort_values("estimate", ascending=False)
+    assert rows[:32] == [names[place] for place in slope.index]
+    assert rows[32:] == [
         "average of the states",
         "average, weighted by population",
         "random effects (thin: prediction)",
     ]
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
     drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:32]]
-    expected = np.log1p(fitted.of("slope")["estimate"].sort_values(ascending=False) / 100)
-    np.testing.assert_allclose(drawn, expected)
+    np.testing.assert_allclose(drawn, np.log1p(slope["estimate"] / 100))
     top = next(line for line in ax.lines if len(line.get_xdata()) == 2)
-    ends = np.log1p(fitted.of("slope").loc[order[0], ["low", "high"]].astype(float) / 100)
+    ends = np.log1p(slope.iloc[0][["low", "high"]].astype(float) / 100)
     np.testing.assert_allclose(top.get_xdata(), ends)
 
 
@@ -50,24 +42,18 @@ def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
     doubts = doubtful.of("slope")["doubt"]
     assert plot_map(doubtful, load_outlines(), ax=ax) is ax
     assert len(ax.collections) == 32
-    order = list(load_outlines())
-    hatched = [
-        place for place, shape in zip(order, ax.collections, strict=True) if shape.get_hatch()
-    ]
+    shapes = dict(zip(load_outlines(), ax.collections, strict=True))
+    hatched = [place for place, shape in shapes.items() if shape.get_hatch()]
     assert "MX16" in hatched
-    assert hatched == sorted(doubts.index[doubts != ""], key=order.index)
-    colours = {
-        place: tuple(shape.get_facecolor()[0])
-        for place, shape in zip(order, ax.collections, strict=True)
-        if place not in hatched
-    }
+    assert hatched == sorted(doubts.index[doubts != ""], key=list(shapes).index)
+    colours = {place: tuple(shapes[place].get_facecolor()[0]) for place in shapes.keys() - hatched}
     slope = fitted.of("slope")["estimate"]
     assert colours["MX05"] == colours["MX06"]  # both above 40%
     assert slope[["MX05", "MX06"]].min() > 40
     assert colours["MX05"] != colours["MX31"]
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[0] == "above +40"
-    assert "no reliable estimate" in labels
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend[0] == "above +40"
+    assert "no reliable estimate" in legend
 
 
 def test_outlines_are_those_of_the_states():
@@ -85,5 +71,4 @@ def test_effects_are_drawn_against_their_deaths(fitted, ax):
     logs = np.log1p(fitted.of("slope")["estimate"] / 100)
     expected = np.column_stack([deaths, logs])
     np.testing.assert_allclose(drawn[drawn[:, 0].argsort()], expected[expected[:, 0].argsort()])
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["not found", "found (q ≤ 0.05)"]
+    assert labels(ax) == ["not found", "found (q ≤ 0.05)"]

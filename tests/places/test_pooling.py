@@ -12,13 +12,18 @@ from analysis.its.shifts import PolicyShift
 from analysis.places.pooling import prediction_interval
 from benchmarks.pooling import pooling_coverage, simulate_panel
 
+STATES = load_states("inegi")
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 CHOSEN = ["MX02", "MX05", "MX08", "MX14", "MX16", "MX25"]
 
 
+def fit(panel, shift=SHIFT, **options):
+    return fit_places(panel, shift, beside=(), **options)
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_places(load_states("inegi").loc[CHOSEN], SHIFT, beside=())
+    return fit(STATES.loc[CHOSEN])
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +73,9 @@ def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled
 
 
 def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
-    one = load_states("inegi").loc["MX16"]
+    one = STATES.loc["MX16"]
     copies = pd.concat({f"copy {number}": one for number in range(5)}, names=["place"])
-    fitted = fit_places(copies, SHIFT, beside=())
+    fitted = fit(copies)
     pooled, alone = pool_places(fitted), fitted.of("slope").iloc[0]
     width = alone["high"] - alone["low"]
     for method in ("average", "random_effects_shared"):
@@ -85,11 +90,11 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
 
 
 def test_weights_are_person_years():
-    panel = load_states("inegi").loc[CHOSEN]
+    panel = STATES.loc[CHOSEN]
     giant = panel.copy()
     giant.loc[["MX16"]] = (giant.loc[["MX16"]] * 1000).to_numpy()
     giant["deaths"] = giant["deaths"].astype(int)
-    fitted = fit_places(giant, SHIFT, beside=())
+    fitted = fit(giant)
     pooled = pool_places(fitted)
     own = fitted.of("slope").loc["MX16", "estimate"]
     assert pooled.loc["weighted_average", "estimate"] == pytest.approx(own, abs=1.0)
@@ -98,19 +103,17 @@ def test_weights_are_person_years():
 
 def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
     chosen = ["MX01", "MX16", "MX25", "MX31"]
-    with_small = pool_places(fit_places(load_states("inegi").loc[chosen], SHIFT, beside=()))
+    with_small = pool_places(fit(STATES.loc[chosen]))
     assert with_small.loc["average", "places"] == 4
-    assert with_small.loc["driscoll_kraay", "places"] == 2
-    assert (
-        with_small.loc["driscoll_kraay", "note"]
-        == "without ['MX01', 'MX31']: months without deaths"
-    )
+    row = with_small.loc["driscoll_kraay"]
+    assert row["places"] == 2
+    assert row["note"] == "without ['MX01', 'MX31']: months without deaths"
     assert pooled.loc["driscoll_kraay", "note"] == ""
 
 
 def test_too_few_places_are_refused(fitted):
     with pytest.raises(ValueError, match=r"2 places have an estimate of 'slope'; at least 4"):
-        pool_places(fit_places(load_states("inegi").loc[["MX16", "MX25"]], SHIFT, beside=()))
+        pool_places(fit(STATES.loc[["MX16", "MX25"]]))
 
 
 def test_known_effects_without_noise_are_recovered():
@@ -118,25 +121,17 @@ def test_known_effects_without_noise_are_recovered():
     since = np.arange(96) - 48
     rng = np.random.default_rng(0)
     slopes = {"A": 0.2, "B": 0.3, "C": 0.4, "D": 0.1}
-    frames = {
-        name: pd.DataFrame(
-            {
-                "deaths": rng.poisson(1e9 * np.exp(slope * np.maximum(since, 0) / 12)),
-                "person_years": 1e5,
-            },
-            index=months,
-        )
-        for name, slope in slopes.items()
-    }
+    frames = {}
+    for name, slope in slopes.items():
+        deaths = rng.poisson(1e9 * np.exp(slope * np.maximum(since, 0) / 12))
+        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
     panel = pd.concat(frames, names=["place"])
-    shift = PolicyShift("known", months[48])
-    pooled = pool_places(fit_places(panel, shift, harmonics=0, beside=()))
+    pooled = pool_places(fit(panel, PolicyShift("known", months[48]), harmonics=0))
     expected = 100 * np.expm1(0.25)
     for method in ("average", "weighted_average", "random_effects", "driscoll_kraay"):
         assert pooled.loc[method, "estimate"] == pytest.approx(expected, abs=0.01), method
-    assert pooled.loc["random_effects", "tau"] == pytest.approx(
-        np.std([*slopes.values()], ddof=1), 1e-3
-    )
+    tau = np.std([*slopes.values()], ddof=1)
+    assert pooled.loc["random_effects", "tau"] == pytest.approx(tau, 1e-3)
 
 
 def test_simulated_panels_have_the_correlations_asked_for():
@@ -199,9 +194,8 @@ def test_shared_variance_widens_and_a_shift_moves_the_interval():
 
 
 def test_equal_effects_leave_the_width_to_their_own_errors():
-    low, high = prediction_interval(np.full(12, 0.2), VARIANCES)
-    assert low == pytest.approx(0.2, abs=1e-6)
-    assert high == pytest.approx(0.2, abs=1e-6)
+    ends = prediction_interval(np.full(12, 0.2), VARIANCES)
+    assert ends == pytest.approx((0.2, 0.2), abs=1e-6)
 
 
 @pytest.mark.slow

@@ -21,12 +21,9 @@ pytestmark = pytest.mark.slow
 def tables(folder: Path) -> dict[str, bytes]:
     kept = {".csv", ".md", ".parquet", ".tex", ".html", ".svg"}
     results = folder / "results"
-    paths = [path for path in results.rglob("*") if path.suffix in kept]
-    return {
-        str(path.relative_to(results)): path.read_bytes()
-        for path in paths
-        if path.relative_to(results).parts[0] not in {"report", "notebooks"}
-    }
+    paths = [path.relative_to(results) for path in results.rglob("*") if path.suffix in kept]
+    made = [path for path in paths if path.parts[0] not in {"report", "notebooks"}]
+    return {str(path): (results / path).read_bytes() for path in made}
 
 
 @pytest.fixture(scope="module")
@@ -118,30 +115,29 @@ def test_a_changed_comment_reruns_only_what_reaches_it(undisturbed):
     path.write_bytes(before)
     assert code == 0, output
     rerun = set(re.findall(r"(task_\w+(?:\[[\w-]+\])?)\s+│ w", output))
-    runs = {
-        f"task_notebook[{name}]"
-        for name in ("02-claims", "08-forecast--inegi", "08-forecast--sesnsp")
-    }
     # what they write is read by the last notebook, the report and the crate
-    assert rerun == runs | {"task_notebook[10-synthesis]", "task_report", "task_crate"}
+    runs = ("02-claims", "08-forecast--inegi", "08-forecast--sesnsp", "10-synthesis")
+    expected = {f"task_notebook[{name}]" for name in runs} | {"task_report", "task_crate"}
+    assert rerun == expected
 
 
 def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):
     folder = copy_project(tmp_path)
     part = ("-k", "01-data or 03-policy-shift")
+    shifts = folder / "results/shifts"
     process = start_pytask(folder, *part)
     started = time.monotonic()
-    while len(list((folder / "results/shifts").glob("*.csv"))) < 3:
+    while len(list(shifts.glob("*.csv"))) < 3:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() - started < 300
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert len(list((folder / "results/shifts").glob("*.csv"))) < 17
+    assert len(list(shifts.glob("*.csv"))) < 17
     code, output = run_pytask(folder, *part)
     assert code == 0, output
     found, expected = tables(folder), tables(undisturbed)
-    assert len(list((folder / "results/shifts").glob("*.csv"))) == 17
+    assert len(list(shifts.glob("*.csv"))) == 17
     assert found == {name: expected[name] for name in found}
 
 

@@ -12,21 +12,18 @@ from support.answer_tables import (
 from analysis.report.answer import trace_table, write_sentences
 from analysis.report.findings import Findings
 
-
-def findings(**changes):
-    tables = {
-        "estimates": estimate_rows(),
-        "states": state_rows(),
-        "operations": operation_rows(),
-        "countries": country_rows(),
-        "claims": claim_rows(),
-        "forecasts": forecast_rows(),
-    }
-    return Findings(TITLES, **(tables | changes))
+TABLES = {
+    "estimates": estimate_rows(),
+    "states": state_rows(),
+    "operations": operation_rows(),
+    "countries": country_rows(),
+    "claims": claim_rows(),
+    "forecasts": forecast_rows(),
+}
 
 
 def written(**changes):
-    return [sentence.text for sentence in write_sentences(findings(**changes))]
+    return [said.text for said in write_sentences(Findings(TITLES, **(TABLES | changes)))]
 
 
 def test_the_answer_has_ten_sentences_on_what_was_found():
@@ -53,10 +50,8 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert "The first +6.8 deaths per 100,000 (-2.6 to +16.2), the years before fol" in countries
     assert "(-16.2 to +38.5), the years before missed (41%)" in countries
     assert countries.endswith("0 of the 2 leave zero out.")
-    assert (
-        claims
-        == "The article's 3 claims with a figure, by their number: holds: 1, 3; revised since: 2."
-    )
+    told = "The article's 3 claims with a figure, by their number"
+    assert claims == f"{told}: holds: 1, 3; revised since: 2."
     assert "SESNSP's figures until 2021-04, 0.44 for methods taken together, 0 of 6" in forecast
     assert forecast.endswith("0 of 3 years were.")
 
@@ -124,14 +119,11 @@ def test_a_verdict_that_is_none_is_refused():
 
 
 def test_every_sentence_is_traced_to_rows_that_are_there():
-    found = findings()
+    found = Findings(TITLES, **TABLES)
     traced = trace_table(write_sentences(found))
     assert traced["sentence"].unique().tolist() == list(range(1, 11))
-    files = {
-        "estimates.csv": found.estimates,
-        "tables/operations-event-study.csv": found.operations,
-        "claims.csv": found.claims,
-    }
+    files = {"estimates.csv": found.estimates, "claims.csv": found.claims}
+    files["tables/operations-event-study.csv"] = found.operations
     for table, pattern, keys in (
         (found.states, "states/{shift}--{source}--pooled.csv", ["shift", "source"]),
         (found.countries, "countries/{shift}.csv", ["shift"]),

@@ -10,15 +10,10 @@ from analysis.its.words import significant
 from analysis.report.estimates import ESTIMATE_COLUMNS, estimate_rows, read_rows
 from analysis.style import save_figure
 
+SINALOA, CALDERON = ("sinaloa-2008-05", "inegi"), ("calderon-2006-12", "inegi")
 
-@pytest.mark.parametrize(
-    ("slug", "source"),
-    [
-        ("calderon-2006-12", "inegi"),
-        ("special-forces-2020", "sesnsp"),
-        ("sinaloa-2008-05", "inegi"),
-    ],
-)
+
+@pytest.mark.parametrize(("slug", "source"), [CALDERON, ("special-forces-2020", "sesnsp"), SINALOA])
 def test_published_numbers_come_out_of_a_fit(slug, source):
     shift = load_policy_shifts()[slug]
     series = load_series(source, place=shift.places)
@@ -33,15 +28,13 @@ def test_a_missing_estimand_carries_its_reason():
     rows = rows[rows["estimand"] == "effect_24m"]
     assert len(rows) == 7
     assert rows["estimate"].isna().all()
-    assert rows["note"].unique().tolist() == [
-        "9 months after the shift; 24 are needed, or it extrapolates"
-    ]
+    reason = "9 months after the shift; 24 are needed, or it extrapolates"
+    assert rows["note"].unique().tolist() == [reason]
 
 
 def test_numbers_are_rounded_to_significant_digits_and_the_table_is_left_alone():
-    table = pd.DataFrame(
-        {"x": [123456.789, 0.000123456789, np.nan], "n": [1, 2, 3], "s": list("abc")}
-    )
+    numbers = [123456.789, 0.000123456789, np.nan]
+    table = pd.DataFrame({"x": numbers, "n": [1, 2, 3], "s": list("abc")})
     before = table.copy()
     rounded = round_table(table)
     assert rounded["x"].tolist()[:2] == [123457.0, 0.000123457]
@@ -70,11 +63,9 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         figure, ax = plt.subplots()
         ax.plot([0, 1], [1, 0])
         save_figure(figure, tmp_path / name)
-        plt.close(figure)
     for suffix in (".svg", ".png"):
-        first, second = (
-            (tmp_path / folder / f"figure{suffix}").read_bytes() for folder in ("one", "two")
-        )
+        paths = [tmp_path / folder / f"figure{suffix}" for folder in ("one", "two")]
+        first, second = (path.read_bytes() for path in paths)
         assert first == second
         assert len(first) > 1000
 

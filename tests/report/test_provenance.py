@@ -10,16 +10,15 @@ from analysis.report.runs import Run
 
 @pytest.fixture
 def results(tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks/a.ipynb").write_text("{}")
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks/recorded.csv").write_text("z\n2\n")
-    (tmp_path / "results/tables").mkdir(parents=True)
-    (tmp_path / "results/notebooks").mkdir(parents=True)
-    for name in ("a--x", "b"):
-        (tmp_path / f"results/notebooks/{name}.ipynb").write_text("{ }")
-    (tmp_path / "notebooks/b.ipynb").write_text("{}")
-    (tmp_path / "results/tables/a.csv").write_text("x\n1\n")
+    files = {
+        **dict.fromkeys(["notebooks/a.ipynb", "notebooks/b.ipynb"], "{}"),
+        **dict.fromkeys(["results/notebooks/a--x.ipynb", "results/notebooks/b.ipynb"], "{ }"),
+        "benchmarks/recorded.csv": "z\n2\n",
+        "results/tables/a.csv": "x\n1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     return tmp_path / "results"
 
 
@@ -36,10 +35,8 @@ def test_run_is_described_with_inputs_parameters_and_outputs(results):
     entities = crate_of(results)
     action = entities["#a--x"]
     assert action["@type"] == "CreateAction"
-    assert [made["@id"] for made in action["result"]] == [
-        "notebooks/a--x.ipynb",
-        "tables/a.csv",
-    ]
+    made = [made["@id"] for made in action["result"]]
+    assert made == ["notebooks/a--x.ipynb", "tables/a.csv"]
     inputs = {part["@id"] for part in action["object"]}
     assert {"../notebooks/a.ipynb", "../analysis/data/population.csv", "#a--x-shift"} <= inputs
     assert entities["#a--x-shift"]["value"] == "calderon-2006-12"

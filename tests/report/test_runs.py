@@ -10,16 +10,13 @@ RUNS = declare_runs()
 
 
 def test_every_shift_is_fitted_and_doubted_under_every_source_that_carries_it():
-    expected = {
+    fitted_and_doubted = ("03-policy-shift", "04-robustness")
+    assert {name for name, run in RUNS.items() if run.notebook in fitted_and_doubted} == {
         f"{notebook}--{shift.slug}--{source}"
         for shift in load_policy_shifts().values()
         for source in shift.sources
-        for notebook in ("03-policy-shift", "04-robustness")
+        for notebook in fitted_and_doubted
     }
-    found = {
-        name for name, run in RUNS.items() if run.notebook in {"03-policy-shift", "04-robustness"}
-    }
-    assert found == expected
 
 
 def test_every_notebook_is_run_and_every_run_has_one():

@@ -1,7 +1,7 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.drawn import line
 
 from analysis import PolicyShift
 from analysis.its.breaks import BreakPosterior
@@ -18,27 +18,13 @@ from analysis.robustness.specifications import SpecificationCurve
 INDEX = pd.period_range("2000-01", periods=10, freq="M")
 
 
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
-
-
 def heights(ax, label):
-    bars = next(bars for bars in ax.containers if bars.get_label() == label)
-    return [bar.get_height() for bar in bars]
+    return [bar.get_height() for bar in line(ax, label)]
 
 
 def curve():
-    table = pd.DataFrame(
-        {
-            "date": [2, -2, 0, 0],
-            "scale": ["log", "rate", "log", "rate"],
-            "estimate": [-1.0, 2.0, 3.0, 8.0],
-            "p": [0.5, 0.04, 0.06, 0.001],
-        }
-    )
+    table = pd.DataFrame({"date": [2, -2, 0, 0], "scale": ["log", "rate"] * 2})
+    table["estimate"], table["p"] = [-1.0, 2.0, 3.0, 8.0], [0.5, 0.04, 0.06, 0.001]
     joint = pd.DataFrame(
         {"observed": [2.5, 0.5], "null_low": [-4.0, 0.0], "null_high": [4.0, 0.6], "p": 0.3},
         index=["median", "share"],
@@ -52,8 +38,7 @@ def test_posterior_is_drawn_inside_and_outside_its_set(ax):
     assert drawn is ax
     assert heights(ax, "95% set") == [0.5, 0.47]
     assert heights(ax, "outside it") == [0.00375] * 8
-    line = next(line for line in ax.lines if line.get_label() == "official date")
-    assert line.get_xdata()[0] == pd.Timestamp("2000-04-01")
+    assert line(ax, "official date").get_xdata()[0] == pd.Timestamp("2000-04-01")
     assert "Probability" in ax.get_ylabel()
 
 
@@ -61,17 +46,16 @@ def test_posterior_of_two_breaks_is_drawn_by_period(ax):
     pairs = pd.MultiIndex.from_arrays([INDEX[[0, 0, 1]], INDEX[[5, 6, 6]]])
     posterior = BreakPosterior(pd.Series([0.6, 0.3, 0.1], index=pairs))
     plot_break_posterior(posterior, ax=ax)
-    assert sorted(heights(ax, "95% set") + heights(ax, "outside it")) == pytest.approx(
-        sorted([0.9, 0.1, 0.6, 0.4])
-    )
+    found = heights(ax, "95% set") + heights(ax, "outside it")
+    assert sorted(found) == pytest.approx([0.1, 0.4, 0.6, 0.9])
 
 
 def test_placebos_are_drawn_with_the_real_one_and_its_rank(ax):
     placebo = pd.DataFrame({"slope": [1.0, -2.0, 3.0, np.nan]})
     plot_placebos(Placebos(placebo, pd.Series({"slope": 2.5}), "log"), ax=ax)
-    (line,) = [line for line in ax.lines if "real shift" in str(line.get_label())]
-    assert line.get_xdata()[0] == 2.5
-    assert line.get_label() == "the real shift: 2 of 4 by size"
+    (real,) = [line for line in ax.lines if "real shift" in str(line.get_label())]
+    assert real.get_xdata()[0] == 2.5
+    assert real.get_label() == "the real shift: 2 of 4 by size"
     assert sum(bar.get_height() for bar in ax.patches) == 3
     assert ax.get_xlabel() == "slope change (% per year)"
 
@@ -89,8 +73,7 @@ def test_curve_is_drawn_in_order_with_its_null(ax):
     assert drawn["p ≥ 0.05"] == [[0.0, -1.0], [2.0, 3.0]]
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.y0, band.y1) == pytest.approx((-4, 4))
-    median = next(line for line in ax.lines if line.get_label() == "median")
-    assert median.get_ydata()[0] == 2.5
+    assert line(ax, "median").get_ydata()[0] == 2.5
 
 
 def test_choices_are_drawn_one_row_each(ax):
@@ -102,15 +85,10 @@ def test_choices_are_drawn_one_row_each(ax):
 
 
 def test_variation_is_drawn_with_its_band(ax):
-    variation = pd.DataFrame(
-        {
-            "change": ["transition"] * 3 + ["last month"],
-            "setting": ["0", "1", "2", "2000-01"],
-            "estimate": [1.0, 2.0, 3.0, 9.0],
-            "low": [0.0, 1.0, 2.0, 8.0],
-            "high": [2.0, 3.0, 4.0, 10.0],
-        }
-    )
+    estimate = pd.Series([1.0, 2.0, 3.0, 9.0])
+    variation = pd.DataFrame({"estimate": estimate, "low": estimate - 1, "high": estimate + 1})
+    variation["change"] = ["transition"] * 3 + ["last month"]
+    variation["setting"] = ["0", "1", "2", "2000-01"]
     plot_variation(variation, "transition", ax=ax)
     assert ax.lines[0].get_ydata().tolist() == [1, 2, 3]
     band = ax.collections[0].get_paths()[0].vertices

@@ -6,54 +6,21 @@ OWN_BREAK = {"own_break": "2012-03", "months_off": 26, "date_verdict": "no date"
 TITLES = {"a-2010-01": "The first", "b-2015-01": "The second"}
 
 
+WARNED = "near_unit_root few_months_after"
+
+
 def estimate_rows(**changes):
     table = pd.DataFrame(
         [
             ("a-2010-01", "inegi", "level", 5.0, -1.0, 12.0, "percent", ""),
             ("a-2010-01", "inegi", "slope", 20.0, 4.0, 38.0, "percent per year", ""),
             ("a-2010-01", "inegi", "effect_24m", None, None, None, "percent", ""),
-            (
-                "b-2015-01",
-                "inegi",
-                "level",
-                3.0,
-                -2.0,
-                9.0,
-                "percent",
-                "near_unit_root few_months_after",
-            ),
-            (
-                "b-2015-01",
-                "inegi",
-                "slope",
-                2.0,
-                -9.0,
-                15.0,
-                "percent per year",
-                "near_unit_root few_months_after",
-            ),
-            (
-                "b-2015-01",
-                "inegi",
-                "effect_24m",
-                7.0,
-                -20.0,
-                40.0,
-                "percent",
-                "near_unit_root few_months_after",
-            ),
+            ("b-2015-01", "inegi", "level", 3.0, -2.0, 9.0, "percent", WARNED),
+            ("b-2015-01", "inegi", "slope", 2.0, -9.0, 15.0, "percent per year", WARNED),
+            ("b-2015-01", "inegi", "effect_24m", 7.0, -20.0, 40.0, "percent", WARNED),
             ("a-2010-01", "inegi", "excess_deaths_forecast", 900.0, 200.0, 1600.0, "deaths", ""),
             ("b-2015-01", "inegi", "excess_deaths_forecast", -9.0, -90.0, 70.0, "deaths", ""),
-            (
-                "b-2015-01",
-                "sesnsp",
-                "excess_deaths_forecast",
-                -1500.0,
-                -2600.0,
-                -400.0,
-                "deaths",
-                "",
-            ),
+            ("b-2015-01", "sesnsp", "excess_deaths_forecast", -1500, -2600, -400, "deaths", ""),
             ("b-2015-01", "sesnsp", "level", 3.0, -2.0, 9.0, "percent", ""),
             ("b-2015-01", "sesnsp", "slope", -22.0, -25.0, -19.0, "percent per year", ""),
             ("b-2015-01", "sesnsp", "effect_24m", 7.0, -20.0, 40.0, "percent", ""),
@@ -62,16 +29,14 @@ def estimate_rows(**changes):
     ).assign(
         estimator="reml", n_before=80, n_after=70, rho=0.5, comparison_verdict="agree", **OWN_BREAK
     )
-    for (slug, source, estimand), values in changes.get("set", {}).items():
-        chosen = (
-            table["shift"].eq(slug) & table["source"].eq(source) & table["estimand"].eq(estimand)
-        )
-        table.loc[chosen, ["estimate", "low", "high"]] = values
+    keys = ["shift", "source", "estimand"]
+    for key, values in changes.get("set", {}).items():
+        table.loc[(table[keys] == list(key)).all(axis=1), ["estimate", "low", "high"]] = values
     return table
 
 
 def state_rows(**changes):
-    table = pd.DataFrame(
+    return pd.DataFrame(
         [
             ("a-2010-01", "inegi", "average", 12.0, 3.0, 22.0, None, None, -1.0),
             ("a-2010-01", "inegi", "weighted_average", 14.0, 4.0, 25.0, None, None, -5.0),
@@ -84,8 +49,7 @@ def state_rows(**changes):
             *("shift", "source", "method", "estimate", "low", "high"),
             *("prediction_low", "prediction_high", "minus_national"),
         ],
-    ).assign(estimand="slope", tau=0.1)
-    return table.assign(**changes)
+    ).assign(**{"estimand": "slope", "tau": 0.1} | changes)
 
 
 def operation_rows(twelve=(-2.6, -23.5, 22.4)):
@@ -115,24 +79,12 @@ def country_rows(second=(11.1, -16.2, 38.5)):
 
 
 def claim_rows(verdicts=("holds", "revised since", "holds")):
-    slugs = [f"claim-{number}" for number in range(1, len(verdicts) + 1)]
-    return pd.DataFrame(
-        {"number": range(1, len(verdicts) + 1), "slug": slugs, "claim_verdict": verdicts}
-    )
+    numbers = range(1, len(verdicts) + 1)
+    slugs = [f"claim-{number}" for number in numbers]
+    return pd.DataFrame({"number": numbers, "slug": slugs, "claim_verdict": verdicts})
 
 
 def forecast_rows(**changes):
-    table = pd.DataFrame(
-        {
-            "claim": 10,
-            "source": ["sesnsp"],
-            "freeze": "2021-04",
-            "pool_every": 0.44,
-            "almost_certain": 0,
-            "methods": 6,
-            "years_higher": 0,
-            "years": 3,
-            "than": 2020,
-        }
-    )
-    return table.assign(**changes)
+    row = {"claim": 10, "source": "sesnsp", "freeze": "2021-04", "pool_every": 0.44}
+    row |= {"almost_certain": 0, "methods": 6, "years_higher": 0, "years": 3, "than": 2020}
+    return pd.DataFrame([row | changes])

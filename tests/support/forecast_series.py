@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import load_claims
-from analysis.claims.forecast import worse_probabilities
+from analysis import load_claims
+from analysis.claims.outcome import worse_probabilities
 from analysis.forecasts.paths import POOL, Forecast
 
 CLAIM = load_claims().claims["almost-certain-worse"]

@@ -11,7 +11,6 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-
 PUBLISHED_PYTHON = "3.11"  # the published numbers were made with this minor version
 
 
@@ -20,8 +19,7 @@ def locked_versions(python: str = PUBLISHED_PYTHON) -> dict[str, str]:
     environment = {"python_version": python, "python_full_version": f"{python}.9"}
     environment |= {"sys_platform": "linux", "os_name": "posix"}
     versions = {}
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    for line in lines:
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
         pinned = re.match(r"([a-zA-Z0-9_.-]+)==([^ ;\\]+)(?: ; ([^\\]+))?", line)
         if pinned and (not pinned[3] or Marker(pinned[3].strip()).evaluate(environment)):
             versions[pinned[1]] = pinned[2]

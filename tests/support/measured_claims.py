@@ -1,11 +1,10 @@
-"""The claims measured once, and evidence with a planted number, for the tests of the claims."""
+"""The declared claims, the verdicts by hand, and evidence with a planted number."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
-from analysis.claims.counts import MEASURES, measure_claims
+from analysis.claims.counts import MEASURES
 from analysis.claims.declared import load_claims
 from analysis.claims.evidence import load_evidence
 
@@ -24,11 +23,6 @@ VERDICTS = {  # worked by hand from the tables
     "lopez-obrador-two-years": "does not hold",  # 28.0 against 21.2, but -0.6% a year
     "almost-certain-worse": "does not hold",  # every rate after 2020 is lower
 }
-
-
-@cache
-def measure_all():
-    return measure_claims(DECLARED, EVIDENCE)
 
 
 def measure(slug, evidence=EVIDENCE):

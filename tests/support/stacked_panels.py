@@ -13,6 +13,18 @@ OPERATIONS = [
     PolicyShift("again", "2003-07", places=("A",)),
 ]
 
+# Estimates of ours, as `compare_yardsticks` takes them.
+OURS = pd.DataFrame(
+    {
+        "label": ["first", "first", "seven", "first"],
+        "months": [6, 12, 6, 12],
+        "unit": ["percent", "percent", "percent", "per 100,000"],
+        "estimate": [15.0, -2.0, 60.0, 12.0],
+        "low": [-10.0, -20.0, 40.0, 11.0],
+        "high": [36.5, 79.9, 90.0, 13.0],
+    }
+)
+
 
 def make_panel(places=12, start="2002-01", months=36, seed=0, ratio=1.0, noise=True):
     """Poisson deaths with place and month effects that person-years do not separate into."""

@@ -6,6 +6,7 @@ from support.folders import REFERENCE
 
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import PlaceboCountries
+from analysis.synthetic.study import SyntheticStudy
 
 PREDICTORS = ["lnincome", "retprice", "age15to24", "beer", "1988", "1980", "1975"]
 
@@ -41,3 +42,9 @@ def control(own, synthetic, first_year):
 def unrelated(real, placebo):
     """Placebos of units that have no weight in each other."""
     return PlaceboCountries(real, placebo, {unit: (real, fit) for unit, fit in placebo.items()})
+
+
+def study(placebos=None, **parts):
+    """A study of which only these parts are known."""
+    rest = ["left_out", "starts", "augmented", "conformal", "coverage", "sham"]
+    return SyntheticStudy(placebos, **dict.fromkeys(rest) | parts)

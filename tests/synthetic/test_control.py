@@ -8,13 +8,8 @@ from support.synthetic_panels import PREDICTORS, control, load_packs, load_smoki
 from analysis.synthetic.control import augmented_gap, fit_synthetic, leave_one_out, simplex_weights
 
 # Abadie, Diamond and Hainmueller (2010), Table 2.
-PUBLISHED = {
-    "Colorado": 0.164,
-    "Connecticut": 0.069,
-    "Montana": 0.199,
-    "Nevada": 0.234,
-    "Utah": 0.334,
-}
+STATES = ["Colorado", "Connecticut", "Montana", "Nevada", "Utah"]
+PUBLISHED = pd.Series([0.164, 0.069, 0.199, 0.234, 0.334], STATES)
 # Predictor weights that leave the least squared gap of 1970 to 1988, by Nelder-Mead from 60
 # random starts, no weight below 1e-4 of the largest: the paper's criterion, not its numbers.
 V = np.array([1e-4, 1, 1, 0.007, 0.0112, 0.0017, 1])
@@ -101,7 +96,7 @@ def test_california_by_its_predictors_is_the_published_one(smoking, packs):
     donors = rows.drop(columns="California")
     weights = simplex_weights(donors.to_numpy(), rows["California"].to_numpy())
     found = pd.Series(weights, donors.columns)
-    named = pd.Series(PUBLISHED).reindex(found.index, fill_value=0)
+    named = PUBLISHED.reindex(found.index, fill_value=0)
     np.testing.assert_allclose(found, named, atol=0.005)
     gap = packs["California"] - packs[found.index] @ found
     assert (gap.loc[:1988] ** 2).mean() == pytest.approx(3.1, abs=0.05)
@@ -112,17 +107,12 @@ def test_california_by_its_predictors_is_the_published_one(smoking, packs):
 def test_pysyncon_gives_california_the_published_weights(smoking, packs):
     X, before = smoking[PREDICTORS].T, packs.loc[:1988]
     donors = before.columns.drop("California")
-    named = pd.Series(PUBLISHED).reindex(donors, fill_value=0)
+    named = PUBLISHED.reindex(donors, fill_value=0)
     off = []
     for size in (1, 1000):  # the minimum is the same; its optimiser stops by the objective's size
         model = Synth()
-        model.fit(
-            X0=X[donors],
-            X1=X["California"],
-            Z0=before[donors],
-            Z1=before["California"],
-            custom_V=size * V,
-        )
+        outcomes = {"Z0": before[donors], "Z1": before["California"]}
+        model.fit(X0=X[donors], X1=X["California"], **outcomes, custom_V=size * V)
         off.append(np.abs(model.W - named).max())
     assert off[1] < 0.005
     assert off[0] > 0.05  # why the package's weights come from nnls
@@ -181,18 +171,16 @@ def test_callers_panel_is_left_alone():
     pd.testing.assert_frame_equal(rates, before)
 
 
+PERIODS = pd.period_range("1990", periods=20, freq="Y")
+
+
 @pytest.mark.parametrize(
     ("rates", "treated", "first_year", "message"),
     [
         (panel().to_numpy(), "own", 2004, "rates must be a DataFrame.*found ndarray"),
         (panel(), "donor9", 2004, "unknown unit 'donor9'. Did you mean 'donor"),
         (panel().drop(index=1999), "own", 2004, "index must be consecutive years"),
-        (
-            panel().set_axis(pd.period_range("1990", periods=20, freq="Y")),
-            "own",
-            2004,
-            "index must",
-        ),
+        (panel().set_axis(PERIODS), "own", 2004, "index must be consecutive years"),
         (panel().replace({"donor3": {}}).mask(panel() > 1e9), "own", 1993, "1993 must leave at le"),
         (panel().assign(donor3=np.nan), "own", 2004, r"missing in \['donor3'\]. Leave"),
         (panel(), "own", 2010, "one from it on; found 20 and 0 in 1990 to 2009"),

@@ -29,13 +29,6 @@ def placebos():
     return unrelated(fit([0.5, -0.5, 0.5, -0.5, 0.5, 2, 3, 4]), placebo)
 
 
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
-
-
 def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
@@ -76,10 +69,8 @@ def test_gaps_are_drawn_in_errors_before_the_change(placebos, ax):
 
 def test_names_stand_for_codes(placebos, ax):
     names = pd.Series({"MEX": "Mexico"})
-    assert labels(plot_synthetic(placebos, names, ax=ax))[:2] == [
-        "Mexico observed",
-        "synthetic Mexico",
-    ]
+    drawn = labels(plot_synthetic(placebos, names, ax=ax))
+    assert drawn[:2] == ["Mexico observed", "synthetic Mexico"]
     assert labels(plot_placebo_gaps(placebos, names, ax=ax))[-1] == "Mexico"
 
 
@@ -115,15 +106,8 @@ def test_fits_without_a_donor_are_drawn_beside_the_full_one(ax):
 
 
 def test_every_start_has_its_interval_and_its_donors(ax):
-    starts = pd.DataFrame(
-        {
-            "donors": [9, 12, 13],
-            "average": [4.0, 5, 6],
-            "low": [-np.inf, 1, 2],
-            "high": [np.inf, 9, 16],
-        },
-        index=pd.Index([1990, 1991, 1992], name="start"),
-    )
+    rows = [[9, 4.0, -np.inf, np.inf], [12, 5, 1, 9], [13, 6, 2, 16]]
+    starts = pd.DataFrame(rows, [1990, 1991, 1992], ["donors", "average", "low", "high"])
     assert plot_starts(starts, 1991, ax=ax) is ax
     others, chosen = ([part[:, 1].tolist() for part in x.get_segments()] for x in ax.collections)
     assert (others, chosen) == ([[-15, 15], [2, 15]], [[1, 9]])

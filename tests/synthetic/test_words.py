@@ -1,13 +1,11 @@
 import pandas as pd
 import pytest
-from support.synthetic_panels import unrelated
+from support.synthetic_panels import study, unrelated
 
-from analysis.mexico.countries import load_country_panel
-from analysis.synthetic.control import SyntheticControl, augmented_gap, leave_one_out
-from analysis.synthetic.placebos import conformal_intervals, placebo_countries
+from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.words import (
-    country_rows,
     describe_choices,
+    describe_coverage,
     describe_fit,
     describe_gap,
     describe_sham,
@@ -24,45 +22,6 @@ def fit(before, after, treated="MEX", weights=None):
     return SyntheticControl(treated, 2000 + len(before), own, 0 * own, weights)
 
 
-@pytest.fixture(scope="module")
-def calderon():
-    panel = load_country_panel(2007, 2012)
-    return panel, placebo_countries(panel.rates, "MEX", first_year=2007)
-
-
-def test_rows_hold_every_number_with_its_unit(calderon):
-    panel, placebos = calderon
-    options = {"treated": "MEX", "first_year": 2007}
-    left_out, starts = leave_one_out(panel.rates, **options), pd.DataFrame({"average": [3.0, 1, 4]})
-    augmented = augmented_gap(panel.rates, **options)
-    table = country_rows(
-        "x",
-        placebos,
-        left_out=left_out,
-        starts=starts,
-        augmented=augmented,
-        conformal=conformal_intervals(panel.rates, **options),
-    )
-    assert (table["shift"] == "x").all()
-    rows = table.set_index("estimand")
-    assert rows.index.is_unique
-    numbers = ["estimate", "low", "high", "p"]
-    intervals = placebos.intervals()
-    assert rows.loc["average_gap", numbers].tolist() == intervals.loc["average"].tolist()
-    assert rows.loc["last_year_gap", numbers].tolist() == intervals.loc[2012].tolist()
-    assert rows.loc["year_before_gap", "estimate"] == placebos.real.gap.loc[2006]
-    assert rows.loc["rmspe_ratio", "p"] == placebos.p
-    averages = [found.average for found in left_out.values()]
-    low, high = rows.loc["average_gap_one_donor_out", ["low", "high"]]
-    assert (low, high) == (min(averages), max(averages))
-    assert rows.loc["average_gap_other_starts", numbers[:3]].tolist() == [3, 1, 4]
-    assert rows.loc["average_gap_augmented", "estimate"] == augmented.loc[2007:].mean()
-    assert rows.loc["donors", "estimate"] == 13
-    assert {f"gap_{year}" for year in range(2007, 2013)} <= set(rows.index)
-    assert {f"gap_{year}_conformal" for year in range(2007, 2013)} <= set(rows.index)
-    assert (rows["unit"] != "").all()
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [(0.3, "it follows the years before the change."), (1.5, "in part."), (3.5, "says little.")],
@@ -72,7 +31,8 @@ def test_quality_of_the_fit_is_said_by_rule(error, words):
     sign = pd.Series([1, 1, -1, -1, 0, 0, 0], own.index)
     share = 1 - (error * sign.iloc[:6]).pow(2).mean() / 4
     weights = pd.Series({"BRA": 0.25, "CRI": 0.748, "PAN": 0.002})
-    said = describe_fit(SyntheticControl("MEX", 2006, own, own - error * sign, weights), NAMES)
+    real = SyntheticControl("MEX", 2006, own, own - error * sign, weights)
+    said = describe_fit(study(unrelated(real, {})), NAMES)
     assert f"accounts for {share:.0%} of the variance" in said
     assert said.startswith("The synthetic Mexico is Costa Rica 75%, Brazil 25%. ")
     assert said.endswith(words)
@@ -90,7 +50,7 @@ def test_quality_of_the_fit_is_said_by_rule(error, words):
 )
 def test_gap_is_said_by_rule(after, words):
     placebo = {str(i): fit([1, -1, 1, -1, 1], [i, -i / 2], treated=str(i)) for i in range(1, 11)}
-    said = describe_gap(unrelated(fit([2, -2, 2, -2, -2], after), placebo))
+    said = describe_gap(study(unrelated(fit([2, -2, 2, -2, -2], after), placebo)))
     assert "From 2005 to 2006 Mexico's rate" in said
     assert f"In 2004, before the change, the gap was -2.0, and in 2006 {after[1]:+.1f}." in said
     for word in [*words, "smallest possible is 0.09"]:
@@ -102,31 +62,41 @@ def test_choices_are_said_by_rule():
         {"average": [2.0, 4], "low": [1.0, -1], "high": [3.0, 9]}, index=[1990, 1991]
     )
     left_out = {"BRA": fit([1] * 5, [3, 5]), "CRI": fit([1] * 5, [1, 1])}
-    said = describe_choices(left_out, starts)
+    augmented = pd.Series([9.0, 1.5, 2], index=[2004, 2005, 2006])
+    parts = {"left_out": left_out, "augmented": augmented}
+    placebos = unrelated(fit([1] * 5, [3, 5]), {})
+    said = describe_choices(study(placebos, starts=starts, **parts))
     assert "left out the average gap lies between +1.0 and +4.0" in said
     assert "from 1990 to 1991, between +2.0 and +4.0: it keeps its sign" in said
-    assert said.endswith("1 of the 2 intervals leaves zero out.")
-    assert "changes its sign" in describe_choices(left_out, starts.assign(average=[-1, 4]))
+    assert said.endswith("1 of the 2 intervals leaves zero out. The augmented average is +1.8.")
+    changed = study(placebos, starts=starts.assign(average=[-1, 4]), **parts)
+    assert "changes its sign" in describe_choices(changed)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "words"),
+    [
+        (0.84, "84% hold zero: they are too short here, and the placebo intervals are the ones to"),
+        (0.86, "86% hold zero: on these donors they hold what they promise, and the placebo inter"),
+    ],
+)
+def test_coverage_is_judged_by_rule(coverage, words):
+    said = describe_coverage(study(coverage=coverage))
+    assert said.startswith(f"Of the donors' 90% conformal intervals {words}")
 
 
 @pytest.mark.parametrize(
     ("after", "words"),
     [
         ([-1, -2], "is -1.5 deaths per 100,000 and year, in size 38% of the real one (+4.0). D"),
-        (
-            [-3, -3],
-            "in size 75% of the real one (+4.0), more than half of it: the method find",
-        ),
-        (
-            [5, 3],
-            "in size no smaller than the real one (+4.0): the method finds gaps as lar",
-        ),
+        ([-3, -3], "in size 75% of the real one (+4.0), more than half of it: the method find"),
+        ([5, 3], "in size no smaller than the real one (+4.0): the method finds gaps as lar"),
     ],
 )
 def test_sham_change_is_measured_by_its_size(after, words):
-    real = fit([1] * 7, [3, 5])
-    said = describe_sham(fit([1] * 5, after), real, ["x-2005-01", "y-2006-02"])
+    compared = study(unrelated(fit([1] * 7, [3, 5]), {}), sham=fit([1] * 5, after))
+    said = describe_sham(compared, ["x-2005-01", "y-2006-02"])
     assert said.startswith("From 2005 to 2006 the average gap of such a sham change ")
     assert words in said
     assert said.endswith("Declared national shifts within: x-2005-01, y-2006-02.")
-    assert describe_sham(fit([1] * 5, after), real, []).endswith("within: none.")
+    assert describe_sham(compared, []).endswith("within: none.")

@@ -17,6 +17,10 @@ def noisy_values(n=120, rho=0.5, size=1.0, seed=1):
     return monthly_values(size * simulate_ar1(np.random.default_rng(seed), n, rho)[:, 0])
 
 
+def certified(series, shift=SHIFT, **options):
+    return certificate(series, shift, simulations=200, **options)
+
+
 @pytest.fixture(scope="module")
 def calderon():
     shift = load_policy_shifts()["calderon-2006-12"]
@@ -114,9 +118,7 @@ def test_stated_error_of_the_least_effect_is_its_spread():
 
 
 def test_ten_times_the_values_ten_times_the_least_effect():
-    small, large = (
-        certificate(noisy_values(size=size), SHIFT, simulations=200) for size in (1, 10)
-    )
+    small, large = (certified(noisy_values(size=size)) for size in (1, 10))
     np.testing.assert_allclose(large["mde_rise"], 10 * small["mde_rise"], rtol=1e-6)
     pd.testing.assert_series_equal(large["size"], small["size"])
 
@@ -125,51 +127,42 @@ def test_adding_a_shift_and_a_line_changes_nothing():
     series = noisy_values()
     X = segmented_design(120, 60)
     moved = series + (X @ [50, -3, 8, 2])[:, None]
-    pd.testing.assert_frame_equal(
-        certificate(series, SHIFT, simulations=200),
-        certificate(moved, SHIFT, simulations=200),
-        rtol=1e-6,
-    )
+    pd.testing.assert_frame_equal(certified(series), certified(moved), rtol=1e-6)
 
 
 def test_same_seed_same_numbers_and_the_series_stays_as_it_was():
     series = noisy_values()
     before = series.copy()
-    first, again, other = (
-        certificate(series, SHIFT, simulations=100, seed=seed) for seed in (1, 1, 2)
-    )
+    first, again, other = (certified(series, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert (first["mde_rise"] != other["mde_rise"]).all()
     pd.testing.assert_frame_equal(series, before)
 
 
 def test_estimands_without_an_answer_have_no_row():
-    short = certificate(noisy_values(n=78), SHIFT, simulations=100)
+    short = certified(noisy_values(n=78))
     assert short["estimand"].unique().tolist() == ["level", "slope", "effect_12m"]
-    step = PolicyShift("step", "2005-01", impact="level")
-    rows = certificate(noisy_values(), step, simulations=100)["estimand"].unique()
-    assert rows.tolist() == ["level", "effect_12m", "effect_24m"]
+    step = certified(noisy_values(), PolicyShift("step", "2005-01", impact="level"))
+    assert step["estimand"].unique().tolist() == ["level", "effect_12m", "effect_24m"]
 
 
 def test_a_range_of_months_is_certified_at_its_first():
     several = PolicyShift("range", "2005-01", until="2005-03")
-    found = certificate(noisy_values(), several, simulations=200)
-    expected = certificate(noisy_values(), SHIFT, simulations=200)
-    pd.testing.assert_frame_equal(found, expected)
+    series = noisy_values()
+    pd.testing.assert_frame_equal(certified(series, several), certified(series))
 
 
 def test_rates_have_least_effects_in_deaths_per_100k(calderon):
     series, shift, table = calderon
-    rate = certificate(series, shift, scale="rate", simulations=200)
+    rate = certified(series, shift, scale="rate")
     assert (rate["mde_fall"] == -rate["mde_rise"]).all()
     assert rate.loc[4, "mde_rise"] < 5 < table.loc[4, "mde_rise"]  # the rate is near ten
 
 
 @pytest.mark.parametrize("wrong", [0, 19, True, 100.0, "many"])
 def test_useless_number_of_simulations_is_refused(wrong):
-    with pytest.raises(
-        ValueError, match="simulations must be a whole number from 20 to 1,000,000; found"
-    ):
+    message = "simulations must be a whole number from 20 to 1,000,000; found"
+    with pytest.raises(ValueError, match=message):
         certificate(noisy_values(), SHIFT, simulations=wrong)
 
 

@@ -259,9 +259,8 @@ def test_headline_covers_at_settings_outside_the_table(n, rho):
 
 @pytest.mark.slow
 def test_newey_west_covers_two_thirds_at_strong_autocorrelation():
-    table = coverage_table(
-        [("ar1", 100, 0.8)], estimators=("newey_west",), simulations=4000, seed=5
-    )
+    options = {"estimators": ("newey_west",), "simulations": 4000, "seed": 5}
+    table = coverage_table([("ar1", 100, 0.8)], **options)
     print(table.to_string())
     error = 100 * np.sqrt(0.67 * 0.33 * (1 / 4000 + 1 / 2000))
     assert (abs(table["coverage"] - [69, 64]) < 4 * error + 0.5).all()

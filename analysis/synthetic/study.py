@@ -1,0 +1,65 @@
+"""All that is compared of one unit beside its synthetic control."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from analysis.synthetic.control import (
+    FEWEST_BEFORE,
+    SyntheticControl,
+    augmented_gap,
+    fit_synthetic,
+    leave_one_out,
+)
+from analysis.synthetic.placebos import (
+    PlaceboCountries,
+    conformal_coverage,
+    conformal_intervals,
+    placebo_countries,
+    vary_start,
+)
+
+
+@dataclass(frozen=True)
+class SyntheticStudy:
+    """One unit beside its synthetic control, and what other choices would have given."""
+
+    placebos: PlaceboCountries
+    left_out: dict[str, SyntheticControl]  # by the donor left out
+    starts: pd.DataFrame = field(repr=False)  # by first year of the panel
+    augmented: pd.Series = field(repr=False)  # ridge-augmented gap by year
+    conformal: pd.DataFrame = field(repr=False)  # gap by year: estimate, low, high
+    coverage: float  # share of the donors' conformal intervals that hold zero
+    sham: SyntheticControl  # as if the change had come earlier, from the years before the real one
+
+    @property
+    def real(self) -> SyntheticControl:
+        """The fit to the real change."""
+        return self.placebos.real
+
+    @property
+    def augmented_average(self) -> float:
+        """Mean of the augmented gap over the years from the change on."""
+        return float(self.augmented.loc[self.real.first_year :].mean())
+
+
+def study_unit(
+    rates: pd.DataFrame, unit: str, *, first_year: int, starts: Mapping[int, pd.DataFrame]
+) -> SyntheticStudy:
+    """Do the whole comparison of one unit, with `starts` the panels by their first years.
+
+    The sham change comes as many years before the real one as are compared after it, or as many as
+    leave the fewest years that a fit needs.
+    """
+    compared = int(rates.index[-1]) + 1 - first_year
+    earlier = max(int(rates.index[0]) + FEWEST_BEFORE, first_year - compared)
+    return SyntheticStudy(
+        placebos=placebo_countries(rates, unit, first_year=first_year),
+        left_out=leave_one_out(rates, unit, first_year=first_year),
+        starts=vary_start(starts, unit, first_year=first_year),
+        augmented=augmented_gap(rates, unit, first_year=first_year),
+        conformal=conformal_intervals(rates, unit, first_year=first_year),
+        coverage=conformal_coverage(rates, unit, first_year=first_year),
+        sham=fit_synthetic(rates.loc[: first_year - 1], unit, first_year=earlier),
+    )
