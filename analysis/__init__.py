@@ -1,28 +1,28 @@
 """Interrupted time series of Mexico's homicide rate around each shift of policy.
 
-A number travels downwards: `report` asks `claims`, these ask the methods, the methods ask `its`,
+A question travels downwards: `report` asks `claims`, these ask the methods, the methods ask `its`,
 `its` asks `engine`. A room imports only from lower floors, rooms of one floor never from each
-other, and no method knows the country:
+other, and no method imports the country:
 
-report                                       the run, its tables, the answer, the pages
-claims                                       the article's claims on trial
-robustness places operations synthetic       the methods
-forecasts validation                         the same
-mexico                                       this country's figures and dates
-its                                          a series and a shift in, a result out
-engine                                       arrays in, arrays out
-style files checks                           the ground
+report                                          the run, its tables, the answer, the pages
+claims                                          the article's claims on trial
+robustness places operations synthetic          the methods
+forecasts validation | mexico                   more of them | this country's figures and dates
+its                                             a series and a shift in, a result out
+engine                                          arrays in, arrays out
+style, below it files, below it checks          the ground
 
-Whoever reads a notebook finds its code, its drawings and its words in one room:
+Whoever reads a notebook finds nearly all of its code, its drawings and its words in one room:
 
 01-data, 11-municipalities (loading)  mexico        06-operations            operations
 02-claims                             claims        07-comparison-countries  synthetic
-03-policy-shift                       its           08-forecast              forecasts
+03-policy-shift                       its           08-forecast              forecasts, claims
 04-robustness                         robustness    09-validation            validation
 05-states, 11-municipalities          places        10-synthesis             report
 
-In a method's room some files compute, ``plots.py`` draws on an Axes and ``words.py`` says it in
-sentences. The public names are those of ``__init__.pyi``.
+In a method's room some files compute, ``plots.py`` draws on an Axes, ``words.py`` says it in
+sentences and ``rows.py`` lays it out as a table. An interval comes from `its.model`, `engine.reml`
+and `engine.mixture`, in this order. The public names are those of ``__init__.pyi``.
 """
 
 import lazy_loader

@@ -175,10 +175,15 @@ def fit_quasi_poisson(
 def fit_negative_binomial(
     deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
 ) -> Coefficients:
-    """Fit a log-linear model with variance mean + alpha mean^2; parameters as quasi-Poisson.
+    """Fit a log-linear model of counts with variance mean + alpha mean^2.
 
     Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
     as known and the expected information, and differs by up to some percent).
+
+    Parameters
+    ----------
+    deaths, X, exposure
+        As in `fit_quasi_poisson`.
 
     Returns
     -------

@@ -141,8 +141,8 @@ def source_ratio(place: str = NATION) -> pd.Series:
     """
     codes = _check_places(place.split("+"))
     inegi, sesnsp = (
-        _monthly_deaths(slug)[codes].sum(axis=1).loc[: source.complete_through]
-        for slug, source in SOURCES.items()
+        _monthly_deaths(slug)[codes].sum(axis=1).loc[: SOURCES[slug].complete_through]
+        for slug in ("inegi", "sesnsp")
     )
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 

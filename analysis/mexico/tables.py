@@ -28,6 +28,11 @@ def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     """Load the outlines of the states after checking the file's hash.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder of the data package.
+
     Returns
     -------
     dict

@@ -35,7 +35,20 @@ class PlaceEffects:
     _linearised: dict[str, list] = field(default_factory=dict, repr=False)  # by `linearised`
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
-        """Return one row a place: `estimate`, `low`, `high`, `p`, `q`, verdict, `doubt`, `note`.
+        """Return one estimand by one estimator.
+
+        Parameters
+        ----------
+        estimand : str
+            Such as ``"slope"``.
+        estimator : str
+            One that was fitted; default `count_reml`.
+
+        Returns
+        -------
+        DataFrame
+            One row a place: `estimate`, `low`, `high` (95%, percent), `p`, `q`,
+            `comparison_verdict`, `doubt`, `note`.
 
         Raises
         ------

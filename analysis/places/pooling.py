@@ -1,4 +1,4 @@
-"""Many places as one number, six ways, and where a further place is to be expected."""
+"""Many places as one number, five ways, and where a further place is to be expected."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the comparison countries say, in words."""
+"""What one unit and its synthetic control say, in words."""
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ LARGE_SHAM = 0.5  # of the real gap
 def describe_fit(study: SyntheticStudy, names: pd.Series) -> str:
     """Return in words who the synthetic control is made of, and how well it follows the unit."""
     real = study.real
+    name = names[real.treated]
     parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
     share = real.explained
     if share >= GOOD_FIT:
@@ -23,16 +24,16 @@ def describe_fit(study: SyntheticStudy, names: pd.Series) -> str:
     else:
         verdict = "it misses the years before the change, and a gap after it says little"
     return (
-        f"The synthetic Mexico is {parts}. Its typical error before the change is "
+        f"The synthetic {name} is {parts}. Its typical error before the change is "
         f"{real.rmspe:.1f} deaths per 100,000 and year, and it accounts for {share:.0%} of the "
-        f"variance of Mexico's rate: {verdict}."
+        f"variance of {name}'s rate: {verdict}."
     )
 
 
-def describe_gap(study: SyntheticStudy) -> str:
+def describe_gap(study: SyntheticStudy, names: pd.Series) -> str:
     """Return in words the gap after the change, its interval and its rank."""
     real, placebos = study.real, study.placebos
-    row = placebos.intervals().loc["average"]
+    row, name = placebos.intervals().loc["average"], names[real.treated]
     first, last, p = real.after.index[0], real.after.index[-1], placebos.p
     side = "above" if row["estimate"] > 0 else "below"
     outside = "outside" if row["low"] * row["high"] > 0 else "inside"
@@ -43,11 +44,11 @@ def describe_gap(study: SyntheticStudy) -> str:
         else "so large a gap for the fit is nothing unusual among these countries"
     )
     return (
-        f"From {first} to {last} Mexico's rate stood on average {abs(row['estimate']):.1f} deaths "
+        f"From {first} to {last} {name}'s rate stood on average {abs(row['estimate']):.1f} deaths "
         f"per 100,000 and year {side} the synthetic one ({CONFIDENCE:.0%} interval "
         f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). In {first - 1}, before the "
         f"change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} "
-        f"{real.after.iloc[-1]:+.1f}. By the ratio of errors after and before, Mexico ranks {rank} "
+        f"{real.after.iloc[-1]:+.1f}. By the ratio of errors after and before, {name} ranks {rank} "
         f"of {of} (p = {p:.2f}; the smallest possible is {placebos.smallest_p:.2f}): {reading}."
     )
 

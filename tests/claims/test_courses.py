@@ -46,9 +46,8 @@ def test_rise_within_the_term_changes_the_verdict():
 def test_calm_after_2006_is_no_upsurge():
     flat = EVIDENCE.series["INEGI"].copy()
     flat.loc["2006-12":, "deaths"] = flat.loc["2000-01":"2015-07", "deaths"].to_numpy()[:187]
-    quiet = {"INEGI": flat, "SESNSP": EVIDENCE.series["SESNSP"]}
-    upsurge = measure("calderon-upsurge", replace(EVIDENCE, series=quiet))
-    assert upsurge.claim_verdict != "holds"
+    quiet = replace(EVIDENCE, series=EVIDENCE.series | {"INEGI": flat})
+    assert measure("calderon-upsurge", quiet).claim_verdict != "holds"
 
 
 MONTHS = pd.period_range("2012-12", "2020-12", freq="M")
@@ -131,9 +130,8 @@ def test_trend_and_courses_are_exact_without_noise():
     courses = fit_courses(frame, (index[24], index[48]), harmonics=0)
     expected = 100 * np.expm1([-0.1, 0.3, 0.05])
     np.testing.assert_allclose(courses["estimate"], expected, atol=1e-9)
-    np.testing.assert_allclose(
-        fit_trend(frame.iloc[:24], harmonics=0)["estimate"], expected[0], atol=1e-9
-    )
+    trend = fit_trend(frame.iloc[:24], harmonics=0)
+    np.testing.assert_allclose(trend["estimate"], expected[0], atol=1e-9)
 
 
 def test_term_is_split_at_the_shift():

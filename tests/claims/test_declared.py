@@ -15,9 +15,6 @@ def answers(*cells):
     return rows.assign(population="CONAPO", judges=True)
 
 
-# ------------------------------------------------------------------------------ the declaration
-
-
 def test_ten_claims_are_declared_and_each_has_its_measure():
     assert [claim.number for claim in CLAIMS.values()] == list(range(1, 11))
     assert set(CLAIMS) == set(MEASURES) == set(VERDICTS)
@@ -57,9 +54,6 @@ def test_malformed_declaration_is_named(tmp_path, old, new, error, message):
 def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
     with pytest.raises(KeyError, match=r"'record-2019'.*'years'.*'year'"):
         CLAIMS["record-2019"]["years"]
-
-
-# ------------------------------------------------------------------------------ the rule
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,9 @@ from support.forecast_series import counts
 from support.measured_claims import EVIDENCE, plant
 
 from analysis import load_series
+from analysis.claims import evidence
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
-from analysis.claims.evidence import (
-    DISCARDED,
-    OCCURRED,
-    REGISTERED,
-    describe_known,
-    observed_years,
-    yearly_rates,
-)
+from analysis.claims.evidence import DISCARDED, OCCURRED, REGISTERED, describe_known
 from analysis.mexico.tables import load_table
 
 
@@ -47,11 +41,10 @@ def test_years_still_being_registered_are_left_out():
 
 
 def test_observed_years_are_those_of_the_source():
-    sesnsp, inegi = observed_years("sesnsp"), observed_years("inegi")
+    sesnsp, inegi = (evidence.observed_years(source) for source in ("sesnsp", "inegi"))
     assert sesnsp.index[-1] == 2024
-    part = load_series("sesnsp", start="2020-01", end="2020-12")
-    assert part["deaths"].sum() == 35_545
-    size = part["person_years"].sum()
+    deaths, size = load_series("sesnsp", start="2020-01", end="2020-12").sum()
+    assert deaths == 35_545
     assert sesnsp[2020] == pytest.approx(1e5 * 35_545 / size)
     assert inegi[2020] == pytest.approx(1e5 * 36_773 / size)
     assert inegi.index.tolist() == list(range(2000, 2025))
@@ -60,10 +53,10 @@ def test_observed_years_are_those_of_the_source():
 def test_year_is_deaths_over_person_years_of_twelve_months():
     series = counts(30)
     series["person_years"] = np.linspace(1e6, 2e6, 30)
-    rates = yearly_rates(series)
+    rates = evidence.yearly_rates(series)
     assert rates.index.tolist() == [2015, 2016]
-    part = series.loc["2016"]
-    assert rates[2016] == pytest.approx(1e5 * part["deaths"].sum() / part["person_years"].sum())
+    deaths, size = series.loc["2016"].sum()
+    assert rates[2016] == pytest.approx(1e5 * deaths / size)
 
 
 def test_known_months_are_described_by_their_numbers():
@@ -72,9 +65,8 @@ def test_known_months_are_described_by_their_numbers():
     assert "until 2021-04" in said
     assert f"76 months and {known['deaths'].sum():,} deaths" in said
     assert "not as they stood then" in said
-    assert (
-        "The article's day is not known here: until about the 20th of 2021-05 only 2021-03" in said
-    )
+    day = "The article's day is not known here: until about the 20th of 2021-05 only 2021-03"
+    assert day in said
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,10 @@ import pytest
 from support.forecast_series import CAME, CLAIM, forecast_of, probabilities_of
 from support.measured_claims import EVIDENCE, measure, plant, value
 
+from analysis.claims import outcome
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge_claim
 from analysis.claims.evidence import OCCURRED, REGISTERED
-from analysis.claims.outcome import (
-    claim_10,
-    describe_claim,
-    outcome_rows,
-    pooled_chance,
-    worse_probabilities,
-)
+from analysis.claims.outcome import claim_10, pooled_chance, worse_probabilities
 from analysis.claims.rows import collect
 from analysis.forecasts.paths import POOL
 from analysis.forecasts.words import CERTAINTY, SURE
@@ -65,7 +60,7 @@ def test_years_are_those_that_the_claim_asks_about():
 )
 def test_rule_asks_for_every_year_and_for_certainty(rates, chance, verdict):
     series = pd.Series(rates, range(2020, 2020 + len(rates)), dtype=float)
-    assert judge_claim(collect(outcome_rows(CLAIM, CELL, series, chance))) == verdict
+    assert judge_claim(collect(outcome.outcome_rows(CLAIM, CELL, series, chance))) == verdict
 
 
 @pytest.mark.parametrize("source", ["sesnsp", "inegi"])
@@ -121,14 +116,13 @@ def test_forecasts_of_other_years_are_refused():
 
 
 def test_rates_that_came_are_those_worked_by_hand(found):
-    outcome, lowest = found["almost-certain-worse"], "lowest rate of 2022 to 2024 against 2020"
-    after = np.mean([27.967503, 25.881496, 24.858995])
-    mean = "mean rate after 2020 against 2020"
-    for name, rate in ((mean, after), (lowest, 24.858995)):
+    measured, lowest = found["almost-certain-worse"], "lowest rate of 2022 to 2024 against 2020"
+    after, mean = [27.967503, 25.881496, 24.858995], "mean rate after 2020 against 2020"
+    for name, rate in ((mean, np.mean(after)), (lowest, after[-1])):
         change = 100 * (rate / 29.001005 - 1)
-        assert value(outcome, name, source="UNODC") == pytest.approx(change, abs=1e-4)
-    assert outcome.decides == lowest
-    assert not (outcome.rows["measure"] == lowest)[outcome.rows["counted"] == OCCURRED].any()
+        assert value(measured, name, source="UNODC") == pytest.approx(change, abs=1e-4)
+    assert measured.decides == lowest
+    assert not (measured.rows["measure"] == lowest)[measured.rows["counted"] == OCCURRED].any()
 
 
 def test_one_higher_year_is_not_enough():
@@ -198,9 +192,7 @@ def test_claim_holds_if_it_was_sure_and_came(rates, came, verdict):
     observed = pd.Series([20.0, *came], [2020, 2022, 2023, 2024]).dropna()
     table = probabilities_of(rates, observed)
     (row,) = claim_10(table, CLAIM, source="sesnsp").to_dict("records")
-    assert row["claim_verdict"] == verdict
-    assert row["claim"] == 10
-    assert row["freeze"] == "2021-04"
+    assert (row["claim"], row["claim_verdict"], row["freeze"]) == (10, verdict, "2021-04")
     assert row["years"] == np.isfinite(came).sum()
     assert row["years_higher"] == sum(rate > 20 for rate in came)
 
@@ -211,7 +203,7 @@ def test_claim_counts_the_methods_that_were_sure_and_describes_them():
     forecasts[POOL] = forecast_of([*sure, *unsure])
     table = worse_probabilities(forecasts, CAME, CLAIM, source="SESNSP")
     row = claim_10(table, CLAIM, source="sesnsp").iloc[0]
-    said = describe_claim(row)
+    said = outcome.describe_claim(row)
     assert "does not hold** (SESNSP)" in said
     assert "1 of 2 methods" in said
     assert "the highest was 1.00 (last value)" in said

@@ -4,17 +4,10 @@ import pytest
 from support.drawn import line
 
 from analysis import load_claims
+from analysis.claims import plots
 from analysis.claims.courses import Rise
 from analysis.claims.declared import CELL
 from analysis.claims.evidence import DISCARDED
-from analysis.claims.plots import (
-    plot_cells,
-    plot_ranking,
-    plot_start,
-    plot_term,
-    plot_verdicts,
-    plot_years,
-)
 from analysis.claims.rows import Measured, collect, make_row
 from analysis.its.breaks import BreakPosterior
 from analysis.mexico.tables import load_table
@@ -38,7 +31,7 @@ def measured():
 def test_years_are_drawn_by_count_with_the_articles_figures(ax):
     rows = [(*NEW, year, 100 + year - 2018, 1.0) for year in (2017, 2018, 2019)]
     table = pd.DataFrame([*rows, (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
-    assert plot_years(table, "deaths", range(2018, 2020), {2019: 103.0}, ax=ax) is ax
+    assert plots.plot_years(table, "deaths", range(2018, 2020), {2019: 103.0}, ax=ax) is ax
     (course,) = ax.lines
     assert course.get_xydata().tolist() == [[2018, 100], [2019, 101]]
     assert course.get_label() == "SESNSP homicide, 2025"
@@ -49,14 +42,14 @@ def test_years_are_drawn_by_count_with_the_articles_figures(ax):
 
 def test_rates_are_drawn_under_every_population_with_the_level(ax):
     table = pd.DataFrame([(*NEW, 2018, 100, 1.0), (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
-    plot_years(table, "rate", [2018], claimed=29, ax=ax)
+    plots.plot_years(table, "rate", [2018], claimed=29, ax=ax)
     assert [line.get_ydata()[0] for line in ax.lines] == [1.0, 2.0, 29]
     assert ax.lines[1].get_label() == "INEGI by year of death, 2024, step population"
     assert "per 100,000" in ax.get_ylabel()
 
 
 def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
-    assert plot_cells(measured(), "decline", band=(1, 150), ax=ax) is ax
+    assert plots.plot_cells(measured(), "decline", band=(1, 150), ax=ax) is ax
     points = {each.get_label(): each.lines[0].get_xydata().tolist() for each in ax.containers}
     assert points == {"no": [[-154, 0]], "yes": [[133, 1]], "no, shown only": [[20, 2]]}
     bar = line(ax, "no").lines[2][0]
@@ -69,7 +62,7 @@ def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
 
 
 def test_ranking_is_drawn_with_a_mark_for_each_place(ax):
-    plot_ranking(load_table("city_ranking_2020"), "Mexico", ax=ax)
+    plots.plot_ranking(load_table("city_ranking_2020"), "Mexico", ax=ax)
     marks = {each.get_label(): len(each.get_offsets()) for each in ax.collections}
     assert marks == {"in Mexico": 18, "elsewhere": 3, "elsewhere, not in the table": 29}
     assert max(bar.get_height() for bar in ax.patches) == 109.38
@@ -77,7 +70,7 @@ def test_ranking_is_drawn_with_a_mark_for_each_place(ax):
 
 
 def test_verdicts_are_drawn_one_row_a_claim(ax):
-    plot_verdicts({"decline-2020": measured()}, ax=ax)
+    plots.plot_verdicts({"decline-2020": measured()}, ax=ax)
     points = {each.get_label(): each.get_offsets().tolist() for each in ax.collections}
     assert points == {"yes": [[0, 0]], "no": [[1, 0]], "cannot tell": []}
     columns = [label.get_text() for label in ax.get_xticklabels()]
@@ -88,13 +81,13 @@ def test_verdicts_are_drawn_one_row_a_claim(ax):
 
 def test_start_is_drawn_by_month_with_the_year_shaded(ax):
     months = pd.period_range("2015-01", periods=4, freq="M")
-    pairs = pd.MultiIndex.from_arrays([months[[0, 1, 1]], months[[2, 2, 3]]],
-                                      names=["first", "second"])  # fmt: skip
-    posterior = BreakPosterior(pd.Series([0.2, 0.5, 0.3], index=pairs))
+    pairs = [months[[0, 1, 1]], months[[2, 2, 3]]]
+    index = pd.MultiIndex.from_arrays(pairs, names=["first", "second"])
+    posterior = BreakPosterior(pd.Series([0.2, 0.5, 0.3], index=index))
     names = ["trend before", "trend between", "trend after"]
     up = pd.DataFrame({"low": [-9, 5, -9], "high": [-1, 9, 9]}, index=names)
-    down = up.assign(low=-9)
-    plot_start({"INEGI": Rise(posterior, up), "SESNSP": Rise(posterior, down)}, 2016, ax=ax)
+    rises = {"INEGI": Rise(posterior, up), "SESNSP": Rise(posterior, up.assign(low=-9))}
+    plots.plot_start(rises, 2016, ax=ax)
     bars = line(ax, "INEGI, 95% set within 2015-01 to 2015-02")
     assert len(ax.containers) == 1
     assert [bar.get_height() for bar in bars] == pytest.approx([0.2, 0.8])
@@ -106,13 +99,11 @@ def test_term_is_drawn_with_means_and_the_interval_of_its_trend(ax):
     frame = pd.DataFrame({"deaths": 20, "person_years": 1e5}, index=index)
     row = make_row(("INEGI", "x", "1", "CONAPO"), "trend within", 10, "percent per year",
                    holds="yes", low=5, high=20)  # fmt: skip
-    claim = CLAIMS["lopez-obrador-two-years"]
-    term = Measured(claim, collect([row]), "trend within", "said")
-    plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
+    term = Measured(CLAIMS["lopez-obrador-two-years"], collect([row]), "trend within", "said")
+    plots.plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
     course = line(ax, "INEGI: +10.0% per year (+5.0 to +20.0)").get_ydata()
     assert course[12] / course[0] == pytest.approx(1.1)
     assert np.exp(np.log(course).mean()) == pytest.approx(20)
     band = ax.collections[-1].get_paths()[0].vertices[:, 1]
-    half = 23 / 24
-    assert band.max() == pytest.approx(20 * 1.2**half)
-    assert band.min() == pytest.approx(20 * 1.2**-half)
+    half = 1.2 ** (23 / 24)
+    assert (band.min(), band.max()) == pytest.approx((20 / half, 20 * half))

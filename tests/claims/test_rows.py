@@ -4,14 +4,8 @@ import pandas as pd
 import pytest
 from support.measured_claims import CLAIMS, EVIDENCE, VERDICTS, measure
 
-from analysis.claims.rows import (
-    direction,
-    make_row,
-    name_months,
-    only_part,
-    tabulate_claims,
-    tabulate_measures,
-)
+from analysis.claims import rows
+from analysis.claims.rows import direction, make_row, tabulate_claims
 
 
 def test_direction_is_no_only_where_the_notable_is_left_out():
@@ -26,12 +20,12 @@ def test_direction_is_no_only_where_the_notable_is_left_out():
 def test_part_of_a_claim_can_only_refute(holds):
     row = make_row(("INEGI", "x", "1", "CONAPO"), "part", 1.0, "times", holds=holds)
     assert row["judges"]
-    assert only_part(row) == row | {"judges": holds == "no"}
+    assert rows.only_part(row) == row | {"judges": holds == "no"}
 
 
 def test_months_are_named_by_their_runs():
     months = pd.PeriodIndex(["2015-12", "2016-01", "2016-03", "2017-01", "2017-02"], freq="M")
-    assert name_months(months) == "2015-12 to 2016-01, 2016-03, 2017-01 to 2017-02"
+    assert rows.name_months(months) == "2015-12 to 2016-01, 2016-03, 2017-01 to 2017-02"
 
 
 def test_evidence_without_a_source_cannot_judge():
@@ -44,7 +38,7 @@ def test_evidence_without_a_source_cannot_judge():
 
 
 def test_tables_hold_one_row_a_claim_and_every_measure(found):
-    table, long = tabulate_claims(found), tabulate_measures(found)
+    table, long = tabulate_claims(found), rows.tabulate_measures(found)
     assert dict(table[["slug", "claim_verdict"]].to_numpy()) == VERDICTS
     assert table["words"].tolist() == [claim.words for claim in CLAIMS.values()]
     assert table["value"].notna().all()

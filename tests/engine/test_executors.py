@@ -24,27 +24,29 @@ from support.whole_run import copy_project, start_pytask
 
 from analysis import fit_many
 from analysis.engine import executors
-from analysis.engine.executors import (
-    ClusterError,
-    ClusterExecutor,
-    connect,
-    open_executor,
-    package_hash,
-    register_cluster,
-)
+from analysis.engine.executors import ClusterError, connect, open_executor
 
+REASONS = {
+    "tcp://127.0.0.1:9": "Connection refused",
+    "127.0.0.1": "missing port number in address '127.0.0.1'",
+    "http://127.0.0.1:8786": "unknown address scheme 'http'",
+}
+RUNS = "03-policy-shift and (calderon or merida or pena or covid or sheinbaum)"
 LOOPBACK = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
 
 
 class Cluster:
-    """A scheduler and its workers, each a process of its own; `stop` leaves none of them."""
+    """A scheduler and its workers, each a process of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.started = folder, []
         self.contact = folder / "scheduler.json"
         contact = ["--scheduler-file", str(self.contact)]
         self._start("dask_scheduler", ROOT, *contact, "--port", "0", "--idle-timeout", "600")
-        self._wait(self.contact.is_file)
+        until = time.monotonic() + 60
+        while not self.contact.is_file():
+            assert time.monotonic() < until, [f.read_text("utf-8") for f in folder.glob("*.log")]
+            time.sleep(0.05)
         self.address = json.loads(self.contact.read_text("utf-8"))["address"]
 
     def add_worker(self, project: Path = ROOT) -> psutil.Process:
@@ -52,36 +54,18 @@ class Cluster:
         return self._start("dask_worker", project, self.address, *own)
 
     def _start(self, command: str, project: Path, *options: str) -> psutil.Process:
+        line = [sys.executable, "-m", f"distributed.cli.{command}", *LOOPBACK, *options]
+        own = {"env": os.environ | {"PYTHONPATH": str(project)}, "start_new_session": True}
         with (self.folder / f"{command}-{len(self.started)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{command}", *LOOPBACK, *options],
-                cwd=project,
-                env=os.environ | {"PYTHONPATH": str(project)},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = subprocess.Popen(line, cwd=project, stdout=log, stderr=log, **own)
         self.started.append(process)
         return psutil.Process(process.pid)
 
-    def _wait(self, there) -> None:
-        until = time.monotonic() + 60
-        while not there():
-            assert time.monotonic() < until, [
-                log.read_text("utf-8") for log in self.folder.glob("*.log")
-            ]
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        for process in reversed(self.started):
-            stop_with_children(process)
-
 
 def descendants(process: subprocess.Popen | psutil.Process) -> list[psutil.Process]:
-    try:
+    with suppress(psutil.NoSuchProcess):
         return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+    return []
 
 
 def stop_with_children(process: subprocess.Popen) -> None:
@@ -107,7 +91,8 @@ def running_cluster(folder: Path):
             yield cluster
     finally:
         close_client()
-        cluster.stop()
+        for process in reversed(cluster.started):
+            stop_with_children(process)
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +110,6 @@ def no_client():
     close_client()
 
 
-def simulated(count, periods=60):
-    y = np.random.default_rng(3).standard_normal((periods, count)).cumsum(axis=0)
-    time = np.arange(periods)
-    return y, np.column_stack([np.ones(periods), time, time >= 30]), np.eye(3)[[1, 2]]
-
-
 def test_results_come_in_the_order_of_the_arguments(address):
     several = range(3 * executors.AHEAD)
     with open_executor("dask") as executor:
@@ -139,11 +118,8 @@ def test_results_come_in_the_order_of_the_arguments(address):
 
 
 def test_an_error_on_a_worker_is_raised_here(address):
-    with (
-        open_executor("dask") as executor,
-        pytest.raises(ZeroDivisionError, match="division by zero"),
-    ):
-        list(executor.map(operator.truediv, range(9), [1, 1, 0, *[1] * 6]))
+    with open_executor("dask") as pool, pytest.raises(ZeroDivisionError, match="division by zero"):
+        list(pool.map(operator.truediv, range(9), [1, 1, 0, *[1] * 6]))
 
 
 def test_client_stays_and_is_used_again(address):
@@ -151,25 +127,22 @@ def test_client_stays_and_is_used_again(address):
     assert connect() is first
 
 
-def test_many_series_have_the_same_bytes_on_the_cluster(address):
-    y, X, C = simulated(4_500)
-    here, there = fit_many(y, X, C, jobs=1), fit_many(y, X, C, jobs="dask")
+@pytest.mark.parametrize(("many", "count"), [("series", 4_500), ("designs", 1)])
+def test_many_fits_have_the_same_bytes_on_the_cluster(address, many, count):
+    y = np.random.default_rng(3).standard_normal((60, count)).cumsum(axis=0)
+    time = np.arange(60)
+    X, C = np.column_stack([np.ones(60), time, time >= 30]), np.eye(3)[[1, 2]]
+    if many == "designs":
+        step = time >= np.arange(1, 60).repeat(5)[:, None]
+        X, C = np.stack([np.ones_like(step), step], axis=2).astype(float), np.eye(2)  # 295 of them
+    here, there = (fit_many(y, X, C, jobs=jobs) for jobs in (1, "dask"))
     for name in ("estimate", "low", "high", "p"):
         assert getattr(here, name).tobytes() == getattr(there, name).tobytes(), name
 
 
-def test_many_designs_have_the_same_bytes_on_the_cluster(address):
-    y = simulated(1)[0]
-    step = np.arange(60) >= np.arange(1, 60).repeat(5)[:, None]
-    designs = np.stack([np.ones_like(step), step], axis=2).astype(float)  # (295, 60, 2)
-    here, there = (fit_many(y, designs, np.eye(2), jobs=jobs) for jobs in (1, "dask"))
-    assert here.low.tobytes() == there.low.tobytes()
-
-
 def test_worker_that_does_not_see_the_project_is_named(address, tmp_path):
-    nowhere = tmp_path / "elsewhere"
     with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:\d+ does not see .*elsewhere; .*Move"):
-        connect(project=nowhere)
+        connect(project=tmp_path / "elsewhere")
 
 
 def test_worker_with_another_library_is_named(address, monkeypatch):
@@ -188,42 +161,27 @@ def test_cluster_without_an_address_says_how_to_give_one():
 
 
 @pytest.mark.usefixtures("no_client")
-@pytest.mark.parametrize(
-    ("place", "reason"),
-    [
-        ("tcp://127.0.0.1:9", "Connection refused"),
-        ("127.0.0.1", "missing port number in address '127.0.0.1'"),
-        ("http://127.0.0.1:8786", "unknown address scheme 'http'"),
-    ],
-)
-def test_address_where_nobody_answers_is_refused_at_once(place, reason):
+@pytest.mark.parametrize("place", REASONS)
+def test_address_where_nobody_answers_is_refused_at_once(place):
     start = time.monotonic()
-    with (
-        dask.config.set({"scheduler-address": place}),
-        pytest.raises(ClusterError, match=rf"no scheduler answers at {place} \(.*{reason}.*expect"),
-    ):
+    message = rf"no scheduler answers at {place} \(.*{REASONS[place]}.*expect"
+    with dask.config.set({"scheduler-address": place}), pytest.raises(ClusterError, match=message):
         connect()
     assert time.monotonic() - start < 5
 
 
-class FakeClient:
+class FakeClient(SimpleNamespace):
     """One thread of this process, in the place of a cluster."""
-
-    def __init__(self, threads=1):
-        self.threads = threads
 
     def get_executor(self, *, pure):
         assert not pure
         return ThreadPoolExecutor(1)
 
-    def nthreads(self):
-        return {"here": self.threads}
-
 
 def test_arguments_are_not_sent_all_at_once():
     drawn = []
     many = (drawn.append(i) or i for i in range(100))
-    with ClusterExecutor(FakeClient()) as executor:
+    with executors.ClusterExecutor(FakeClient(nthreads=lambda: {"here": 1})) as executor:
         results = executor.map(abs, many)
         for back in range(5):
             assert next(results) == back
@@ -232,11 +190,11 @@ def test_arguments_are_not_sent_all_at_once():
 
 
 def test_pytask_uses_the_cluster_where_there_is_an_address(monkeypatch):
-    backends = registry.registry
-    monkeypatch.setitem(backends, ParallelBackend.DASK, SimpleNamespace(builder=local_builder))
-    register_cluster(ROOT)
-    seen = []
-    monkeypatch.setattr(executors, "connect", lambda project: seen.append(project) or FakeClient(8))
+    local = SimpleNamespace(builder=lambda n_workers: f"{n_workers} of this machine")
+    monkeypatch.setitem(registry.registry, ParallelBackend.DASK, local)
+    executors.register_cluster(ROOT)
+    seen, client = [], FakeClient(nthreads=lambda: {"here": 8})
+    monkeypatch.setattr(executors, "connect", lambda project: seen.append(project) or client)
     with dask.config.set({"scheduler-address": None}):
         assert registry.get_parallel_backend(ParallelBackend.DASK, 3) == "3 of this machine"
     with dask.config.set({"scheduler-address": "tcp://there:8786"}):
@@ -244,10 +202,6 @@ def test_pytask_uses_the_cluster_where_there_is_an_address(monkeypatch):
             registry.get_parallel_backend(ParallelBackend.DASK, 2).shutdown()
         registry.get_parallel_backend(ParallelBackend.DASK, 8).shutdown()
     assert seen == [ROOT, ROOT]
-
-
-def local_builder(n_workers):
-    return f"{n_workers} of this machine"
 
 
 def test_threads_and_processes_of_this_machine_need_no_cluster():
@@ -262,33 +216,25 @@ def test_jobs_are_a_number_or_dask(jobs):
         open_executor(jobs)
 
 
-def copy_package(folder: Path, change: str) -> Path:
-    shutil.copytree(ROOT / "analysis", folder / "analysis")
-    with (folder / "analysis/__init__.py").open("a", encoding="utf-8") as stream:
-        stream.write(change)
-    return folder
+HASH = executors.package_hash()[:12]
+CHANGES = {
+    "# another version": rf"this package with sha256 (?!{HASH})\w+… instead of with sha256 {HASH}…"
+    ".*Start the workers anew",
+    "raise ModuleNotFoundError('planted')": r"does not answer for this package "
+    r"\(ModuleNotFoundError.*\)\. Start it with",
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            "# another version\n",
-            rf"this package with sha256 (?!{package_hash()[:12]})\w+… instead of with sha256 "
-            rf"{package_hash()[:12]}….*Start the workers anew",
-        ),
-        (
-            "raise ModuleNotFoundError('planted')\n",
-            r"does not answer for this package \(ModuleNotFoundError.*\)\. Start it with",
-        ),
-    ],
-)
-def test_worker_with_another_package_is_named(tmp_path, change, message):
+@pytest.mark.parametrize("change", CHANGES)
+def test_worker_with_another_package_is_named(tmp_path, change):
+    shutil.copytree(ROOT / "analysis", tmp_path / "analysis")
+    with (tmp_path / "analysis/__init__.py").open("a", encoding="utf-8") as stream:
+        stream.write(f"{change}\n")
     close_client()
     with running_cluster(tmp_path) as running:
-        running.add_worker(copy_package(tmp_path, change))
-        with pytest.raises(ClusterError, match=message):
+        running.add_worker(tmp_path)
+        with pytest.raises(ClusterError, match=CHANGES[change]):
             connect()
 
 
@@ -300,16 +246,10 @@ def test_scheduler_without_workers_is_refused(tmp_path, monkeypatch):
         connect()
 
 
-RUNS = "03-policy-shift and (calderon or merida or pena or covid or sheinbaum)"
-
-
 def made(folder: Path) -> dict[str, bytes]:
     results = folder / "results"
-    return {
-        str(path.relative_to(results)): path.read_bytes()
-        for path in results.rglob("*")
-        if path.is_file() and path.relative_to(results).parts[0] != "notebooks"
-    }
+    files = [path.relative_to(results) for path in results.rglob("*") if path.is_file()]
+    return {str(f): (results / f).read_bytes() for f in files if f.parts[0] != "notebooks"}
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -339,19 +279,13 @@ def test_notebooks_end_with_the_same_bytes_though_a_worker_is_killed(tmp_path, m
 
 
 def is_kernel(process: psutil.Process) -> bool:
-    try:
+    with suppress(psutil.Error):  # it ended meanwhile
         return "ipykernel_launcher" in process.cmdline()
-    except psutil.Error:  # it ended meanwhile
-        return False
+    return False
 
 
-def kill_while_it_works(
-    workers: list[psutil.Process], folder: Path, process: subprocess.Popen
-) -> tuple[psutil.Process, list[psutil.Process]]:
-    """Kill a worker and its nanny once there are results and it runs a kernel, whom that orphans.
-
-    Both are told by SIGKILL, at once, as when a machine or a queue takes the job away.
-    """
+def kill_while_it_works(workers: list[psutil.Process], folder: Path, process: subprocess.Popen):
+    """Kill a worker and its nanny at once, as a queue does, when it runs a kernel amid results."""
     until = time.monotonic() + 300
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()[0]
@@ -360,6 +294,6 @@ def kill_while_it_works(
             kernels = [child for child in descendants(worker) if is_kernel(child)]
             if kernels and len(results) >= 2:
                 os.killpg(worker.pid, signal.SIGKILL)
-                return worker, kernels
+                return worker, kernels  # which that orphans
         time.sleep(0.1)
     raise AssertionError("no worker was ever seen at work")

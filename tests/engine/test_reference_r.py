@@ -30,6 +30,7 @@ FIXED = ["-0.3", "0", "0.5", "0.9", "0.99"]
 INSIDE = [f"{slug}/{rho}" for slug in SHIFTS for rho in FIXED]
 INSIDE += [f"{slug}/estimated" for slug in SHIFTS if slug != "lopez-obrador-2018-12"]
 EDGE = "lopez-obrador-2018-12/estimated"  # rises up to rho = 1: nlme stops at 0.999995
+QUETIAPINE = {"estimate": [-3284.78, -1396.65], "se": [602.34, 106.63]}  # as published
 
 
 @cache
@@ -39,8 +40,7 @@ def expected(script):
 
 
 def window(slug):
-    table = pd.read_csv(REFERENCE / "windows.csv", index_col="month")
-    return table[table["window"] == slug]
+    return pd.read_csv(REFERENCE / "windows.csv", index_col="month").query("window == @slug")
 
 
 def outcome_and_design(slug):
@@ -61,15 +61,12 @@ def constant_of_nlme(slug):
     """nlme's restricted log-likelihood minus ours, which leaves out what does not depend on rho.
 
     With C the AR(1) correlation matrix, our whitening has P = (1 - rho^2) C^-1, and
-    log|C| = (n - 1) log(1 - rho^2). Put into the restricted log-likelihood with sigma profiled out,
-    sigma^2 = y'C^-1 (y - Xb) / (n - k), that is
-
-      -1/2 [(n - k) (log(2 pi sigma^2) + 1) + log|C| + log|X'C^-1 X|],
-
-    the powers of 1 - rho^2 add up to the one of ours, and there remains the constant
-    -(n - k)/2 [log(2 pi) + 1 - log(n - k)]. The term + log|X'X| / 2 by which some programs make it
-    independent of the columns' units is not in nlme. Pinheiro, J. C. & Bates, D. M. (2000).
-    Mixed-Effects Models in S and S-PLUS. doi:10.1007/b98882
+    log|C| = (n - 1) log(1 - rho^2). Put into the restricted log-likelihood
+      -1/2 [(n - k) (log(2 pi sigma^2) + 1) + log|C| + log|X'C^-1 X|]
+    with sigma^2 = y'C^-1 (y - Xb) / (n - k), the powers of 1 - rho^2 add up to the one of ours, and
+    there remains -(n - k)/2 [log(2 pi) + 1 - log(n - k)]. The term + log|X'X| / 2 by which some
+    programs make it independent of the columns' units is not in nlme (Pinheiro & Bates (2000),
+    Mixed-Effects Models in S and S-PLUS, doi:10.1007/b98882).
     """
     df = len(window(slug)) - len(DESIGN)
     return -df / 2 * (np.log(2 * np.pi) + 1 - np.log(df))
@@ -145,23 +142,32 @@ def test_smoking_ban_of_sicily(case):
         assert np.exp(fit.params[name]).round(4) == 1.0015
 
 
-@pytest.mark.filterwarnings("ignore:Too few observations to estimate starting parameters")
-def test_quetiapine_by_regression_with_arima_errors():
-    """Schaffer, Dobbins & Pearson (2021), doi:10.1186/s12874-021-01235-8.
-
-    In thousands: unscaled, the optimiser stops short of the maximum and says that it converged.
-    """
+def quetiapine():
+    """Schaffer, Dobbins & Pearson (2021), doi:10.1186/s12874-021-01235-8."""
     table = pd.read_csv(REFERENCE / "quetiapine.csv")
     position = np.arange(len(table)) - table.index[table["month"] == "2014-01"][0]
     X = np.column_stack([position >= 0, np.maximum(position + 1, 0)]).astype(float)
-    model = SARIMAX(table["dispensings"].to_numpy() / 1000, X, (2, 1, 0), (0, 1, 1, 12))
-    fit = model.fit(disp=False, cov_type="approx")
+    return table["dispensings"].to_numpy(float), X, (2, 1, 0), (0, 1, 1, 12)
+
+
+def test_quetiapine_comes_out_as_published():
+    """The likelihood is so flat that R itself gives -3284.75 or -3284.78 by the outcome's unit."""
+    y, X, order, seasonal_order = quetiapine()
+    found = fit_arima(y, X, order=order, seasonal_order=seasonal_order)
+    np.testing.assert_allclose(found.estimate, QUETIAPINE["estimate"], rtol=1e-4)
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), QUETIAPINE["se"], rtol=1e-4)
+
+
+# In thousands: unscaled, the optimiser stops short of the maximum and says that it converged.
+@pytest.mark.filterwarnings("ignore:Too few observations to estimate starting parameters")
+def test_quetiapine_by_regression_with_arima_errors():
+    y, *rest = quetiapine()
+    fit = SARIMAX(y / 1000, *rest).fit(disp=False, cov_type="approx")
     r = expected("quetiapine")
     assert fit.llf == pytest.approx(r["thousands", "loglik", ""], abs=1e-3)
     np.testing.assert_allclose(fit.params[:2], r["thousands", "estimate"][["step", "ramp"]], 1e-4)
     np.testing.assert_allclose(fit.bse[:2], r["thousands", "se"][["step", "ramp"]], rtol=1e-3)
-    published = {"estimate": [-3284.78, -1396.65], "se": [602.34, 106.63]}
-    for statistic, values in published.items():
+    for statistic, values in QUETIAPINE.items():
         r_prints = r["default", statistic][["step", "ramp"]]
         np.testing.assert_allclose(r_prints, values, rtol=0, atol=0.0051)
 
@@ -170,12 +176,11 @@ def panel(slug, estimator):
     """R's numbers, and the fit to hold against them with its standard errors."""
     data, r = window(slug), expected("panel")[f"{slug}/{estimator}"]
     y, X = outcome_and_design(slug)
-    counts = data["deaths"].to_numpy(), X
-    exposure = {"exposure": data["person_years"].to_numpy()}
+    deaths, exposure = data["deaths"].to_numpy(), data["person_years"].to_numpy()
     fit = {
         "newey_west": lambda: fit_newey_west(y, X),
-        "quasi_poisson": lambda: fit_quasi_poisson(*counts, **exposure),
-        "negative_binomial": lambda: fit_negative_binomial(*counts, **exposure),
+        "quasi_poisson": lambda: fit_quasi_poisson(deaths, X, exposure=exposure),
+        "negative_binomial": lambda: fit_negative_binomial(deaths, X, exposure=exposure),
         "arima": lambda: fit_arima(y, X, order=(1, 0, 0)),
     }[estimator]()
     return r, fit, np.sqrt(np.diag(fit.covariance))

@@ -13,6 +13,7 @@ from analysis.its.counterfactual import draw_paths
 
 INDEX = pd.period_range("2014-01", "2020-12", freq="M")
 AHEAD = pd.period_range("2021-01", periods=30, freq="M")
+TIME = np.arange(len(INDEX) + len(AHEAD)) / 12
 WALK = 3 + np.cumsum(0.05 * np.random.default_rng(1).standard_normal(len(INDEX)))
 
 
@@ -62,20 +63,20 @@ def test_seasonal_naive_repeats_an_unchanging_year_exactly():
     np.testing.assert_array_equal(draw("seasonal_naive", y)[5], np.tile(np.arange(12.0), 3)[:30])
 
 
-@pytest.mark.parametrize("slug", ["linear_trend_ar1", "its_inauguration"])
-def test_straight_line_with_season_goes_on(slug):
-    time = np.arange(len(INDEX) + len(AHEAD)) / 12
-    y = 2 + 0.3 * time + waves(len(time))
+def assert_goes_on(slug, y):
     paths = draw(slug, y[: len(INDEX)], draws=100)
     np.testing.assert_allclose(paths, np.tile(y[len(INDEX) :], (100, 1)), atol=1e-9)
 
 
+@pytest.mark.parametrize("slug", ["linear_trend_ar1", "its_inauguration"])
+def test_straight_line_with_season_goes_on(slug):
+    assert_goes_on(slug, 2 + 0.3 * TIME + waves(len(TIME)))
+
+
 def test_slope_of_the_president_goes_on_and_the_one_before_does_not():
-    time = np.arange(len(INDEX) + len(AHEAD)) / 12
-    since = time - time[INDEX.get_loc("2018-12")]
-    y = 2 + 0.3 * time - (0.2 + 0.5 * since) * (since >= 0) + waves(len(time))
-    paths = draw("its_inauguration", y[: len(INDEX)], draws=100)
-    np.testing.assert_allclose(paths, np.tile(y[len(INDEX) :], (100, 1)), atol=1e-9)
+    since = TIME - TIME[INDEX.get_loc("2018-12")]
+    step = (0.2 + 0.5 * since) * (since >= 0)
+    assert_goes_on("its_inauguration", 2 + 0.3 * TIME - step + waves(len(TIME)))
 
 
 def test_months_before_the_last_president_but_one_do_not_enter():
@@ -89,9 +90,7 @@ def test_months_before_the_last_president_but_one_do_not_enter():
 
 def test_linear_trend_is_the_counterfactual_of_the_study():
     y = 3 + 0.1 * simulate_ar1(np.random.default_rng(3), len(INDEX), 0.6)[:, 0]
-    months = INDEX.append(AHEAD)
-    values = np.concatenate([y, np.full(len(AHEAD), np.nan)])
-    series = pd.DataFrame({"value": values}, index=months)
+    series = pd.DataFrame({"value": y}, index=INDEX).reindex(INDEX.append(AHEAD))
     shift = PolicyShift("freeze", AHEAD[0])
     reference = draw_paths(series, shift, "value", 2, "forecast", 500, 7).paths[:, len(y) :]
     np.testing.assert_allclose(draw("linear_trend_ar1", y, draws=500, seed=7), reference)
@@ -101,13 +100,9 @@ def test_local_linear_trend_has_the_moments_of_statsmodels():
     rng = np.random.default_rng(4)
     slope = np.cumsum(0.004 * rng.standard_normal(len(INDEX)))
     y = 3 + np.cumsum(slope) + waves(len(INDEX)) + 0.03 * rng.standard_normal(len(INDEX))
-    model = UnobservedComponents(
-        20 * y,
-        level="lltrend",
-        freq_seasonal=[{"period": 12, "harmonics": 2}],
-        stochastic_freq_seasonal=[False],
-        loglikelihood_burn=0,
-    )
+    options = {"freq_seasonal": [{"period": 12, "harmonics": 2}], "loglikelihood_burn": 0}
+    options["stochastic_freq_seasonal"] = [False]
+    model = UnobservedComponents(20 * y, level="lltrend", **options)
     fits = [
         model.fit(np.array(start), method=method, maxiter=2000, disp=0, cov_type="none")
         for start in ([0.4, 0.001, 0.01], [0.1, 0.1, 0.1])
@@ -125,10 +120,9 @@ def test_damped_trend_has_the_moments_of_its_closed_form():
     model = ETSModel(y, trend="add", damped_trend=True, seasonal="add", seasonal_periods=12)
     fit = model.fit(disp=0)
     paths = draw("damped_trend", y)
-    alpha, beta, gamma, phi = (
-        fit.params[list(model.param_names).index(name)]
-        for name in ("smoothing_level", "smoothing_trend", "smoothing_seasonal", "damping_trend")
-    )
+    fitted = dict(zip(model.param_names, fit.params, strict=True))
+    names = ("smoothing_level", "smoothing_trend", "smoothing_seasonal", "damping_trend")
+    alpha, beta, gamma, phi = (fitted[name] for name in names)
     steps = np.arange(1, len(AHEAD))
     damped = np.cumsum(phi**steps)
     weight = alpha + beta * damped + gamma * (steps % 12 == 0)
@@ -170,12 +164,11 @@ def test_rate_that_never_moves_is_refused(slug):
 
 def coverage(slug, simulate, count, ahead=12):
     """Share of simulated series whose 80% band holds the month and the year `ahead`."""
-    index = pd.period_range("2000-01", periods=96, freq="M")
-    later = pd.period_range("2008-01", periods=ahead, freq="M")
+    months = pd.period_range("2000-01", periods=96 + ahead, freq="M")
     rng, held = np.random.default_rng(5), []
     for _ in range(count):
         y = simulate(rng, 96 + ahead)
-        paths = METHODS[slug].draw(Known(y[:96], index, later), 500, rng)
+        paths = METHODS[slug].draw(Known(y[:96], months[:96], months[96:]), 500, rng)
         both = np.column_stack([paths[:, -1], paths.mean(axis=1)])
         truth = np.array([y[-1], y[96:].mean()])
         low, high = np.quantile(both, [0.1, 0.9], axis=0)

@@ -6,14 +6,12 @@ from support.drawn import line
 from analysis.forecasts.paths import POOL, Forecast
 from analysis.forecasts.plots import HEADROOM, plot_coverage, plot_forecast, plot_probabilities
 
-KNOWN = pd.DataFrame(
-    {"deaths": 200 + np.arange(80), "person_years": 1e6},
-    index=pd.period_range("2015-01", periods=80, freq="M"),
-)
+MONTHS = pd.period_range("2015-01", periods=80, freq="M")
+KNOWN = pd.DataFrame({"deaths": 200 + np.arange(80), "person_years": 1e6}, index=MONTHS)
 AHEAD = pd.period_range("2021-09", periods=10, freq="M")
-MADE = Forecast(
-    "last_value", KNOWN, pd.Series(1e6, AHEAD), np.log(np.arange(1.0, 102)[:, None] * np.ones(10))
-)
+PATHS = np.log(np.arange(1.0, 102)[:, None] * np.ones(10))
+MADE = Forecast("last_value", KNOWN, pd.Series(1e6, AHEAD), PATHS)
+COVERED = ["method", "horizon", "origins", "covered_95", "covered_50"]
 
 
 def band(ax, label):
@@ -29,14 +27,12 @@ def came():
 
 def test_forecast_is_drawn_with_its_bands_and_what_came(ax):
     assert plot_forecast(MADE, came(), ax=ax) is ax
-    assert band(ax, "50% band") == pytest.approx((26, 76))
-    assert band(ax, "80% band") == pytest.approx((11, 91))
-    assert band(ax, "95% band") == pytest.approx((3.5, 98.5))
+    for share, ends in ((50, (26, 76)), (80, (11, 91)), (95, (3.5, 98.5))):
+        assert band(ax, f"{share}% band") == pytest.approx(ends)
     np.testing.assert_allclose(line(ax, "median").get_ydata(), 51)
     np.testing.assert_allclose(line(ax, "what came").get_ydata(), [21, 22, 23, 24])
-    np.testing.assert_allclose(
-        line(ax, "known at the freeze").get_ydata(), 20 + np.arange(8, 80) / 10
-    )
+    known = line(ax, "known at the freeze").get_ydata()
+    np.testing.assert_allclose(known, 20 + np.arange(8, 80) / 10)
     assert line(ax, "_freeze").get_xdata()[0] == pd.Timestamp("2021-09-01")
     assert [text.get_text() for text in ax.texts] == ["frozen after 2021-08"]
     assert "per 100,000 person-years" in ax.get_ylabel()
@@ -53,16 +49,9 @@ def test_frame_is_set_by_the_months_before_the_freeze(ax):
 
 
 def test_coverage_is_written_with_its_origins(ax):
-    summary = pd.DataFrame(
-        {
-            "method": ["last_value", "last_value", POOL],
-            "horizon": ["months 1-6", "year 1", "months 1-6"],
-            "origins": [14, 10, 14],
-            "covered_95": [0.95, 0.25, 1.0],
-            "covered_50": [0.5, 0.5, 0.75],
-        }
-    )
-    plot_coverage(summary, ax=ax)
+    rows = [("last_value", "months 1-6", 14, 0.95, 0.5), ("last_value", "year 1", 10, 0.25, 0.5)]
+    rows.append((POOL, "months 1-6", 14, 1.0, 0.75))
+    plot_coverage(pd.DataFrame(rows, columns=COVERED), ax=ax)
     assert [text.get_text() for text in ax.texts] == ["95%\n(14)", "25%\n(10)", "100%\n(14)"]
     shown = ax.images[0].get_array().filled(np.nan)
     np.testing.assert_allclose(shown, [[0, -70], [5, np.nan]], atol=1e-9)
@@ -70,23 +59,16 @@ def test_coverage_is_written_with_its_origins(ax):
 
 
 def test_coverage_of_another_level_is_set_against_it(ax):
-    summary = pd.DataFrame(
-        {"method": [POOL], "horizon": ["year 1"], "origins": [3], "covered_50": [0.75]}
-    )
-    plot_coverage(summary, 0.5, ax=ax)
+    summary = pd.DataFrame([(POOL, "year 1", 3, np.nan, 0.75)], columns=COVERED)
+    plot_coverage(summary.drop(columns="covered_95"), 0.5, ax=ax)
     assert ax.images[0].get_array()[0, 0] == pytest.approx(25)
 
 
 def test_probabilities_are_drawn_beside_where_certainty_begins(ax):
-    table = pd.DataFrame(
-        {
-            "method": ["last_value"] * 3 + [POOL] * 3,
-            "year": ["2022", "every", "any"] * 2,
-            "than": 2020,
-            "probability": [0.5, 0.25, 0.75, 0.6, 0.3, 0.9],
-            "came": ["not higher", "not higher", "higher"] * 2,
-        }
-    )
+    years = {"year": ["2022", "every", "any"], "came": ["not higher", "not higher", "higher"]}
+    one = pd.DataFrame(years | {"method": "last_value", "than": 2020})
+    table = pd.concat([one, one.assign(method=POOL)], ignore_index=True)
+    table["probability"] = [0.5, 0.25, 0.75, 0.6, 0.3, 0.9]
     plot_probabilities(table, ax=ax)
     drawn = {points.get_label(): points.get_offsets()[:, 0].tolist() for points in ax.collections}
     assert drawn["2022 (came: not higher)"] == [0.5, 0.6]

@@ -31,25 +31,19 @@ def test_years_are_described_with_their_intervals():
 
 
 def test_methods_whose_bands_failed_are_named():
-    summary = pd.DataFrame(
-        {
-            "method": ["last_value", "last_value", POOL, POOL, "damped_trend"],
-            "horizon": ["year 1", "year 2", "year 1", "year 2", "year 1"],
-            "origins": [9, 5, 9, 4, 9],
-            "covered_95": [0.95, 0.9, 1.0, 0.2, 0.67],
-        }
-    )
-    said = describe_origins(summary)
+    rows = [("last_value", "year 1", 9, 0.95), ("last_value", "year 2", 5, 0.9)]
+    rows += [(POOL, "year 1", 9, 1.0), (POOL, "year 2", 4, 0.2)]
+    rows.append(("damped_trend", "year 1", 9, 0.67))
+    columns = ["method", "horizon", "origins", "covered_95"]
+    said = describe_origins(pd.DataFrame(rows, columns=columns))
     assert "at most 9 origins" in said
     assert "are those of: last value, all, pooled." in said
     assert "did not: damped trend (ETS) (67% at worst)." in said
 
 
 def test_best_and_worst_are_named_with_the_caution():
-    scores = pd.DataFrame(
-        {"method": [POOL, "last_value"], "months": 50, "crps": [1.5, 3.25], "covered_95": [0.9, 1]}
-    )
-    said = describe_scores(scores)
+    scores = {"method": [POOL, "last_value"], "crps": [1.5, 3.25], "covered_95": [0.9, 1]}
+    said = describe_scores(pd.DataFrame(scores | {"months": 50}))
     assert "On the 50 months that came, the best is all, pooled (CRPS 1.50" in said
     assert "the worst last value (3.25, 100%)" in said
     assert "one realisation" in said

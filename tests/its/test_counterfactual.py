@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.independent import effect_rows, fit, monthly_values, segmented_design, simulate_ar1
+from support.independent import effect_rows, fit, monthly_values, noise, segmented_design
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.engine.reml import draw_parameters
@@ -14,14 +14,8 @@ DRAWS = 2_000
 SHIFT = PolicyShift("x", "2004-01")
 
 
-@pytest.fixture(scope="module")
-def result():
-    return fit_its(load_series("inegi"), load_policy_shifts()["calderon-2006-12"])
-
-
-def value_frame(n=72, rho=0.6, seed=1, level=10.0):
-    noise = simulate_ar1(np.random.default_rng(seed), n, rho)[:, 0]
-    return monthly_values(level + 0.5 * np.arange(n) / 12 + 0.3 * noise)
+def value_frame(n=72, level=10.0, **period):
+    return monthly_values(level + 0.5 * np.arange(n) / 12 + 0.3 * noise(n, rho=0.6), **period)
 
 
 def paths_of(result, kind):
@@ -88,18 +82,16 @@ def test_forecast_paths_carry_ar1_noise_on_top_of_their_parameters(result):
     line = b @ X.T  # the same draws of the parameters, without noise
     np.testing.assert_allclose(rho, found.rho, rtol=1e-6)
     np.testing.assert_allclose(found.paths[:, :before].std(0), line[:, :before].std(0), rtol=0.1)
-    widths = [
-        np.ptp(np.quantile(p[:, before:], [0.1, 0.9], axis=0), 0) for p in (found.paths, line)
-    ]
-    assert (widths[0] > widths[1]).all()
+    tenths = [np.quantile(paths[:, before:], [0.1, 0.9], axis=0) for paths in (found.paths, line)]
+    assert (np.ptp(tenths[0], axis=0) > np.ptp(tenths[1], axis=0)).all()
     start = y[before - 1] - found.paths[:, before - 1]
     error = np.column_stack([start, found.paths[:, before:] - trend_of(found.paths, X, before)])
-    noise = (error[:, 1:] - found.rho[:, None] * error[:, :-1]) / found.sigma[:, None]
-    assert noise.mean() == pytest.approx(0, abs=4 / np.sqrt(noise.size))
-    assert noise.var() == pytest.approx(1, abs=4 * np.sqrt(2 / noise.size))
-    assert noise[:, 0].mean() == pytest.approx(0, abs=4 / np.sqrt(DRAWS))  # from the last residual
-    lagged = np.mean(noise[:, 1:] * noise[:, :-1])
-    assert lagged == pytest.approx(0, abs=4 / np.sqrt(noise.size))
+    shock = (error[:, 1:] - found.rho[:, None] * error[:, :-1]) / found.sigma[:, None]
+    assert shock.mean() == pytest.approx(0, abs=4 / np.sqrt(shock.size))
+    assert shock.var() == pytest.approx(1, abs=4 * np.sqrt(2 / shock.size))
+    assert shock[:, 0].mean() == pytest.approx(0, abs=4 / np.sqrt(DRAWS))  # from the last residual
+    lagged = np.mean(shock[:, 1:] * shock[:, :-1])
+    assert lagged == pytest.approx(0, abs=4 / np.sqrt(shock.size))
 
 
 def trend_of(paths, X, before):
@@ -161,8 +153,7 @@ def test_excess_over_months_that_are_not_there_is_refused(months):
 
 
 def test_excess_over_part_of_a_quarter_is_refused():
-    index = pd.period_range("1990Q1", periods=72, freq="Q")
-    result = fit_its(value_frame().set_axis(index), PolicyShift("x", "2004Q1"))
+    result = fit_its(value_frame(start="1990Q1", freq="Q"), PolicyShift("x", "2004Q1"))
     assert result.excess(6, draws=DRAWS).loc["total"].notna().all()
     with pytest.raises(ValueError, match="multiple of 3 from 3 to 48"):
         result.excess(4)
@@ -236,10 +227,9 @@ def test_counterfactual_of_an_exact_line_is_the_line(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.4, 0.7, 0.85])
 def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho):
-    count, cut, rng = 1_000, 60, np.random.default_rng(7)
-    inside = []
+    count, cut, rng, inside = 1_000, 60, np.random.default_rng(7), []
     for _ in range(count):
-        y = 3 + np.arange(84) / 12 + simulate_ar1(rng, 84, rho)[:, 0]
+        y = 3 + np.arange(84) / 12 + noise(84, rng, rho)
         shift = PolicyShift("none", "2005-01")
         paths = draw_paths(monthly_values(y), shift, "value", 0, "forecast", 1_000, 0).paths
         low, high = simultaneous_band(paths[:, cut:])

@@ -5,13 +5,7 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 from scipy.stats import chi2
-from support.independent import (
-    fit,
-    monthly_values,
-    segmented_design,
-    simulate_ar1,
-    whitening_matrix,
-)
+from support.independent import fit, monthly_values, noise, segmented_design, whitening_matrix
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
 from analysis.its.flags import find_flags, signs_differ
@@ -20,9 +14,15 @@ from analysis.its.model import prepare_model
 SHIFT = PolicyShift("x", "2004-01")
 
 
-def calm_values(n=96):
+def calm_values(n=96, freq="M"):
     """A straight line with noise that has no memory, on which no flag belongs."""
-    return monthly_values(np.arange(n) / 12 + np.random.default_rng(6).standard_normal(n))
+    y = np.arange(n) / 12 + np.random.default_rng(6).standard_normal(n)
+    return monthly_values(y, freq=freq)
+
+
+def broken_values(first):
+    since = np.maximum(np.arange(96) - first, 0) / 12
+    return calm_values() + (8 * (since > 0) + 5 * since)[:, None]
 
 
 def by_name(flags):
@@ -38,14 +38,12 @@ def test_calm_series_has_no_flag():
 
 
 def test_calm_series_that_bends_at_the_date_has_no_flag_at_all():
-    since = np.maximum(np.arange(96) - 48, 0) / 12
-    frame = calm_values() + (8 * (since > 0) + 5 * since)[:, None]
-    assert fit_its(frame, SHIFT, harmonics=0).flags == ()
+    assert fit_its(broken_values(48), SHIFT, harmonics=0).flags == ()
 
 
 def test_date_is_flagged_where_most_others_fit_better():
-    since, early = np.maximum(np.arange(96) - 60, 0) / 12, PolicyShift("x", "2001-03")
-    result = fit_its(calm_values() + (8 * (since > 0) + 5 * since)[:, None], early, harmonics=0)
+    early = PolicyShift("x", "2001-03")
+    result = fit_its(broken_values(60), early, harmonics=0)
     flag = by_name(result.flags)["unremarkable_date"]
     probability = break_posterior(result.series, shift=early, harmonics=0).probability
     assert flag.value == (probability > probability["2001-03"]).mean() > 0.5
@@ -54,15 +52,13 @@ def test_date_is_flagged_where_most_others_fit_better():
 
 @pytest.mark.parametrize(("second_lag", "flagged"), [(0.0, False), (0.6, True)])
 def test_errors_that_remember_more_than_ar1_are_flagged(second_lag, flagged):
-    noise = np.random.default_rng(11).standard_normal(220)
-    u = lfilter([1.0], [1.0, -0.2, -second_lag], noise)[100:]
+    shocks = np.random.default_rng(11).standard_normal(220)
+    u = lfilter([1.0], [1.0, -0.2, -second_lag], shocks)[100:]
     result = fit_its(monthly_values(u), PolicyShift("x", "2005-01"), harmonics=0)
     flags = by_name(result.flags)
     assert ("longer_memory" in flags) == flagged
     if flagged:
-        rho = result.rho["estimate"]
-        X = segmented_design(120, 60)
-        W = whitening_matrix(120, rho)
+        X, W = segmented_design(120, 60), whitening_matrix(120, result.rho["estimate"])
         left = W @ u - W @ X @ np.linalg.lstsq(W @ X, W @ u, rcond=None)[0]
         left -= left.mean()
         r = np.array([left[lag:] @ left[:-lag] for lag in range(1, 13)]) / (left @ left)
@@ -71,31 +67,27 @@ def test_errors_that_remember_more_than_ar1_are_flagged(second_lag, flagged):
 
 
 def test_series_too_short_to_ask_has_no_memory_flag():
-    values = np.random.default_rng(12).standard_normal(20).cumsum()
-    frame = pd.DataFrame({"value": values}, pd.period_range("2000", periods=20, freq="Y"))
+    frame = monthly_values(np.random.default_rng(12).standard_normal(20).cumsum(), freq="Y")
     flags = fit_its(frame, PolicyShift("x", frame.index[10]), harmonics=0).flags
     assert "longer_memory" not in by_name(flags)
 
 
 def test_estimators_that_contradict_each_other_are_counted():
     rows = [("level", 1.0), ("level", -2.0), ("level", 3.0), ("slope", 1.0)]
-    panel = pd.DataFrame(rows, columns=["estimand", "estimate"])
-    (flag,) = signs_differ(panel, "sign differs")
+    compared = pd.DataFrame(rows, columns=["estimand", "estimate"])
+    (flag,) = signs_differ(compared, "sign differs")
     assert (flag.value, str(flag).endswith("the level change is above zero by 2 of 3")) == (1, True)
-    assert list(signs_differ(panel, "intervals differ")) == []
+    assert list(signs_differ(compared, "intervals differ")) == []
 
 
 @pytest.mark.parametrize(("rho", "flagged"), [(0.999, True), (0.3, False)])
 def test_series_that_wanders_is_near_a_unit_root(rho, flagged):
-    y = simulate_ar1(np.random.default_rng(7), 96, rho)[:, 0]
-    result = fit_its(monthly_values(y), SHIFT, harmonics=0)
-    flags = by_name(result.flags)
+    y = noise(96, 7, rho)
+    flags = by_name(fit_its(monthly_values(y), SHIFT, harmonics=0).flags)
     assert ("near_unit_root" in flags) == flagged
     if flagged:
-        mixture = fit(y, segmented_design(96, 48), np.eye(4))
-        weight = mixture.weight[mixture.rho > 0.9].sum()
-        flag = flags["near_unit_root"]
-        assert flag.value == pytest.approx(weight, abs=0.005)
+        mixture, flag = fit(y, segmented_design(96, 48), np.eye(4)), flags["near_unit_root"]
+        assert flag.value == pytest.approx(mixture.weight[mixture.rho > 0.9].sum(), abs=0.005)
         assert f"with probability {flag.value:.2f}" in str(flag)
 
 
@@ -105,23 +97,19 @@ def test_unit_root_is_flagged_from_one_half_on():
 
 
 @pytest.mark.parametrize(
-    ("first", "length", "side", "months"),
-    [(23, 60, "before", 23), (24, 60, None, None), (48, 59, "after", 11), (48, 60, None, None)],
+    ("first", "length", "freq", "side", "months"),
+    [
+        *[(23, 60, "M", "before", 23), (24, 60, "M", None, None)],
+        *[(48, 59, "M", "after", 11), (48, 60, "M", None, None)],
+        *[(7, 60, "Q", "before", 21), (8, 60, "Q", None, None)],
+    ],
 )
-def test_few_months_on_a_side_are_counted(first, length, side, months):
-    frame = calm_values(length)
+def test_few_months_on_a_side_are_counted_also_by_quarters(first, length, freq, side, months):
+    frame = calm_values(length, freq)
     flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
     expected = [(f"few_months_{side}", months)] if side else []
     assert [(flag.name, flag.value) for flag in flags] == expected
     assert all(f"few months: {months} {side} the shift" in flag.text for flag in flags)
-
-
-def test_few_quarters_are_counted_in_months():
-    values = calm_values(60)["value"].to_numpy()
-    frame = pd.DataFrame({"value": values}, pd.period_range("2000Q1", periods=60, freq="Q"))
-    for first, expected in ((7, [("few_months_before", 21)]), (8, [])):
-        flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
-        assert [(flag.name, flag.value) for flag in flags] == expected
 
 
 def test_overlapping_shifts_are_named():
@@ -153,8 +141,7 @@ def test_bend_at_a_shift_beside_is_accounted_for():
 
 
 def test_bend_is_not_looked_for_in_fewer_periods_than_it_needs():
-    frame = calm_values(60).iloc[42:]
-    assert "curved_pre_period" not in flags_of(frame, harmonics=2)
+    assert "curved_pre_period" not in flags_of(calm_values(60).iloc[42:], harmonics=2)
 
 
 def test_months_still_being_registered_are_counted():

@@ -8,36 +8,17 @@ import pytest
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
 from support.drawn import line
-from support.independent import monthly_values, simulate_ar1
+from support.independent import monthly_values, noise
 
-from analysis import (
-    PolicyShift,
-    fit_its,
-    load_policy_shifts,
-    load_series,
-    plot_comparison,
-    plot_effects,
-    plot_fit,
-    plot_gap,
-    plot_series,
-)
+from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis.its.plots import plot_comparison, plot_effects, plot_fit, plot_gap, plot_series
 
 RATE = "Deaths per 100,000 person-years"
 CALDERON = load_policy_shifts()["calderon-2006-12"]
-ESTIMATES = pd.DataFrame(
-    {
-        "label": ["Calderón", "López Obrador", "López Obrador"],
-        "source": ["inegi", "inegi", "sesnsp"],
-        "estimate": [22.6, -7.2, -22.1],
-        "low": [4.3, -22.5, -23.7],
-        "high": [37.8, 12.1, -20.4],
-    }
-)
-
-
-@pytest.fixture(scope="module")
-def result():
-    return fit_its(load_series("inegi"), CALDERON)
+INTERVAL = ["estimate", "low", "high"]
+ROWS = [("Calderón", "inegi", 22.6, 4.3, 37.8), ("López Obrador", "inegi", -7.2, -22.5, 12.1)]
+ROWS += [("López Obrador", "sesnsp", -22.1, -23.7, -20.4)]
+ESTIMATES = pd.DataFrame(ROWS, columns=["label", "source", *INTERVAL])
 
 
 @pytest.fixture(autouse=True)
@@ -151,10 +132,7 @@ def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
         assert_band(band, *(expected["observed"] - expected[end] for end in ("low", "high")))
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert any(np.array_equal(drawn.get_ydata(), [0, 0]) for drawn in ax.lines)
-
-
-def test_gap_says_its_unit(ax, result):
-    assert "per 100,000 person-years" in plot_gap(result, ax=ax).get_ylabel()
+    assert "per 100,000 person-years" in ax.get_ylabel()
 
 
 def test_effects_are_drawn_one_row_a_label_with_their_intervals(ax):
@@ -176,9 +154,8 @@ def test_effects_are_drawn_one_row_a_label_with_their_intervals(ax):
 
 
 def test_values_say_value_and_a_range_of_months_is_a_band(ax):
-    values = 10 + simulate_ar1(np.random.default_rng(0), 72, 0.5)[:, 0]
     shift = PolicyShift("reform", "2003-01", until="2003-03")
-    plot_fit(fit_its(monthly_values(values), shift), ax=ax)
+    plot_fit(fit_its(monthly_values(10 + noise(72, 0, 0.5)), shift), ax=ax)
     assert (ax.get_ylabel(), ax.get_title()) == ("Value", "reform")
     assert [text.get_text() for text in ax.texts] == ["2003-01 to 2003-03"]
     assert [span.get_width() for span in ax.patches] == [59.0]
@@ -186,27 +163,18 @@ def test_values_say_value_and_a_range_of_months_is_a_band(ax):
 
 
 def test_yearly_shift_is_drawn_at_its_first_whole_year(ax):
-    index = pd.period_range("1980", periods=40, freq="Y")
-    values = 10 + simulate_ar1(np.random.default_rng(0), 40, 0.5)[:, 0]
-    result = fit_its(pd.DataFrame({"value": values}, index=index), replace(CALDERON, end=None))
-    plot_fit(result, ax=ax)
+    frame = monthly_values(10 + noise(40, 0, 0.5), "1980", "Y")
+    plot_fit(fit_its(frame, replace(CALDERON, end=None)), ax=ax)
     assert month_drawn(line(ax, "_shift")) == "2007-01-01"
 
 
-def test_panel_draws_one_interval_per_estimator_and_says_which_is_missing(ax):
-    panel = pd.DataFrame(
-        {
-            "estimator": ["reml", "newey_west", "arima", "reml"],
-            "estimand": ["slope", "slope", "slope", "level"],
-            "estimate": [1.0, -2.0, np.nan, 9.0],
-            "low": [0.5, -3.0, np.nan, 8.0],
-            "high": [2.0, -1.5, np.nan, 10.0],
-        }
-    )
-    assert plot_comparison(panel, "slope", ax=ax) is ax
+def test_comparison_draws_one_interval_per_estimator_and_says_which_is_missing(ax):
+    rows = [("reml", "slope", 1.0, 0.5, 2.0), ("newey_west", "slope", -2.0, -3.0, -1.5)]
+    rows += [("arima", "slope", np.nan, np.nan, np.nan), ("reml", "level", 9.0, 8.0, 10.0)]
+    compared = pd.DataFrame(rows, columns=["estimator", "estimand", *INTERVAL])
+    assert plot_comparison(compared, "slope", ax=ax) is ax
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["reml", "newey west", "arima"]
-    drawn = [bars.lines[0].get_xdata().tolist() for bars in ax.containers]
-    assert drawn == [[1.0], [-2.0]]
+    assert [bars.lines[0].get_xdata().tolist() for bars in ax.containers] == [[1.0], [-2.0]]
     ends = [bars.lines[2][0].get_segments()[0][:, 0].tolist() for bars in ax.containers]
     assert ends == [[0.5, 2.0], [-3.0, -1.5]]
     assert [text.get_text() for text in ax.texts] == ["no estimate"]

@@ -3,19 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.independent import (
-    average,
-    effect_rows,
-    fit,
-    monthly_values,
-    segmented_design,
-    simulate_ar1,
-)
+from support.independent import average, effect_rows, fit, monthly_values, noise, segmented_design
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
+from analysis.its.breaks import break_posterior
 
 SHIFT = PolicyShift("reform", "2010-01")
 LEVEL, SLOPE, TREND = 0.25, -0.4, 0.1
+TRUTH = np.array([LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND])
+VALUES = monthly_values(noise(seed=0, rho=0.5), "2007-01")
+DEATHS = np.random.default_rng(4).poisson(500, 60)
+GOOD = pd.DataFrame({"deaths": DEATHS, "person_years": 2e5}, index=VALUES.index)
 NATIONAL = [
     (slug, source)
     for slug, shift in load_policy_shifts().items()
@@ -24,7 +22,7 @@ NATIONAL = [
 ]
 
 
-def exact_line(frequency, start, periods, first, level=LEVEL, slope=SLOPE):
+def exact_line(frequency="M", start="2006-03", periods=90, first=46, level=LEVEL, slope=SLOPE):
     """5 + 0.1 t, plus a level and a slope from the period `first` on, with a wave of the year."""
     index = pd.period_range(start, periods=periods, freq=frequency)
     t = np.arange(periods) / {"M": 12, "Q": 4, "Y": 1}[frequency]
@@ -41,12 +39,6 @@ def frame_on(scale, index, y):
     return pd.DataFrame({"deaths": 1000, "person_years": 1e5 * 1000 / rate}, index=index)
 
 
-def noisy_counts(periods=60, start="2007-01"):
-    index = pd.period_range(start, periods=periods, freq="M")
-    deaths = np.random.default_rng(4).poisson(500, periods)
-    return pd.DataFrame({"deaths": deaths, "person_years": 2e5}, index=index)
-
-
 @pytest.mark.parametrize("scale", ["log", "rate", "value"])
 @pytest.mark.parametrize(
     ("frequency", "start", "periods", "first"),
@@ -55,8 +47,7 @@ def noisy_counts(periods=60, start="2007-01"):
 def test_truth_without_noise_is_found(scale, frequency, start, periods, first):
     index, y = exact_line(frequency, start, periods, first)
     result = fit_its(frame_on(scale, index, y), SHIFT, scale=scale)
-    truth = np.array([LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND])
-    expected = 100 * (np.exp(truth) - 1) if scale == "log" else truth
+    expected = 100 * (np.exp(TRUTH) - 1) if scale == "log" else TRUTH
     assert list(result.effects.index) == ["level", "slope", "effect_12m", "effect_24m", "pre_trend"]
     for column in ("estimate", "low", "high"):
         np.testing.assert_allclose(result.effects[column], expected, rtol=0, atol=1e-9)
@@ -67,13 +58,12 @@ def test_truth_without_noise_is_found(scale, frequency, start, periods, first):
 
 
 def test_effect_that_is_exactly_zero_is_found():
-    index, y = exact_line("M", "2006-03", 90, 46, level=3.0, slope=0.0)
-    effects = fit_its(frame_on("value", index, y), SHIFT).effects
+    effects = fit_its(frame_on("value", *exact_line(level=3.0, slope=0.0)), SHIFT).effects
     np.testing.assert_allclose(effects["estimate"], [3, 0, 3, 3, TREND], rtol=0, atol=1e-9)
 
 
 def noisy_line(scale):
-    index, y = exact_line("M", "2006-03", 90, 46)
+    index, y = exact_line()
     return frame_on(scale, index, y + 0.1 * np.random.default_rng(0).standard_normal(90))
 
 
@@ -94,9 +84,8 @@ def test_units_say_per_year_for_trends(scale, unit):
 
 @pytest.mark.parametrize(("impact", "absent"), [("level", "slope"), ("slope", "level")])
 def test_term_left_out_of_the_impact_is_missing_with_its_reason(impact, absent):
-    size = {"level": 0.0, "slope": 0.0, impact: 0.7}
-    index, y = exact_line("M", "2006-03", 90, 46, **size)
-    result = fit_its(frame_on("value", index, y), replace(SHIFT, impact=impact))
+    frame = frame_on("value", *exact_line(**{impact: 0.7, absent: 0.0}))
+    result = fit_its(frame, replace(SHIFT, impact=impact))
     assert result.notes[absent] == f"the impact model has no {absent} term"
     assert result.effects.loc[absent].isna().all()
     truth = {"level": [0.7, 0.7, 0.7], "slope": [0.7, 0.7, 1.4]}[impact]
@@ -105,7 +94,7 @@ def test_term_left_out_of_the_impact_is_missing_with_its_reason(impact, absent):
 
 
 def test_effect_beyond_the_window_is_missing_with_its_reason():
-    result = fit_its(noisy_counts(54), SHIFT)
+    result = fit_its(GOOD.iloc[:54], SHIFT)
     assert result.effects.loc["effect_24m"].isna().all()
     assert result.effects.loc["effect_12m"].notna().all()
     reason = "18 months after the shift; 24 are needed, or it extrapolates"
@@ -114,37 +103,47 @@ def test_effect_beyond_the_window_is_missing_with_its_reason():
 
 def test_month_inside_a_year_or_quarter_starts_with_the_next_whole_one():
     for frequency, first in (("Q", "2010Q3"), ("Y", "2011")):
-        index = pd.period_range("2000-01", periods=24 if frequency == "Y" else 70, freq=frequency)
-        noise = np.random.default_rng(1).standard_normal(len(index))
-        result = fit_its(pd.DataFrame({"value": noise}, index=index), PolicyShift("x", "2010-05"))
+        values = np.random.default_rng(1).standard_normal(24 if frequency == "Y" else 70)
+        frame = monthly_values(values, freq=frequency)
+        result = fit_its(frame, PolicyShift("x", "2010-05"))
         assert str(result.shift.month) == first
-        assert result.n_before == list(index.astype(str)).index(first)
+        assert result.n_before == list(frame.index.astype(str)).index(first)
 
 
 def test_window_of_the_shift_is_what_is_fitted():
-    frame = noisy_counts()
-    cut = fit_its(frame, replace(SHIFT, start="2007-06", end="2011-05"))
-    same = fit_its(frame.loc["2007-06":"2011-05"], SHIFT)
+    cut = fit_its(GOOD, replace(SHIFT, start="2007-06", end="2011-05"))
+    same = fit_its(GOOD.loc["2007-06":"2011-05"], SHIFT)
     pd.testing.assert_frame_equal(cut.effects, same.effects)
     assert (cut.n_before, cut.n_after) == (31, 17)
 
 
-def test_callers_frame_is_left_alone():
-    frame = load_series("inegi", start="2004-01", end="2012-11")
-    frame.attrs["note"] = ["mine"]
-    before, attrs, index = frame.copy(deep=True), dict(frame.attrs), frame.index
+def fit_and_draw(frame):
     result = fit_its(frame, SHIFT)
     result.counterfactual("segmented", draws=200)
     result.excess(12, draws=200)
-    pd.testing.assert_frame_equal(frame, before)
-    assert frame.attrs == attrs
-    assert frame.index is index
     assert result.series is not frame
 
 
+def find_breaks(frame):
+    break_posterior(frame, shift=PolicyShift("x", "2007-01"))
+    break_posterior(frame.iloc[:50], 2)
+
+
+@pytest.mark.parametrize(
+    "use", [fit_and_draw, find_breaks, lambda frame: compare_estimators(frame, SHIFT)]
+)
+def test_callers_frame_is_left_alone(use):
+    frame = load_series("inegi", start="2004-01", end="2012-11")
+    frame.attrs["note"] = ["mine"]
+    before, attrs, index = frame.copy(deep=True), dict(frame.attrs), frame.index
+    use(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.attrs == attrs
+    assert frame.index is index
+
+
 def test_scaling_deaths_and_person_years_changes_nothing():
-    frame = noisy_counts()
-    one, seven = fit_its(frame, SHIFT), fit_its(7 * frame, SHIFT)
+    one, seven = fit_its(GOOD, SHIFT), fit_its(7 * GOOD, SHIFT)
     pd.testing.assert_frame_equal(seven.effects, one.effects, rtol=1e-9)
     pd.testing.assert_series_equal(seven.fitted, one.fitted, rtol=1e-9)
     pd.testing.assert_series_equal(seven.rho, one.rho, rtol=1e-9)
@@ -179,18 +178,16 @@ def test_effects_of_national_shifts_agree_with_the_independent_implementation(sl
 
 
 def test_shift_beside_takes_its_own_level_and_slope():
-    index, y = exact_line("M", "2006-03", 90, 46)
+    index, y = exact_line()
     t = np.arange(90) / 12
     y = y + 1.5 * (np.arange(90) >= 20) + 0.6 * np.maximum(t - t[20], 0)
     other = PolicyShift("other", "2007-11")
     effects = fit_its(frame_on("value", index, y), replace(SHIFT, beside=(other,))).effects
-    truth = [LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND]
-    np.testing.assert_allclose(effects["estimate"], truth, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(effects["estimate"], TRUTH, rtol=0, atol=1e-9)
 
 
 def test_range_of_months_of_which_one_fits_exactly_keeps_the_doubt_about_the_others():
-    index, y = exact_line("M", "2006-03", 90, 46, level=3.0, slope=0.5)
-    frame = frame_on("value", index, y)
+    frame = frame_on("value", *exact_line(level=3.0, slope=0.5))
     for month, until in (("2010-01", "2010-02"), ("2009-12", "2010-01")):
         result = fit_its(frame, PolicyShift("range", month, until=until))
         assert result.effects.loc["level", "high"] - result.effects.loc["level", "low"] > 0.1
@@ -203,14 +200,12 @@ def test_value_is_fitted_where_deaths_have_no_person_years():
 
 
 def changed(column, value):
-    frame = noisy_counts()
-    frame[column] = frame[column].astype(type(value) if isinstance(value, str) else float)
+    frame = GOOD.astype({column: float})
     frame.loc["2008-03", column] = value
     return frame
 
 
-GOOD, MONTH = noisy_counts(), pd.Period("2008-03", "M")
-VALUES = monthly_values(simulate_ar1(np.random.default_rng(0), 60, 0.5)[:, 0], "2007-01")
+MONTH = pd.Period("2008-03", "M")
 BAD_SERIES = {
     "a series": (GOOD["deaths"], "series must be a DataFrame, found Series"),
     "dates": (GOOD.to_timestamp(), r"PeriodIndex, found DatetimeIndex; use frame.to_period\('M'\)"),
@@ -231,13 +226,6 @@ BAD_SERIES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_SERIES)
-def test_bad_series_is_refused(name):
-    frame, message = BAD_SERIES[name]
-    with pytest.raises((TypeError, ValueError), match=message):
-        fit_its(frame, SHIFT)
-
-
 BAD_CHOICES = {
     "a month": (GOOD, "2010-01", {}, "shift must be a PolicyShift, found str"),
     "too early": (GOOD, PolicyShift("x", "2006-12"), {}, "x: the shift at 2006-12 is outside"),
@@ -252,10 +240,11 @@ BAD_CHOICES = {
     "half a wave": (GOOD, SHIFT, {"harmonics": 0.5}, "whole number from 0 up; found 0.5"),
     "many waves": (GOOD.iloc[30:47], SHIFT, {"harmonics": 6}, "too few for 15 coeff.* fewer harm"),
 }
+BAD_CHOICES |= {name: (bad, SHIFT, {}, why) for name, (bad, why) in BAD_SERIES.items()}
 
 
 @pytest.mark.parametrize("name", BAD_CHOICES)
-def test_bad_choice_is_refused(name):
+def test_bad_series_or_choice_is_refused(name):
     frame, shift, options, message = BAD_CHOICES[name]
     with pytest.raises((TypeError, ValueError), match=message):
         fit_its(frame, shift, **options)

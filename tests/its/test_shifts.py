@@ -5,92 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.its.design import cut_window
-from analysis.its.shifts import PolicyShift, months_between, with_choices
-from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import load_series
-from analysis.mexico.tables import DATA_FOLDER
+from analysis.its.shifts import PolicyShift, with_choices
 
-SHIFTS = load_policy_shifts()
-COVID, SIERRA_MADRE = "covid-2020-04", "sierra-madre-2007-02"
-DECLARED = {  # slug: first month, shifts beside it, known shifts within 12 months
-    "calderon-2006-12": ("2006-12", [], []),
-    "merida-2008-07": ("2008-07", ["calderon-2006-12"], []),
-    "pena-nieto-2012-12": ("2012-12", [], []),
-    "lopez-obrador-2018-12": ("2018-12", [], []),
-    COVID: ("2020-04", ["lopez-obrador-2018-12"], ["special-forces-2020"]),
-    "special-forces-2020": ("2020-10", ["lopez-obrador-2018-12", COVID], [COVID]),
-    "sheinbaum-2024-10": ("2024-10", [], []),
-    "michoacan-2006-12": ("2006-12", [], ["calderon-2006-12"]),
-    "baja-california-2007-01": ("2007-01", [], ["calderon-2006-12"]),
-    "guerrero-2007-02": ("2007-02", [], ["calderon-2006-12"]),
-    SIERRA_MADRE: ("2007-02", [], ["calderon-2006-12"]),
-    "nuevo-leon-tamaulipas-2008-01": ("2008-01", [], ["merida-2008-07"]),
-    "chihuahua-2008-04": ("2008-04", [SIERRA_MADRE], ["merida-2008-07"]),
-    "sinaloa-2008-05": ("2008-05", [SIERRA_MADRE], ["merida-2008-07"]),
-}
-BLOCK = '[[shift]]\nslug = "law"\nmonth = "2000-01"\n'
-
-
-@pytest.fixture
-def load_text(tmp_path):
-    def load(text):
-        (tmp_path / "shifts.toml").write_text(text, encoding="utf-8")
-        return load_policy_shifts(tmp_path / "shifts.toml")
-
-    return load
-
-
-def test_every_shift_is_declared_as_registered():
-    found = {
-        slug: (str(shift.month), [other.slug for other in shift.beside], list(shift.overlaps))
-        for slug, shift in SHIFTS.items()
-    }
-    assert list(found.items()) == list(DECLARED.items())
-    for shift in SHIFTS.values():
-        assert all([shift.title, shift.reason, shift.source, shift.words, shift.window_reason])
-
-
-@pytest.mark.parametrize("slug", DECLARED)
-def test_window_runs_from_the_previous_administration_to_the_next(slug):
-    terms = {  # first month of the administration: first and last month of the window
-        "2006-12": (None, "2012-11"),
-        "2012-12": ("2006-12", "2018-11"),
-        "2018-12": ("2012-12", "2024-09"),
-        "2024-10": ("2018-12", None),
-    }
-    term = max(first for first in terms if first <= str(SHIFTS[slug].month))
-    ends = (SHIFTS[slug].start, SHIFTS[slug].end)
-    assert tuple(end and str(end) for end in ends) == terms[term]
-
-
-@pytest.mark.parametrize("slug", DECLARED)
-def test_every_declared_source_carries_its_shift(slug):
-    shift = SHIFTS[slug]
-    windows = [cut_window(load_series(each, place=shift.places), shift) for each in shift.sources]
-    assert windows
-    assert min(map(len, windows)) >= 79  # months: from López Obrador's shift to June 2025
-
-
-def test_joint_operations_start_with_the_first_month_mostly_under_them():
-    started = pd.read_csv(DATA_FOLDER / "military_operations.csv", parse_dates=["start"])
-    expected = {}
-    for (operation, start), rows in started.groupby(["operation", "start"]):
-        mostly = start.days_in_month - start.day + 1 >= start.days_in_month / 2
-        expected[operation] = (start.to_period("M") + int(not mostly), tuple(rows["state"]))
-    local = [shift for shift in SHIFTS.values() if shift.places != ("MX00",)]
-    assert {shift.title: (shift.month, shift.places) for shift in local} == expected
-
-
-def test_special_forces_report_is_a_range_of_four_months_with_a_caveat():
-    shift = SHIFTS["special-forces-2020"]
-    assert [str(month) for month in shift.months] == ["2020-10", "2020-11", "2020-12", "2021-01"]
-    assert (shift.when, shift.caveat) == ("2020-10 to 2021-01", "unconfirmed, date unknown")
-
-
-def test_unknown_slug_is_answered_with_the_nearest():
-    with pytest.raises(KeyError, match=r"^unknown policy shift 'calderon'\. Did you mean 'cald"):
-        SHIFTS["calderon"]
+COVID = PolicyShift("covid-2020-04", "2020-04", start="2018-12", end="2024-09")
 
 
 def test_slug_and_month_are_enough_for_a_shift():
@@ -102,7 +19,7 @@ def test_slug_and_month_are_enough_for_a_shift():
 
 def test_shift_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
-        SHIFTS[COVID].month = pd.Period("2011-01", "M")
+        COVID.month = pd.Period("2011-01", "M")
 
 
 @pytest.mark.parametrize(
@@ -140,38 +57,10 @@ def test_random_text_makes_a_shift_or_a_message(fields):
     assert shift.months[0] == shift.month if shift else "; " in message
 
 
-@pytest.mark.parametrize(
-    ("text", "error", "message"),
-    [
-        (BLOCK + BLOCK, ValueError, r"shifts\.toml: slug 'law' appears twice"),
-        (BLOCK + "colour = 1", ValueError, r"shifts\.toml, 'law': .*'colour'"),
-        (
-            '[[shift]]\nmonth = "2000-01"',
-            ValueError,
-            r"shifts\.toml, 'a block without slug': .*'slug'",
-        ),
-        ('[[shift]]\nslug = "law"', ValueError, r"shifts\.toml, 'law': .*'month'"),
-        ('[[shift]]\nslug = "law"\nmonth = 2000-01-01', ValueError, "law: month must be a month"),
-        (BLOCK + 'beside = ["tax"]', KeyError, "unknown shift named by 'law' 'tax'"),
-        (BLOCK + "title =", ValueError, "Invalid value"),
-    ],
-)
-def test_malformed_block_is_named(load_text, text, error, message):
-    with pytest.raises(error, match=message):
-        load_text(text)
-
-
-@pytest.mark.parametrize(("month", "overlaps"), [("2001-01", ("law",)), ("2001-02", ())])
-def test_shifts_overlap_up_to_twelve_months_apart(load_text, month, overlaps):
-    shifts = load_text(f'{BLOCK}[[shift]]\nslug = "tax"\nmonth = "{month}"\n')
-    assert shifts["tax"].overlaps == overlaps
-    assert months_between(shifts["law"].month, shifts["tax"].month) == 13 - len(overlaps)
-
-
 def test_choices_replace_place_window_and_impact():
-    chosen = with_choices(SHIFTS[COVID], place="MX08+MX25", window=":2021-12", impact="level")
+    chosen = with_choices(COVID, place="MX08+MX25", window=":2021-12", impact="level")
     assert (chosen.places, chosen.impact) == (("MX08", "MX25"), "level")
     assert (chosen.start, chosen.end) == (None, pd.Period("2021-12", "M"))
-    assert with_choices(SHIFTS[COVID]) == SHIFTS[COVID]
+    assert with_choices(COVID) == COVID
     with pytest.raises(ValueError, match=r"^window must look like .*; found '2016-01'"):
-        with_choices(SHIFTS[COVID], window="2016-01")
+        with_choices(COVID, window="2016-01")

@@ -2,22 +2,15 @@ import pandas as pd
 import pytest
 
 from analysis import fit_its, load_policy_shifts, load_series
+from analysis.its import words
 from analysis.its.flags import Flag
-from analysis.its.words import (
-    describe_comparison,
-    describe_effects,
-    describe_excess,
-    describe_flags,
-    describe_shift,
-    format_effect,
-)
 
 
 def test_an_effect_is_written_with_interval_and_unit():
     row = pd.Series({"estimate": 22.6, "low": 4.31, "high": 37.8})
-    assert format_effect(row, "percent per year") == "+22.6% per year (+4.3 to +37.8)"
-    assert format_effect(row, "deaths") == "+22.6 deaths (+4.3 to +37.8)"
-    assert format_effect(row * float("nan"), "percent") == "not estimated"
+    assert words.format_effect(row, "percent per year") == "+22.6% per year (+4.3 to +37.8)"
+    assert words.format_effect(row, "deaths") == "+22.6 deaths (+4.3 to +37.8)"
+    assert words.format_effect(row * float("nan"), "percent") == "not estimated"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +19,7 @@ def result():
 
 
 def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
-    told = describe_effects(result).splitlines()
+    told = words.describe_effects(result).splitlines()
     assert len(told) == 5
     slope = next(line for line in told if "**slope**" in line)
     assert f"{result.effects.loc['slope', 'estimate']:+.1f}% per year" in slope
@@ -35,7 +28,7 @@ def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
 
 
 def test_a_comparison_is_told_with_its_range_and_verdict(result):
-    told = describe_comparison(result.comparison, result.comparison_verdict, result.units)
+    told = words.describe_comparison(result.comparison, result.comparison_verdict, result.units)
     assert told.startswith(f"**Verdict: {result.comparison_verdict}**: ")
     slopes = result.comparison.query("estimand == 'slope'")["estimate"]
     assert f"from {slopes.min():+.1f} (" in told
@@ -44,18 +37,18 @@ def test_a_comparison_is_told_with_its_range_and_verdict(result):
 
 
 def test_a_flag_is_told_with_its_number(result):
-    assert "**few_months_after** (9)" in describe_flags(result.flags)
-    assert describe_flags(()) == "No warning applies to this fit."
-    assert describe_flags((Flag("x", 0.123, "why"),)) == "- **x** (0.12): why."
+    assert "**few_months_after** (9)" in words.describe_flags(result.flags)
+    assert words.describe_flags(()) == "No warning applies to this fit."
+    assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x** (0.12): why."
 
 
 def test_excess_is_told_with_its_side(result):
     excess = result.excess(9)
-    told = describe_excess(excess, 9, "forecast")
+    told = words.describe_excess(excess, 9, "forecast")
     assert f"{-excess.loc['deaths', 'estimate']:,.0f} fewer deaths than the months before" in told
 
 
 def test_what_was_declared_is_told():
-    told = describe_shift(load_policy_shifts()["special-forces-2020"])
+    told = words.describe_shift(load_policy_shifts()["special-forces-2020"])
     assert "first month 2020-10 to 2021-01: unconfirmed, date unknown." in told
     assert "Beside it in the model: López Obrador" in told

@@ -19,15 +19,9 @@ MUNICIPALITIES = "conapo_midyear_population_municipality_year.csv"
 OPERATIONS = "military_operations.csv"
 REGISTERED = "inegi_registered_homicides_national_year.csv"
 COUNTRIES = "unodc_homicide_rate_country_year.csv"
-COPIED = {
-    "sesnsp_victims.csv": SESNSP,
-    "municipal_population.csv": MUNICIPALITIES,
-    "inegi_registered.csv": REGISTERED,
-    "country_rates.csv": COUNTRIES,
-    "city_ranking_2020.csv": "city_ranking_2020.csv",
-    "states.csv": "states.csv",
-    "states.geojson": "states.geojson",
-}
+COPIED = {"sesnsp_victims.csv": SESNSP, "municipal_population.csv": MUNICIPALITIES}
+COPIED |= {"inegi_registered.csv": REGISTERED, "country_rates.csv": COUNTRIES}
+COPIED |= {name: name for name in ("city_ranking_2020.csv", "states.csv", "states.geojson")}
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import PolicyShift, load_policy_shifts
+from analysis import PolicyShift, load_country_panel, load_policy_shifts
 from analysis.mexico import countries
-from analysis.mexico.countries import (
-    REGION,
-    CountryPanel,
-    load_country_panel,
-    load_country_rates,
-    load_starts,
-    treated_years,
-)
+from analysis.mexico.countries import REGION, CountryPanel, load_country_rates, treated_years
 from analysis.mexico.tables import load_table
 from analysis.synthetic.placebos import placebo_countries, vary_start
 
@@ -24,17 +17,13 @@ def made_rates(**changed):
     codes = ["MEX", "BRA", "CRI", "PAN", "GRD"]
     rates = pd.DataFrame(rng.uniform(9, 11, (21, 5)), index=range(1990, 2011), columns=codes)
     for code, values in changed.items():
-        for year, rate in values.items():
-            rates.loc[year, code] = rate
+        rates.loc[list(values), code] = list(values.values())
     return rates
 
 
 @pytest.fixture
 def use(monkeypatch):
-    def replace(rates):
-        monkeypatch.setattr(countries, "load_country_rates", lambda: rates)
-
-    return replace
+    return lambda rates: monkeypatch.setattr(countries, "load_country_rates", lambda: rates)
 
 
 def test_region_is_that_of_m49():
@@ -128,7 +117,7 @@ def test_impossible_panels_are_refused(years, options, message):
 
 
 def test_every_start_is_a_refit_of_its_own_panel():
-    starts = vary_start(load_starts(2007, 2012), "MEX", first_year=2007)
+    starts = vary_start(countries.load_starts(2007, 2012), "MEX", first_year=2007)
     assert starts.index.tolist() == list(range(1990, 1998))
     panel = load_country_panel(2007, 2012, start=1994)
     placebos = placebo_countries(panel.rates, "MEX", first_year=2007)
@@ -140,6 +129,5 @@ def test_every_start_is_a_refit_of_its_own_panel():
 
 
 def test_panel_says_where_it_starts_and_ends():
-    rates = made_rates()
-    panel = CountryPanel(rates, 2005, pd.Series(dtype=object), pd.Series(dtype=object))
+    panel = CountryPanel(made_rates(), 2005, *[pd.Series(dtype=object)] * 2)
     assert (panel.start, panel.last_year) == (1990, 2010)

@@ -6,19 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis import load_states
+from analysis import load_municipalities, load_states
 from analysis.mexico.municipal_file import read_counts
 from analysis.mexico.municipal_synthesis import synthesise_municipalities
-from analysis.mexico.municipalities import (
-    assemble_municipalities,
-    load_municipalities,
-    merge_units,
-    share_person_years,
-)
+from analysis.mexico.municipalities import assemble_municipalities, merge_units, share_person_years
 from analysis.mexico.tables import load_table
 
 CREATED = load_table("municipal_changes").set_index("municipality")
 PEOPLE = load_table("municipal_population").set_index("municipality")
+UNITS = merge_units(PEOPLE.index, CREATED.reset_index())
 
 # One state of three municipalities, the third separated from the second, and deaths nowhere.
 SMALL = """\
@@ -35,10 +31,8 @@ ent_mun|year|month|homicides|pop_est|homicide_rate|synthetic
 01999|2000|8|2|NA|NA|1
 """
 MONTHS = pd.period_range("2000-06", "2000-08", freq="M", name="month")
-STATES = pd.DataFrame(
-    {"deaths": [3, 2, 22], "person_years": [40.0, 41.0, 42.0]},
-    pd.MultiIndex.from_product([["MX01"], MONTHS], names=["state", "month"]),
-)
+STATES = pd.DataFrame({"deaths": [3, 2, 22], "person_years": [40.0, 41.0, 42.0]}, MONTHS)
+STATES = pd.concat({"MX01": STATES}, names=["state", "month"])
 POPULATION = pd.DataFrame(
     [("01001", "One", 100, 200), ("01002", "Two", 250, 150), ("01003", "Three", 50, 50)],
     columns=["municipality", "name", "2000", "2001"],
@@ -85,10 +79,9 @@ def assemble(path, *, changes=CHANGES, population=POPULATION, **options):
 
 def damage(path, pattern, replacement, *, into=None, count=1):
     """Replace the first match of `pattern` (0: all), if there is one, in the table or a copy."""
-    before = path.read_bytes()
+    before, into = path.read_bytes(), into or path
     content = re.sub(pattern, replacement, before, count=count)
     assert content != before
-    into = into or path
     into.write_bytes(content)
     return into
 
@@ -112,8 +105,8 @@ def test_small_table_has_the_deaths_of_the_file_and_the_shares_worked_by_hand(sm
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert frame.index.names == ["municipality", "month"]
     assert frame.dtypes.astype(str).to_dict() == {"deaths": "int64", "person_years": "float64"}
-    expected = {"source": "inegi", "synthetic": True, "merged": {}, "unspecified": {"MX01": 2}}
-    assert frame.attrs == expected
+    attrs = {"source": "inegi", "synthetic": True, "merged": {}, "unspecified": {"MX01": 2}}
+    assert frame.attrs == attrs
 
 
 def test_created_municipality_is_added_to_its_parent(undamaged):
@@ -270,9 +263,7 @@ EDITS = st.one_of(
 
 
 @settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(edit=EDITS)
 def test_corruption_is_an_error_or_changes_nothing(tmp_path, undamaged, edit):
@@ -308,9 +299,8 @@ def test_well_known_separations_are_as_decreed():
 
 
 def test_units_are_the_municipalities_of_the_census_of_2000():
-    units = merge_units(PEOPLE.index, CREATED.reset_index())
-    assert units.nunique() == 2443
-    assert not set(units) & set(CREATED.index)
+    assert UNITS.nunique() == 2443
+    assert not set(UNITS) & set(CREATED.index)
 
 
 # --- the whole table ----------------------------------------------------------------------------
@@ -359,8 +349,7 @@ def test_merging_changes_no_sum(synthetic, everything):
     assert len(everything.index.unique("municipality")) == 2443
     assert len(everything.attrs["merged"]) == CREATED["parents"].nunique()
     assert set(apart.attrs["merged"]) == {"02002", "04001", "12012", "12023", "12041", "12053"}
-    units = merge_units(PEOPLE.index, CREATED.reset_index())
-    unit = apart.index.get_level_values("municipality").map(units)
+    unit = apart.index.get_level_values("municipality").map(UNITS)
     together = apart.groupby([unit, apart.index.get_level_values("month")]).sum()
     assert together["deaths"].tolist() == everything["deaths"].tolist()
     np.testing.assert_allclose(together["person_years"], everything["person_years"], rtol=1e-12)

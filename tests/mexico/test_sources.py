@@ -131,15 +131,12 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, message):
         load_series(**{"source": "inegi"} | arguments)
 
 
-@pytest.mark.parametrize("place", [[], ["MX01", "MX01"], ["MX00", "MX01"]])
-def test_places_counted_twice_or_not_at_all_are_refused(place):
-    with pytest.raises(ValueError, match="places must be different states, or MX00 alone; found"):
-        load_series("inegi", place=place)
-
-
 @pytest.mark.parametrize(
-    ("months", "message"),
+    ("arguments", "message"),
     [
+        ({"place": []}, "places must be different states, or MX00 alone; found"),
+        ({"place": ["MX01", "MX01"]}, "places must be different states, or MX00 alone; found"),
+        ({"place": ["MX00", "MX01"]}, "places must be different states, or MX00 alone; found"),
         ({"start": "2008-02", "end": "2008-01"}, "start 2008-02 is after end 2008-01"),
         ({"start": "1999-12"}, "1999-12 is outside .* 2000-01 to 2022-06"),
         ({"end": "2022-07"}, "2022-07 is outside .* need complete_only=False"),
@@ -148,6 +145,6 @@ def test_places_counted_twice_or_not_at_all_are_refused(place):
         ({"start": "2006-13"}, "expected a month like '2006-12', found '2006-13'"),
     ],
 )
-def test_months_that_cannot_be_given_are_refused(months, message):
+def test_places_and_months_that_cannot_be_given_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        load_series("inegi", **months)
+        load_series("inegi", **arguments)

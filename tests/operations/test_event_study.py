@@ -1,23 +1,20 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import f as fisher_f
-from scipy.stats import t as student_t
-from support.stacked_panels import OPERATIONS, fit_dummies, make_panel, under
+from scipy import stats
+from support.stacked_panels import SEVEN, TWO, fit_dummies, make_panel, under
 
-from analysis import load_policy_shifts, load_states
+from analysis import load_states
 from analysis.operations.event_study import average_effects, fit_event_study, list_bins, per_100k
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
 
-WINDOW = {"before": 6, "after": 6}
-FIRST = first_operations(
-    [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
-)
+FIRST = first_operations(SEVEN)
+NUMBERS = ["estimate", "low", "high"]
 
 
-def stack(operations=OPERATIONS[:2], **options):
-    return stack_operations(make_panel(**options), operations, **WINDOW)
+def stack(before=6, after=6, **options):
+    return stack_operations(make_panel(**options), TWO, before=before, after=after)
 
 
 def test_effects_by_quarter_are_those_of_dummies():
@@ -33,24 +30,21 @@ def test_effects_by_quarter_are_those_of_dummies():
     ratio = study.covariance.to_numpy() / reference.cov_params()[:3, :3] / ((n - k) / (n - 1))
     np.testing.assert_allclose(ratio, (n - 1) / nested, rtol=0.01)
     df = stacked["place"].nunique() - 1
-    reach = student_t.ppf(0.975, df) * np.sqrt(study.covariance.loc[0, 0])
+    reach = stats.t.ppf(0.975, df) * np.sqrt(study.covariance.loc[0, 0])
     estimate = study.log_ratios[0]
-    np.testing.assert_allclose(
-        study.effects.loc[0, ["estimate", "low", "high"]].astype(float),
-        100 * np.expm1([estimate, estimate - reach, estimate + reach]),
-    )
-    assert study.effects.loc[-3, ["estimate", "low", "high"]].tolist() == [0, 0, 0]
+    ends = 100 * np.expm1([estimate, estimate - reach, estimate + reach])
+    np.testing.assert_allclose(study.effects.loc[0, NUMBERS].astype(float), ends)
+    assert study.effects.loc[-3, NUMBERS].tolist() == [0, 0, 0]
     assert np.isnan(study.effects.loc[-3, "p"])
     assert (study.places, study.treated) == (12, 3)
 
 
 def test_lead_test_is_an_f_test_of_the_leads():
-    stacked = stack_operations(make_panel(), OPERATIONS[:2], before=9, after=3)
-    study = fit_event_study(stacked)
+    study = fit_event_study(stack(before=9, after=3))
     b, V = study.log_ratios[[-9, -6]].to_numpy(), study.covariance.loc[[-9, -6], [-9, -6]]
     F = b @ np.linalg.inv(V) @ b / 2
     assert study.pre_trend["F"] == pytest.approx(F)
-    assert study.pre_trend["p"] == pytest.approx(fisher_f.sf(F, 2, 11))
+    assert study.pre_trend["p"] == pytest.approx(stats.f.sf(F, 2, 11))
 
 
 @pytest.mark.parametrize("controls", ["never", "not_yet"])
@@ -61,15 +55,11 @@ def test_pyfixest_and_our_own_fit_agree_on_the_real_states(controls):
     for months in (6, 24):
         layout = lay_out(panel, FIRST, after=months, controls=controls)
         own = fit_reassigned(layout, layout.history[:, None])
-        assert np.log1p(found.loc[months, "estimate"] / 100) == pytest.approx(
-            own.estimate[0], abs=1e-8
-        )
-        n = (stacked["event_time"] < months).sum()
-        month_effects = 5 * (24 + months)
-        low = own.estimate[0] - student_t.ppf(0.975, 31) * own.se[0] * np.sqrt(
-            (n - 1) / (n - 1 - month_effects)
-        )
-        assert np.log1p(found.loc[months, "low"] / 100) == pytest.approx(low, abs=1e-4)
+        estimate, low = np.log1p(found.loc[months, ["estimate", "low"]] / 100)
+        assert estimate == pytest.approx(own.estimate[0], abs=1e-8)
+        n, month_effects = (stacked["event_time"] < months).sum(), 5 * (24 + months)
+        se = own.se[0] * np.sqrt((n - 1) / (n - 1 - month_effects))
+        assert low == pytest.approx(own.estimate[0] - stats.t.ppf(0.975, 31) * se, abs=1e-4)
     layout = lay_out(panel, FIRST, controls=controls)
     bins = fit_bins(layout, layout.history[:, None], np.repeat(np.arange(16), 3), 7)[:, 0]
     own = np.log1p(fit_event_study(stacked).effects["estimate"] / 100)
@@ -78,8 +68,8 @@ def test_pyfixest_and_our_own_fit_agree_on_the_real_states(controls):
 
 def test_known_effect_without_noise_comes_back_at_every_horizon():
     stacked = stack(ratio=1.4, noise=False)
-    found = average_effects(stacked, horizons=[1, 3, 6])
-    np.testing.assert_allclose(found["estimate"], 40, atol=1e-6)
+    effects = average_effects(stacked, horizons=[1, 3, 6])["estimate"]
+    np.testing.assert_allclose(effects, 40, atol=1e-6)
     effects = fit_event_study(stacked).effects["estimate"]
     np.testing.assert_allclose(effects, [0, 0, 40, 40], atol=1e-6)
 
@@ -91,37 +81,31 @@ def test_average_effect_counts_what_was_observed_under_the_operations():
     assert len(rows) == 9
     assert found.loc[3, "deaths"] == rows["deaths"].sum()
     assert found.loc[3, "person_years"] == pytest.approx(rows["person_years"].sum())
-    reference, _ = fit_dummies(
-        stacked[stacked["event_time"] < 3],
-        under(stacked[stacked["event_time"] < 3]).to_numpy(),
-    )
+    early = stacked[stacked["event_time"] < 3]
+    reference, _ = fit_dummies(early, under(early).to_numpy())
     assert found.loc[3, "estimate"] == pytest.approx(100 * np.expm1(reference.params[0]))
 
 
 def test_deaths_per_100k_are_observed_less_observed_over_the_ratio():
-    effects = pd.DataFrame(
-        {"estimate": [50.0], "low": [0.0], "high": [100.0], "deaths": 30, "person_years": 1e5}
-    )
-    found = per_100k(effects).iloc[0]
-    np.testing.assert_allclose(found[["estimate", "low", "high"]], [10, 0, 15])
+    effects = pd.DataFrame([[50.0, 0.0, 100.0]], columns=NUMBERS)
+    found = per_100k(effects.assign(deaths=30, person_years=1e5)).iloc[0]
+    np.testing.assert_allclose(found[NUMBERS], [10, 0, 15])
 
 
 def test_excess_by_the_ratio_is_what_the_fit_expects_without_the_operations():
     stacked = stack(ratio=1.3)
-    found = average_effects(stacked, horizons=[6])
-    inside = under(stacked).to_numpy()
+    found, inside = average_effects(stacked, horizons=[6]), under(stacked).to_numpy()
     reference, _ = fit_dummies(stacked, inside)
     without = reference.fittedvalues * np.exp(-reference.params[0] * inside)
-    excess = (stacked["deaths"] - without)[inside == 1].sum()
-    rate = 1e5 * excess / found.loc[6, "person_years"]
-    assert per_100k(found).loc[6, "estimate"] == pytest.approx(rate, rel=1e-6)
+    excess = (stacked["deaths"] - without)[inside == 1].sum() / found.loc[6, "person_years"]
+    assert per_100k(found).loc[6, "estimate"] == pytest.approx(1e5 * excess, rel=1e-6)
 
 
 def test_place_and_month_without_deaths_drop_out():
     panel = make_panel()
     panel.loc["C", "deaths"] = 0
     panel.loc[(slice(None), pd.Period("2002-08")), "deaths"] = 0
-    stacked = stack_operations(panel, OPERATIONS[:2], **WINDOW)
+    stacked = stack_operations(panel, TWO, before=6, after=6)
     kept = stacked[(stacked["place"] != "C") & (stacked["month"] != pd.Period("2002-08"))]
     one, other = (average_effects(frame, horizons=[6]) for frame in (stacked, kept))
     pd.testing.assert_frame_equal(one, other)

@@ -2,32 +2,27 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
-from support.stacked_panels import OPERATIONS, make_panel
+from support.stacked_panels import OPERATIONS, TWO, make_panel
 
+from analysis.operations import randomisation
 from analysis.operations.event_study import fit_event_study
 from analysis.operations.plots import plot_event_study, plot_operations, plot_randomisation
-from analysis.operations.randomisation import (
-    randomisation_test,
-    reassign_event_study,
-    vary_operations,
-)
 from analysis.operations.stacks import stack_operations
 
 WINDOW = {"before": 9, "after": 6}
-TWO = OPERATIONS[:2]
+
+
+@pytest.fixture(scope="module")
+def study():
+    return fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
 
 
 def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def tick_texts(axis, *percents):
-    return [axis.get_major_formatter()(np.log1p(p / 100), 0) for p in percents]
-
-
-def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale(ax):
-    study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
-    reassigned = reassign_event_study(make_panel(), TWO, **WINDOW, draws=20)
+def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale(study, ax):
+    reassigned = randomisation.reassign_event_study(make_panel(), TWO, **WINDOW, draws=20)
     ax = plot_event_study(study, reassigned, ax=ax)
     drawn = {}
     for container in ax.containers:
@@ -36,27 +31,27 @@ def test_event_study_is_drawn_at_the_middle_of_its_bins_on_a_log_scale(ax):
     assert {x: drawn[x] for x in sorted(drawn)} == pytest.approx(expected)
     bars = [c.lines[2][0].get_segments() for c in ax.containers]
     ends = {seg[0, 0]: tuple(seg[:, 1]) for segments in bars for seg in segments}
-    low, high = np.log1p(study.effects[["low", "high"]].to_numpy().T / 100)
-    for place, x in enumerate([-8, -5, -2, 1, 4]):
-        assert ends[x] == pytest.approx((low[place], high[place]))
-    band = ax.collections[0].get_paths()[0].vertices
-    assert band[:, 1].max() == pytest.approx(np.log1p(reassigned.bins["high"].max() / 100))
-    assert band[:, 1].min() == pytest.approx(np.log1p(reassigned.bins["low"].min() / 100))
+    own = np.log1p(study.effects[["low", "high"]].to_numpy() / 100)
+    for x, pair in zip([-8, -5, -2, 1, 4], own, strict=True):
+        assert ends[x] == pytest.approx(tuple(pair))
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx(np.log1p(reassigned.bins["high"].max() / 100))
+    assert band.min() == pytest.approx(np.log1p(reassigned.bins["low"].min() / 100))
     assert labels(ax)[0] == "95% of operations reassigned at random"
     assert "before the operation, clustered 95%" in labels(ax)
     assert "months" in ax.get_xlabel().lower()
-    assert tick_texts(ax.yaxis, 0, 100, -50) == ["0", "+100%", "-50%"]
+    ticks = [ax.yaxis.get_major_formatter()(np.log1p(p / 100), 0) for p in (0, 100, -50)]
+    assert ticks == ["0", "+100%", "-50%"]
 
 
-def test_event_study_without_reassignments_has_no_band():
-    study = fit_event_study(stack_operations(make_panel(), TWO, **WINDOW))
+def test_event_study_without_reassignments_has_no_band(study):
     ax = plot_event_study(study)
     assert ax is plt.gca()
     assert not any("random" in label for label in labels(ax))
 
 
 def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval(ax):
-    test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=99)
+    test = randomisation.randomisation_test(make_panel(), TWO, before=6, after=6, draws=99)
     ax = plot_randomisation(test, ax=ax)
     bars = [patch for patch in ax.patches if patch.get_height() > 1 or patch.get_height() == 0]
     assert sum(round(bar.get_height()) for bar in bars if bar.get_width() < 1) >= 90
@@ -67,17 +62,15 @@ def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval(ax)
 
 
 def test_open_interval_is_not_drawn():
-    test = randomisation_test(make_panel(), TWO, before=6, after=6, draws=10)
-    ax = plot_randomisation(test)
-    assert "95% interval of the effect" not in labels(ax)
+    test = randomisation.randomisation_test(make_panel(), TWO, before=6, after=6, draws=10)
+    assert "95% interval of the effect" not in labels(plot_randomisation(test))
 
 
 def test_operations_are_drawn_among_their_reassignments(ax):
-    table = vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
+    table = randomisation.vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
     ax = plot_operations(table, ax=ax)
-    alone, without = ax.lines[:2]
-    np.testing.assert_allclose(alone.get_xdata(), np.log1p(table["alone"] / 100))
-    np.testing.assert_allclose(without.get_xdata(), np.log1p(table["without"] / 100))
+    for drawn, name in zip(ax.lines[:2], ("alone", "without"), strict=True):
+        np.testing.assert_allclose(drawn.get_xdata(), np.log1p(table[name] / 100))
     (bars,) = [c for c in ax.collections if isinstance(c, LineCollection)]
     ends = np.array([segment[:, 0] for segment in bars.get_segments()])
     np.testing.assert_allclose(ends, np.log1p(table[["reassigned_low", "reassigned_high"]] / 100))

@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.stacked_panels import OPERATIONS, fit_dummies, make_panel, under
+from support.stacked_panels import OPERATIONS, TWO, fit_dummies, make_panel, under
 
 from analysis.operations.inversion import reassign_histories
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import lay_out, stack_operations
 
 WINDOW = {"before": 6, "after": 6}
+BINS = np.repeat(np.arange(4), 3)
+both_controls = pytest.mark.parametrize("controls", ["never", "not_yet"])
 
 
 def fit_real(layout, **options):
@@ -17,18 +19,16 @@ def fit_real(layout, **options):
 
 
 def test_one_stack_without_exposure_is_the_ratio_of_ratios():
-    panel = make_panel().assign(person_years=1.0)
-    layout = lay_out(panel, OPERATIONS[:1], **WINDOW)
+    layout = lay_out(make_panel().assign(person_years=1.0), OPERATIONS[:1], **WINDOW)
     deaths = layout.experiments[0].deaths
     treated = layout.places.isin(["A", "F"])
-    (a, b), (c, d) = (
-        (part[:, :6].sum(), part[:, 6:].sum()) for part in (deaths[treated], deaths[~treated])
-    )
+    groups = deaths[treated], deaths[~treated]
+    (a, b), (c, d) = ((part[:, :6].sum(), part[:, 6:].sum()) for part in groups)
     assert fit_real(layout).estimate[0] == pytest.approx(np.log(b / a * c / d), abs=1e-10)
 
 
-@pytest.mark.parametrize("controls", ["never", "not_yet"])
-@pytest.mark.parametrize("operations", [OPERATIONS[:2], OPERATIONS])
+@both_controls
+@pytest.mark.parametrize("operations", [TWO, OPERATIONS])
 def test_estimate_and_clustered_error_are_those_of_dummies(operations, controls):
     options = WINDOW | {"controls": controls}
     layout = lay_out(make_panel(), operations, **options)
@@ -41,24 +41,22 @@ def test_estimate_and_clustered_error_are_those_of_dummies(operations, controls)
     assert own == pytest.approx(reference.bse[0], rel=1e-7)
 
 
-@pytest.mark.parametrize("controls", ["never", "not_yet"])
+@both_controls
 def test_bins_are_those_of_dummies(controls):
     options = WINDOW | {"controls": controls}
-    layout = lay_out(make_panel(), OPERATIONS[:2], **options)
-    stacked = stack_operations(make_panel(), OPERATIONS[:2], **options)
-    bins = np.repeat(np.arange(4), 3)
+    layout = lay_out(make_panel(), TWO, **options)
+    stacked = stack_operations(make_panel(), TWO, **options)
     own = stacked["event_time"].to_numpy() // 3 + 2
     terms = (own[:, None] == [0, 2, 3]) & stacked["treated"].to_numpy()[:, None]
     reference, _ = fit_dummies(stacked, terms.astype(float))
-    found = fit_bins(layout, layout.history[:, None], bins, reference=1)[:, 0]
+    found = fit_bins(layout, layout.history[:, None], BINS, reference=1)[:, 0]
     np.testing.assert_allclose(found[[0, 2, 3]], reference.params[:3], atol=1e-8)
     assert found[1] == 0
 
 
-@pytest.mark.parametrize("controls", ["never", "not_yet"])
+@both_controls
 def test_known_effect_without_noise_comes_back(controls):
-    panel = make_panel(ratio=1.5, noise=False)
-    layout = lay_out(panel, OPERATIONS[:2], **WINDOW | {"controls": controls})
+    layout = lay_out(make_panel(ratio=1.5, noise=False), TWO, **WINDOW, controls=controls)
     assert fit_real(layout).estimate[0] == pytest.approx(np.log(1.5), abs=1e-9)
     nothing_left = fit_real(layout, effect=np.log(1.5))
     assert nothing_left.estimate[0] == pytest.approx(0, abs=1e-9)
@@ -67,10 +65,9 @@ def test_known_effect_without_noise_comes_back(controls):
 
 def test_each_deal_is_a_fit_of_the_operations_in_those_places():
     panel = make_panel(places=9)
-    layout = lay_out(panel, OPERATIONS[:2], **WINDOW)
+    layout = lay_out(panel, TWO, **WINDOW)
     reassigned = reassign_histories(layout, 150, seed=1)  # more than one part of `TOGETHER`
-    found, bins = fit_reassigned(layout, reassigned), np.repeat(np.arange(4), 3)
-    ratios = fit_bins(layout, reassigned, bins, 1)
+    found, ratios = fit_reassigned(layout, reassigned), fit_bins(layout, reassigned, BINS, 1)
     early, late = (layout.history[layout.places.get_loc(name)] for name in "AB")
     for draw in (0, 1, 77, 150):
         places = [tuple(layout.places[reassigned[:, draw] == kind]) for kind in (early, late)]
@@ -79,12 +76,12 @@ def test_each_deal_is_a_fit_of_the_operations_in_those_places():
         single = fit_real(alone)
         assert found.estimate[draw] == pytest.approx(single.estimate[0], abs=1e-9)
         assert found.se[draw] == pytest.approx(single.se[0], abs=1e-8)
-        single = fit_bins(alone, alone.history[:, None], bins, 1)[:, 0]
+        single = fit_bins(alone, alone.history[:, None], BINS, 1)[:, 0]
         np.testing.assert_allclose(ratios[:, draw], single, atol=1e-9)
 
 
 def test_scores_at_the_estimate_add_up_to_zero_and_elsewhere_do_not():
-    layout = lay_out(make_panel(), OPERATIONS[:2], **WINDOW)
+    layout = lay_out(make_panel(), TWO, **WINDOW)
     found = fit_real(layout)
     held = fit_real(layout, fixed=found.estimate[0])
     np.testing.assert_allclose(held.scores, found.scores, atol=1e-6)
@@ -117,4 +114,4 @@ def test_no_death_under_the_operations_is_named():
     with pytest.raises(RuntimeError, match=r"did not converge .* deaths on both sides"):
         fit_real(layout)
     with pytest.raises(RuntimeError, match="deaths in every bin"):
-        fit_bins(layout, layout.history[:, None], np.repeat(np.arange(4), 3), 1)
+        fit_bins(layout, layout.history[:, None], BINS, 1)

@@ -3,22 +3,25 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from support.stacked_panels import SEVEN, under
 
-from analysis import PolicyShift, load_policy_shifts, load_states
+from analysis import PolicyShift, load_states
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
 
-SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
 EARLY = PolicyShift("early", "2003-01", places=("A",))
 LATE = PolicyShift("late", "2003-03", places=("B", "C"))
 AGAIN = PolicyShift("again", "2003-04", places=("A",))
 
 
-def small_panel(places="ABCDE", start="2002-01", months=36):
-    index = pd.MultiIndex.from_product(
-        [list(places), pd.period_range(start, periods=months, freq="M")], names=["place", "month"]
-    )
+def small_panel(places="ABCDE"):
+    periods = pd.period_range("2002-01", periods=36, freq="M")
+    index = pd.MultiIndex.from_product([list(places), periods], names=["place", "month"])
     deaths = np.arange(len(index)) % 7
     return pd.DataFrame({"deaths": deaths, "person_years": 1000.0 + np.arange(len(index))}, index)
+
+
+def stack(operations=(EARLY, LATE), **options):
+    return stack_operations(small_panel(), operations, before=4, after=3, **options)
 
 
 def months_of(stacked, operation, place):
@@ -27,7 +30,7 @@ def months_of(stacked, operation, place):
 
 
 def test_stack_holds_treated_and_never_treated_places_for_the_whole_window():
-    stacked = stack_operations(small_panel(), [EARLY, LATE], before=4, after=3)
+    stacked = stack()
     assert stacked["operation"].unique().tolist() == ["early", "late"]
     for operation, places in (("early", "ADE"), ("late", "BCDE")):
         rows = stacked[stacked["operation"] == operation]
@@ -38,29 +41,25 @@ def test_stack_holds_treated_and_never_treated_places_for_the_whole_window():
 
 
 def test_rows_carry_the_panels_own_figures():
-    panel = small_panel()
-    stacked = stack_operations(panel, [EARLY, LATE], before=4, after=3)
-    own = panel.loc[pd.MultiIndex.from_frame(stacked[["place", "month"]])]
-    np.testing.assert_array_equal(stacked["deaths"], own["deaths"])
-    np.testing.assert_array_equal(stacked["person_years"], own["person_years"])
+    stacked = stack()
+    own = small_panel().loc[pd.MultiIndex.from_frame(stacked[["place", "month"]])]
+    for name in ("deaths", "person_years"):
+        np.testing.assert_array_equal(stacked[name], own[name])
     first = stacked[stacked["event_time"] == 0].groupby("operation")["month"].unique()
     assert first.explode().to_dict() == {"early": EARLY.month, "late": LATE.month}
 
 
 def test_not_yet_treated_places_are_controls_until_their_own_operation():
-    stacked = stack_operations(small_panel(), [EARLY, LATE], before=4, after=3, controls="not_yet")
+    stacked = stack(controls="not_yet")
     for place in "BC":
         assert months_of(stacked, "early", place) == [*range(-4, 2)]
     assert months_of(stacked, "late", "A") == []
-    same_month = [EARLY, replace(LATE, month=EARLY.month)]
-    stacked = stack_operations(small_panel(), same_month, before=4, after=3, controls="not_yet")
-    assert months_of(stacked, "early", "B") == []
+    same_month = stack([EARLY, replace(LATE, month=EARLY.month)], controls="not_yet")
+    assert months_of(same_month, "early", "B") == []
 
 
 def test_place_reached_twice_is_treated_in_both_stacks_and_a_control_in_none():
-    stacked = stack_operations(
-        small_panel(), [EARLY, LATE, AGAIN], before=4, after=3, controls="not_yet"
-    )
+    stacked = stack([EARLY, LATE, AGAIN], controls="not_yet")
     assert months_of(stacked, "early", "A") == months_of(stacked, "again", "A") == [*range(-4, 3)]
     assert months_of(stacked, "late", "A") == []
 
@@ -87,14 +86,14 @@ def test_seven_operations_leave_24_states_as_controls():
 
 
 def test_layout_and_stack_are_one_rule():
+    three = [EARLY, LATE, AGAIN]
     for controls in ("never", "not_yet"):
-        options = {"before": 4, "after": 3, "controls": controls}
-        layout = lay_out(small_panel(), [EARLY, LATE, AGAIN], **options)
-        stacked = stack_operations(small_panel(), [EARLY, LATE, AGAIN], **options)
+        layout = lay_out(small_panel(), three, before=4, after=3, controls=controls)
+        stacked = stack(three, controls=controls)
         cells = sum(part.counted[layout.history].sum() for part in layout.experiments)
-        under = sum(part.exposed[layout.history].sum() for part in layout.experiments)
+        exposed = sum(part.exposed[layout.history].sum() for part in layout.experiments)
         assert cells == len(stacked)
-        assert under == (stacked["treated"] & (stacked["event_time"] >= 0)).sum()
+        assert exposed == under(stacked).sum()
 
 
 def test_callers_panel_is_left_alone():

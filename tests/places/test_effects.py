@@ -58,16 +58,15 @@ def test_false_discoveries_are_controlled_over_the_places(fitted):
 
 
 def test_a_place_with_too_few_deaths_has_no_estimate(panel):
-    quiet = panel.loc["MX01"].copy()
-    quiet.loc[:, "deaths"] = 0
+    quiet = panel.loc["MX01"].assign(deaths=0)
     quiet.iloc[::12, 0] = 1
     both = pd.concat({"quiet": quiet, "loud": panel.loc["MX16"]}, names=["place"])
-    fitted = fit_places(both, SHIFT)
-    row = fitted.of("slope").loc["quiet"]
+    slope = fit_places(both, SHIFT).of("slope")
+    row = slope.loc["quiet"]
     assert row[["estimate", "q"]].isna().all()
     assert row["note"] == row["doubt"]
     assert f"at least {FEWEST_DEATHS} are needed" in row["note"]
-    assert np.isfinite(fitted.of("slope").loc["loud", "estimate"])
+    assert np.isfinite(slope.loc["loud", "estimate"])
 
 
 def test_signs_that_differ_are_a_doubt_of_that_estimand_alone(fitted):
@@ -82,8 +81,7 @@ def test_signs_that_differ_are_a_doubt_of_that_estimand_alone(fitted):
 
 def test_an_interval_that_says_nothing_of_use_is_a_doubt():
     shift = load_policy_shifts()["special-forces-2020"]
-    fitted = fit_places(load_states("inegi").loc[["MX03", "MX15"]], shift, beside=())
-    slope = fitted.of("slope")
+    slope = fit_places(load_states("inegi").loc[["MX03", "MX15"]], shift, beside=()).of("slope")
     row = slope.loc["MX03"]
     assert row["doubt"] == "the interval's ends are more than 20 times apart"
     assert (100 + row["high"]) / (100 + row["low"]) > 20
@@ -122,14 +120,11 @@ def test_the_panel_is_untouched(panel):
 def test_what_is_no_panel_is_refused_by_name(panel):
     longer = pd.concat([panel.loc[["MX08"]], panel.loc[["MX16"]].iloc[6:]])
     nameless = panel.rename(index={"MX08": None}, level=0)
+    gap = panel.drop(("MX08", pd.Period("2003-05", "M")))
     for wrong, error, message in (
         (panel.loc["MX16"], TypeError, r"MultiIndex \(place, period\).*fit_its"),
         (panel[["deaths"]], ValueError, "needs the columns 'deaths' and 'person_years'"),
-        (
-            panel.drop(("MX08", pd.Period("2003-05", "M"))),
-            ValueError,
-            r"MX08: months must be consecutive; missing \['2003-05'\]",
-        ),
+        (gap, ValueError, r"MX08: months must be consecutive; missing \['2003-05'\]"),
         (nameless, ValueError, "every row needs a place; 270 have none"),
         (panel.iloc[:0], ValueError, "the panel is empty"),
         (longer, ValueError, "all places need the same months; found"),
@@ -149,11 +144,10 @@ def test_variance_that_grows_with_the_square_is_told_from_one_that_grows_with_th
     assert variance_grows(square.astype(float), mean)
 
 
-def test_the_count_model_that_the_variance_asks_for_stands_beside(fitted, panel):
-    used = set(fitted.effects.loc[fitted.effects["place"] == "MX16", "estimator"])
+def test_the_count_model_that_the_variance_asks_for_stands_beside(fitted):
+    used = set(fitted.effects.query("place == 'MX16'")["estimator"])
     assert used == {"count_reml", "reml", "negative_binomial"}
-    window = fitted.models["MX16"].window
-    X = fitted.models["MX16"].designs[0].to_numpy()
+    window, X = fitted.models["MX16"].window, fitted.models["MX16"].designs[0].to_numpy()
     fit = GLM(window["deaths"], X, family=Poisson(), exposure=window["person_years"]).fit()
     assert variance_grows(window["deaths"].to_numpy(dtype=float), np.asarray(fit.mu))
 

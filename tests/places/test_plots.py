@@ -17,16 +17,12 @@ def fitted():
 
 def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     names = dict(load_table("states")[["state", "name"]].to_numpy())
-    pooled = pool_places(fitted)
-    assert plot_forest(fitted, pooled, names=names, ax=ax) is ax
+    assert plot_forest(fitted, pool_places(fitted), names=names, ax=ax) is ax
     rows = [label.get_text() for label in ax.get_yticklabels()]
     slope = fitted.of("slope").sort_values("estimate", ascending=False)
     assert rows[:32] == [names[place] for place in slope.index]
-    assert rows[32:] == [
-        "average of the states",
-        "average, weighted by population",
-        "random effects (thin: prediction)",
-    ]
+    assert rows[32:34] == ["average of the states", "average, weighted by population"]
+    assert rows[34:] == ["random effects (thin: prediction)"]
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
     drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:32]]
     np.testing.assert_allclose(drawn, np.log1p(slope["estimate"] / 100))
@@ -68,7 +64,6 @@ def test_effects_are_drawn_against_their_deaths(fitted, ax):
     assert plot_deaths_and_effects(fitted, ax=ax) is ax
     drawn = np.concatenate([container[0].get_xydata() for container in ax.containers])
     deaths = fitted.places["deaths_before"] + fitted.places["deaths_after"]
-    logs = np.log1p(fitted.of("slope")["estimate"] / 100)
-    expected = np.column_stack([deaths, logs])
+    expected = np.column_stack([deaths, np.log1p(fitted.of("slope")["estimate"] / 100)])
     np.testing.assert_allclose(drawn[drawn[:, 0].argsort()], expected[expected[:, 0].argsort()])
     assert labels(ax) == ["not found", "found (q ≤ 0.05)"]

@@ -1,9 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.optimize import brentq
-from scipy.stats import chi2
-from scipy.stats import t as student
 
 from analysis import fit_newey_west, fit_places, load_policy_shifts, load_states, pool_places
 from analysis.engine.estimators import newey_west_lags
@@ -35,25 +34,22 @@ def logs(table):
     return np.log1p(table[["estimate", "low", "high"]].astype(float) / 100)
 
 
-def test_random_effects_solve_paule_and_mandels_equation_with_hartung_and_knapps_interval(
-    fitted, pooled
-):
+def test_random_effects_are_paule_and_mandels_with_hartung_and_knapps_interval(fitted, pooled):
     own = logs(fitted.of("slope"))
-    effects = own["estimate"].to_numpy()
-    variances = ((own["high"] - own["low"]).to_numpy() / 2 / 1.959963984540054) ** 2
+    effects, widths = own["estimate"].to_numpy(), (own["high"] - own["low"]).to_numpy()
+    variances = (widths / 2 / 1.959963984540054) ** 2
     k, row = len(effects), pooled.loc["random_effects"]
     weights = 1 / (variances + row["tau"] ** 2)
     mean = weights @ effects / weights.sum()
     assert weights @ (effects - mean) ** 2 == pytest.approx(k - 1, abs=1e-4)
     se = np.sqrt(weights @ (effects - mean) ** 2 / ((k - 1) * weights.sum()))
-    expected = mean + student.ppf(0.975, k - 1) * se * np.array([0, -1, 1])
+    expected = mean + stats.t.ppf(0.975, k - 1) * se * np.array([0, -1, 1])
     np.testing.assert_allclose(logs(pooled).loc["random_effects"], expected, rtol=1e-9)
     fixed = 1 / variances
     q = fixed @ (effects - fixed @ effects / fixed.sum()) ** 2
     assert row["i_squared"] == pytest.approx(100 * (1 - (k - 1) / q))
-    interval = prediction_interval(effects, variances)
     found = np.log1p(row[["prediction_low", "prediction_high"]].astype(float) / 100)
-    np.testing.assert_allclose(found, interval)
+    np.testing.assert_allclose(found, prediction_interval(effects, variances))
 
 
 def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled):
@@ -61,21 +57,20 @@ def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled
     windows = [fitted.models[place].window for place in CHOSEN]
     rates = [np.log(1e5 * w["deaths"] / w["person_years"]).to_numpy() for w in windows]
     X = build_design(windows[0].index, SHIFT).to_numpy()
-    lags = newey_west_lags(len(X))
-    fit = fit_newey_west(np.mean(rates, axis=0), X, lags=lags)
-    assert logs(pooled).loc["driscoll_kraay", "estimate"] == pytest.approx(fit.estimate[3])
-    reach = np.ptp(logs(pooled).loc["driscoll_kraay", ["low", "high"]]) / 2
+    fit = fit_newey_west(np.mean(rates, axis=0), X, lags=newey_west_lags(len(X)))
+    found = logs(pooled).loc["driscoll_kraay"]
+    assert found["estimate"] == pytest.approx(fit.estimate[3])
+    reach = np.ptp(found[["low", "high"]]) / 2
     n, k = X.shape
     effects = len(CHOSEN) - 1  # linearmodels counts the place effects and all rows
     ratio = np.sqrt(len(CHOSEN) * n / (len(CHOSEN) * n - k - effects)) / np.sqrt(n / (n - k))
     se = np.sqrt(fit.covariance[3, 3]) * ratio
-    assert reach == pytest.approx(student.ppf(0.975, n - k) * se, rel=1e-6)
+    assert reach == pytest.approx(stats.t.ppf(0.975, n - k) * se, rel=1e-6)
 
 
 def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
-    one = STATES.loc["MX16"]
-    copies = pd.concat({f"copy {number}": one for number in range(5)}, names=["place"])
-    fitted = fit(copies)
+    copies = {f"copy {number}": STATES.loc["MX16"] for number in range(5)}
+    fitted = fit(pd.concat(copies, names=["place"]))
     pooled, alone = pool_places(fitted), fitted.of("slope").iloc[0]
     width = alone["high"] - alone["low"]
     for method in ("average", "random_effects_shared"):
@@ -90,8 +85,7 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
 
 
 def test_weights_are_person_years():
-    panel = STATES.loc[CHOSEN]
-    giant = panel.copy()
+    giant = STATES.loc[CHOSEN].copy()
     giant.loc[["MX16"]] = (giant.loc[["MX16"]] * 1000).to_numpy()
     giant["deaths"] = giant["deaths"].astype(int)
     fitted = fit(giant)
@@ -102,8 +96,7 @@ def test_weights_are_person_years():
 
 
 def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
-    chosen = ["MX01", "MX16", "MX25", "MX31"]
-    with_small = pool_places(fit(STATES.loc[chosen]))
+    with_small = pool_places(fit(STATES.loc[["MX01", "MX16", "MX25", "MX31"]]))
     assert with_small.loc["average", "places"] == 4
     row = with_small.loc["driscoll_kraay"]
     assert row["places"] == 2
@@ -111,19 +104,17 @@ def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
     assert pooled.loc["driscoll_kraay", "note"] == ""
 
 
-def test_too_few_places_are_refused(fitted):
+def test_too_few_places_are_refused():
     with pytest.raises(ValueError, match=r"2 places have an estimate of 'slope'; at least 4"):
         pool_places(fit(STATES.loc[["MX16", "MX25"]]))
 
 
 def test_known_effects_without_noise_are_recovered():
     months = pd.period_range("2000-01", periods=96, freq="M", name="month")
-    since = np.arange(96) - 48
-    rng = np.random.default_rng(0)
-    slopes = {"A": 0.2, "B": 0.3, "C": 0.4, "D": 0.1}
-    frames = {}
+    slopes, since = {"A": 0.2, "B": 0.3, "C": 0.4, "D": 0.1}, np.maximum(np.arange(96) - 48, 0)
+    rng, frames = np.random.default_rng(0), {}
     for name, slope in slopes.items():
-        deaths = rng.poisson(1e9 * np.exp(slope * np.maximum(since, 0) / 12))
+        deaths = rng.poisson(1e9 * np.exp(slope * since / 12))
         frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
     panel = pd.concat(frames, names=["place"])
     pooled = pool_places(fit(panel, PolicyShift("known", months[48]), harmonics=0))
@@ -135,12 +126,11 @@ def test_known_effects_without_noise_are_recovered():
 
 
 def test_simulated_panels_have_the_correlations_asked_for():
-    rng = np.random.default_rng(0)
-    within, between = [], []
+    rng, within, between = np.random.default_rng(0), [], []
     for _ in range(40):
         panel, shift, truth = simulate_panel(rng, rho=0.0, shared=0.5)
-        wide = panel["deaths"].unstack("place").iloc[:, -4:]  # the largest places
-        change = np.log(wide).diff().dropna()
+        largest = panel["deaths"].unstack("place").iloc[:, -4:]
+        change = np.log(largest).diff().dropna()
         between.append(np.corrcoef(change.to_numpy().T)[0, 1])
         within.append(truth["slope"].mean())
     assert np.mean(between) == pytest.approx(0.45, abs=0.06)  # counting noise takes a little
@@ -164,24 +154,22 @@ EFFECTS, VARIANCES = RNG.normal(0.1, 0.3, 12), RNG.uniform(0.005, 0.02, 12)
 
 
 def test_interval_is_that_of_a_plain_mixture_over_the_quantiles_of_q():
-    def q(between):
+    def pool(between):
         weights = 1 / (VARIANCES + between)
         mean = weights @ EFFECTS / weights.sum()
-        return weights @ (EFFECTS - mean) ** 2
+        return weights @ (EFFECTS - mean) ** 2, mean, weights.sum()
 
     parts = []
-    for share in (np.arange(101) + 0.5) / 101:
-        target = chi2.ppf(share, 11)
-        between = brentq(lambda x, target=target: q(x) - target, 0, 100) if q(0) > target else 0
-        weights = 1 / (VARIANCES + between)
-        mean = weights @ EFFECTS / weights.sum()
-        parts.append([mean, np.sqrt(between + q(between) / 11 / weights.sum())])
+    for target in stats.chi2.ppf((np.arange(101) + 0.5) / 101, 11):
+        above = pool(0)[0] > target
+        between = brentq(lambda x, target=target: pool(x)[0] - target, 0, 100) if above else 0
+        q, mean, weight = pool(between)
+        parts.append([mean, np.sqrt(between + q / 11 / weight)])
     means, scales = np.array(parts).T
-
-    def cdf(x):
-        return student.cdf((x - means) / scales, 11).mean()
-
-    expected = [brentq(lambda x, p=p: cdf(x) - p, -5, 5) for p in (0.025, 0.975)]
+    expected = [
+        brentq(lambda x, p=p: stats.t.cdf((x - means) / scales, 11).mean() - p, -5, 5)
+        for p in (0.025, 0.975)
+    ]
     np.testing.assert_allclose(prediction_interval(EFFECTS, VARIANCES), expected, rtol=1e-6)
 
 
@@ -189,22 +177,18 @@ def test_shared_variance_widens_and_a_shift_moves_the_interval():
     low, high = prediction_interval(EFFECTS, VARIANCES)
     wide_low, wide_high = prediction_interval(EFFECTS, VARIANCES, shared=0.05)
     assert wide_low < low < high < wide_high
-    moved = prediction_interval(EFFECTS + 3, VARIANCES)
-    np.testing.assert_allclose(moved, [low + 3, high + 3])
+    np.testing.assert_allclose(prediction_interval(EFFECTS + 3, VARIANCES), [low + 3, high + 3])
 
 
 def test_equal_effects_leave_the_width_to_their_own_errors():
-    ends = prediction_interval(np.full(12, 0.2), VARIANCES)
-    assert ends == pytest.approx((0.2, 0.2), abs=1e-6)
+    assert prediction_interval(np.full(12, 0.2), VARIANCES) == pytest.approx((0.2, 0.2), abs=1e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("places", "spread"), [(5, 0.1), (12, 0.02), (12, 0.1), (32, 0.3)])
 def test_a_further_effect_is_held_as_often_as_said(places, spread):
     """1,000 sets: a Monte Carlo error of 0.7 points."""
-    rng = np.random.default_rng(places)
-    sds = np.geomspace(0.3, 0.03, places)
-    held = 0
+    rng, sds, held = np.random.default_rng(places), np.geomspace(0.3, 0.03, places), 0
     for _ in range(1000):
         effects = 0.1 + spread * rng.standard_normal(places) + sds * rng.standard_normal(places)
         low, high = prediction_interval(effects, sds**2)

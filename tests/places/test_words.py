@@ -1,36 +1,27 @@
+import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.places import words
 from analysis.places.effects import PlaceEffects
-from analysis.places.words import (
-    compare_with_nation,
-    describe_places,
-    describe_pooled,
-    describe_pooled_coverage,
-    describe_size,
-)
 
 
 def place_effects(rows):
     columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "empty_months"]
     table = pd.DataFrame(rows, columns=columns)
-    effects = table.assign(
-        estimator="count_reml", estimand="slope", note="", comparison_verdict="agree"
-    )
-    places = table.set_index("place")[["empty_months"]]
-    return PlaceEffects(None, effects.drop(columns="empty_months"), places, {})
+    same = {"estimator": "count_reml", "estimand": "slope", "comparison_verdict": "agree"}
+    effects = table.drop(columns="empty_months").assign(note="", **same)
+    return PlaceEffects(None, effects, table.set_index("place")[["empty_months"]], {})
 
 
 def test_places_are_counted_by_what_was_found():
-    fitted = place_effects(
-        [
-            ["A", 30.0, 10.0, 50.0, 0.001, 0.004, "", 0],
-            ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", 3],
-            ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", 0],
-            ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", 0],
-        ]
-    )
-    text = describe_places(fitted, {"B": "Bee", "D": "Dee"})
+    rows = [
+        ["A", 30.0, 10.0, 50.0, 0.001, 0.004, "", 0],
+        ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", 3],
+        ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", 0],
+        ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", 0],
+    ]
+    text = words.describe_places(place_effects(rows), {"B": "Bee", "D": "Dee"})
     assert text.startswith("Of 4 states, 1 show a rise of the yearly trend and 1 a fall")
     assert "1 show neither. The largest is that of Bee, -60.0% per year (-70.0 to -50.0)." in text
     assert "No reliable estimate: Dee (the estimators' signs differ)." in text
@@ -39,7 +30,7 @@ def test_places_are_counted_by_what_was_found():
 
 def test_nothing_found_names_no_largest():
     fitted = place_effects([["A", 3.0, -5.0, 15.0, 0.3, 0.4, "", 0]])
-    assert describe_places(fitted, {}) == (
+    assert words.describe_places(fitted, {}) == (
         "Of 1 states, 0 show a rise of the yearly trend and 0 a fall that stand out with a "
         "false-discovery rate of 5%; 1 show neither."
     )
@@ -47,28 +38,20 @@ def test_nothing_found_names_no_largest():
 
 @pytest.fixture
 def pooled():
-    rows = {
-        "average": [20.0, 10.0, 30.0],
-        "weighted_average": [32.0, 22.0, 42.0],
-        "random_effects": [20.0, 15.0, 25.0],
-        "random_effects_shared": [20.0, 10.0, 30.0],
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
-    table["p"] = 0.01
-    table["note"] = ""
-    table["i_squared"] = [None, None, 60.0, 60.0]
-    table["prediction_low"], table["prediction_high"] = -7.0, 55.0
-    return table.astype({"i_squared": float})
+    methods = ["average", "weighted_average", "random_effects", "random_effects_shared"]
+    table = pd.DataFrame({"estimate": [20.0, 32, 20, 20], "low": [10.0, 22, 15, 10]}, methods)
+    table["high"], table["i_squared"] = [30.0, 42, 25, 30], [np.nan, np.nan, 60, 60]
+    return table.assign(p=0.01, note="", prediction_low=-7.0, prediction_high=55.0)
 
 
 def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     columns = ["estimate", "low", "high", "p"]
     keys = pd.MultiIndex.from_product([["count_reml", "reml"], ["slope"]])
     nation = pd.DataFrame([[10.0, 0.0, 20.0, 0.05], [12.0, 1.0, 23.0, 0.04]], keys, columns)
-    table = compare_with_nation(pooled, nation, "slope")
+    table = words.compare_with_nation(pooled, nation, "slope")
     assert table.loc["weighted_average", "minus_national"] == pytest.approx(20.0)
     assert table.loc["national", "minus_national"] == 0
-    text = describe_pooled(table)
+    text = words.describe_pooled(table)
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
     assert "The average is 20.0% higher as a factor" in text
     assert "60% of the variation" in text
@@ -78,18 +61,15 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
 
 
 def test_recorded_coverage_is_told_with_its_worst():
-    record = pd.DataFrame(
-        [
-            (0.4, "average", "slope", "average", 96.0),
-            (0.8, "average", "slope", "average", 87.0),
-            (0.8, "random_effects", "level", "mean", 61.0),
-        ],
-        columns=["rho", "method", "estimand", "target", "coverage"],
-    )
-    text = describe_pooled_coverage(record)
-    assert (
-        "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%" in text
-    )
+    rows = [
+        (0.4, "average", "slope", "average", 96.0),
+        (0.8, "average", "slope", "average", 87.0),
+        (0.8, "random_effects", "level", "mean", 61.0),
+    ]
+    columns = ["rho", "method", "estimand", "target", "coverage"]
+    text = words.describe_pooled_coverage(pd.DataFrame(rows, columns=columns))
+    told = "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%"
+    assert told in text
     assert "holds least at rho 0.8, 87% for the slope" in text
 
 
@@ -103,7 +83,7 @@ def test_recorded_size_is_told_by_rho():
         (0.95, True, 20, "count_reml", 55.0, 9.0),
     ]
     columns = ["rho", "enough", "series", "estimator", "false_alarms", "mc_error"]
-    text = describe_size(pd.DataFrame(rows, columns=columns))
+    text = words.describe_size(pd.DataFrame(rows, columns=columns))
     assert "at rho 0.5, 4 to 6% (mean 5.0, within three" in text
     assert "at rho 0.95, 19 to 19% (mean 19.0, outside three" in text
     assert "with fewer deaths 14 to 14%" in text

@@ -1,6 +1,7 @@
 """The rooms and their rules: imports go downwards, the face is light, the stub tells the truth."""
 
 import ast
+import inspect
 import re
 import shutil
 import subprocess
@@ -75,6 +76,8 @@ def test_public_functions_say_what_they_take_and_give():
     public = {name: getattr(analysis, name) for name in analysis.__all__}
     functions = {name: said.__doc__ for name, said in public.items() if not isinstance(said, type)}
     assert [name for name, said in functions.items() if "Returns\n    -------" not in said] == []
+    taking = [name for name in functions if inspect.signature(public[name]).parameters]
+    assert [name for name in taking if "Parameters\n    ------" not in functions[name]] == []
     assert [name for name, said in public.items() if not (said.__doc__ or "").strip()] == []
 
 

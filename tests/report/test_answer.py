@@ -1,24 +1,17 @@
 import pytest
-from support.answer_tables import (
-    TITLES,
-    claim_rows,
-    country_rows,
-    estimate_rows,
-    forecast_rows,
-    operation_rows,
-    state_rows,
-)
+from support import answer_tables as made
+from support.answer_tables import TITLES, estimate_rows
 
 from analysis.report.answer import trace_table, write_sentences
 from analysis.report.findings import Findings
 
 TABLES = {
     "estimates": estimate_rows(),
-    "states": state_rows(),
-    "operations": operation_rows(),
-    "countries": country_rows(),
-    "claims": claim_rows(),
-    "forecasts": forecast_rows(),
+    "states": made.state_rows(),
+    "operations": made.operation_rows(),
+    "countries": made.country_rows(),
+    "claims": made.claim_rows(),
+    "forecasts": made.forecast_rows(),
 }
 
 
@@ -57,24 +50,23 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
 
 
 def test_every_sentence_changes_when_its_numbers_change():
-    estimates = estimate_rows(
-        set={
-            ("a-2010-01", "inegi", "slope"): (1.0, -4.0, 6.0),
-            ("b-2015-01", "sesnsp", "slope"): (1.0, -4.0, 6.0),
-            ("a-2010-01", "inegi", "level"): (30.0, 10.0, 50.0),
-            ("a-2010-01", "inegi", "excess_deaths_forecast"): (90.0, -200.0, 400.0),
-        }
-    )
+    planted = {
+        ("a-2010-01", "inegi", "slope"): (1.0, -4.0, 6.0),
+        ("b-2015-01", "sesnsp", "slope"): (1.0, -4.0, 6.0),
+        ("a-2010-01", "inegi", "level"): (30.0, 10.0, 50.0),
+        ("a-2010-01", "inegi", "excess_deaths_forecast"): (90.0, -200.0, 400.0),
+    }
+    estimates = estimate_rows(planted)
     estimates.loc[estimates["shift"] == "a-2010-01", "comparison_verdict"] = "sign differs"
     estimates.loc[estimates["shift"] == "a-2010-01", "date_verdict"] = "another date"
     estimates.loc[estimates["source"] == "sesnsp", "date_verdict"] = "the official date"
     changed = written(
         estimates=estimates,
-        states=state_rows(prediction_low=1.0),
-        operations=operation_rows((30.0, 10.0, 55.0)),
-        countries=country_rows((11.1, 2.0, 20.0)),
-        claims=claim_rows(("does not hold", "revised since", "holds")),
-        forecasts=forecast_rows(pool_every=0.97, almost_certain=4, years_higher=3),
+        states=made.state_rows(prediction_low=1.0),
+        operations=made.operation_rows((30.0, 10.0, 55.0)),
+        countries=made.country_rows((11.1, 2.0, 20.0)),
+        claims=made.claim_rows(("does not hold", "revised since", "holds")),
+        forecasts=made.forecast_rows(pool_every=0.97, almost_certain=4, years_higher=3),
     )
     for before, after in zip(written(), changed, strict=True):
         assert before != after
@@ -95,27 +87,27 @@ def test_every_sentence_changes_when_its_numbers_change():
 
 
 def test_sources_that_leave_zero_out_on_opposite_sides_disagree():
-    opposite = estimate_rows(set={("b-2015-01", "inegi", "slope"): (22.0, 19.0, 25.0)})
+    opposite = estimate_rows({("b-2015-01", "inegi", "slope"): (22.0, 19.0, 25.0)})
     assert "disagree on whether the trend changed at The second" in written(estimates=opposite)[2]
     single = estimate_rows().query("source == 'inegi'")
     assert "no shift has two sources to compare" in written(estimates=single)[2]
 
 
 def test_what_is_not_estimated_is_not_counted():
-    missing = estimate_rows(set={("b-2015-01", "inegi", "slope"): (None, None, None)})
+    missing = estimate_rows({("b-2015-01", "inegi", "slope"): (None, None, None)})
     said = written(estimates=missing)
     assert said[0].startswith("Of 2 estimates of a national shift")
     assert "1 of the 2 carry" in said[2] or "0 of the 2 carry" in said[2]
 
 
 def test_states_among_which_no_difference_was_found_are_told_apart():
-    said = written(states=state_rows(tau=0.0))[5]
+    said = written(states=made.state_rows(tau=0.0))[5]
     assert "at 1 of them although no difference between the states was found" in said
 
 
 def test_a_verdict_that_is_none_is_refused():
     with pytest.raises(ValueError, match=r"verdicts that are none: \['maybe'\]"):
-        written(claims=claim_rows(("holds", "maybe")))
+        written(claims=made.claim_rows(("holds", "maybe")))
 
 
 def test_every_sentence_is_traced_to_rows_that_are_there():
@@ -141,4 +133,4 @@ def test_every_sentence_is_traced_to_rows_that_are_there():
 
 def test_a_run_without_the_headline_operations_is_not_passed_over():
     with pytest.raises(IndexError):
-        written(operations=operation_rows().query("label == 'all seven'"))
+        written(operations=made.operation_rows().query("label == 'all seven'"))

@@ -8,13 +8,8 @@ import pytest
 from support.folders import ROOT
 
 from analysis.files import hash_files
-from analysis.report.notebooks import (
-    PACKAGE,
-    NotebookError,
-    reached_by_notebook,
-    reached_files,
-    run_notebook,
-)
+from analysis.report import notebooks
+from analysis.report.notebooks import PACKAGE, reached_by_notebook, run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -22,10 +17,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def write_notebook(path, *sources):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells[0].metadata["tags"] = ["parameters"]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    notebook.metadata["language_info"] = {"name": "python"}
-    nbformat.write(notebook, path)
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     return path
 
 
@@ -47,7 +41,7 @@ def test_a_notebook_runs_with_its_parameters_in_its_own_folder(tmp_path):
 def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", "print('so far')", "1 / 0")
     message = r"a\.ipynb, cell 2 .*ZeroDivisionError: division by zero"
-    with pytest.raises(NotebookError, match=message):
+    with pytest.raises(notebooks.NotebookError, match=message):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
     kept = json.loads((tmp_path / "out/failed/a.ipynb").read_text(encoding="utf-8"))
     assert any("so far" in str(cell.get("outputs")) for cell in kept["cells"])
@@ -77,27 +71,18 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("checks.py", ALL),
-        ("__init__.py", ALL),
-        ("engine/gls.py", ALL - {"07"}),
-        ("engine/processes.py", {"09", "11"}),
+        ("checks.py", ALL), ("__init__.py", ALL), ("report/notebooks.py", ALL),
+        ("engine/gls.py", ALL - {"07"}), ("engine/processes.py", {"09", "11"}),
         ("its/result.py", {"02", "03", "05", "06", "09", "10", "11", "01"}),
-        ("robustness/windows.py", {"04"}),
-        ("places/pooling.py", {"05", "11"}),
-        ("operations/event_study.py", {"06"}),
-        ("synthetic/control.py", {"07", "10"}),
-        ("forecasts/methods.py", {"02", "08"}),
-        ("validation/coverage.py", {"09"}),
-        ("mexico/municipalities.py", {"11"}),
-        ("claims/rows.py", {"02", "08"}),
-        ("report/answer.py", {"10"}),
-        ("report/notebooks.py", ALL),
-        ("data/claims.toml", {"02", "08", "10"}),
-        ("data/policy-shifts.toml", ALL),
+        ("robustness/windows.py", {"04"}), ("places/pooling.py", {"05", "11"}),
+        ("operations/event_study.py", {"06"}), ("synthetic/control.py", {"07", "10"}),
+        ("forecasts/methods.py", {"02", "08"}), ("validation/coverage.py", {"09"}),
+        ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
+        ("claims/rows.py", {"02", "08"}), ("report/answer.py", {"10"}),
+        ("data/claims.toml", {"02", "08", "10"}), ("data/policy-shifts.toml", ALL),
         ("data/population.csv", ALL),
-        ("mexico/compile.py", set()),
     ],
-)
+)  # fmt: skip
 def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):
     package = tmp_path / "analysis"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -111,10 +96,10 @@ def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, 
 def test_what_is_reached_is_what_an_independent_reader_of_imports_finds():
     graph = grimp.build_graph("analysis", cache_dir=None)
     for module in ("analysis.its.result", "analysis.report.answer", "analysis.claims.counts"):
-        found = {path for path in reached_files(f"import {module}") if path.suffix == ".py"}
+        reached = notebooks.reached_files(f"import {module}")
         upstream = {module} | graph.find_upstream_modules(module)
         expected = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in upstream}
-        found = {path for path in found if path.name != "__init__.py"}
+        found = {path for path in reached if path.suffix == ".py" and path.name != "__init__.py"}
         assert found == {path for path in expected if path.is_file()}
 
 

@@ -48,18 +48,12 @@ def test_figures_come_as_vectors_and_as_pixels():
     [
         ("01-data", "The argument", ""),
         ("03-policy-shift--covid-2020-04--sesnsp", "National shifts", "Covid lockdown (SESNSP)"),
-        (
-            "04-robustness--michoacan-2006-12--inegi",
-            "Joint operations: is the date special?",
-            "Operativo Conjunto Michoacán (INEGI): is the date special?",
-        ),
-        (
-            "08-forecast--inegi",
-            "What would others have predicted?",
-            "“Almost certain to get worse”? (INEGI)",
-        ),
+        ("04-robustness--michoacan-2006-12--inegi", "Joint operations: is the date special?",
+         "Operativo Conjunto Michoacán (INEGI): is the date special?"),
+        ("08-forecast--inegi", "What would others have predicted?",
+         "“Almost certain to get worse”? (INEGI)"),
     ],
-)
+)  # fmt: skip
 def test_page_has_its_group_and_title(name, group, title):
     assert (RUNS[name].group, RUNS[name].title) == (group, title)
 

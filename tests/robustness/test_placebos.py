@@ -7,13 +7,14 @@ from support.independent import monthly_values, simulate_ar1
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series, load_states
 from analysis.robustness.placebos import JUDGED, Placebos, placebo_dates, placebo_places
+from analysis.robustness.windows import vary_window
 
 SHIFT = PolicyShift("reform", "2003-06")
 SIERRA = load_policy_shifts()["sierra-madre-2007-02"]
 
 
-def values(periods=72, seed=1):
-    return monthly_values(simulate_ar1(np.random.default_rng(seed), periods, 0.4)[:, 0])
+def values(periods=72):
+    return monthly_values(simulate_ar1(np.random.default_rng(1), periods, 0.4)[:, 0])
 
 
 def of_source(source, shift, **options):
@@ -21,9 +22,9 @@ def of_source(source, shift, **options):
     return placebo_places(load_states(source), own, shift, **options)
 
 
-def counts(periods=72, seed=2):
-    index = pd.period_range("2000-01", periods=periods, freq="M")
-    deaths = np.random.default_rng(seed).poisson(300, periods)
+def counts():
+    index = pd.period_range("2000-01", periods=72, freq="M")
+    deaths = np.random.default_rng(2).poisson(300, 72)
     return pd.DataFrame({"deaths": deaths, "person_years": 2e5}, index=index)
 
 
@@ -53,8 +54,7 @@ def test_placebo_date_is_a_fit_of_what_came_before(impact, scale):
     for month, row in found.placebo.iloc[[0, 7, 17]].iterrows():
         fit = judged(before, replace(shift, month=month), scale=scale, harmonics=1)
         np.testing.assert_allclose(row, fit, rtol=1e-8, atol=1e-9)
-    fit = judged(series, shift, scale=scale, harmonics=1)
-    pd.testing.assert_series_equal(found.real, fit)
+    pd.testing.assert_series_equal(found.real, judged(series, shift, scale=scale, harmonics=1))
     assert found.scale == scale
     assert found.skipped == {}
 
@@ -62,11 +62,9 @@ def test_placebo_date_is_a_fit_of_what_came_before(impact, scale):
 @pytest.mark.parametrize(("frequency", "fewest"), [("Q", 4), ("Y", 3)])
 def test_other_frequencies_have_placebo_dates_too(frequency, fewest):
     series = values(40).set_axis(pd.period_range("1980", periods=40, freq=frequency))
-    shift = PolicyShift("x", series.index[24])
-    found = placebo_dates(series, shift)
+    found, middle = placebo_dates(series, PolicyShift("x", series.index[24])), series.index[11]
     assert found.placebo.index.equals(series.index[fewest : 24 - fewest + 1])
-    middle = series.index[11]
-    fit = judged(series.iloc[:24], replace(shift, month=middle))
+    fit = judged(series.iloc[:24], PolicyShift("x", middle))
     np.testing.assert_allclose(found.placebo.loc[middle], fit, rtol=1e-8)
 
 
@@ -79,9 +77,8 @@ def test_months_from_the_shift_on_do_not_reach_the_placebo_dates():
 
 
 def test_window_of_the_shift_is_what_is_asked():
-    series = values()
-    cut = placebo_dates(series, replace(SHIFT, start="2000-06", end="2005-06"))
-    same = placebo_dates(series.loc["2000-06":"2005-06"], SHIFT)
+    cut = placebo_dates(values(), replace(SHIFT, start="2000-06", end="2005-06"))
+    same = placebo_dates(values().loc["2000-06":"2005-06"], SHIFT)
     pd.testing.assert_frame_equal(cut.placebo, same.placebo)
     pd.testing.assert_series_equal(cut.real, same.real)
 
@@ -89,13 +86,13 @@ def test_window_of_the_shift_is_what_is_asked():
 def test_shift_beside_enters_if_it_came_before_and_its_neighbours_are_no_placebos():
     series = values()
     early, late = PolicyShift("early", "2002-01"), PolicyShift("late", "2004-06")
-    found = placebo_dates(series, replace(SHIFT, beside=(early, late)))
+    both = replace(SHIFT, beside=(early, late))
+    found = placebo_dates(series, both)
     assert found.placebo.index.equals(series.index[[*range(12, 21), *range(28, 30)]])
     month, before = series.index[15], series.loc[:"2003-05"]
     fit = judged(before, PolicyShift("x", month, beside=early))
     np.testing.assert_allclose(found.placebo.loc[month], fit, rtol=1e-8)
-    fit = judged(series, replace(SHIFT, beside=(early, late)))
-    pd.testing.assert_series_equal(found.real, fit)
+    pd.testing.assert_series_equal(found.real, judged(series, both))
 
 
 def test_shift_of_unknown_month_is_judged_by_its_average():
@@ -106,16 +103,14 @@ def test_shift_of_unknown_month_is_judged_by_its_average():
 
 
 def test_rank_counts_those_at_least_as_large_on_either_side():
-    rank = placebos_of([-5, 2, 3, 4, -1], 3).rank
-    assert rank.loc["slope"].tolist() == [4, 6, 4 / 6]
+    assert placebos_of([-5, 2, 3, 4, -1], 3).rank.loc["slope"].tolist() == [4, 6, 4 / 6]
     assert placebos_of([-1, 2, 0, 1, -1], -3).rank.loc["level"].tolist() == [1, 6, 1 / 6]
     assert placebos_of([-5, 4, 6, 7, -8], -3).rank.loc["level"].tolist() == [6, 6, 1]
 
 
 def test_each_estimand_has_its_own_rank():
     placebo = {"level": [1, 2, 3], "slope": [10, 20, 30], "effect_12m": [5, np.nan, 7]}
-    real = {"level": 2.5, "slope": 40, "effect_12m": 1}
-    rank = placebos_of(placebo, real).rank
+    rank = placebos_of(placebo, {"level": 2.5, "slope": 40, "effect_12m": 1}).rank
     assert rank["rank"].tolist() == [2, 1, 3]
     assert rank["of"].tolist() == [4, 4, 3]
     assert rank["p"].tolist() == [2 / 4, 1 / 4, 1]
@@ -147,8 +142,7 @@ def test_own_states_are_no_placebos_and_states_without_deaths_are_named(sierra):
     assert set(sierra.placebo.index) == states - set(SIERRA.places) - set(sierra.skipped)
     assert not set(sierra.skipped) & set(SIERRA.places)
     assert "MX03" in sierra.skipped
-    reasons = pd.Series(sierra.skipped)
-    assert reasons.str.startswith("the log scale needs deaths").all()
+    assert pd.Series(sierra.skipped).str.startswith("the log scale needs deaths").all()
     assert (sierra.rank["of"] == len(sierra.placebo) + 1).all()
 
 
@@ -169,11 +163,12 @@ def test_nation_is_set_beside_every_state():
     np.testing.assert_allclose(found.real, judged(load_series("sesnsp"), shift, scale="rate"))
 
 
-def test_callers_frame_is_left_alone():
+@pytest.mark.parametrize("use", [placebo_dates, vary_window])
+def test_callers_frame_is_left_alone(use):
     series = counts()
     series.attrs["note"] = ["mine"]
     before = series.copy(deep=True)
-    placebo_dates(series, SHIFT)
+    use(series, SHIFT)
     pd.testing.assert_frame_equal(series, before)
     assert series.attrs == {"note": ["mine"]}
 

@@ -10,37 +10,25 @@ from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.engine import estimators
 from analysis.engine.estimators import fit_newey_west, newey_west_lags, newey_west_many
 from analysis.robustness import specifications
-from analysis.robustness.specifications import (
-    CHOICES,
-    SpecificationCurve,
-    simulate_null,
-    specification_curve,
-)
+from analysis.robustness.specifications import simulate_null, specification_curve
 
+CHOICES = dict(specifications.CHOICES)  # all of them, whatever a test chooses
 SHIFT = PolicyShift("reform", "2005-01")
 BOTH = "shorter on both sides"
 CALDERON = load_policy_shifts()["calderon-2006-12"]
-SMALL = {
-    "date": (0, 3),
-    "harmonics": (1,),
-    "impact": ("level_and_slope", "slope"),
-    "scale": ("log",),
-    "denominator": ("person-years",),
-}
+SMALL = {"date": (0, 3), "harmonics": (1,), "scale": ("log",), "denominator": ("person-years",)}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def choose(monkeypatch):
+    """Few choices, unless a test asks for others; `curve` is made before with all of them."""
+
     def cross(**others):
         for name, values in (SMALL | others).items():
-            monkeypatch.setitem(CHOICES, name, values)
+            monkeypatch.setitem(specifications.CHOICES, name, values)
 
+    cross()
     return cross
-
-
-@pytest.fixture
-def few_choices(choose):
-    choose()
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +37,12 @@ def curve():
 
 
 def curve_of(frame, shift=SHIFT, **options):
-    return specification_curve({"a": frame}, shift, **{"draws": 100} | options)
+    return specification_curve(**{"series": {"a": frame}, "shift": shift, "draws": 100} | options)
 
 
-def frame_of(log_rate, start="2000-01"):
+def frame_of(log_rate):
     """Counts of 1,500 a month at log rate zero."""
-    index = pd.period_range(start, periods=len(log_rate), freq="M")
+    index = pd.period_range("2000-01", periods=len(log_rate), freq="M")
     deaths = np.round(1500 * np.exp(log_rate)).astype(int)
     return pd.DataFrame({"deaths": deaths, "person_years": 1e7}, index=index)
 
@@ -70,11 +58,9 @@ def noisy(periods=120, seed=1, slope=0.0):
 
 def exact_line(periods=120):
     """Rates on a line with a wave, exactly: 1,000 deaths and the person-years to fit."""
-    index = pd.period_range("2000-01", periods=periods, freq="M")
     t = np.arange(periods) / 12
     log_rate = 2 + 0.1 * t + 0.05 * np.sin(2 * np.pi * t)
-    person_years = 1e8 / np.exp(log_rate)
-    return pd.DataFrame({"deaths": 1000, "person_years": person_years}, index=index), log_rate
+    return frame_of(log_rate).assign(deaths=1000, person_years=1e8 / np.exp(log_rate)), log_rate
 
 
 def refit(row):
@@ -82,10 +68,9 @@ def refit(row):
     series = load_series("inegi")
     yearly = series["person_years"].groupby(series.index.year).transform("mean")
     size = yearly if row["denominator"] == "population" else series["person_years"]
-    rate = 1e5 * series["deaths"] / size
-    start = {True: "2002-01", False: "2000-01"}[row["window"] in ("shorter before", BOTH)]
-    end = {True: "2010-11", False: "2012-11"}[row["window"] in ("shorter after", BOTH)]
-    rate = rate.loc[start:end]
+    start = "2002-01" if row["window"] in ("shorter before", BOTH) else "2000-01"
+    end = "2010-11" if row["window"] in ("shorter after", BOTH) else "2012-11"
+    rate = (1e5 * series["deaths"] / size).loc[start:end]
     position = rate.index.get_loc(pd.Period("2006-12", "M") + row["date"])
     X = segmented_design(len(rate), position, harmonics=row["harmonics"])
     slope = 3
@@ -152,9 +137,7 @@ def test_joint_describes_the_table(curve):
 def test_joint_of_a_curve_written_out():
     """Three specifications of the series and of four null series, one column each."""
     estimate = np.array([[3.0, 1, 4, -2, 0], [2, 1, 3, -9, 0], [9, -1, 2, -3, 0]])
-    p = np.array(
-        [[0.01, 0.9, 0.01, 0.01, 0.9], [0.01, 0.9, 0.01, 0.01, 0.9], [0.2] * 3 + [0.01, 1]]
-    )
+    p = np.array([[0.01, 0.9, 0.01, 0.01, 0.9]] * 2 + [[0.2, 0.2, 0.2, 0.01, 1]])
     joint = specifications._joint(estimate, p)
     # medians 3 | 1, 3, -3, 0: one null is as large, all are as small
     assert joint.loc["median", ["observed", "p"]].tolist() == [3.0, 2 * 2 / 5]
@@ -165,9 +148,8 @@ def test_joint_of_a_curve_written_out():
 
 
 def test_share_counts_one_direction_only():
-    estimate = np.array([[1.0], [2.0], [-1.0], [-5.0], [4.0]])
-    p = np.array([[0.01], [0.9], [0.01], [0.01], [0.01]])
-    joint = specifications._joint(np.tile(estimate, 3), np.tile(p, 3))
+    estimate, p = [1.0, 2.0, -1.0, -5.0, 4.0], [0.01, 0.9, 0.01, 0.01, 0.01]
+    joint = specifications._joint(*(np.tile(np.array(x)[:, None], 3) for x in (estimate, p)))
     assert joint.loc["share", "observed"] == 2 / 5
 
 
@@ -190,28 +172,23 @@ def test_choices_explain_their_share_of_the_variance():
     """Estimates a + b with a = 0, 4 and b = -1, 1: variances 4 and 1 of 5, nothing by c."""
     table = pd.DataFrame({"a": [*"xxyy"] * 2, "b": [0, 1] * 4, "c": [0] * 4 + [1] * 4})
     table["estimate"], table["p"] = [-1.0, 1, 3, 5] * 2, 0.5
-    shares = SpecificationCurve(table, pd.DataFrame(), 100).variance_shares
+    shares = specifications.SpecificationCurve(table, pd.DataFrame(), 100).variance_shares
     assert shares.index.tolist() == ["a", "b", "c"]
     np.testing.assert_allclose(shares, [0.8, 0.2, 0.0], atol=1e-15)
 
 
-@pytest.mark.usefixtures("few_choices")
 @pytest.mark.parametrize("slope", [0.5, -0.4])
 def test_large_effect_stands_out_from_the_null(slope):
-    curve = curve_of(noisy(slope=slope), SHIFT)
+    curve = curve_of(noisy(slope=slope))
     assert curve.joint["p"].tolist() == [2 / 101, 1 / 101]  # as small as 100 draws can make them
     assert (curve.joint["null_high"] < [20, 0.9]).all()
     assert curve.joint.loc["share", "observed"] == 1
     assert np.sign(curve.joint.loc["median", "observed"]) == np.sign(slope)
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_seed_decides_the_numbers():
-    series = {"a": noisy()}
-    one, same, other = (
-        specification_curve(series, SHIFT, draws=100, seed=seed, jobs=jobs)
-        for seed, jobs in ((1, 1), (1, 2), (2, 1))
-    )
+    one = curve_of(noisy(), seed=1, jobs=1)
+    same, other = curve_of(noisy(), seed=1, jobs=2), curve_of(noisy(), seed=2, jobs=1)
     pd.testing.assert_frame_equal(same.table, one.table, check_exact=True)
     pd.testing.assert_frame_equal(same.joint, one.joint, check_exact=True)
     pd.testing.assert_frame_equal(other.table, one.table)  # the estimates need no draws
@@ -230,10 +207,10 @@ def test_null_keeps_the_line_and_drops_the_shift():
 
 def test_null_has_the_autocorrelation_and_the_spread_of_its_parameters(monkeypatch):
     frame, _ = exact_line()
-    rho, sigma = np.full(4_000, 0.6), np.full(4_000, 2.0)
     line = np.zeros((4_000, 6))
     line[:, 0] = np.arange(4_000)  # the constant: every path has its median
-    monkeypatch.setattr(specifications, "draw_parameters", lambda *_: (rho, sigma, line))
+    drawn = np.full(4_000, 0.6), np.full(4_000, 2.0), line
+    monkeypatch.setattr(specifications, "draw_parameters", lambda *_: drawn)
     paths = simulate_null(frame, SHIFT, 4_000, 0).to_numpy() - 1_999.5
     np.testing.assert_allclose(paths.var(axis=1), 4 / (1 - 0.36), rtol=0.12)
     lagged = np.mean(paths[1:] * paths[:-1]) / np.mean(paths**2)
@@ -253,14 +230,11 @@ def test_sources_share_the_shocks_of_their_common_months(monkeypatch):
 
 def test_null_of_two_real_sources_moves_together():
     shift = load_policy_shifts()["lopez-obrador-2018-12"]
-    inegi, sesnsp = (
-        simulate_null(load_series(source), shift, 100, 0).loc["2015-02":"2022-06"].diff().iloc[1:]
-        for source in shift.sources
-    )
+    paths = [simulate_null(load_series(source), shift, 100, 0) for source in shift.sources]
+    inegi, sesnsp = (path.loc["2015-02":"2022-06"].diff().iloc[1:] for path in paths)
     assert inegi.corrwith(sesnsp).median() > 0.75
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_two_sources_are_two_parts_of_the_table():
     series = {"a": noisy(), "b": noisy(seed=2)}
     both = specification_curve(series, SHIFT, draws=100)
@@ -271,7 +245,6 @@ def test_two_sources_are_two_parts_of_the_table():
     assert "source" in both.variance_shares
 
 
-@pytest.mark.usefixtures("few_choices")
 @pytest.mark.parametrize(
     ("month", "periods", "windows"),
     [
@@ -290,8 +263,7 @@ def test_windows_are_shortened_where_enough_is_left(month, periods, windows):
 def test_dates_too_close_to_an_end_are_left_out(choose):
     choose(date=(-6, 0, 6))
     for month, kept in (("2000-11", {0, 6}), ("2002-09", {-6, 0})):
-        table = curve_of(noisy(40), PolicyShift("x", month)).table
-        assert set(table["date"]) == kept
+        assert set(curve_of(noisy(40), PolicyShift("x", month)).table["date"]) == kept
 
 
 def test_dates_beside_another_shift_are_left_out(choose):
@@ -302,32 +274,25 @@ def test_dates_beside_another_shift_are_left_out(choose):
         assert set(table["date"]) == kept
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_window_that_loses_a_shift_beside_is_left_out():
-    shift = replace(SHIFT, beside=PolicyShift("other", "2001-03"))
-    table = curve_of(noisy(), shift).table
+    table = curve_of(noisy(), replace(SHIFT, beside=PolicyShift("other", "2001-03"))).table
     assert set(table["window"]) == {"declared", "shorter after"}
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_declared_shift_between_others_has_a_curve():
     shift = load_policy_shifts()["special-forces-2020"]
     series = {source: load_series(source) for source in shift.sources}
-    table = specification_curve(series, shift, draws=100).table
-    assert set(table["source"]) == set(shift.sources)
+    sources = specification_curve(series, shift, draws=100).table["source"]
+    assert set(sources) == set(shift.sources)
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_range_of_months_is_taken_at_its_first():
     first = PolicyShift("x", "2009-01")
-    curves = [
-        curve_of(noisy(), shift).table
-        for shift in (replace(first, until="2009-09"), first)  # its last leaves four months
-    ]
+    ranged = replace(first, until="2009-09")  # its last leaves four months
+    curves = [curve_of(noisy(), shift).table for shift in (ranged, first)]
     pd.testing.assert_frame_equal(*curves)
 
 
-@pytest.mark.usefixtures("few_choices")
 def test_callers_frames_are_left_alone():
     frame = noisy()
     frame.attrs["note"] = ["mine"]
@@ -339,8 +304,7 @@ def test_callers_frames_are_left_alone():
     assert series["a"] is frame
 
 
-GOOD = noisy()
-TWICE = replace(SHIFT, beside=SHIFT)
+GOOD, TWICE = noisy(), replace(SHIFT, beside=SHIFT)
 QUARTERS = GOOD.iloc[:40].set_axis(pd.period_range("1996Q1", periods=40, freq="Q"))
 VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
 
@@ -358,16 +322,12 @@ VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
         (GOOD.iloc[:60], {}, "reform: the shift at 2005-01 is outside the series"),
         (GOOD, {"jobs": 0}, "jobs must be a whole number from 1 up; found 0"),
         (GOOD, {"shift": TWICE}, r"linearly dependent.*move shifts apart"),
+        (GOOD, {"series": {}}, "needs one series or more; found none"),
     ],
 )
 def test_bad_input_is_refused(frame, options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         curve_of(frame, **options)
-
-
-def test_no_series_is_refused():
-    with pytest.raises(ValueError, match="needs one series or more; found none"):
-        specification_curve({}, SHIFT)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
+from scipy.special import logsumexp
 from scipy.stats import t as student
 
 RHO = (-0.5, 0.995)
@@ -65,6 +66,15 @@ def restricted_loglik(y: np.ndarray, X: np.ndarray, rho: float) -> float:
     return -0.5 * (
         (n - k) * np.log(rss) + np.linalg.slogdet(X.T @ W.T @ W @ X)[1] - np.log(1 - rho**2)
     )
+
+
+def log_integral(y: np.ndarray, X: np.ndarray) -> float:
+    """The restricted likelihood integrated over rho: 200 points, evenly spread in arctanh(rho)."""
+    point, width = np.polynomial.legendre.leggauss(200)
+    low, high = np.arctanh(RHO)
+    rho = np.tanh(low + (high - low) * (point + 1) / 2)
+    heights = [restricted_loglik(y, X, value) for value in rho]
+    return logsumexp(heights, b=width * (1 - rho**2) * (high - low) / 2)
 
 
 def fit(y: np.ndarray, X: np.ndarray, C: np.ndarray, panels: int = 16) -> Mixture:
@@ -128,6 +138,11 @@ def simulate_ar1(rng: np.random.Generator, n: int, rho: float, count: int = 1) -
     return u
 
 
-def monthly_values(values: np.ndarray, start: str = "2000-01") -> pd.DataFrame:
-    index = pd.period_range(start, periods=len(values), freq="M")
+def noise(n: int = 60, seed: int | np.random.Generator = 1, rho: float = 0.4) -> np.ndarray:
+    return simulate_ar1(np.random.default_rng(seed), n, rho)[:, 0]
+
+
+def monthly_values(values: np.ndarray, start: str = "2000-01", freq: str = "M") -> pd.DataFrame:
+    """Values of months, or of another frequency, in a frame."""
+    index = pd.period_range(start, periods=len(values), freq=freq)
     return pd.DataFrame({"value": np.asarray(values, dtype=float)}, index=index)

@@ -5,40 +5,35 @@ import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 
-from analysis import PolicyShift
+from analysis import PolicyShift, load_policy_shifts
 
 OPERATIONS = [
     PolicyShift("early", "2003-01", places=("A", "F")),
     PolicyShift("late", "2003-05", places=("B",)),
     PolicyShift("again", "2003-07", places=("A",)),
 ]
+TWO = OPERATIONS[:2]
+SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
 
 # Estimates of ours, as `compare_yardsticks` takes them.
-OURS = pd.DataFrame(
-    {
-        "label": ["first", "first", "seven", "first"],
-        "months": [6, 12, 6, 12],
-        "unit": ["percent", "percent", "percent", "per 100,000"],
-        "estimate": [15.0, -2.0, 60.0, 12.0],
-        "low": [-10.0, -20.0, 40.0, 11.0],
-        "high": [36.5, 79.9, 90.0, 13.0],
-    }
-)
+OURS = pd.DataFrame({"label": ["first", "first", "seven", "first"], "months": [6, 12, 6, 12]})
+OURS["unit"] = ["percent"] * 3 + ["per 100,000"]
+OURS["estimate"] = [15.0, -2.0, 60.0, 12.0]
+OURS["low"], OURS["high"] = [-10.0, -20.0, 40.0, 11.0], [36.5, 79.9, 90.0, 13.0]
 
 
 def make_panel(places=12, start="2002-01", months=36, seed=0, ratio=1.0, noise=True):
     """Poisson deaths with place and month effects that person-years do not separate into."""
     rng = np.random.default_rng(seed)
     names = [chr(ord("A") + i) for i in range(places)]
-    index = pd.MultiIndex.from_product(
-        [names, pd.period_range(start, periods=months, freq="M")], names=["place", "month"]
-    )
+    periods = pd.period_range(start, periods=months, freq="M")
+    index = pd.MultiIndex.from_product([names, periods], names=["place", "month"])
     growth = rng.uniform(0, 0.01, places)[:, None] * np.arange(months)
     person_years = np.exp(rng.uniform(5, 6, places)[:, None] + growth)
     rate = np.exp(rng.normal(-3, 0.5, places)[:, None] + rng.normal(0, 0.2, months))
     panel = pd.DataFrame({"person_years": person_years.ravel()}, index)
     mean = pd.Series((person_years * rate).ravel(), index)
-    for operation in OPERATIONS[:2]:
+    for operation in TWO:
         inside = index.get_level_values(0).isin(operation.places)
         mean[inside & (index.get_level_values(1) >= operation.month)] *= ratio
     panel.insert(0, "deaths", rng.poisson(mean) if noise else mean)
@@ -53,19 +48,15 @@ def make_big_panel(**options):
 
 def fit_dummies(stacked, terms):
     """Poisson by statsmodels with a dummy for every place and month of every stack."""
-    operation = stacked["operation"]
-    place = pd.get_dummies(operation + "/" + stacked["place"], dtype=float)
-    month = pd.get_dummies(operation + "/" + stacked["month"].astype(str), dtype=float)
+    operation = stacked["operation"] + "/"
+    place = pd.get_dummies(operation + stacked["place"], dtype=float)
+    month = pd.get_dummies(operation + stacked["month"].astype(str), dtype=float)
     # One month of each stack is the base of its place effects.
     first = stacked.groupby("operation")["month"].min().astype(str)
     month = month.drop(columns=first.index + "/" + first)
     X = np.column_stack([terms, place, month])
-    model = GLM(
-        stacked["deaths"].to_numpy(),
-        X,
-        families.Poisson(),
-        exposure=stacked["person_years"].to_numpy(),
-    )
+    deaths, exposure = (stacked[name].to_numpy() for name in ("deaths", "person_years"))
+    model = GLM(deaths, X, families.Poisson(), exposure=exposure)
     groups = pd.factorize(stacked["place"])[0]
     fit = model.fit(tol=1e-14, maxiter=200, cov_type="cluster", cov_kwds={"groups": groups})
     return fit, X.shape

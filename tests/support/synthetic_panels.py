@@ -9,16 +9,8 @@ from analysis.synthetic.placebos import PlaceboCountries
 from analysis.synthetic.study import SyntheticStudy
 
 PREDICTORS = ["lnincome", "retprice", "age15to24", "beer", "1988", "1980", "1975"]
-
-
-def load_smoking():
-    return pd.read_csv(REFERENCE / "smoking.csv", index_col="state")
-
-
-def load_packs():
-    """Packs of cigarettes sold per head: year x state."""
-    sales = load_smoking().drop(columns=PREDICTORS[:4]).T
-    return sales.set_axis(sales.index.astype(int))
+SMOKING = pd.read_csv(REFERENCE / "smoking.csv", index_col="state")
+PACKS = SMOKING.drop(columns=PREDICTORS[:4]).T.rename(index=int)  # sold per head: year x state
 
 
 def panel(years=20, donors=6, seed=0, start=1990, memory=0.5):

@@ -4,21 +4,15 @@ import pandas as pd
 import pytest
 from support.synthetic_panels import unrelated
 
+from analysis.synthetic import plots
 from analysis.synthetic.control import SyntheticControl
-from analysis.synthetic.plots import (
-    plot_left_out,
-    plot_placebo_gaps,
-    plot_starts,
-    plot_synthetic,
-    plot_weights,
-)
 
 YEARS = range(2000, 2008)
 
 
-def fit(gap, level=10.0, treated="MEX", weights=None):
-    synthetic = pd.Series(level, YEARS)
-    weights = pd.Series({"a": 0.75, "b": 0.2, "c": 0.05, "d": 0.0} if weights is None else weights)
+def fit(gap, treated="MEX"):
+    synthetic = pd.Series(10.0, YEARS)
+    weights = pd.Series({"a": 0.75, "b": 0.2, "c": 0.05, "d": 0.0})
     return SyntheticControl(treated, 2005, synthetic + gap, synthetic, weights)
 
 
@@ -34,7 +28,7 @@ def labels(ax):
 
 
 def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
-    assert plot_synthetic(placebos, ax=ax) is ax
+    assert plots.plot_synthetic(placebos, ax=ax) is ax
     observed, synthetic = ax.lines[:2]
     np.testing.assert_array_equal(observed.get_ydata(), placebos.real.observed)
     np.testing.assert_array_equal(synthetic.get_ydata(), placebos.real.synthetic)
@@ -49,7 +43,7 @@ def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
 
 
 def test_infinite_interval_fills_the_frame(placebos, ax):
-    plot_synthetic(placebos, confidence=0.99, ax=ax)
+    plots.plot_synthetic(placebos, confidence=0.99, ax=ax)
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == 0
     assert band[:, 1].max() > ax.get_ylim()[1]
@@ -57,25 +51,24 @@ def test_infinite_interval_fills_the_frame(placebos, ax):
 
 
 def test_gaps_are_drawn_in_errors_before_the_change(placebos, ax):
-    assert plot_placebo_gaps(placebos, ax=ax) is ax
+    assert plots.plot_placebo_gaps(placebos, ax=ax) is ax
     drawn = [line.get_ydata() for line in ax.lines[:11]]
     np.testing.assert_allclose(drawn[3], [1, -1, 1, -1, 1, 4, 4, 4])
     np.testing.assert_allclose(drawn[10], [1, -1, 1, -1, 1, 4, 6, 8])
     low, high = ax.get_ylim()
-    assert low == -high
-    assert high > 8
+    assert -low == high > 8
     assert labels(ax) == ["10 placebo countries", "MEX"]
 
 
 def test_names_stand_for_codes(placebos, ax):
     names = pd.Series({"MEX": "Mexico"})
-    drawn = labels(plot_synthetic(placebos, names, ax=ax))
+    drawn = labels(plots.plot_synthetic(placebos, names, ax=ax))
     assert drawn[:2] == ["Mexico observed", "synthetic Mexico"]
-    assert labels(plot_placebo_gaps(placebos, names, ax=ax))[-1] == "Mexico"
+    assert labels(plots.plot_placebo_gaps(placebos, names, ax=ax))[-1] == "Mexico"
 
 
 def test_legend_and_label_leave_the_frame_to_the_curves(placebos, ax):
-    plot_synthetic(placebos, ax=ax)
+    plots.plot_synthetic(placebos, ax=ax)
     ax.figure.draw_without_rendering()
     frame = ax.get_window_extent()
     assert ax.get_legend().get_window_extent().y1 < frame.y0
@@ -84,14 +77,14 @@ def test_legend_and_label_leave_the_frame_to_the_curves(placebos, ax):
 
 def test_placebo_without_error_is_not_drawn(placebos, ax):
     placebos.placebo["flat"] = fit([0.0] * 8)
-    plot_placebo_gaps(placebos, ax=ax)
+    plots.plot_placebo_gaps(placebos, ax=ax)
     assert labels(ax)[0] == "10 placebo countries"
     assert len(ax.lines) == 13  # ten, the real one, zero and the change
 
 
 def test_weights_are_drawn_with_names_and_the_rest_is_counted(ax):
     names = pd.Series({"a": "Aland", "b": "Bland", "c": "Cland", "d": "Dland"})
-    assert plot_weights(fit([1] * 8), names, ax=ax) is ax
+    assert plots.plot_weights(fit([1] * 8), names, ax=ax) is ax
     assert [bar.get_width() for bar in ax.patches] == [0.05, 0.2, 0.75]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Cland", "Bland", "Aland"]
     assert [text.get_text() for text in ax.texts] == ["5%", "20%", "75%"]
@@ -100,7 +93,7 @@ def test_weights_are_drawn_with_names_and_the_rest_is_counted(ax):
 
 def test_fits_without_a_donor_are_drawn_beside_the_full_one(ax):
     left_out = {"a": fit([2] * 8), "b": fit([3] * 8)}
-    assert plot_left_out(fit([1] * 8), left_out, ax=ax) is ax
+    assert plots.plot_left_out(fit([1] * 8), left_out, ax=ax) is ax
     assert [line.get_ydata()[0] for line in ax.lines[:3]] == [2, 3, 1]
     assert labels(ax) == ["one donor left out", "all donors"]
 
@@ -108,12 +101,11 @@ def test_fits_without_a_donor_are_drawn_beside_the_full_one(ax):
 def test_every_start_has_its_interval_and_its_donors(ax):
     rows = [[9, 4.0, -np.inf, np.inf], [12, 5, 1, 9], [13, 6, 2, 16]]
     starts = pd.DataFrame(rows, [1990, 1991, 1992], ["donors", "average", "low", "high"])
-    assert plot_starts(starts, 1991, ax=ax) is ax
+    assert plots.plot_starts(starts, 1991, ax=ax) is ax
     others, chosen = ([part[:, 1].tolist() for part in x.get_segments()] for x in ax.collections)
     assert (others, chosen) == ([[-15, 15], [2, 15]], [[1, 9]])
     arrows = {line.get_marker(): list(line.get_xdata()) for line in ax.lines[:3]}
-    assert arrows["v"] == [1990]
-    assert arrows["^"] == [1990, 1992]
+    assert (arrows["v"], arrows["^"]) == ([1990], [1990, 1992])
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == ["1990\n9", "1991\n12", "1992\n13"]
     assert labels(ax) == ["other starts", "start in 1991, by the rule"]
@@ -122,4 +114,4 @@ def test_every_start_has_its_interval_and_its_donors(ax):
 
 def test_current_axes_are_the_default(ax):
     plt.sca(ax)
-    assert plot_weights(fit([1] * 8)) is ax
+    assert plots.plot_weights(fit([1] * 8)) is ax

@@ -4,14 +4,9 @@ import pandas as pd
 import pytest
 from support.synthetic_panels import panel
 
-from analysis.mexico.countries import load_country_panel
-from analysis.synthetic.control import augmented_gap, fit_synthetic, leave_one_out
-from analysis.synthetic.placebos import (
-    conformal_coverage,
-    conformal_intervals,
-    placebo_countries,
-    vary_start,
-)
+from analysis import fit_synthetic, load_country_panel, placebo_countries
+from analysis.synthetic.control import augmented_gap, leave_one_out
+from analysis.synthetic.placebos import conformal_coverage, conformal_intervals, vary_start
 from analysis.synthetic.rows import country_rows
 from analysis.synthetic.study import study_unit
 

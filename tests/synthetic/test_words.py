@@ -14,11 +14,11 @@ from analysis.synthetic.words import (
 NAMES = pd.Series({"MEX": "Mexico", "BRA": "Brazil", "CRI": "Costa Rica", "PAN": "Panama"})
 
 
-def fit(before, after, treated="MEX", weights=None):
+def fit(before, after, treated="MEX"):
     """A synthetic control of zero from 2000 on, with the given gaps."""
     years = range(2000, 2000 + len(before) + len(after))
     own = pd.Series([*before, *after], years, dtype=float)
-    weights = pd.Series({"BRA": 0.7, "CRI": 0.3, "PAN": 0.0} if weights is None else weights)
+    weights = pd.Series({"BRA": 0.7, "CRI": 0.3, "PAN": 0.0})
     return SyntheticControl(treated, 2000 + len(before), own, 0 * own, weights)
 
 
@@ -42,15 +42,13 @@ def test_quality_of_the_fit_is_said_by_rule(error, words):
     ("after", "words"),
     [
         ([30, 40], ["35.0 deaths", "above", "outside", "ranks 1 of 11 (p = 0.09", "is rare"]),
-        (
-            [-3, -1],
-            ["2.0 deaths", "below", "inside", "ranks 10 of 11 (p = 0.91", "nothing unusual"],
-        ),
+        ([-3, -1],
+         ["2.0 deaths", "below", "inside", "ranks 10 of 11 (p = 0.91", "nothing unusual"]),
     ],
-)
+)  # fmt: skip
 def test_gap_is_said_by_rule(after, words):
     placebo = {str(i): fit([1, -1, 1, -1, 1], [i, -i / 2], treated=str(i)) for i in range(1, 11)}
-    said = describe_gap(study(unrelated(fit([2, -2, 2, -2, -2], after), placebo)))
+    said = describe_gap(study(unrelated(fit([2, -2, 2, -2, -2], after), placebo)), NAMES)
     assert "From 2005 to 2006 Mexico's rate" in said
     assert f"In 2004, before the change, the gap was -2.0, and in 2006 {after[1]:+.1f}." in said
     for word in [*words, "smallest possible is 0.09"]:
@@ -58,12 +56,10 @@ def test_gap_is_said_by_rule(after, words):
 
 
 def test_choices_are_said_by_rule():
-    starts = pd.DataFrame(
-        {"average": [2.0, 4], "low": [1.0, -1], "high": [3.0, 9]}, index=[1990, 1991]
-    )
-    left_out = {"BRA": fit([1] * 5, [3, 5]), "CRI": fit([1] * 5, [1, 1])}
-    augmented = pd.Series([9.0, 1.5, 2], index=[2004, 2005, 2006])
-    parts = {"left_out": left_out, "augmented": augmented}
+    columns = {"average": [2.0, 4], "low": [1.0, -1], "high": [3.0, 9]}
+    starts = pd.DataFrame(columns, index=[1990, 1991])
+    parts = {"left_out": {"BRA": fit([1] * 5, [3, 5]), "CRI": fit([1] * 5, [1, 1])}}
+    parts["augmented"] = pd.Series([9.0, 1.5, 2], index=[2004, 2005, 2006])
     placebos = unrelated(fit([1] * 5, [3, 5]), {})
     said = describe_choices(study(placebos, starts=starts, **parts))
     assert "left out the average gap lies between +1.0 and +4.0" in said

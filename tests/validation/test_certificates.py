@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.optimize import brentq
-from scipy.stats import nct
-from scipy.stats import t as student
-from support.independent import monthly_values, segmented_design, simulate_ar1, whitening_matrix
+from support import independent
+from support.independent import monthly_values, segmented_design, simulate_ar1
 
 from analysis import PolicyShift, fit_many, load_policy_shifts, load_series
 from analysis.validation.certificates import COLUMNS, _least_effects, certificate
@@ -74,19 +74,17 @@ def test_an_effect_of_the_stated_size_is_found_in_eighty_percent(calderon, row, 
 
 
 def test_with_little_autocorrelation_the_least_effect_is_that_of_the_textbook():
-    series = noisy_values(n=480, rho=0.0)
-    shift = PolicyShift("middle", "2020-01")
-    table = certificate(series, shift, harmonics=0, simulations=4000).set_index("rho_setting")
-    stated = table.loc["median"].set_index("estimand")
-    X = segmented_design(480, 240)
-    lag = abs(np.subtract.outer(np.arange(480), np.arange(480)))
-    rho, df = stated["rho"].iloc[0], 476
+    series, shift = noisy_values(n=480, rho=0.0), PolicyShift("middle", "2020-01")
+    table = certificate(series, shift, harmonics=0, simulations=4000)
+    stated = table.set_index("rho_setting").loc["median"].set_index("estimand")
+    X, rho, df = segmented_design(480, 240), stated["rho"].iloc[0], 476
     assert abs(rho) < 0.15
-    covariance = np.linalg.inv(X.T @ np.linalg.solve(rho**lag / (1 - rho**2), X))
+    correlation = independent.ar1_correlation(480, rho)
+    covariance = np.linalg.inv(X.T @ np.linalg.solve(correlation / (1 - rho**2), X))
+    reach = stats.t.ppf(0.975, df)
+    steps = brentq(lambda steps: stats.nct.sf(reach, df, steps) - 0.8, 1, 5)
     for name, column in (("level", 2), ("slope", 3)):
         se = stated.loc[name, "sigma"] * np.sqrt(covariance[column, column])
-        reach = student.ppf(0.975, df)
-        steps = brentq(lambda steps, reach=reach: nct.sf(reach, df, steps) - 0.8, 1, 5)
         assert stated.loc[name, "mde_rise"] == pytest.approx(steps * se, rel=0.03)
         assert stated.loc[name, "mde_fall"] == -stated.loc[name, "mde_rise"]
 
@@ -95,7 +93,7 @@ def test_sigma_is_the_unbiased_one_given_rho():
     series, X = noisy_values(n=36), segmented_design(36, 18)
     shift = PolicyShift("middle", "2001-07")
     for row in certificate(series, shift, harmonics=0, simulations=20).itertuples():
-        W = whitening_matrix(36, row.rho)
+        W = independent.whitening_matrix(36, row.rho)
         rss = np.linalg.lstsq(W @ X, W @ series["value"].to_numpy(), rcond=None)[1][0]
         assert row.sigma == pytest.approx(np.sqrt(rss / 32), rel=1e-9)
 
@@ -110,8 +108,7 @@ def test_least_effect_is_an_order_statistic():
 
 def test_stated_error_of_the_least_effect_is_its_spread():
     X = segmented_design(60, 30)
-    errors = simulate_ar1(np.random.default_rng(3), 60, 0.6, 200 * 100)
-    fits = fit_many(errors, X, np.eye(4)[2])
+    fits = fit_many(simulate_ar1(np.random.default_rng(3), 60, 0.6, 200 * 100), X, np.eye(4)[2])
     ends = fits.low.reshape(100, 200), fits.high.reshape(100, 200)
     found = np.array([_least_effects(low, high, "value") for low, high in zip(*ends, strict=True)])
     assert found[:, 2].mean() == pytest.approx(found[:, 0].std(), rel=0.3)
@@ -125,8 +122,7 @@ def test_ten_times_the_values_ten_times_the_least_effect():
 
 def test_adding_a_shift_and_a_line_changes_nothing():
     series = noisy_values()
-    X = segmented_design(120, 60)
-    moved = series + (X @ [50, -3, 8, 2])[:, None]
+    moved = series + (segmented_design(120, 60) @ [50, -3, 8, 2])[:, None]
     pd.testing.assert_frame_equal(certified(series), certified(moved), rtol=1e-6)
 
 
@@ -147,8 +143,7 @@ def test_estimands_without_an_answer_have_no_row():
 
 
 def test_a_range_of_months_is_certified_at_its_first():
-    several = PolicyShift("range", "2005-01", until="2005-03")
-    series = noisy_values()
+    several, series = PolicyShift("range", "2005-01", until="2005-03"), noisy_values()
     pd.testing.assert_frame_equal(certified(series, several), certified(series))
 
 
