@@ -76,14 +76,7 @@ def check_seed(seed: int) -> int:
 def check_regression(
     y: np.ndarray, X: np.ndarray, exposure: np.ndarray | None = None, *, counts: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can be used.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a number is missing, columns depend on each other, a count is negative
-        or an exposure is not positive.
-    """
+    """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
     arrays = [_numbers(y, "the outcome"), _numbers(X, "the design")]
     y, X = arrays
     if y.ndim != 1 or X.ndim != 2 or len(y) != len(X) or 0 in X.shape:

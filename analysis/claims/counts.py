@@ -6,22 +6,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_known
+from analysis.claims import rows
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence
 from analysis.claims.outcome import measure_outcome
-from analysis.claims.rows import (
-    RATE,
-    Measured,
-    answer,
-    by_cell,
-    collect,
-    earlier_years,
-    exact_row,
-    list_by_count,
-    make_row,
-    name_cell,
-)
+from analysis.claims.rows import RATE, Measured, answer, list_by_count, make_row, name_cell
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
@@ -35,17 +25,17 @@ def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured
 
 def measure_record(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether a year's count is the article's, and above that of every earlier year."""
-    rows, beaten, year = [], [], claim["year"]
+    made, beaten, year = [], [], claim["year"]
     name = f"deaths in {year}"
-    for cell, deaths in by_cell(claim, evidence, "deaths", year):
-        earlier = earlier_years(evidence, cell, year)
+    for cell, deaths in rows.by_cell(claim, evidence, "deaths", year):
+        earlier = rows.earlier_years(evidence, cell, year)
         top = earlier.max()
         above = "cannot tell" if earlier.empty else answer(deaths[year] > top)
-        rows.append(exact_row(cell, name, deaths[year], "deaths", claim["deaths"]))
-        rows.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
+        made.append(rows.exact_row(cell, name, deaths[year], "deaths", claim["deaths"]))
+        made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if above == "no":
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
-    table = collect(rows)
+    table = rows.collect(made)
     record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
     finding = f"{name}, {list_by_count(table, name, ',.0f')}; {record}. {_femicide(table, claim)}"
     return Measured(claim, table, name, finding.strip())
@@ -53,13 +43,13 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
 
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the decline from the year before, in deaths."""
-    rows, year = [], claim["year"]
+    made, year = [], claim["year"]
     total = f"deaths in {year}"
-    for cell, deaths in by_cell(claim, evidence, "deaths", year - 1, year):
+    for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         fall = deaths[year - 1] - deaths[year]
-        rows.append(exact_row(cell, total, deaths[year], "deaths", claim["deaths"]))
-        rows.append(exact_row(cell, "decline", fall, "deaths", claim["decline"]))
-    table = collect(rows)
+        made.append(rows.exact_row(cell, total, deaths[year], "deaths", claim["deaths"]))
+        made.append(rows.exact_row(cell, "decline", fall, "deaths", claim["decline"]))
+    table = rows.collect(made)
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
     finding = f"the decline in deaths (below zero: a rise), {falls}; {total}, {totals}."
     return Measured(claim, table, "decline", finding)
@@ -67,15 +57,15 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
 
 def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the decline from the year before in typical days of the year."""
-    rows, year, name = [], claim["year"], "decline in days"
+    made, year, name = [], claim["year"], "decline in days"
     days = 365 + pd.Period(f"{year}", "Y").is_leap_year
-    for cell, deaths in by_cell(claim, evidence, "deaths", year - 1, year):
+    for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
         barely = answer(claim["days"] <= ratio < claim["limit"])
-        rows.append(make_row(cell, "deaths per day", day, "deaths"))
-        rows.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
-    table = collect(rows)
+        made.append(make_row(cell, "deaths per day", day, "deaths"))
+        made.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
+    table = rows.collect(made)
     asked = table["measure"] == name
     wider = [answer(claim["days"] <= value < claim["wider"]) for value in table.loc[asked, "value"]]
     loosely = table.copy()
@@ -90,35 +80,35 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the rates of two years, rounded, and whether the later was unprecedented."""
-    rows, said, year, base = [], [], claim["year"], claim["year_before"]
-    for cell, rates in by_cell(claim, evidence, "rate", year, base):
+    made, said, year, base = [], [], claim["year"], claim["year_before"]
+    for cell, rates in rows.by_cell(claim, evidence, "rate", year, base):
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
             rounded = answer(figure - 0.5 <= rates[when] < figure + 0.5)
-            rows.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
+            made.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
         top = rates[rates.index < year].max()
         above = answer(rates[year] > top)
-        rows.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
+        made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
         said.append(f"{name_cell(cell)} {rates[year]:.2f} against {rates[base]:.2f}")
     finding = (
         f"the rates of {year} against {base}, per 100,000 person-years: {'; '.join(said)}. The "
         f"first rounds to {claim['rate']} from {claim['rate'] - 0.5} on."
     )
-    return Measured(claim, collect(rows), f"rate of {year}", finding)
+    return Measured(claim, rows.collect(made), f"rate of {year}", finding)
 
 
 def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every one of the last years had a rate above the article's."""
-    rows, said, years = [], [], claim.years
+    made, said, years = [], [], claim.years
     name = f"lowest rate of {years[0]} to {years[-1]}"
-    for cell, rates in by_cell(claim, evidence, "rate", *years):
+    for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
-        rows += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
+        made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
         above = answer(recent.min() > claim["rate"])
-        rows.append(make_row(cell, name, recent.min(), RATE, claim["rate"], above))
+        made.append(make_row(cell, name, recent.min(), RATE, claim["rate"], above))
         if cell[-1] != DISCARDED:
             said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
     finding = f"rates per 100,000 person-years, {years[0]} to {years[-1]}: {'; '.join(said)}."
-    return Measured(claim, collect(rows), name, finding)
+    return Measured(claim, rows.collect(made), name, finding)
 
 
 def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
@@ -138,7 +128,7 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     ]
     said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
     finding = f"{name_cell(cell)}: {said}. It covers cities whose homicides could be counted."
-    table = collect([exact_row(cell, *figures) for figures in found])
+    table = rows.collect([rows.exact_row(cell, *figures) for figures in found])
     return Measured(claim, table, found[1][0], finding)
 
 

@@ -6,23 +6,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from analysis.claims import rows
 from analysis.claims.declared import Answer, Claim
 from analysis.claims.evidence import DISCARDED, Evidence
-from analysis.claims.rows import (
-    PERCENT_A_YEAR,
-    RATE,
-    Measured,
-    answer,
-    by_cell,
-    collect,
-    direction,
-    interval_row,
-    make_row,
-    modelled_cell,
-    name_cell,
-    name_months,
-    only_part,
-)
+from analysis.claims.rows import PERCENT_A_YEAR, Measured, answer, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
 from analysis.its.design import build_design
@@ -81,20 +68,17 @@ def fit_rise(claim: Claim, evidence: Evidence, source: str) -> Rise:
 def fit_courses(
     window: pd.DataFrame, bends: tuple[pd.Period, pd.Period], harmonics: int = 2
 ) -> pd.DataFrame:
-    """Fit the trend before, between and after two bends, their months taken as known.
-
-    Columns `estimate`, `low`, `high` (95%), in percent per year.
-    """
+    """Fit the trends around two bends, their months taken as known, as `fit_trend` gives one."""
     first, second = (PolicyShift(f"bend-{month}", month) for month in bends)
     design = build_design(window.index, first, beside=(second,), harmonics=harmonics)
     slopes = ["trend", "slope", f"slope:{second.slug}"]
     contrasts = np.array([design.columns.isin(slopes[:count]) for count in (1, 2, 3)], dtype=float)
-    trends = _in_percent(window, design, contrasts)
-    return trends.set_axis(["trend before", "trend between", "trend after"])
+    names = ["trend before", "trend between", "trend after"]
+    return _in_percent(window, design, contrasts).set_axis(names)
 
 
 def fit_trend(window: pd.DataFrame, harmonics: int = 2) -> pd.Series:
-    """Fit a straight line to the log rate: `estimate`, `low`, `high`, in percent per year."""
+    """Fit a straight line to the log rate: `estimate`, `low`, `high` (95%), in percent a year."""
     design = build_design(window.index, harmonics=harmonics)
     return _in_percent(window, design, np.array([design.columns == "trend"], dtype=float)).iloc[0]
 
@@ -108,8 +92,7 @@ def split_term(claim: Claim, evidence: Evidence, source: str) -> tuple[pd.DataFr
     """Return the months of the shift's window before it, and the claim's first months from it."""
     shift = load_policy_shifts()[claim["shift"]]
     series = evidence.series[source].loc[shift.start : shift.month + (claim["months"] - 1)]
-    before = series.loc[: shift.month - 1]
-    return before, series.iloc[len(before) :]
+    return series.loc[: shift.month - 1], series.loc[shift.month :]
 
 
 def _in_percent(window: pd.DataFrame, design: pd.DataFrame, contrasts: np.ndarray) -> pd.DataFrame:
@@ -120,17 +103,17 @@ def _in_percent(window: pd.DataFrame, design: pd.DataFrame, contrasts: np.ndarra
 
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
-    rows, said, year = [], [], claim["year"]
+    made, said, year = [], [], claim["year"]
     decides = f"probability that the rise began in {year}"
     for source in claim.sources:
-        cell, rise = modelled_cell(evidence, source), fit_rise(claim, evidence, source)
+        cell, rise = rows.modelled_cell(evidence, source), fit_rise(claim, evidence, source)
         start, bends = rise.start, rise.posterior.mode
         inside = float(start[start.index.year == year].sum())
         holds = _answer_start(claim, rise, inside)
-        rows.append(make_row(cell, decides, inside, "probability", holds=holds))
+        made.append(make_row(cell, decides, inside, "probability", holds=holds))
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else ""
-            rows.append(interval_row(cell, name, trend, PERCENT_A_YEAR, holds))
+            made.append(rows.interval_row(cell, name, trend, PERCENT_A_YEAR, holds))
         before, between, after = (
             format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()
         )
@@ -138,7 +121,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             f"{name_cell(cell)}: {_describe_start(rise, inside, year)}; the trend was {before} "
             f"until {bends[0] - 1}, {between} until {bends[1] - 1}, and {after} from then on"
         )
-    return Measured(claim, collect(rows), decides, ". ".join(said) + ".")
+    return Measured(claim, rows.collect(made), decides, ". ".join(said) + ".")
 
 
 def _answer_start(claim: Claim, rise: Rise, inside: float) -> Answer:
@@ -155,7 +138,7 @@ def _describe_start(rise: Rise, inside: float, year: int) -> str:
     unseen = ", but a rise may be older than this source can show" if rise.unseen else ""
     return (
         f"the likeliest start of the rise is {rise.start.idxmax()} (95% set: "
-        f"{name_months(rise.credible)}), with a probability of {inside:.3f} that it was in "
+        f"{rows.name_months(rise.credible)}), with a probability of {inside:.3f} that it was in "
         f"{year}{unseen}"
     )
 
@@ -163,23 +146,23 @@ def _describe_start(rise: Rise, inside: float, year: int) -> str:
 def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the change of trend at the shift, by every estimator, and how far the rate rose."""
     result, base = fit_shift(claim, evidence), claim["year_before"]
-    cell = modelled_cell(evidence, "INEGI")
+    cell = rows.modelled_cell(evidence, "INEGI")
     slope = result.effects.loc["slope"]
-    rows = [interval_row(cell, "change of trend", slope, PERCENT_A_YEAR, direction(slope))]
+    made = [rows.interval_row(cell, "change of trend", slope, PERCENT_A_YEAR, direction(slope))]
     compared = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"])
     answers = [direction(row) for _, row in compared.iterrows()]
     above = answers.count("yes")
     holds = "no" if "no" in answers else answer(above == len(compared), otherwise="cannot tell")
-    rows.append(make_row(cell, "estimators above zero", above, "estimators", holds=holds))
+    made.append(make_row(cell, "estimators above zero", above, "estimators", holds=holds))
     excess = result.excess().loc["deaths"]
-    rows.append(interval_row(cell, "deaths above the course before", excess, "deaths"))
+    made.append(rows.interval_row(cell, "deaths above the course before", excess, "deaths"))
     said = []
-    for place, rates in by_cell(claim, evidence, "rate", base):
+    for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor = term.max() / rates[base]
         massive = answer(factor >= claim["factor"])
         row = make_row(place, "highest rate over the rate before", factor, "times", holds=massive)
-        rows.append(row if place == cell else only_part(row))  # only the months tell the trend
+        made.append(row if place == cell else rows.only_part(row))  # only the months tell the trend
         if place[-1] != DISCARDED:
             part = "" if place == cell else "; on the doubling only"
             change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{part}"
@@ -193,14 +176,14 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         f"{excess['high']:,.0f}). The rate per 100,000 person-years rose {', '.join(said)}. "
         f"Warnings: {warnings}. This dates the rise and leaves its cause open."
     )
-    return Measured(claim, collect(rows), "change of trend", finding)
+    return Measured(claim, rows.collect(made), "change of trend", finding)
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
-    rows, said = [], []
+    made, said = [], []
     for source in claim.sources:
-        cell = modelled_cell(evidence, source)
+        cell = rows.modelled_cell(evidence, source)
         parts = split_term(claim, evidence, source)
         periods = (*parts, parts[0].iloc[-12:])
         old, new, year = (
@@ -208,11 +191,11 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         )
         trend = fit_trend(parts[1])
         holds = direction(trend, claim["noticeable"])
-        rows += [
-            make_row(cell, "rate before", old, RATE),
-            make_row(cell, "rate of the last 12 months before", year, RATE),
-            make_row(cell, "rate within", new, RATE, holds=answer(new > old)),
-            interval_row(cell, "trend within", trend, PERCENT_A_YEAR, holds),
+        made += [
+            make_row(cell, "rate before", old, rows.RATE),
+            make_row(cell, "rate of the last 12 months before", year, rows.RATE),
+            make_row(cell, "rate within", new, rows.RATE, holds=answer(new > old)),
+            rows.interval_row(cell, "trend within", trend, PERCENT_A_YEAR, holds),
         ]
         said.append(
             f"{name_cell(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
@@ -220,4 +203,4 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
             f"{format_effect(trend, PERCENT_A_YEAR)}"
         )
     finding = "; ".join(said) + ". Elevated is not the same as rising."
-    return Measured(claim, collect(rows), "trend within", finding)
+    return Measured(claim, rows.collect(made), "trend within", finding)

@@ -43,19 +43,17 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     alone = victims.groupby(victims["month"].str[:4].astype(int))["intentional_homicide"].sum()
     homicide = sesnsp.assign(deaths=sesnsp["year"].map(alone))
     registered = load_table("inegi_registered").rename(columns={"registered_deaths": "deaths"})
-    known = declared.published.assign(source="SESNSP", population="CONAPO")
     tables = [
         _label(inegi, "INEGI", OCCURRED, issued["inegi_deaths"]),
         _label(sesnsp, "SESNSP", WITH_FEMICIDE, issued["sesnsp_victims"]),
         _label(homicide, "SESNSP", HOMICIDE, issued["sesnsp_victims"]),
-        known[[*CELL, "year", "deaths"]],
+        declared.published.assign(source="SESNSP", population="CONAPO")[[*CELL, "year", "deaths"]],
         _label(registered, "INEGI", REGISTERED, issued["inegi_registered"]),
     ]
     counts = pd.concat(tables, ignore_index=True)
     days = 365 + pd.PeriodIndex(counts["year"].astype(str), freq="Y").is_leap_year
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
-    middle = counts["year"].map(people) * days / 365.25
-    exact = counts["person_years"].fillna(middle)
+    exact = counts["person_years"].fillna(counts["year"].map(people) * days / 365.25)
     counts["rate"] = rate_of(counts["deaths"], exact)
     step = counts[counts["source"] == "INEGI"].assign(population=DISCARDED)
     sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
@@ -99,10 +97,7 @@ def observed_years(source: str) -> pd.Series:
 
 
 def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.DataFrame) -> str:
-    """Return what was available at the freeze of a source's slug, and what was not.
-
-    `published` is the month of the article, `yearly` what `tabulate_years` gives.
-    """
+    """Return what an article of a month could know of a source's slug, and what it could not."""
     last, release, name = known.index[-1], RELEASES[source], SOURCES[source].name
     caution = release.caution.format(published=published, month=last, before=last - 1)
     revised = {"inegi": "later registrations of these months are in it"}.get(
@@ -125,8 +120,7 @@ def _describe_revision(yearly: pd.DataFrame, name: str, published: str) -> str:
         return "what stood then is not in these data"
     both = totals[[then[-1], totals.columns[-1]]].dropna()
     before, now = both.sum()
-    years = " and ".join(str(year) for year in both.index)
     return (
-        f"its intentional homicides of {years} are {100 * (now / before - 1):+.1f}% against what "
-        f"was published in {then[-1]}"
+        f"its intentional homicides of {' and '.join(both.index.astype(str))} are "
+        f"{100 * (now / before - 1):+.1f}% against what was published in {then[-1]}"
     )

@@ -3,19 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
-from analysis.claims.rows import (
-    RATE,
-    Cell,
-    Measured,
-    answer,
-    by_cell,
-    collect,
-    make_row,
-    name_cell,
-    only_part,
-)
+from analysis.claims.rows import RATE, Measured, answer, collect, make_row, name_cell
 from analysis.forecasts.paths import POOL, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE, in_words
 from analysis.mexico.sources import SOURCES
@@ -81,12 +72,11 @@ def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Serie
 
 
 def outcome_rows(
-    claim: Claim, cell: Cell, rates: pd.Series, chance: float | None
-) -> list[dict[str, object]]:
+    claim: Claim, cell: rows.Cell, rates: pd.Series, chance: float | None
+) -> list[rows.Row]:
     """Return what one way of counting says of the two parts of the rule; none without later rates.
 
-    `chance` is the pooled probability, by forecasts from its source, that every year would be
-    worse. Without one, the count can refute the claim and not bear it out.
+    Without the `chance` (`pooled_chance`) it can refute the claim and not bear it out.
     """
     years, base, known = claim.years, claim["year"], rates.dropna()
     later = known[known.index.isin(years)]
@@ -96,7 +86,7 @@ def outcome_rows(
     higher = answer((later > known[base]).all())
     worse = make_row(cell, _lowest(claim), change, "percent", holds=higher)
     if chance is None:
-        return [only_part(worse)]
+        return [rows.only_part(worse)]
     name = f"pooled probability that every year of {years[0]} to {years[-1]} would be worse"
     sure = answer(chance >= claim["sure"])
     return [worse, make_row(cell, name, chance, "probability", holds=sure)]
@@ -127,17 +117,17 @@ def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> flo
 
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
-    rows, said, base, chances = [], [], claim["year"], evidence.probabilities
-    for cell, rates in by_cell(claim, evidence, "rate", base):
+    made, said, base, chances = [], [], claim["year"], evidence.probabilities
+    for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:
             continue
         change = 100 * (later.mean() / rates[base] - 1)
-        rows += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
-        rows.append(make_row(cell, f"mean rate after {base} against {base}", change, "percent"))
+        made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
+        made.append(make_row(cell, f"mean rate after {base} against {base}", change, "percent"))
         chance = None if chances is None else pooled_chance(claim, chances, cell[0])
         parts = outcome_rows(claim, cell, rates, chance)
-        rows += parts
+        made += parts
         if parts and cell[-1] != DISCARDED:
             asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
@@ -147,18 +137,18 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         f"rates per 100,000 person-years (in brackets: the mean of all full years after {base} "
         f"against {base}): {'; '.join(said)}. {_describe_chances(claim, chances)}"
     )
-    return Measured(claim, collect(rows + shown), _lowest(claim), finding)
+    return Measured(claim, collect(made + shown), _lowest(claim), finding)
 
 
-def _list_chances(claim: Claim, chances: pd.DataFrame) -> list[dict[str, object]]:
+def _list_chances(claim: Claim, chances: pd.DataFrame) -> list[rows.Row]:
     """Every probability of every method, beside what came; the pool's has answered already."""
-    rows = []
+    made = []
     for _, chance in chances.iterrows():
         cell = (f"forecast from {chance['source']}", chance["method"], chance["freeze"], "CONAPO")
         year = chance["year"] if chance["year"].isdigit() else f"{chance['year']} year"
         measure = f"probability of a rate above {claim['year']}'s, {year}"
-        rows.append(make_row(cell, measure, chance["probability"], "probability"))
-    return rows
+        made.append(make_row(cell, measure, chance["probability"], "probability"))
+    return made
 
 
 def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
@@ -181,9 +171,9 @@ def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
     """Return claim 10, "almost certain to get worse, not better", as one row with its figure.
 
-    The rule is the one of ``claims.toml``, asked of one source's slug by the rows that 02-claims
-    asks too. `pool_every`, `pool_any`: the pool's probabilities; `highest`: of any method, for
-    every year; `almost_certain` of `methods` were sure of it; `years_higher` of `years` known.
+    By the rule of ``claims.toml`` and the rows of 02-claims, for a source's slug. `highest` is that
+    of any method for every year; `almost_certain` of `methods` were sure of it; `years_higher` of
+    the `years` known were worse.
     """
     than, name = claim["year"], SOURCES[source].name
     freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]

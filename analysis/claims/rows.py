@@ -14,6 +14,7 @@ RATE, PERCENT_A_YEAR = "deaths per 100,000 person-years", "percent per year"
 MODELLED = {"INEGI": OCCURRED, "SESNSP": WITH_FEMICIDE}  # what the monthly series count
 
 Cell = tuple[str, str, str, str]  # values of CELL
+Row = dict[str, object]  # values of ROW_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
 def by_cell(
     claim: Claim, evidence: Evidence, column: str, *years: int
 ) -> Iterator[tuple[Cell, pd.Series]]:
-    """Yield each way of counting that has these years, with its deaths or rates by year.
+    """Yield the deaths or rates by year of each way of counting that has these years.
 
     The claim's sources come in their order, and the count of its figures first.
     """
@@ -136,7 +137,7 @@ def make_row(
     *,
     low: float = np.nan,
     high: float = np.nan,
-) -> dict[str, object]:
+) -> Row:
     """Return one measured number; it judges if it answers and its population is in use."""
     row = dict(zip(CELL, cell, strict=True))
     row |= {"measure": measure, "value": float(value), "low": low, "high": high, "unit": unit}
@@ -144,27 +145,23 @@ def make_row(
     return row | {"judges": holds != "" and row["population"] != DISCARDED}
 
 
-def exact_row(
-    cell: Cell, measure: str, value: float, unit: str, article: float
-) -> dict[str, object]:
+def exact_row(cell: Cell, measure: str, value: float, unit: str, article: float) -> Row:
     """Return a number that bears the article out if it is the article's own, to the unit."""
     return make_row(cell, measure, value, unit, article, answer(value == article))
 
 
-def only_part(row: dict[str, object]) -> dict[str, object]:
+def only_part(row: Row) -> Row:
     """Return the row of a count that can answer this part of a claim alone: it can only refute."""
     return row | {"judges": row["judges"] and row["holds"] == "no"}
 
 
-def interval_row(
-    cell: Cell, measure: str, estimate: pd.Series, unit: str, holds: str = ""
-) -> dict[str, object]:
+def interval_row(cell: Cell, measure: str, estimate: pd.Series, unit: str, holds: str = "") -> Row:
     """Return one estimate with its 95% interval as a row."""
     ends = {"low": estimate["low"], "high": estimate["high"]}
     return make_row(cell, measure, estimate["estimate"], unit, holds=holds, **ends)
 
 
-def collect(rows: list[dict[str, object]]) -> pd.DataFrame:
+def collect(rows: list[Row]) -> pd.DataFrame:
     """Return rows as a table, also where there are none."""
     return pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
 
@@ -178,13 +175,8 @@ def name_cell(cell: Cell) -> str:
 
 def name_months(months: pd.PeriodIndex) -> str:
     """Return months in order as runs: ``2016-01 to 2016-09, 2018-08``."""
-    runs = [[months[0], months[0]]]
-    for month in months[1:]:
-        if month == runs[-1][1] + 1:
-            runs[-1][1] = month
-        else:
-            runs.append([month, month])
-    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in runs)
+    runs = months.groupby(months.asi8 - np.arange(len(months))).values()  # the same within a run
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:

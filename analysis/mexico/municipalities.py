@@ -111,13 +111,8 @@ def assemble_municipalities(
     deaths = wide[named].reindex(people.index, fill_value=0).groupby(units).sum()
     kept = months[months <= (last or months[-1])]
     index = pd.MultiIndex.from_product([deaths.index, kept], names=["municipality", "month"])
-    frame = pd.DataFrame(
-        {
-            "deaths": deaths[kept].to_numpy().ravel(),
-            "person_years": person_years[kept].to_numpy().ravel(),
-        },
-        index,
-    )
+    parts = {"deaths": deaths[kept], "person_years": person_years[kept]}
+    frame = pd.DataFrame({name: part.to_numpy().ravel() for name, part in parts.items()}, index)
     without = wide.loc[~named, kept].sum(axis=1)
     without.index = "MX" + without.index.str[:2]
     families = units.index.to_series().groupby(units).agg(list)

@@ -149,8 +149,7 @@ def source_ratio(place: str = NATION) -> pd.Series:
 
 @cache
 def _ratio_by_month(place: str) -> dict[str, float]:
-    ratio = source_ratio(place).dropna()
-    return dict(zip(ratio.index.astype(str), ratio.tolist(), strict=True))
+    return source_ratio(place).dropna().rename(str).to_dict()
 
 
 @cache

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f as fisher_f
-from scipy.stats import t as student_t
+from scipy import stats
 
-from analysis.checks import check_whole
+from analysis.checks import check_whole, require
 from analysis.its.series import as_percent, rate_of
 
 BIN = 3  # months
@@ -58,23 +57,20 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     """
     before, after = -stacked["event_time"].min(), stacked["event_time"].max() + 1
     starts = list_bins(before, after, months)
-    first = stacked["event_time"] // months * months
+    first, treated = stacked["event_time"] // months * months, stacked["treated"]
     reference = -months
     names = {start: f"bin_{start + before}" for start in starts if start != reference}
-    bins = {
-        name: ((first == start) & stacked["treated"]).astype(float) for start, name in names.items()
-    }
+    bins = {name: ((first == start) & treated).astype(float) for start, name in names.items()}
     b, V, places = _fit_poisson(stacked.assign(**bins), list(names.values()))
     b, V = pd.Series(b, list(names)), pd.DataFrame(V, list(names), list(names))
     effects = _intervals(b, np.sqrt(np.diag(V)), places - 1)
     effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
-    effects = effects.sort_index().rename_axis("first_month").assign(months=months)
     leads = [start for start in names if start < reference]
     return EventStudy(
-        effects=effects,
+        effects=effects.sort_index().rename_axis("first_month").assign(months=months),
         pre_trend=_test_zero(b[leads], V.loc[leads, leads], places - 1),
         places=places,
-        treated=stacked.loc[stacked["treated"], "place"].nunique(),
+        treated=stacked.loc[treated, "place"].nunique(),
         log_ratios=b,
         covariance=V,
     )
@@ -142,23 +138,22 @@ def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.n
 
     rows = _informative(rows)
     empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
-    if empty:
-        raise ValueError(
-            f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months: their "
-            "effect has no estimate. Use longer bins or horizons, or stack more operations."
-        )
+    require(
+        not empty,
+        f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months: their "
+        "effect has no estimate. Use longer bins or horizons, or stack more operations.",
+    )
     data = rows[["deaths", *terms]].assign(
         offset=np.log(rows["person_years"]),
         place=pd.factorize(rows["place"])[0],
         place_effect=rows.groupby(["operation", "place"]).ngroup(),
         month_effect=rows.groupby(["operation", "month"]).ngroup(),
     )
-    formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
     with warnings.catch_warnings():
         # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
         fit = fepois(
-            formula,
+            f"deaths ~ {' + '.join(terms)} | place_effect + month_effect",
             data=data,
             vcov={"CRV1": "place"},
             offset="offset",
@@ -185,13 +180,13 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
-    reach = student_t.ppf(1 - ALPHA / 2, df) * se
+    reach = stats.t.ppf(1 - ALPHA / 2, df) * se
     percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
-    return as_percent(percent).assign(p=2 * student_t.sf(np.abs(b / se), df))
+    return as_percent(percent).assign(p=2 * stats.t.sf(np.abs(b / se), df))
 
 
 def _test_zero(b: pd.Series, V: pd.DataFrame, df: int) -> pd.Series:
     """F test that all of `b` are zero."""
     F = b.to_numpy() @ np.linalg.solve(V.to_numpy(), b.to_numpy()) / len(b)
-    p = fisher_f.sf(F, len(b), df)
+    p = stats.f.sf(F, len(b), df)
     return pd.Series({"F": F, "df": len(b), "df_denominator": df, "p": p})

@@ -49,10 +49,9 @@ def plot_event_study(
         (~known, "black", "reference"),
     ):
         reach = [(estimate - low)[chosen], (high - estimate)[chosen]]
-        style = {"color": REAL if face != "black" else "black", "markerfacecolor": face}
-        ax.errorbar(
-            middle[chosen], estimate[chosen], yerr=reach, fmt="o", capsize=3, label=label, **style
-        )
+        colour = "black" if face == "black" else REAL
+        style = {"fmt": "o", "color": colour, "markerfacecolor": face, "capsize": 3}
+        ax.errorbar(middle[chosen], estimate[chosen], reach, label=label, **style)
     ax.axhline(0, **ZERO)
     ax.axvline(-0.5, **ZERO, linestyle="--")
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))

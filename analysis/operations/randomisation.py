@@ -2,22 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
+from analysis.operations import inversion
 from analysis.operations.event_study import BIN, list_bins
-from analysis.operations.inversion import (
-    ALPHA,
-    draw_signs,
-    flipped_scores,
-    invert_test,
-    randomised_statistics,
-    reassign_histories,
-    share_as_large,
-)
+from analysis.operations.inversion import ALPHA, reassign_histories, share_as_large
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import AFTER, BEFORE, Controls, lay_out
 
@@ -79,14 +73,13 @@ def randomisation_test(
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
     fits = fit_reassigned(layout, reassigned)
-    b, se = fits.estimate[0], fits.se[0]
-    low, high = -np.inf, np.inf
+    ends = -np.inf, np.inf
     if interval:
-        low, high = invert_test(lambda null: randomised_statistics(layout, reassigned, null), b, se)
-    percent = as_percent(np.array([b, low, high]))
-    placebo = as_percent(fits.estimate[1:])
+        statistics = partial(inversion.randomised_statistics, layout, reassigned)
+        ends = inversion.invert_test(statistics, fits.estimate[0], fits.se[0])
+    percent, (low, high) = as_percent(fits.estimate), as_percent(np.array(ends))
     p, t = share_as_large(fits.t), fits.t
-    return Randomisation(percent[0], p, *percent[1:], placebo, t[0], t[1:])
+    return Randomisation(percent[0], p, low, high, percent[1:], t[0], t[1:])
 
 
 def score_bootstrap(
@@ -119,13 +112,11 @@ def score_bootstrap(
     Econometric Methods 1, 23-41. doi:10.1515/2156-6674.1006
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
-    signs = draw_signs(layout, draws, seed)
+    scores = partial(inversion.flipped_scores, layout, inversion.draw_signs(layout, draws, seed))
     fit = fit_reassigned(layout, layout.history[:, None])
-    b, se = fit.estimate[0], fit.se[0]
-    low, high = invert_test(lambda null: flipped_scores(layout, signs, null), b, se)
-    percent = as_percent(np.array([b, low, high]))
-    p = share_as_large(flipped_scores(layout, signs, 0.0))
-    return pd.Series([*percent, p], ["estimate", "low", "high", "p"])
+    ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
+    percent = as_percent(np.array([fit.estimate[0], *ends]))
+    return pd.Series([*percent, share_as_large(scores(0.0))], ["estimate", "low", "high", "p"])
 
 
 @dataclass(frozen=True)
@@ -170,20 +161,14 @@ def reassign_event_study(
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
-    starts = list_bins(layout.before, layout.after, months)
-    reference = starts.index(-months)
+    starts = list_bins(before, after, months)
     bins = np.repeat(np.arange(len(starts)), months)
-    logs = pd.DataFrame(fit_bins(layout, reassigned, bins, reference), starts).drop(-months)
-    logs = logs.rename_axis("first_month")
-    band = as_percent(logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T)
-    table = pd.DataFrame(
-        {
-            "estimate": as_percent(logs[0]),
-            "low": band[ALPHA / 2],
-            "high": band[1 - ALPHA / 2],
-            "p": logs.apply(lambda row: share_as_large(row.to_numpy()), axis=1),
-        }
-    )
+    ratios = fit_bins(layout, reassigned, bins, starts.index(-months))
+    logs = pd.DataFrame(ratios, starts).drop(-months).rename_axis("first_month")
+    band = logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T
+    table = as_percent(band.set_axis(["low", "high"], axis=1))
+    table.insert(0, "estimate", as_percent(logs[0]))
+    table["p"] = logs.apply(lambda row: share_as_large(row.to_numpy()), axis=1)
     leads = logs[logs.index < 0]
     size = leads.abs().div(leads.std(axis=1), axis=0).max()
     return ReassignedEventStudy(table, share_as_large(size.to_numpy()))

@@ -29,6 +29,12 @@ def result_rows(
 
     `headline` also holds what was observed, `single` the `months` of its effects.
     """
+    tests = [
+        ["all together", ROBUST, *[np.nan] * 3, study.pre_trend["p"]],
+        ["all together", RANDOMISED, *[np.nan] * 3, reassigned.lead_p],
+        ["a year earlier", RANDOMISED, *pretended.row],
+    ]
+    leads = pd.DataFrame(tests, columns=["label", "method", *ESTIMATE])
     band = reassigned.bins[["low", "high", "p"]].add_prefix("reassigned_")
     quarters = study.effects.join(band).reset_index()
     others = varied.drop(HEADLINE).rename_axis(["label", "months"])
@@ -41,22 +47,10 @@ def result_rows(
         _averages(others, method=BOOTED, unit=PERCENT),
         alone.reset_index().assign(block="operation alone", method=RANDOMISED, unit=PERCENT),
         published.assign(block="beside published", method=BOOTED),
-        _leads(study, reassigned, pretended),
+        leads.assign(block="leads", unit=PERCENT),
     ]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
 def _averages(effects: pd.DataFrame, **columns: str) -> pd.DataFrame:
     return effects.reset_index().assign(block="average", **columns)
-
-
-def _leads(
-    study: EventStudy, reassigned: ReassignedEventStudy, pretended: Randomisation
-) -> pd.DataFrame:
-    tests = [
-        ["all together", ROBUST, *[np.nan] * 3, study.pre_trend["p"]],
-        ["all together", RANDOMISED, *[np.nan] * 3, reassigned.lead_p],
-        ["a year earlier", RANDOMISED, *pretended.row],
-    ]
-    rows = pd.DataFrame(tests, columns=["label", "method", *ESTIMATE])
-    return rows.assign(block="leads", unit=PERCENT)

@@ -40,8 +40,6 @@ class Layout:
     experiments: tuple[Experiment, ...]
     places: pd.Index  # (n,)
     history: np.ndarray  # (n,): row of `counted` and `exposed`
-    before: int  # months on either side of an operation
-    after: int
 
 
 def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
@@ -61,11 +59,8 @@ def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
         check_operation(operation)
     reached, first = {}, []
     for operation in sorted(operations, key=lambda shift: shift.month):
-        fresh = [
-            place
-            for place in operation.places
-            if reached.setdefault(place, operation.month) == operation.month
-        ]
+        month = operation.month
+        fresh = [place for place in operation.places if reached.setdefault(place, month) == month]
         if fresh:
             first.append(replace(operation, places=fresh))
     return first
@@ -141,9 +136,8 @@ def lay_out(
     check_whole(after, "after", 1)
     known = controls in get_args(Controls)
     require(known, f"unknown controls {controls!r}; use 'never' or 'not_yet'")
-    deaths, person_years = (
-        check_panel(panel)[name].unstack() for name in ("deaths", "person_years")
-    )
+    check_panel(panel)
+    deaths, person_years = (panel[name].unstack() for name in ("deaths", "person_years"))
     came = _arrivals(operations, deaths.index)
     histories, history = np.unique(came, axis=0, return_inverse=True)
     experiments = []
@@ -158,13 +152,12 @@ def lay_out(
             "or use controls='not_yet'.",
         )
         exposed = treated[:, None] & (np.arange(before + after) >= before)
-        experiment = Experiment(operation.slug, months, *cut, counted, exposed, treated)
-        experiments.append(experiment)
-    return Layout(tuple(experiments), deaths.index, history.ravel(), before, after)
+        experiments.append(Experiment(operation.slug, months, *cut, counted, exposed, treated))
+    return Layout(tuple(experiments), deaths.index, history.ravel())
 
 
-def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
-    """Return `panel` unchanged if it has places, months and counts that can be true."""
+def check_panel(panel: pd.DataFrame) -> None:
+    """Raise an error unless `panel` has places, months and counts that can be true."""
     if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
         raise TypeError(
             "panel must be a DataFrame indexed by place and month, as load_states gives it; found "
@@ -191,7 +184,6 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
                 f"{name} must be {wanted}, finite and not missing; found "
                 f"{panel[name][wrong].iloc[0]} in {panel.index[wrong][0]}"
             )
-    return panel
 
 
 def check_operation(operation: PolicyShift) -> None:
@@ -205,12 +197,11 @@ def check_operation(operation: PolicyShift) -> None:
 
 def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
     """Tell which operation came to which place, shape (n, operations)."""
-    slugs = []
     for operation in operations:
         check_operation(operation)
         unknown = [place for place in operation.places if place not in places]
         require(not unknown, f"{operation.slug}: the panel has no place {unknown}")
-        slugs.append(operation.slug)
+    slugs = [operation.slug for operation in operations]
     own = 0 < len(slugs) == len(set(slugs))
     require(own, f"operations must be one or more with slugs of their own; found {slugs}")
     return np.column_stack([places.isin(operation.places) for operation in operations])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -121,18 +120,15 @@ def fit_places(
     tables, rows = [], {}
     for place, model in models.items():
         deaths = model.window["deaths"].to_numpy()
-        row = {
-            "deaths_before": int(deaths[: model.n_before].sum()),
-            "deaths_after": int(deaths[model.n_before :].sum()),
-            "empty_months": int((deaths == 0).sum()),
-        }
-        few = min(row["deaths_before"], row["deaths_after"])
+        sides = [int(side.sum()) for side in np.split(deaths, [model.n_before])]
+        rows[place] = [*sides, int((deaths == 0).sum())]
+        few = min(sides)
         own = _estimate(model, beside) if few >= fewest else _refuse(few, fewest)
-        rows[place] = row
         tables.append(_doubts(own).assign(place=place))
     effects = pd.concat(tables, ignore_index=True)
     effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
-    places = pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
+    names = ["deaths_before", "deaths_after", "empty_months"]
+    places = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("place")
     return PlaceEffects(shift, effects[COLUMNS], places, models)
 
 
@@ -160,15 +156,13 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     each = split_panel(panel)
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
-    models = {}
-    prepare = partial(prepare_model, scale="log", harmonics=harmonics, empty=True)
+    models, options = {}, {"scale": "log", "harmonics": harmonics, "empty": True}
     for place, series in each.items():
         try:
-            models[place] = prepare(series, shift)
+            models[place] = prepare_model(series, shift, **options)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-    ends = (model.window.index[[0, -1]] for model in models.values())
-    windows = {f"{first}..{last}" for first, last in ends}
+    windows = {"{}..{}".format(*model.window.index[[0, -1]]) for model in models.values()}
     require(len(windows) == 1, f"all places need the same months; found {sorted(windows)[:6]}")
     return models
 

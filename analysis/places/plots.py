@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from analysis.checks import name_some
+from analysis.checks import name_some, require
 from analysis.its.series import as_logs
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects, is_found
 from analysis.style import COLOURS, LEGEND, ZERO, legend_above, percent_axis
@@ -135,19 +135,17 @@ def plot_map(
     """
     ax = ax or plt.gca()
     effects = fitted.of(estimand)
-    if set(effects.index) != set(outlines):
-        raise ValueError(
-            f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}. "
-            "Give the outlines of these, or use plot_forest."
-        )
+    require(
+        set(effects.index) == set(outlines),
+        f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}. "
+        "Give the outlines of these, or use plot_forest.",
+    )
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
     for place, rings in outlines.items():
         effect = effects.loc[place]
-        if effect["doubt"] or np.isnan(effect["estimate"]):
-            style = OUTLINE | DOUBTFUL
-        else:
-            colour = palette[int(np.searchsorted(CLASSES, effect["estimate"]))]
-            style = OUTLINE | {"facecolor": colour}
+        colour = {"facecolor": palette[int(np.searchsorted(CLASSES, effect["estimate"]))]}
+        doubtful = effect["doubt"] or np.isnan(effect["estimate"])
+        style = OUTLINE | (DOUBTFUL if doubtful else colour)
         if is_found(effect):
             style |= BOLD | {"zorder": 2}
         outline = Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
@@ -160,27 +158,11 @@ def plot_map(
     return ax
 
 
-def plot_deaths_and_effects(
-    fitted: PlaceEffects, *, estimand: str = "slope", ax: Axes | None = None
-) -> Axes:
-    """Draw every place's effect with its 95% interval against its deaths.
-
-    Parameters
-    ----------
-    fitted : PlaceEffects
-        Of many places.
-    estimand : str
-        Which effect.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
+def plot_deaths_and_effects(fitted: PlaceEffects, *, ax: Axes | None = None) -> Axes:
+    """Draw every place's change of slope with its 95% interval against its deaths."""
     ax = ax or plt.gca()
     places = fitted.places
-    effects = fitted.of(estimand).dropna(subset=["estimate", "low", "high"])
+    effects = fitted.of("slope").dropna(subset=["estimate", "low", "high"])
     deaths = (places["deaths_before"] + places["deaths_after"]).loc[effects.index]
     logs = as_logs(effects[["estimate", "low", "high"]].astype(float))
     found = effects["q"] <= FALSE_DISCOVERIES
@@ -222,9 +204,8 @@ def _percent_ticks(axis: Axis, reach: float) -> None:
 
 def _map_legend(palette: list) -> list[Patch]:
     bounds = [f"{bound:+d}".replace("-", "−") for bound in CLASSES]
-    labels = [f"below {bounds[0]}"]
-    labels += [f"{low} to {high}" for low, high in pairwise(bounds)]
-    labels.append(f"above {bounds[-1]}")
+    inside = [f"{low} to {high}" for low, high in pairwise(bounds)]
+    labels = [f"below {bounds[0]}", *inside, f"above {bounds[-1]}"]
     coloured = [
         Patch(**OUTLINE | {"facecolor": colour}, label=label)
         for colour, label in zip(palette, labels, strict=True)

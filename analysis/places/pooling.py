@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.checks import name_some
@@ -157,13 +156,8 @@ def _pooled_row(
     ends = prediction_interval(effects, variances, shared=shared)
     low, high = (end + centre - pooled.mean_effect_re for end in ends)
     i_squared = 100 * max(0.0, 1 - (k - 1) / pooled.q) if pooled.q > 0 else 0.0
-    return row | {
-        "places": k,
-        "tau": np.sqrt(pooled.tau2),
-        "i_squared": i_squared,
-        "prediction_low": low,
-        "prediction_high": high,
-    }
+    row |= {"places": k, "tau": np.sqrt(pooled.tau2), "i_squared": i_squared}
+    return row | {"prediction_low": low, "prediction_high": high}
 
 
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:
@@ -189,15 +183,14 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
         contrast = first.contrasts[list(ESTIMANDS).index(estimand), 1:]
         rows.append((contrast @ fit.params, contrast @ fit.cov @ contrast))
     means, variances = np.array(rows).T
-    se = np.sqrt(variances.mean() + means.var())
-    row = _student_row(means.mean(), se, len(months) - first.contrasts.shape[1])
-    return row | {"places": len(used), "note": note}
+    se, df = np.sqrt(variances.mean() + means.var()), len(months) - first.contrasts.shape[1]
+    return _student_row(means.mean(), se, df) | {"places": len(used), "note": note}
 
 
 def _student_row(estimate: float, se: float, df: int) -> dict:
-    reach = student.ppf(0.975, df) * se
+    reach = stats.t.ppf(0.975, df) * se
     tested = se**2 > EXACT * estimate**2  # else the places differ by rounding alone
-    p = 2 * student.sf(abs(estimate) / se, df) if tested else np.nan
+    p = 2 * stats.t.sf(abs(estimate) / se, df) if tested else np.nan
     return {"estimate": estimate, "low": estimate - reach, "high": estimate + reach, "p": p}
 
 
@@ -210,7 +203,8 @@ def prediction_interval(
     little where places are few (Nagashima, Noma, Furukawa 2019, doi:10.1177/0962280218773520).
     """
     k = len(effects)
-    between = _variance_at(chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1), effects, variances)
+    q = stats.chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1)
+    between = _variance_at(q, effects, variances)
     weights = 1 / (variances + between[:, None])
     weights /= weights.sum(axis=1, keepdims=True)
     mean = weights @ effects

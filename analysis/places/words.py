@@ -126,20 +126,17 @@ def describe_places(
 def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     unit = UNIT.get(estimand, "percent")
-
-    def said(method: str) -> str:
-        return format_effect(pooled.loc[method], unit)
-
+    said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
     effects, gap = pooled.loc["random_effects_shared"], pooled["minus_national"]
     lines = [
-        f"- **Together**: the average of the states' changes is {said('average')}; as a random "
-        f"effect {said('random_effects_shared')}.",
+        f"- **Together**: the average of the states' changes is {said['average']}; as a random "
+        f"effect {said['random_effects_shared']}.",
         f"- **Differences**: {effects['i_squared']:.0f}% of the variation between the states' "
         "estimates is more than chance (I²); in a further state the change would be expected "
         f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",
         f"- **Against the nation**: weighted by population the average is "
-        f"{said('weighted_average')}, and the nation as one series, by the same estimator, gives "
-        f"{said('national')}; by the headline model, {said('national_headline')}. The average is "
+        f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
+        f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
         f"{abs(gap['weighted_average']):.1f}% "
         f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor. A national rate "
         "weighs states by their deaths, an average of changes does not: where states part ways "

@@ -7,18 +7,7 @@ import pandas as pd
 from analysis.claims.declared import ClaimVerdict
 from analysis.its.words import format_effect, significant
 from analysis.mexico.sources import SOURCES
-from analysis.report.findings import (
-    Findings,
-    Sentence,
-    list_names,
-    name_row,
-    name_significant,
-    tell_deaths,
-    tell_own_breaks,
-    tell_steps,
-    tell_trends,
-    tell_trust,
-)
+from analysis.report.findings import TELLERS, Findings, Sentence
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.words import GOOD_FIT, POOR_FIT
 
@@ -27,10 +16,7 @@ OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
 
 def write_sentences(found: Findings) -> list[Sentence]:
     """Return the ten sentences of the answer, in their order."""
-    tellers = (tell_trends, tell_steps, tell_trust, tell_own_breaks, tell_deaths)
-    return [
-        tell(found) for tell in (*tellers, _states, _operations, _countries, _claims, _forecast)
-    ]
+    return [tell(found) for tell in (*TELLERS, _operations, _countries, _claims, _forecast)]
 
 
 def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
@@ -45,30 +31,6 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(lines, columns=["sentence", "file", "row"])
     return table.drop_duplicates(ignore_index=True)
-
-
-def _states(found: Findings) -> Sentence:
-    slopes = found.states[found.states["estimand"] == "slope"]
-    average = slopes[slopes["method"] == "average"]
-    apart = name_significant(average, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
-    spread = slopes[slopes["method"] == "random_effects_shared"]
-    told = spread.dropna(subset=["prediction_low", "prediction_high"])
-    either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
-    alike = int((either["tau"] == 0).sum())
-    weighted = slopes[slopes["method"] == "weighted_average"]
-    furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
-    rows = pd.concat([average, spread, weighted])
-    return Sentence(
-        f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
-        f"{len(average)}{list_names(apart)}; at {len(either)} of {len(told)} the effect to be "
-        f"expected in a further state may have either sign, at {alike} of them although no "
-        "difference between the states was found; and their average, "
-        f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
-        f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
-        f"at {name_row(furthest, found.titles)}.",
-        "states/{shift}--{source}--pooled.csv",
-        rows[["shift", "source", "estimand", "method"]],
-    )
 
 
 def _operations(found: Findings) -> Sentence:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from analysis.engine.estimators import fit_quasi_poisson
-from analysis.engine.optimise import Coefficients
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.model import prepare_model
 from analysis.its.shifts import PolicyShift
@@ -99,23 +98,19 @@ def _impacts(used: list[PolicyShift]) -> str:
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> str:
     """Fit the counts of every run again: no column of ``estimates.csv`` holds their dispersion."""
     runs = estimates[estimates["estimator"] == "quasi_poisson"]
-    found = [
-        _fit_counts(shifts[slug], source).dispersion
-        for slug, source in runs.groupby(["shift", "source"], sort=False).groups
-    ]
+    found = []
+    for slug, source in runs.groupby(["shift", "source"], sort=False).groups:
+        series = load_series(source, place=shifts[slug].places or NATION)
+        model = prepare_model(series, shifts[slug], scale="log", empty=True)
+        deaths, exposure = model.counts
+        fit = fit_quasi_poisson(deaths, model.designs[0].to_numpy(), exposure=exposure)
+        found.append(fit.dispersion)
     if not found:
         return "Not estimated in this run."
     return (
         f"Pearson's chi-squared per degree of freedom is {min(found):.1f} to {max(found):.1f}; "
         "counts are fitted by quasi-Poisson and negative binomial regression beside the headline."
     )
-
-
-def _fit_counts(shift: PolicyShift, source: str) -> Coefficients:
-    series = load_series(source, place=shift.places or NATION)
-    model = prepare_model(series, shift, scale="log", empty=True)
-    deaths, exposure = model.counts
-    return fit_quasi_poisson(deaths, model.designs[0].to_numpy(), exposure=exposure)
 
 
 def _sensitivity(runs: pd.DataFrame, robustness: pd.DataFrame) -> str:

@@ -18,21 +18,17 @@ ESTIMATE_COLUMNS = [
 def estimate_rows(result: ITSResult, *, source: str, place: str) -> pd.DataFrame:
     """Return a fit as rows of ``estimates.csv``, labelled with the series' source and place.
 
-    They are the estimands of ``result.effects``, the excess over the first 24 months, or all there
-    are, under both counterfactuals, and the estimands by every other estimator.
+    They are the effects, the excess over the first 24 months, or all there are, under both
+    counterfactuals, and the estimands by every other estimator.
     """
-    effects = result.effects.reset_index()
-    effects["unit"] = result.units.to_numpy()
-    effects["note"] = effects["estimand"].map(result.notes)
-    effects["estimator"] = "reml"
-    rows = [effects]
+    effects = result.effects.assign(unit=result.units.to_numpy(), estimator="reml").reset_index()
+    rows = [effects.assign(note=effects["estimand"].map(result.notes))]
     months = min(EXCESS_MONTHS, result.n_after)
     for kind in ("forecast", "segmented"):
         excess = result.excess(months, kind=kind)
         excess["unit"] = [EXCESS_UNITS[name] for name in excess.index]
         excess["estimand"] = [f"excess_{name}_{kind}" for name in excess.index]
-        excess["note"] = f"over the first {months} periods"
-        rows.append(excess.assign(estimator="reml"))
+        rows.append(excess.assign(estimator="reml", note=f"over the first {months} periods"))
     others = result.comparison[result.comparison["estimator"] != "reml"]
     rows.append(others.assign(unit=others["estimand"].map(result.units)))
     table = pd.concat(rows, ignore_index=True).assign(
@@ -55,10 +51,8 @@ def read_rows(paths: list[Path]) -> pd.DataFrame:
         raise FileNotFoundError(
             f"no result yet of {missing}: run `pytask`, and read why if one of them failed"
         )
-    text = {"flags": str, "note": str}
-    tables = [
-        pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]) for path in paths
-    ]
+    read = {"dtype": {"flags": str, "note": str}, "keep_default_na": False, "na_values": [""]}
+    tables = [pd.read_csv(path, **read) for path in paths]
     return pd.concat(tables, ignore_index=True).fillna({"flags": "", "note": ""})
 
 

@@ -1,4 +1,4 @@
-"""The run's tables, sentences that know their rows, and what the national shifts say."""
+"""The run's tables, sentences that know their rows, and what the shifts say."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -35,9 +35,8 @@ class Sentence:
 
 def headline_rows(found: Findings, estimand: str) -> pd.DataFrame:
     """Return the headline model's rows of one estimand, where it was estimated."""
-    table = found.estimates
-    chosen = (table["estimator"] == "reml") & (table["estimand"] == estimand)
-    return table[chosen].dropna(subset=["estimate", "low", "high"])
+    rows = found.estimates.query("estimator == 'reml' and estimand == @estimand")
+    return rows.dropna(subset=["estimate", "low", "high"])
 
 
 def name_row(row: pd.Series, titles: dict[str, str], said: str = "") -> str:
@@ -144,6 +143,34 @@ def tell_deaths(found: Findings) -> Sentence:
         f"led to expect{list_names(apart)}.",
         excess,
     )
+
+
+def tell_states(found: Findings) -> Sentence:
+    """Say how the states differ in their change of trend."""
+    slopes = found.states[found.states["estimand"] == "slope"]
+    average = slopes[slopes["method"] == "average"]
+    apart = name_significant(average, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
+    spread = slopes[slopes["method"] == "random_effects_shared"]
+    told = spread.dropna(subset=["prediction_low", "prediction_high"])
+    either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
+    alike = int((either["tau"] == 0).sum())
+    weighted = slopes[slopes["method"] == "weighted_average"]
+    furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
+    rows = pd.concat([average, spread, weighted])
+    return Sentence(
+        f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
+        f"{len(average)}{list_names(apart)}; at {len(either)} of {len(told)} the effect to be "
+        f"expected in a further state may have either sign, at {alike} of them although no "
+        "difference between the states was found; and their average, "
+        f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
+        f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
+        f"at {name_row(furthest, found.titles)}.",
+        "states/{shift}--{source}--pooled.csv",
+        rows[["shift", "source", "estimand", "method"]],
+    )
+
+
+TELLERS = (tell_trends, tell_steps, tell_trust, tell_own_breaks, tell_deaths, tell_states)
 
 
 def _directions(rows: pd.DataFrame) -> list[int]:

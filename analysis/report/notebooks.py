@@ -55,6 +55,8 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         tempfile.TemporaryDirectory(prefix="kernel-") as sockets,
     ):
         running = Path(folder) / executed.name
+        # The kernel talks through files where the system has them: no port, no network.
+        files = {"transport": "ipc", "ip": f"{sockets}/kernel"}
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -62,7 +64,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
                 parameters=dict(parameters),
                 progress_bar=False,
                 shutdown_kernel="immediate",
-                config=_kernel_config(sockets),
+                config=Config({"KernelManager": files if os.name == "posix" else {}}),
                 resources={"metadata": {"path": str(notebook.parent)}},
             )
         except PapermillExecutionError as error:
@@ -76,13 +78,6 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
             ) from None
         running.replace(executed)
     failed.unlink(missing_ok=True)
-
-
-def _kernel_config(sockets: str) -> Config:
-    """Let the kernel talk through files where the system has them: no port, no network."""
-    if os.name != "posix":
-        return Config()
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
 
 
 def reached_by_notebook(notebook: Path, package: Path = PACKAGE) -> list[Path]:

@@ -1,13 +1,14 @@
 """Synthetic control: one unit and the weighted others that ran with it before the change."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
-from analysis.checks import check_known
+from analysis.checks import check_known, require
 
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
@@ -96,11 +97,8 @@ def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     check_rates(rates, treated, first_year)
     donors, own = rates.drop(columns=treated), rates[treated]
     before = slice(None, first_year - 1)
-    weights = pd.Series(
-        simplex_weights(donors.loc[before].to_numpy(), own.loc[before].to_numpy()),
-        index=donors.columns,
-        name="weight",
-    )
+    weights = simplex_weights(donors.loc[before].to_numpy(), own.loc[before].to_numpy())
+    weights = pd.Series(weights, donors.columns, name="weight")
     synthetic = (donors @ weights).rename("synthetic")
     return SyntheticControl(treated, first_year, own.copy(), synthetic, weights)
 
@@ -123,11 +121,8 @@ def leave_one_out(
     rates: pd.DataFrame, treated: str, *, first_year: int
 ) -> dict[str, SyntheticControl]:
     """Return the fit without each donor that has weight, the heaviest donor first."""
-    full = fit_synthetic(rates, treated, first_year=first_year)
-    return {
-        unit: fit_synthetic(rates.drop(columns=unit), treated, first_year=first_year)
-        for unit in full.carrying.index
-    }
+    fit = partial(fit_synthetic, treated=treated, first_year=first_year)
+    return {unit: fit(rates.drop(columns=unit)) for unit in fit(rates).carrying.index}
 
 
 def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
@@ -139,10 +134,8 @@ def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.S
     check_rates(rates, treated, first_year)
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
-    years = rates.rename_axis(index="year", columns="unit").reset_index()
-    long = years.melt("year", value_name="rate")
     data = Dataprep(
-        foo=long,
+        foo=rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate"),
         predictors=[],
         predictors_op="mean",
         dependent="rate",
@@ -167,16 +160,16 @@ def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
     if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():
         raise ValueError("the index must be consecutive years, such as 1992, 1993, 1994")
     missing = rates.columns[~np.isfinite(rates.astype(float)).all()].tolist()
-    if missing:
-        raise ValueError(
-            f"every unit needs a rate in every year; missing in {missing}. Leave those donors out "
-            "and say so, or use other years."
-        )
-    if rates.shape[1] < 3:
-        raise ValueError(f"at least two donors are needed; found {rates.shape[1] - 1}")
+    require(
+        not missing,
+        f"every unit needs a rate in every year; missing in {missing}. Leave those donors out "
+        "and say so, or use other years.",
+    )
+    donors = rates.shape[1] - 1
+    require(donors >= 2, f"at least two donors are needed; found {donors}")
     before = int((years < first_year).sum())
-    if before < FEWEST_BEFORE or before == len(years):
-        raise ValueError(
-            f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on; "
-            f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
-        )
+    require(
+        FEWEST_BEFORE <= before < len(years),
+        f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on; "
+        f"found {before} and {len(years) - before} in {years.min()} to {years.max()}",
+    )

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analysis.style import FITTED, REAL, ZERO, legend_above
+from analysis.style import FITTED, LEGEND, REAL, ZERO, legend_above
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 
@@ -38,9 +38,8 @@ def plot_synthetic(
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
     label = f"{confidence:.0%} interval of the synthetic rate"
     ax.fill_between(years, low, high, color=FITTED, alpha=0.18, linewidth=0, label=label)
-    _mark_change(ax, real)
-    ax.set(xlabel="", ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
-    return _add_legend(ax)
+    ax.set(ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
+    return _finish(ax, real)
 
 
 def plot_placebo_gaps(
@@ -59,14 +58,10 @@ def plot_placebo_gaps(
     for number, gap in enumerate(drawn):
         label = f"{len(drawn)} placebo countries" if number == 0 else None
         ax.plot(gap, color=OTHER, linewidth=0.8, label=label)
-    name = _name(real.treated, names)
-    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=name)
+    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=_name(real.treated, names))
     ax.axhline(0, **ZERO)
-    _mark_change(ax, real)
-    ax.set(
-        xlabel="", ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach)
-    )
-    return _add_legend(ax)
+    ax.set(ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach))
+    return _finish(ax, real)
 
 
 def plot_weights(
@@ -94,9 +89,8 @@ def plot_left_out(
         ax.plot(fit.gap, color=FITTED, linewidth=0.9, alpha=0.7, label=label)
     ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
     ax.axhline(0, **ZERO)
-    _mark_change(ax, control)
-    ax.set(xlabel="", ylabel="Gap, " + UNIT.replace(" and", "\nand"))
-    return _add_legend(ax)
+    ax.set_ylabel("Gap, " + UNIT.replace(" and", "\nand"))
+    return _finish(ax, control)
 
 
 def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) -> Axes:
@@ -130,14 +124,8 @@ def _name(unit: str, names: pd.Series | None) -> str:
     return unit if names is None else names[unit]
 
 
-def _add_legend(ax: Axes) -> Axes:
-    # Below the axis: curves may go anywhere inside the frame.
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1)}
-    ax.legend(frameon=False, fontsize="small", ncols=2, **below)
-    return ax
-
-
-def _mark_change(ax: Axes, control: SyntheticControl) -> None:
+def _finish(ax: Axes, control: SyntheticControl) -> Axes:
+    """Mark the change, in whole years, and add the legend."""
     ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
     ax.annotate(
         f"from {control.first_year}",
@@ -151,3 +139,7 @@ def _mark_change(ax: Axes, control: SyntheticControl) -> None:
         color="0.25",
     )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("")
+    # Below the axis: curves may go anywhere inside the frame.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, **LEGEND)
+    return ax

@@ -5,20 +5,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analysis.synthetic.control import (
-    FEWEST_BEFORE,
-    SyntheticControl,
-    augmented_gap,
-    fit_synthetic,
-    leave_one_out,
-)
-from analysis.synthetic.placebos import (
-    PlaceboCountries,
-    conformal_coverage,
-    conformal_intervals,
-    placebo_countries,
-    vary_start,
-)
+from analysis.synthetic import control, placebos
+from analysis.synthetic.control import SyntheticControl
+from analysis.synthetic.placebos import PlaceboCountries
 
 
 @dataclass(frozen=True)
@@ -53,13 +42,13 @@ def study_unit(
     leave the fewest years that a fit needs.
     """
     compared = int(rates.index[-1]) + 1 - first_year
-    earlier = max(int(rates.index[0]) + FEWEST_BEFORE, first_year - compared)
+    earlier = max(int(rates.index[0]) + control.FEWEST_BEFORE, first_year - compared)
     return SyntheticStudy(
-        placebos=placebo_countries(rates, unit, first_year=first_year),
-        left_out=leave_one_out(rates, unit, first_year=first_year),
-        starts=vary_start(starts, unit, first_year=first_year),
-        augmented=augmented_gap(rates, unit, first_year=first_year),
-        conformal=conformal_intervals(rates, unit, first_year=first_year),
-        coverage=conformal_coverage(rates, unit, first_year=first_year),
-        sham=fit_synthetic(rates.loc[: first_year - 1], unit, first_year=earlier),
+        placebos=placebos.placebo_countries(rates, unit, first_year=first_year),
+        left_out=control.leave_one_out(rates, unit, first_year=first_year),
+        starts=placebos.vary_start(starts, unit, first_year=first_year),
+        augmented=control.augmented_gap(rates, unit, first_year=first_year),
+        conformal=placebos.conformal_intervals(rates, unit, first_year=first_year),
+        coverage=placebos.conformal_coverage(rates, unit, first_year=first_year),
+        sham=control.fit_synthetic(rates.loc[: first_year - 1], unit, first_year=earlier),
     )
