@@ -1,16 +1,19 @@
-"""The answer: ten sentences written from the results by rule, each with the rows it rests on."""
+"""The answer: ten sentences by rule, each with the rows it rests on, and the front page's table."""
 
+from pathlib import Path
 from typing import get_args
 
 import pandas as pd
 
 from analysis.claims.declared import ClaimVerdict
+from analysis.files import write_atomically, write_table
 from analysis.its.words import format_effect, significant
 from analysis.mexico.sources import SOURCES
 from analysis.report.findings import TELLERS, Findings, Sentence
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.words import GOOD_FIT, POOR_FIT
 
+NONE = "not estimated"
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
 
 
@@ -31,6 +34,45 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(lines, columns=["sentence", "file", "row"])
     return table.drop_duplicates(ignore_index=True)
+
+
+def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
+    """Return rows of ``estimates.csv`` as words, one row per shift (by its title) and source."""
+    rows = []
+    headline = estimates[estimates["estimator"] == "reml"]
+    for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
+        cells = {
+            row["estimand"]: format_effect(row, row["unit"], named=row["unit"] != "deaths")
+            for _, row in part.iterrows()
+        }
+        first = part.iloc[0]
+        flags = first["flags"] if isinstance(first["flags"], str) else ""
+        rows.append(
+            {
+                "Shift": titles[slug],
+                "Source": SOURCES[source].name,
+                "Step at the date": cells.get("level", NONE),
+                "Change of trend": cells.get("slope", NONE),
+                "After 24 months": cells.get("effect_24m", NONE),
+                "Excess deaths": cells.get("excess_deaths_forecast", NONE),
+                "Months": f"{first['n_before']} + {first['n_after']}",
+                "Rho": f"{first['rho']:.2f}",
+                "Estimators": first["comparison_verdict"],
+                "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
+                "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: Path) -> None:
+    """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
+    words = "\n".join(f"{number}. {said.text}" for number, said in enumerate(sentences, start=1))
+    write_atomically(results / "answer.md", (words + "\n").encode())
+    write_table(summary, results / "tables/summary.csv")
+    latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
+    write_atomically(results / "tables/summary.tex", latex.encode())
+    write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())
 
 
 def _operations(found: Findings) -> Sentence:

@@ -1,4 +1,4 @@
-"""The front page, and the site of the answer and every executed notebook."""
+"""The site: the answer first, then every executed notebook."""
 
 import json
 import shutil
@@ -9,60 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
-from analysis.files import hash_files, sha256, write_atomically, write_table
-from analysis.its.words import format_effect
-from analysis.mexico.sources import SOURCES
-from analysis.report.findings import Sentence
+from analysis.files import hash_files, sha256
 from analysis.report.runs import GROUPS, Run
 
-NONE = "not estimated"
 # Name in index.md to the result that the front page shows.
 FRONT = {
     "answer.md": "answer.md",
     "summary.csv": "tables/summary.csv",
     "summary.svg": "figures/summary.svg",
 }
-
-
-def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
-    """Return rows of ``estimates.csv`` as words, one row per shift (by its title) and source."""
-    rows = []
-    headline = estimates[estimates["estimator"] == "reml"]
-    for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
-        cells = {
-            row["estimand"]: format_effect(row, row["unit"], named=row["unit"] != "deaths")
-            for _, row in part.iterrows()
-        }
-        first = part.iloc[0]
-        flags = first["flags"] if isinstance(first["flags"], str) else ""
-        rows.append(
-            {
-                "Shift": titles[slug],
-                "Source": SOURCES[source].name,
-                "Step at the date": cells.get("level", NONE),
-                "Change of trend": cells.get("slope", NONE),
-                "After 24 months": cells.get("effect_24m", NONE),
-                "Excess deaths": cells.get("excess_deaths_forecast", NONE),
-                "Months": f"{first['n_before']} + {first['n_after']}",
-                "Rho": f"{first['rho']:.2f}",
-                "Estimators": first["comparison_verdict"],
-                "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
-                "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: Path) -> None:
-    """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
-    words = "\n".join(f"{number}. {said.text}" for number, said in enumerate(sentences, start=1))
-    write_atomically(results / "answer.md", (words + "\n").encode())
-    write_table(summary, results / "tables/summary.csv")
-    latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
-    write_atomically(results / "tables/summary.tex", latex.encode())
-    write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())
 
 
 @dataclass(kw_only=True)

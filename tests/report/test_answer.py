@@ -1,9 +1,15 @@
+import pandas as pd
 import pytest
 from support import answer_tables as made
 from support.answer_tables import TITLES, estimate_rows
 
-from analysis.report.answer import trace_table, write_sentences
-from analysis.report.findings import Findings
+from analysis.report.answer import (
+    summary_table,
+    trace_table,
+    write_front_page,
+    write_sentences,
+)
+from analysis.report.findings import Findings, Sentence
 
 TABLES = {
     "estimates": estimate_rows(),
@@ -134,3 +140,21 @@ def test_every_sentence_is_traced_to_rows_that_are_there():
 def test_a_run_without_the_headline_operations_is_not_passed_over():
     with pytest.raises(IndexError):
         written(operations=made.operation_rows().query("label == 'all seven'"))
+
+
+def test_the_summary_has_one_row_per_shift_and_source():
+    table = summary_table(estimate_rows(), TITLES)
+    assert table["Shift"].tolist() == ["The first", "The second", "The second"]
+    assert table["Source"].tolist() == ["INEGI", "INEGI", "SESNSP"]
+    assert table.loc[0, "After 24 months"] == "not estimated"
+    assert table.loc[2, "Excess deaths"] == "-1,500 (-2,600 to -400)"
+    assert table["Warnings"].tolist() == ["none", "near unit root, few months after", "none"]
+
+
+def test_the_front_page_numbers_its_sentences(tmp_path):
+    rows = pd.DataFrame({"shift": ["a"]})
+    sentences = [Sentence("First.", "x.csv", rows), Sentence("Second.", "x.csv", rows)]
+    write_front_page(sentences, summary_table(estimate_rows(), TITLES), tmp_path)
+    assert (tmp_path / "answer.md").read_text() == "1. First.\n2. Second.\n"
+    for suffix in ("csv", "tex", "html"):
+        assert (tmp_path / f"tables/summary.{suffix}").is_file()

@@ -1,23 +1,61 @@
-import pandas as pd
-from support.answer_tables import TITLES, estimate_rows
+import json
 
-from analysis.report.findings import Sentence
-from analysis.report.site import summary_table, write_front_page
+import pytest
 
-
-def test_the_summary_has_one_row_per_shift_and_source():
-    table = summary_table(estimate_rows(), TITLES)
-    assert table["Shift"].tolist() == ["The first", "The second", "The second"]
-    assert table["Source"].tolist() == ["INEGI", "INEGI", "SESNSP"]
-    assert table.loc[0, "After 24 months"] == "not estimated"
-    assert table.loc[2, "Excess deaths"] == "-1,500 (-2,600 to -400)"
-    assert table["Warnings"].tolist() == ["none", "near unit root, few months after", "none"]
+from analysis.report import site
+from analysis.report.runs import Run
+from analysis.report.site import SiteNode, make_report
 
 
-def test_the_front_page_numbers_its_sentences(tmp_path):
-    rows = pd.DataFrame({"shift": ["a"]})
-    sentences = [Sentence("First.", "x.csv", rows), Sentence("Second.", "x.csv", rows)]
-    write_front_page(sentences, summary_table(estimate_rows(), TITLES), tmp_path)
-    assert (tmp_path / "answer.md").read_text() == "1. First.\n2. Second.\n"
-    for suffix in ("csv", "tex", "html"):
-        assert (tmp_path / f"tables/summary.{suffix}").is_file()
+def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):
+    node = SiteNode(folder=tmp_path / "report")
+    assert node.state() is None
+    (node.folder / "_static").mkdir(parents=True)
+    page, style = node.folder / "index.html", node.folder / "_static/style.css"
+    page.write_text("<p>1</p>")
+    style.write_text("p {}")
+    whole = node.state()
+    style.write_text("p { }")
+    assert node.state() not in {None, whole}
+    style.write_text("p {}")
+    assert node.state() == whole == SiteNode(folder=node.folder).state()
+    page.unlink()
+    assert node.state() not in {None, whole}
+
+
+def lay_out(tmp_path, monkeypatch, build):
+    for name, text in site.FRONT.items():
+        (tmp_path / "results" / text).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / text).write_text(name)
+    (tmp_path / "results/notebooks").mkdir()
+    cell = {"cell_type": "markdown", "metadata": {}, "source": ["# Of all\n", "\n", "Text"]}
+    for name in ("a--x", "b"):
+        (tmp_path / f"results/notebooks/{name}.ipynb").write_text(json.dumps({"cells": [cell]}))
+    (tmp_path / "configuration").mkdir()
+    (tmp_path / "configuration/index.md").write_text("# Front\n")
+    runs = {"a--x": Run("a", "x", group="National shifts", title="Of one"), "b": Run("b")}
+    monkeypatch.setattr(site, "_run_sphinx", build)
+    make_report(tmp_path / "configuration", tmp_path / "results", runs)
+
+
+def test_pages_are_grouped_and_titled_by_their_runs(tmp_path, monkeypatch):
+    lay_out(tmp_path, monkeypatch, lambda source, built: source.rename(built))
+    made = tmp_path / "results/report"
+    contents = (made / "index.md").read_text()
+    assert contents.startswith("# Front\n")
+    assert ":caption: The argument\n\nb\n```" in contents
+    assert ":caption: National shifts\n\na--x\n```" in contents
+    first = [json.loads((made / f"{name}.ipynb").read_text())["cells"][0] for name in ("a--x", "b")]
+    assert ["".join(cell["source"]) for cell in first] == ["# Of one\n\nText", "# Of all\n\nText"]
+
+
+def test_site_that_cannot_be_built_leaves_the_old_one(tmp_path, monkeypatch):
+    def fail(source, built):
+        raise RuntimeError("planted")
+
+    (tmp_path / "results/report").mkdir(parents=True)
+    (tmp_path / "results/report/index.html").write_text("old")
+    with pytest.raises(RuntimeError, match="planted"):
+        lay_out(tmp_path, monkeypatch, fail)
+    assert (tmp_path / "results/report/index.html").read_text() == "old"
+    assert [path.name for path in (tmp_path / "results").glob(".report-*")] == []
