@@ -60,10 +60,14 @@ def check_month(month: str | pd.Period, name: str) -> pd.Period:
     return period
 
 
+def is_whole(value: object) -> bool:
+    """Tell whether `value` is a whole number: an integer of Python or numpy, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not least <= value <= most:
+    if not is_whole(value) or not least <= value <= most:
         raise ValueError(f"{name} must be a whole number from {least} to {most:,}; found {value!r}")
     return int(value)
 

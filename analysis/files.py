@@ -37,9 +37,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def hash_files(paths: Iterable[Path]) -> str:
-    """Return one sha256 for all `paths`, by name and content, whatever order they come in."""
-    listed = sorted((path.name, sha256(path.read_bytes())) for path in paths)
+def hash_files(paths: Iterable[Path], folder: Path) -> str:
+    """Return one sha256 for all `paths`, by place in `folder` and content, in whatever order."""
+    listed = sorted(
+        (path.relative_to(folder).as_posix(), sha256(path.read_bytes())) for path in paths
+    )
     return sha256(json.dumps(listed).encode())
 
 

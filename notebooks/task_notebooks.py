@@ -24,7 +24,7 @@ register_cluster(PROJECT)
 
 def code(files: list[Path]) -> PythonNode:
     """Return one input for many files: with one for each, comparing them would take seconds."""
-    return PythonNode(value=hash_files(files), hash=True)
+    return PythonNode(value=hash_files(files, PROJECT), hash=True)
 
 
 REACHED = {

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import check_whole, renamed
+from analysis.checks import check_whole, is_whole, renamed
 from analysis.engine.segments import (
     NEVER_INDEPENDENT,
     add_rows,
@@ -192,8 +192,8 @@ def break_intervals(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
-    most, whole = len(breaks.first) - 1, isinstance(m, int | np.integer) and not isinstance(m, bool)
-    if not whole or not 1 <= m <= most:
+    most = len(breaks.first) - 1
+    if not is_whole(m) or not 1 <= m <= most:
         raise ValueError(
             f"m must be a whole number from 1 to {most}, the most breaks that were looked for; "
             f"found {m!r}"

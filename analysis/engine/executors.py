@@ -145,8 +145,9 @@ def connect(*, project: Path | None = None) -> "Client":
 @cache
 def package_hash() -> str:
     """Return one sha256 for the code and tables of this package, as first seen by this process."""
-    files = (path for path in Path(__file__).parents[1].rglob("*") if path.suffix in SUFFIXES)
-    return hash_files(files)
+    package = Path(__file__).parents[1]
+    files = (path for path in package.rglob("*") if path.suffix in SUFFIXES)
+    return hash_files(files, package)
 
 
 def _address() -> str | None:

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole
+from analysis.checks import check_whole, is_whole
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate_rho
 from analysis.engine.sup_f import sup_f
@@ -125,7 +125,7 @@ def break_posterior(
     Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
     Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
     """
-    if not isinstance(breaks, int | np.integer) or isinstance(breaks, bool) or breaks not in (1, 2):
+    if not is_whole(breaks) or breaks not in (1, 2):
         raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
     window = check_frame(series) if shift is None else cut_window(series, shift)
     scale, index = choose_scale(window, scale), periods_of(window)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.checks import is_whole
 from analysis.its.series import (
     PERIOD_NAMES,
     check_frame,
@@ -15,7 +16,7 @@ from analysis.its.series import (
 from analysis.its.shifts import PolicyShift, check_shift
 
 FEWEST_TO_FIT = 6  # months on either side of a shift
-FEWEST_MONTHS = {"before": 24, "after": 12}  # of a shift; a fit with fewer is flagged
+FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
 FEWEST_AROUND = 12  # months on either side of a break, and between two
 
 
@@ -79,7 +80,7 @@ def build_design(
     years since the shift's period, 0 before; `level:SLUG` and `slope:SLUG` of the shifts beside, by
     default ``shift.beside``; `sin1`, `cos1`, …, at most as many pairs as the frequency has.
     """
-    if isinstance(harmonics, bool) or not isinstance(harmonics, int | np.integer) or harmonics < 0:
+    if not is_whole(harmonics) or harmonics < 0:
         raise ValueError(f"harmonics must be a whole number from 0 up; found {harmonics!r}")
     check_index(index)
     per_year = periods_per_year(index)

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from analysis.checks import is_whole
 from analysis.engine.optimise import NO_VARIATION
 from analysis.its.comparison import ComparisonVerdict, compare_estimators, judge_comparison
 from analysis.its.counterfactual import (
@@ -162,8 +163,7 @@ class ITSResult:
         step = 12 // periods_per_year(periods_of(self.series))
         available = len(self.series) - self.n_before
         months = available * step if months is None else months
-        whole = isinstance(months, int | np.integer) and not isinstance(months, bool)
-        if not whole or months < step or months % step or months > available * step:
+        if not is_whole(months) or months < step or months % step or months > available * step:
             raise ValueError(
                 f"months must be a multiple of {step} from {step} to {available * step}, which is "
                 f"what the window has from {self.shift.month} on; found {months!r}"

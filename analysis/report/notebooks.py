@@ -100,14 +100,10 @@ def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
         path = waiting.pop()
         if path not in reached:
             reached.add(path)
-            waiting += _imports_of(path, package)
-    data = [path for path in (package / "data").iterdir() if path.is_file()]
+            waiting += _imports_of(path, package) if path.suffix == ".py" else ()
     if package / "mexico/tables.py" in reached:
-        reached |= {path for path in data if path.suffix != ".toml"}
-    for path in data:
-        named = (one for one in reached if one.suffix == ".py")
-        if path.suffix == ".toml" and any(path.name in one.read_text("utf-8") for one in named):
-            reached.add(path)
+        data = (package / "data").iterdir()
+        reached |= {path for path in data if path.is_file() and path.suffix != ".toml"}
     return sorted(reached)
 
 
@@ -117,7 +113,8 @@ def _imports_of(path: Path, package: Path) -> tuple[Path, ...]:
 
 
 def _imports(code: str, package: Path) -> Iterator[Path]:
-    """Yield the files of the package that the import statements of some code name."""
+    """Yield the files of the package that some code imports, and the declarations it names."""
+    yield from (path for path in package.glob("data/*.toml") if path.name in code)
     for statement in ast.walk(ast.parse(code)):
         if isinstance(statement, ast.Import):
             names = [alias.name for alias in statement.names]

@@ -36,7 +36,7 @@ class SiteNode:
     def state(self) -> str | None:
         """Return a hash of all files, or None where there is no site."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return hash_files(files) if files else None
+        return hash_files(files, self.folder) if files else None
 
     def load(self, is_product: bool = False) -> Path:
         """Return the folder."""

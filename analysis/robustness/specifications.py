@@ -18,11 +18,10 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.reml import draw_parameters, screen_many
 from analysis.its.breaks import break_designs, taken_positions
-from analysis.its.design import build_design, cut_window, first_position
+from analysis.its.design import FEWEST_MONTHS, build_design, cut_window, first_position
 from analysis.its.model import estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, choose_scale, has_counts, outcome
 from analysis.its.shifts import PolicyShift, check_shift
-from analysis.robustness.windows import FEWEST
 
 CHOICES: dict[str, tuple] = {
     "date": (-6, -4, -2, 0, 2, 4, 6),  # months from the official one
@@ -164,8 +163,8 @@ class _Case:
 def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Case]:
     index = cut_window(frame, shift).index
     own = first_position(index, shift.month)
-    before = SHORTER if own - SHORTER >= FEWEST["before"] else 0
-    after = SHORTER if len(index) - own - SHORTER >= FEWEST["after"] else 0
+    before = SHORTER if own - SHORTER >= FEWEST_MONTHS["before"] else 0
+    after = SHORTER if len(index) - own - SHORTER >= FEWEST_MONTHS["after"] else 0
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
     used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}

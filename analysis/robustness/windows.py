@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.engine.reml import fit_many
+from analysis.its.design import FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
 from analysis.its.series import Scale, as_percent, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
@@ -13,7 +14,6 @@ from analysis.its.shifts import PolicyShift
 CONTRASTS = ("level", "slope")
 MOST_MONTHS = 24  # that a window's edge is moved
 LONGEST_TRANSITION = 12  # months left out around the shift
-FEWEST = {"before": 24, "after": 12}  # months that every window keeps
 FEWEST_DF = 3  # the engine's
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
@@ -55,13 +55,13 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
     for year in index.year.unique():
         yield "year left out", year, np.asarray(index.year == year), everything
     for cut in range(0, MOST_MONTHS // step + 1):
-        if not cut or (own - cut) * step >= FEWEST["before"]:
+        if not cut or (own - cut) * step >= FEWEST_MONTHS["before"]:
             yield "first month", index[cut], nothing, slice(cut, None)
     for cut in range(MOST_MONTHS // step, -1, -1):
-        if not cut or (n - own - cut) * step >= FEWEST["after"]:
+        if not cut or (n - own - cut) * step >= FEWEST_MONTHS["after"]:
             yield "last month", index[n - 1 - cut], nothing, slice(0, n - cut)
     for length in range(0, LONGEST_TRANSITION // step + 1):
-        if not length or (n - own - length) * step >= FEWEST["after"]:
+        if not length or (n - own - length) * step >= FEWEST_MONTHS["after"]:
             out = (places >= own) & (places < own + length)
             yield "transition", length * step, out, everything
 

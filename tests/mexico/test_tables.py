@@ -122,11 +122,22 @@ def test_one_hash_for_many_files_changes_with_names_and_contents_alone(tmp_path)
 
     def hash_with(text):
         first.write_text(text)
-        return hash_files([first, second])
+        return hash_files([first, second], tmp_path)
 
     second.write_text("2")
     before = hash_with("1")
-    assert hash_files([second, first]) == before
+    assert hash_files([second, first], tmp_path) == before
     assert hash_with("3") != before
     assert hash_with("1") == before
-    assert hash_files([first, second.rename(tmp_path / "c.csv")]) != before
+    assert hash_files([first, second.rename(tmp_path / "c.csv")], tmp_path) != before
+
+
+def test_files_of_one_name_in_two_folders_cannot_change_places_unseen(tmp_path):
+    paths = [tmp_path / folder / "plots.py" for folder in ("its", "places")]
+    hashes = []
+    for contents in (("a", "b"), ("b", "a")):
+        for path, content in zip(paths, contents, strict=True):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+        hashes.append(hash_files(paths, tmp_path))
+    assert hashes[0] != hashes[1]

@@ -86,10 +86,10 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
 def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):
     package = tmp_path / "analysis"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    before = {path: hash_files(reached_by_notebook(path, package)) for path in NOTEBOOKS}
+    before = {path: hash_files(reached_by_notebook(path, package), package) for path in NOTEBOOKS}
     with (package / changed).open("ab") as stream:
         stream.write(b"\n# another comment\n")
-    after = {path: hash_files(reached_by_notebook(path, package)) for path in NOTEBOOKS}
+    after = {path: hash_files(reached_by_notebook(path, package), package) for path in NOTEBOOKS}
     assert {path.stem[:2] for path in before if after[path] != before[path]} == expected
 
 
