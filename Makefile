@@ -47,7 +47,7 @@ lock: environment  ## requirements.lock and environment.yml from pyproject.toml;
 reference: environment  ## rerun the R references of tests/reference, where R is there
 	@command -v Rscript > /dev/null || { echo "Rscript is missing: install R with the packages that tests/reference/README.md names. Only this target needs R; the tests read what it wrote." >&2; exit 1; }
 	@$(BIN)/python tests/reference/export_windows.py
-	@cd tests/reference && for script in sicily quetiapine nile gls panel; do Rscript --vanilla $$script.R || exit 1; done
+	@cd tests/reference && for script in sicily quetiapine nile gls gls_arma panel florida queensland smoking aswan west_virginia; do Rscript --vanilla $$script.R || exit 1; done
 
 clean:  ## remove what a run made; the environment stays
 	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .mypy_cache .hypothesis

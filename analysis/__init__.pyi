@@ -29,6 +29,8 @@ from .its.result import ITSResult as ITSResult
 from .its.result import fit_its as fit_its
 from .its.shifts import PolicyShift as PolicyShift
 from .mexico.countries import load_country_panel as load_country_panel
+from .mexico.gaps import find_gaps as find_gaps
+from .mexico.gaps import national_gaps as national_gaps
 from .mexico.municipal_synthesis import synthesise_municipalities as synthesise_municipalities
 from .mexico.municipalities import load_municipalities as load_municipalities
 from .mexico.shifts import load_inaugurations as load_inaugurations

@@ -2,9 +2,8 @@
 
     python benchmarks/calibration.py [--jobs dask]
 
-About ten minutes on two cores. The estimators that statsmodels fits one series at a time get fewer
-simulated series, and fewer cells where the errors are not AR(1); every number has its Monte Carlo
-error.
+About a quarter of an hour on two cores. The estimators that statsmodels fits one series at a time
+meet some of the processes only; every number has its Monte Carlo error.
 """
 
 import argparse
@@ -15,23 +14,36 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.processes import PROCESSES
 from analysis.validation.coverage import CALIBRATED, Cell, coverage_table, lay_out_coverage
 
-SIMULATIONS = {
-    "reml": 20_000,
-    "reml_plugin": 5_000,
-    "ols": 20_000,
-    "newey_west": 2_000,
-    "prais_winsten": 1_000,
-    "quasi_poisson": 1_000,
-    "negative_binomial": 300,
-    "arima": 120,
-    "structural": 300,
-}
-FAST = ("reml", "reml_plugin", "ols", "newey_west")
-SETTINGS = [(48, 0.4), (48, 0.8), (100, 0.4), (100, 0.8), (100, 0.9), (156, 0.9)]
-SETTINGS_OF_ALL = [(100, 0.4), (100, 0.8)]  # where slow estimators meet errors that are not AR(1)
+SIMULATIONS = dict.fromkeys(CALIBRATED, 200) | dict.fromkeys(
+    ["reml", "reml_ar1", "ols", "newey_west"], 1000
+)
+FAST = ("reml", "reml_ar1", "ols", "newey_west")
+PROCESSES = [
+    *(("ar1", rho) for rho in (0.0, 0.4, 0.8, 0.9, 0.98)),
+    ("heavy_tails", 0.8),
+    *(("ar2", first) for first in (0.3, 0.5, 0.6)),
+    *((noise, rho) for noise in ("ar1_noise", "ar1_much_noise") for rho in (0.8, 0.95)),
+    ("arma", 0.9),
+    *(("sd_doubled", rho) for rho in (0.4, 0.8)),
+    ("variance_doubled", 0.8),
+    *(("local_level", ratio) for ratio in (0.02, 0.2)),
+    ("ar3", 0.4),
+    ("arfima", 0.4),
+    ("seasonal_noise", 0.8),
+]
+PLACES = [(n, place) for n in (48, 100, 156, 220) for place in ("middle", "late")]
+# Where the slow estimators are tried, too.
+PROCESSES_OF_ALL = [
+    ("ar1", 0.4),
+    ("ar1", 0.8),
+    ("ar2", 0.5),
+    ("ar1_noise", 0.95),
+    ("sd_doubled", 0.8),
+    ("local_level", 0.2),
+]
+PLACES_OF_ALL = [(48, "middle"), (100, "middle"), (100, "late"), (220, "middle")]
 RECORD = Path(__file__).with_suffix(".csv")
 
 
@@ -39,11 +51,13 @@ def list_jobs() -> list[tuple[Cell, tuple[str, ...]]]:
     """List a cell and the estimators to try there, for every cell of the grid."""
     return [
         (
-            Cell(process, *setting),
-            CALIBRATED if process == "ar1" or setting in SETTINGS_OF_ALL else FAST,
+            Cell(process, n, parameter, place),
+            CALIBRATED
+            if (process, parameter) in PROCESSES_OF_ALL and (n, place) in PLACES_OF_ALL
+            else FAST,
         )
-        for process in PROCESSES
-        for setting in SETTINGS
+        for process, parameter in PROCESSES
+        for n, place in PLACES
     ]
 
 

@@ -111,7 +111,7 @@ def test_constant_counts_have_a_panel_without_p_values(deaths, scale):
     if deaths or scale == "rate":
         result = fit_its(counts(deaths), SHIFT, scale=scale)
         assert result.effects["p"].isna().all()
-        assert "near_unit_root" not in {flag.name for flag in result.flags}
+        assert "wandering" not in {flag.name for flag in result.flags}
 
 
 def test_exact_step_of_counts_has_no_p_value_from_rounding():

@@ -119,13 +119,12 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
-    found = [
-        (f"cities of {country} among the first {most}", (own <= most).sum(), "cities", claim[name])
-        for most, name in ((10, "top_ten"), (50, "top_fifty"))
-    ] + [
-        (f"place of {claim[name]}", place.get(claim[name], np.nan), "place", wanted)
-        for wanted, name in ((2, "second"), (3, "third"))
-    ]
+    found = []
+    for most, name in ((10, "top_ten"), (50, "top_fifty")):
+        measure = f"cities of {country} among the first {most}"
+        found.append((measure, (own <= most).sum(), "cities", claim[name]))
+    for wanted, city in ((2, claim["second"]), (3, claim["third"])):
+        found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
     said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
     finding = f"{name_cell(cell)}: {said}. It covers cities whose homicides could be counted."
     table = rows.collect([rows.exact_row(cell, *figures) for figures in found])

@@ -30,10 +30,9 @@ class Rise:
     @property
     def bend(self) -> Literal["first", "second"] | None:
         """The first bend after which the 95% interval of the trend lies above zero."""
-        after = {"first": "trend between", "second": "trend after"}
-        return next(
-            (bend for bend, name in after.items() if self.courses.loc[name, "low"] > 0), None
-        )
+        if self.courses.loc["trend between", "low"] > 0:
+            return "first"
+        return "second" if self.courses.loc["trend after", "low"] > 0 else None
 
     @property
     def start(self) -> pd.Series:
@@ -114,9 +113,8 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else ""
             made.append(rows.interval_row(cell, name, trend, PERCENT_A_YEAR, holds))
-        before, between, after = (
-            format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()
-        )
+        trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
+        before, between, after = trends
         said.append(
             f"{name_cell(cell)}: {_describe_start(rise, inside, year)}; the trend was {before} "
             f"until {bends[0] - 1}, {between} until {bends[1] - 1}, and {after} from then on"
@@ -185,10 +183,8 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     for source in claim.sources:
         cell = rows.modelled_cell(evidence, source)
         parts = split_term(claim, evidence, source)
-        periods = (*parts, parts[0].iloc[-12:])
-        old, new, year = (
-            rate_of(part["deaths"].sum(), part["person_years"].sum()) for part in periods
-        )
+        sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
+        old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
         trend = fit_trend(parts[1])
         holds = direction(trend, claim["noticeable"])
         made += [

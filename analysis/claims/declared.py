@@ -1,14 +1,13 @@
 """The article's claims, declared before measuring, and the rule of the verdict."""
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from analysis.checks import check_known
-from analysis.mexico.tables import DATA_FOLDER
+from analysis.checks import check_known, require
+from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 Answer = Literal["yes", "no", "cannot tell"]
 ClaimVerdict = Literal[
@@ -83,11 +82,7 @@ def load_claims(path: Path | None = None) -> Declared:
     KeyError
         For an unknown key or source, with the nearest known names.
     """
-    path = Path(path or DATA_FOLDER / "claims.toml")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    path, content = read_toml(path or DATA_FOLDER / "claims.toml")
     known = {"claim", "published", "discarded_population", "not_judged"}
     _check_block(content, path.name, known)
     claims = {}
@@ -98,8 +93,8 @@ def load_claims(path: Path | None = None) -> Declared:
         _check_claim(claim, claims, name)
         claims[claim.slug] = claim
     numbers = [claim.number for claim in claims.values()]
-    if numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
+    ordered = numbers == list(range(1, len(numbers) + 1))
+    require(ordered, f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
     for row in content["published"]:
         name = f"{path.name}, published {row.get('year')}"
         _check_block(row, name, {*PUBLISHED_KINDS, "source"}, PUBLISHED_KINDS)
@@ -114,11 +109,7 @@ def load_claims(path: Path | None = None) -> Declared:
 
 
 def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
-    """Return the verdict by the rule at the head of ``claims.toml``.
-
-    Rows have the columns `CELL`, `holds` (empty where nothing is asked) and `judges` (False for
-    what is only shown).
-    """
+    """Return the verdict by the rule at the head of ``claims.toml``, of rows as `collect` gives."""
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
     now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]
@@ -134,30 +125,26 @@ def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
     asked = rows[rows["judges"] & (rows["holds"] != "")]
-    stray = set(asked["holds"]) - set(get_args(Answer))
-    if stray:
-        raise ValueError(f"holds must be one of {list(get_args(Answer))}; found {sorted(stray)}")
+    stray = sorted(set(asked["holds"]) - set(get_args(Answer)))
+    require(not stray, f"holds must be one of {list(get_args(Answer))}; found {stray}")
 
     def combine(answers: pd.Series) -> str:
-        if (answers == "no").any():
-            return "no"
-        return "yes" if (answers == "yes").all() else "cannot tell"
+        whole = "yes" if (answers == "yes").all() else "cannot tell"
+        return "no" if (answers == "no").any() else whole
 
     return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
 
 
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
-    if claim.slug in known:
-        raise ValueError(f"{name}: the slug appears twice")
+    require(claim.slug not in known, f"{name}: the slug appears twice")
     for key, value in claim.figures.items():
         told = isinstance(value, int) and value > SPELT_OUT
         if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
             raise ValueError(f"{name}: {key} = {value} does not stand in its words")
-    if claim.number in [other.number for other in known.values()]:
-        raise ValueError(f"{name}: number {claim.number} appears twice")
+    others = [other.number for other in known.values()]
+    require(claim.number not in others, f"{name}: number {claim.number} appears twice")
     for field in ("title", "words", "measured", "rule", "sources"):
-        if not getattr(claim, field):
-            raise ValueError(f"{name}: {field} is empty")
+        require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:
         check_known(source, CARRIERS, f"source in {name}:")
 
@@ -168,9 +155,7 @@ def _check_block(
     for key in sorted(set(block) - wanted):
         check_known(key, sorted(wanted), f"key in {name}:")
     missing = sorted(wanted - set(block))
-    if missing:
-        raise ValueError(f"{name}: {', '.join(missing)} missing")
+    require(not missing, f"{name}: {', '.join(missing)} missing")
     for key, kind in (kinds or {}).items():
-        if not isinstance(block[key], kind):
-            found = f"{key} = {block[key]!r}"
-            raise ValueError(f"{name}: {key} must be of kind {kind.__name__}; found {found}")
+        fault = f"{key} must be of kind {kind.__name__}; found {key} = {block[key]!r}"
+        require(isinstance(block[key], kind), f"{name}: {fault}")

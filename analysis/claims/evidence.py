@@ -31,12 +31,8 @@ def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = No
 
 
 def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.DataFrame:
-    """Return deaths and rates of whole years by source, count, vintage and population series.
-
-    Columns `CELL`, `year`, `deaths` (missing where only a rate is published), `rate` (deaths per
-    100,000 person-years; UNODC's per 100,000 people and year). A year with months missing or still
-    being registered is left out.
-    """
+    """Return `deaths` and `rate` of whole years, fully registered, by `CELL` and `year`."""
+    # Rates are per 100,000 person-years; UNODC's, without deaths, per 100,000 people and year.
     issued = {r["name"]: r.get("published") for r in load_descriptor()["resources"]}
     inegi, sesnsp = (sum_years(series[name]).reset_index() for name in ("INEGI", "SESNSP"))
     victims = load_table("sesnsp_victims")
@@ -84,13 +80,11 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
 
 
 def observed_years(source: str) -> pd.Series:
-    """Return the nation's rate of each full year, as far as the source tells it today.
-
-    SESNSP by month; INEGI by year of registration, whose last years are published while deaths by
-    month of occurrence end earlier. Rates by registration are compared with each other only.
-    """
+    """Return the nation's rate of each full year, as far as the source tells it today."""
     if source != "inegi":
         return yearly_rates(load_series(source))
+    # By year of registration, published for later years than deaths by month of occurrence. These
+    # rates are compared with each other only.
     series = load_series("inegi").combine_first(load_series("sesnsp"))  # the same population
     deaths = load_table("inegi_registered").set_index("year")["registered_deaths"]
     return rate_of(deaths, sum_years(series)["person_years"]).dropna().rename("rate")
@@ -100,9 +94,9 @@ def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.
     """Return what an article of a month could know of a source's slug, and what it could not."""
     last, release, name = known.index[-1], RELEASES[source], SOURCES[source].name
     caution = release.caution.format(published=published, month=last, before=last - 1)
-    revised = {"inegi": "later registrations of these months are in it"}.get(
-        source, _describe_revision(yearly, name, published)
-    )
+    revised = "later registrations of these months are in it"
+    if source != "inegi":
+        revised = _describe_revision(yearly, name, published)
     return (
         f"An article of {published} could know {name} until {last}: {release.reason}. "
         f"{caution}{' ' if caution else ''}The frozen series has {len(known)} months and "

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
@@ -19,9 +20,8 @@ def worse_probabilities(
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year.
 
-    One row per `method` and `year`, then "every" and "any" of them: `freeze` (last month that the
-    methods were given), `expected`, `low`, `high` (median and 95% interval of the year's rate), and
-    what came by `observed`, the rate by year, which plays no part in the probabilities.
+    By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
+    rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
     """
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
@@ -29,19 +29,16 @@ def worse_probabilities(
         drawn = made.yearly()
         base = _draw_base(made, drawn, than)
         missing = [year for year in years if year not in drawn]
-        if missing:
-            raise ValueError(
-                f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}; freeze "
-                "earlier, forecast further, or ask about other years"
-            )
+        fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
+        ways = "freeze earlier, forecast further, or ask about other years"
+        require(not missing, f"{fault}; {ways}")
         worse = drawn[years].gt(base, axis=0)
         worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
         parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
     frozen = {str(made.known.index[-1]) for made in forecasts.values()}
-    if len(frozen) > 1:
-        raise ValueError(f"forecasts must share one freeze; found {sorted(frozen)}")
+    require(len(frozen) == 1, f"forecasts must share one freeze; found {sorted(frozen)}")
     table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
     table = table.assign(source=source, freeze=frozen.pop(), than=than)
     table["words"] = table["probability"].map(in_words)
@@ -62,11 +59,9 @@ def _draw_base(made: Forecast, drawn: pd.DataFrame, than: int) -> pd.Series | fl
 
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
     """Say of each year, then of every one and of any, whether its rate was above the year's."""
-    known = than in observed
-    came = [
-        bool(observed[year] > observed[than]) if known and year in observed else None
-        for year in years
-    ]
+    came: list[bool | None] = [None] * len(years)
+    if than in observed:
+        came = [bool(observed[y] > observed[than]) if y in observed else None for y in years]
     came += [None if None in came else joined(came) for joined in (all, any)]
     return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
 
@@ -74,10 +69,8 @@ def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Serie
 def outcome_rows(
     claim: Claim, cell: rows.Cell, rates: pd.Series, chance: float | None
 ) -> list[rows.Row]:
-    """Return what one way of counting says of the two parts of the rule; none without later rates.
-
-    Without the `chance` (`pooled_chance`) it can refute the claim and not bear it out.
-    """
+    """Return what one way of counting says of both parts of the rule; none without later rates."""
+    # Without the `chance` (`pooled_chance`) it can refute the claim and not bear it out.
     years, base, known = claim.years, claim["year"], rates.dropna()
     later = known[known.index.isin(years)]
     if base not in known or later.empty:
@@ -97,10 +90,7 @@ def _lowest(claim: Claim) -> str:
 
 
 def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> float | None:
-    """Return the pooled probability that every year would be worse; None without a forecast.
-
-    Forecasts that were asked about other years than the claim's are refused.
-    """
+    """Return the pooled probability that every year would be worse; None without a forecast."""
     own = probabilities[(probabilities["source"] == source) & (probabilities["method"] == POOL)]
     if own.empty:
         return None
@@ -169,12 +159,7 @@ def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
-    """Return claim 10, "almost certain to get worse, not better", as one row with its figure.
-
-    By the rule of ``claims.toml`` and the rows of 02-claims, for a source's slug. `highest` is that
-    of any method for every year; `almost_certain` of `methods` were sure of it; `years_higher` of
-    the `years` known were worse.
-    """
+    """Return claim 10 as one row with its figure, by the rule of ``claims.toml``, for a slug."""
     than, name = claim["year"], SOURCES[source].name
     freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
     pooled = pool.set_index("year")["probability"]
@@ -186,24 +171,23 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
     higher, known = (years["came"] == "higher").sum(), (years["came"] != "not known").sum()
-    row = {
-        "claim": claim.number,
-        "source": source,
-        "freeze": freeze,
+    finding = (
+        f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
+        f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
+        f"{higher} of {known} known were"
+    )
+    row = {"claim": claim.number, "source": source, "freeze": freeze}
+    row |= {
         "pool_every": pooled["every"],
         "pool_any": pooled["any"],
-        "highest": single.max(),
+        "highest": single.max(),  # of any method, for every year
         "highest_method": single.idxmax(),
-        "almost_certain": int((single >= claim["sure"]).sum()),
+        "almost_certain": int((single >= claim["sure"]).sum()),  # so many methods were sure
         "methods": len(single),
         "years_higher": int(higher),
         "years": int(known),
         "than": than,
-        "figure": (
-            f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
-            f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
-            f"{higher} of {known} known were"
-        ),
+        "figure": finding,
         "claim_verdict": judge_claim(collect(parts)),
     }
     return pd.DataFrame([row])

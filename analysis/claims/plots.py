@@ -32,10 +32,7 @@ def plot_years(
     claimed: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw deaths or rates by year under every way of counting, with the article's figures.
-
-    `figures` (what it says of single years) are crosses, `claimed` (of all of them) is a line.
-    """
+    """Draw deaths or rates by year: the article's `figures` are crosses, `claimed` is a line."""
     ax = ax or plt.gca()
     table = known_by_year(yearly[yearly["year"].isin(years)], column)
     for cell, part in table.groupby(CELL, sort=False):
@@ -59,10 +56,7 @@ def plot_cells(
     band: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one measure of a claim under every way of counting: value, interval and answer.
-
-    In the `band` the rule says yes.
-    """
+    """Draw one measure under every way of counting: value, interval, answer; yes in the `band`."""
     ax = ax or plt.gca()
     rows = measured.rows[measured.rows["measure"] == measure].reset_index(drop=True)
     if band is not None:
@@ -87,11 +81,10 @@ def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None)
     places = ranking.set_index("rank").reindex(range(1, 51))
     height = places["rate_per_100000"].fillna(0)
     own = (places["country"] == country).to_numpy()
-    for chosen, colour, label in (
-        (own, REAL, f"in {country}"),
-        (places["country"].notna().to_numpy() & ~own, "0.35", "elsewhere"),
-        (places["country"].isna().to_numpy(), "0.8", "elsewhere, not in the table"),
-    ):
+    known = places["country"].notna().to_numpy()
+    parts = [(own, REAL, f"in {country}"), (known & ~own, "0.35", "elsewhere")]
+    parts.append((~known, "0.8", "elsewhere, not in the table"))
+    for chosen, colour, label in parts:
         where = places.index[chosen]
         ax.bar(where, height[chosen], color=colour, width=0.8)
         ax.scatter(where, np.full(len(where), -5), marker="s", s=22, color=colour, label=label)
@@ -177,10 +170,7 @@ def plot_term(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw monthly rates before and within the first months of a term, by source.
-
-    Dotted lines are means, thick lines the trends of the claim with their 95% intervals.
-    """
+    """Draw monthly rates before and within a term, their means (dotted) and the claim's trends."""
     ax = ax or plt.gca()
     trends = measured.rows[measured.rows["measure"] == "trend within"].set_index("source")
     for source, frames in parts.items():

@@ -52,27 +52,18 @@ class Measured:
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
     """Return one row per claim: its words, the verdict, and the figure that decides it."""
     columns = ["measure", "value", "low", "high", "unit", "article", *CELL]
-    rows = [
-        {
-            "number": measured.claim.number,
-            "slug": slug,
-            "words": measured.claim.words,
-            "claim_verdict": measured.claim_verdict,
-            "finding": measured.finding,
-            **measured.deciding[columns],
-        }
-        for slug, measured in found.items()
-    ]
+    rows = []
+    for slug, each in found.items():
+        row = {"number": each.claim.number, "slug": slug, "words": each.claim.words}
+        row |= {"claim_verdict": each.claim_verdict, "finding": each.finding}
+        rows.append(row | {**each.deciding[columns]})
     return pd.DataFrame(rows)
 
 
 def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     """Return every row of every claim, with the claim's number and slug in front."""
-    parts = [
-        part.rows.assign(number=part.claim.number, slug=slug)[["number", "slug", *ROW_COLUMNS]]
-        for slug, part in found.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+    parts = [each.rows.assign(number=each.claim.number, slug=slug) for slug, each in found.items()]
+    return pd.concat(parts, ignore_index=True)[["number", "slug", *ROW_COLUMNS]]
 
 
 def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -84,10 +75,8 @@ def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
 def by_cell(
     claim: Claim, evidence: Evidence, column: str, *years: int
 ) -> Iterator[tuple[Cell, pd.Series]]:
-    """Yield the deaths or rates by year of each way of counting that has these years.
-
-    The claim's sources come in their order, and the count of its figures first.
-    """
+    """Yield the deaths or rates by year of each way of counting that has these years."""
+    # The claim's sources come in their order, and the count of its figures first.
     table = known_by_year(evidence.yearly, column)
     for source in claim.sources:
         own = table["counted"] == claim.parameters.get("counted")

@@ -7,15 +7,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import check_whole, is_whole, renamed
-from analysis.engine.segments import (
-    NEVER_INDEPENDENT,
-    add_rows,
-    check_shapes,
-    independent,
-    orthogonalise,
-    prepare,
-)
+from analysis.checks import check_whole, is_whole, renamed, require
+from analysis.engine import segments
+from analysis.engine.segments import add_rows, independent, prepare
 
 
 @dataclass(frozen=True)
@@ -31,8 +25,8 @@ class Breaks:
 
     def best(self, criterion: Literal["bic", "lwz"] = "bic") -> int:
         """Return the number of breaks for which the criterion is smallest."""
-        if criterion not in ("bic", "lwz"):
-            raise ValueError(f"criterion must be 'bic' or 'lwz'; found {criterion!r}")
+        known = criterion in ("bic", "lwz")
+        require(known, f"criterion must be 'bic' or 'lwz'; found {criterion!r}")
         return int(np.argmin(getattr(self, criterion)))
 
 
@@ -73,7 +67,8 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     m = np.arange(most + 1)
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
     if not np.isfinite(rss).all():
-        raise ValueError(NEVER_INDEPENDENT.format(int(np.argmin(np.isfinite(rss))) + 1, shortest))
+        count = int(np.argmin(np.isfinite(rss))) + 1
+        raise ValueError(segments.NEVER_INDEPENDENT.format(count, shortest))
     rss[rss <= exact] = 0.0  # the criteria must not tell one rounding error from another
     with np.errstate(divide="ignore"):
         log_rss = np.log(rss)
@@ -84,10 +79,8 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
 
 
 def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
-    """Return the residual sum of squares of rows i, …, j - 1 at [i, j], shape (n, n + 1).
-
-    Infinite where the segment is too short or columns of X are dependent in it.
-    """
+    """Return the residual sum of squares of rows i, …, j - 1 at [i, j], shape (n, n + 1)."""
+    # Infinite where the segment is too short or columns of X are dependent in it.
     n, k = len(rows), rows.shape[1] - 1
     squares = np.full((n, n + 1), np.inf)
     triangle, total = np.zeros((n, k, k + 1)), np.zeros(n)
@@ -96,18 +89,15 @@ def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
         triangle, total = triangle[: len(start)], total[: len(start)]
         total += add_rows(triangle, rows[length - 1 :].copy())
         if length >= shortest:
-            squares[start, start + length] = np.where(
-                independent(triangle[..., :-1]), total, np.inf
-            )
+            known = independent(triangle[..., :-1])
+            squares[start, start + length] = np.where(known, total, np.inf)
     return squares
 
 
 def _best_partitions(squares: np.ndarray, most: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Return the least sum of squares with 0, …, `most` breaks, and where these are.
-
-    Dynamic programming: the best m breaks before observation j end in a last segment from some i
-    on, with the best m - 1 breaks before i.
-    """
+    """Return the least sum of squares with 0, …, `most` breaks, and where these are."""
+    # Dynamic programming: the best m breaks before observation j end in a last segment from some i
+    # on, with the best m - 1 breaks before i.
     n = len(squares)
     cost, last = [squares[0]], []
     for _ in range(most):
@@ -128,13 +118,10 @@ UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard err
 
 @dataclass(frozen=True)
 class BreakIntervals:
-    """Dates of m breaks with intervals, each (m,); ends outside 0, …, n - 1 are kept as they are.
-
-    The intervals hold every observation from low[i] to high[i], both included.
-    """
+    """Dates of m breaks, each (m,), and the first and last observation of their intervals."""
 
     first: np.ndarray
-    low: np.ndarray
+    low: np.ndarray  # an end outside 0, …, n - 1 is kept as it is
     high: np.ndarray
     confidence: float
 
@@ -190,15 +177,14 @@ def break_intervals(
     Bai, J. and Perron, P. (1998). Estimating and testing linear models with multiple structural
     changes. Econometrica 66, 47-78. doi:10.2307/2998540
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
+    require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     most = len(breaks.first) - 1
     if not is_whole(m) or not 1 <= m <= most:
         raise ValueError(
             f"m must be a whole number from 1 to {most}, the most breaks that were looked for; "
             f"found {m!r}"
         )
-    rows, exact = orthogonalise(*check_shapes(y, X))
+    rows, exact = segments.orthogonalise(*segments.check_shapes(y, X))
     first = breaks.first[m]
     coefficients, rss, size = _fit_segments(rows, first[first < len(rows)])
     if breaks.n != len(rows) or not np.isclose(rss.sum(), breaks.rss[m], rtol=1e-6, atol=exact):
@@ -224,22 +210,17 @@ def _fit_segments(rows: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.n
     """Return coefficients (m + 1, k), residual sum of squares and size of every segment."""
     parts = np.split(rows, first)
     fits = [np.linalg.lstsq(part[:, :-1], part[:, -1], rcond=None)[0] for part in parts]
-    rss = [
-        ((part[:, -1] - part[:, :-1] @ fit) ** 2).sum()
-        for part, fit in zip(parts, fits, strict=True)
-    ]
-    return np.array(fits), np.array(rss), np.array([len(part) for part in parts])
+    left = [part[:, -1] - part[:, :-1] @ fit for part, fit in zip(parts, fits, strict=True)]
+    rss = np.array([(residual**2).sum() for residual in left])
+    return np.array(fits), rss, np.array([len(part) for part in parts])
 
 
 def _reach(drift: float, own: float, other: float, tail: float) -> int:
-    """Return how many observations a date may err into the regime whose variance is `own`.
+    """Return how many observations a date may err into the regime whose variance is `own`."""
 
-    There the objective falls by drift / 2 an observation, its noise has variance own * drift. In
-    z = sqrt(observations * drift / own) / 2 the share of errors that are larger depends on the
-    ratio of the variances alone. Scaled `erfc` keeps its terms, growing times falling
-    exponentials, finite.
-    """
-
+    # There the objective falls by drift / 2 an observation, its noise has variance own * drift. In
+    # z = sqrt(observations * drift / own) / 2 the share of errors that are larger depends on the
+    # ratio of the variances alone. Scaled `erfc` keeps growing times falling exponentials finite.
     def share_beyond(z: float) -> float:
         here, there = erfcx(z / np.sqrt(2)), erfcx((1 + ratio) * z / np.sqrt(2))
         lost = 2 * ((1 + ratio) * there - here) / (ratio * (ratio + 2))

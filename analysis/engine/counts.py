@@ -1,63 +1,83 @@
-"""Counts with few or no deaths in a period: counting noise told apart from AR(1)."""
+"""Counts with few or no deaths in a period: noise of known size told apart from a disturbance."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from analysis.engine.errors import RhoMixture, rho_nodes
+from analysis.engine.errors import TINY, Mixture, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
+from analysis.engine.law import Grid, noise_grid
 
-RHO_NODES, SHARE_NODES = 36, 24  # a finer grid moves no end of an interval by 1e-4 of its width
-COARSE = (10, 8)  # to find the disturbance itself
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
 TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the log scale at its end
 
 
 def working_response(
-    deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray
+    deaths: np.ndarray,
+    X: np.ndarray,
+    exposure: np.ndarray,
+    after: int | None = None,
+    seen: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return log rates, linearised, and the variance that counting gives them, each (n,).
 
     With mu = exposure exp(eta) these are eta + (deaths - mu) / mu and 1 / mu, for a design (n, k).
     Where the mean count is below `FEWEST_TO_SMOOTH`, the log rate is linearised at the line of the
     Poisson regression; otherwise at that line plus the disturbance, as far as it shows through the
-    noise, and again until it settles: with many deaths that is the log rate itself.
+    noise, and again until it settles: with many deaths that is the log rate itself. Periods not
+    `seen` (n,) have a variance without bound.
 
     Breslow and Clayton (1993), doi:10.2307/2290687.
     """
-    line = X @ fit_poisson(deaths, X, exposure).params
-    response, variance = _linearise(line, deaths, exposure)
-    if deaths.mean() < FEWEST_TO_SMOOTH:
+    seen = np.ones(len(X), dtype=bool) if seen is None else seen
+    line = X @ fit_poisson(deaths[seen], X[seen], exposure[seen]).params
+    response, variance = _linearise(line, deaths, exposure, seen)
+    if deaths[seen].mean() < FEWEST_TO_SMOOTH:
         return response, variance
     for _ in range(TURNS):
-        step = np.clip(_smooth(response, variance, X) - line, -1, 1)
+        step = np.clip(_smooth(response, variance, X, after) - line, -1, 1)
         line = line + step
-        response, variance = _linearise(line, deaths, exposure)
+        response, variance = _linearise(line, deaths, exposure, seen)
         if np.abs(step).max() < SETTLED:
             break
     return response, variance
 
 
 def _linearise(
-    line: np.ndarray, deaths: np.ndarray, exposure: np.ndarray
+    line: np.ndarray, deaths: np.ndarray, exposure: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     expected = exposure * np.exp(line)
-    return line + (deaths - expected) / expected, 1 / expected
+    step, variance = (deaths - expected) / expected, 1 / expected
+    return line + np.where(seen, step, 0), np.where(seen, variance, np.inf)
 
 
-def _smooth(response: np.ndarray, variance: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return the response without the noise of counting, at the likeliest rho and share.
+def _smooth(
+    response: np.ndarray, variance: np.ndarray, X: np.ndarray, after: int | None
+) -> np.ndarray:
+    """Return the response without the noise of counting, at the likeliest of a coarse grid.
 
     What varies more than Poisson counts do, with memory or without, belongs to the rate.
     """
-    mixture = split_noise(response, variance, X, X[:1], nodes=COARSE)
-    likeliest = int(mixture.weight[0].argmax())
-    rho, share, _ = _pairs(COARSE)
-    gaps = np.abs(np.subtract.outer(np.arange(len(X)), np.arange(len(X))))
-    signal = share[likeliest] / (1 - share[likeliest]) * variance.mean()
-    disturbance = signal * rho[likeliest] ** gaps
-    precision = np.linalg.inv(np.diag(variance) + disturbance)
-    line = X @ np.linalg.solve(X.T @ precision @ X, X.T @ precision @ response)
-    dispersion = max(1.0, mixture.rss[0, likeliest] / mixture.df)
-    return response - variance * (precision @ (response - line)) / dispersion
+    grid = noise_grid(len(X), after is not None)
+    mask = first_nodes(grid)
+    found = _solve(response, variance, X, grid, mask, after)
+    best = int(found.log_weight.argmax())
+    parts = _disturbance(grid, mask, variance, after)
+    phi, signal, shocks, variance = (part[best] for part in parts)
+    own = [signal]
+    for shock in shocks[1:]:
+        own.append(phi**2 * own[-1] + shock)
+    month, seen = np.arange(len(X)), np.isfinite(variance)
+    apart, earlier = (part.outer(month, month) for part in (np.subtract, np.minimum))
+    disturbance = phi ** np.abs(apart) * np.array(own)[earlier]
+    precision = np.linalg.inv(disturbance[np.ix_(seen, seen)] + np.diag(variance[seen]))
+    Z, z = X[seen], response[seen]
+    b = np.linalg.solve(Z.T @ precision @ Z, Z.T @ precision @ z)
+    left = precision @ (z - Z @ b)
+    dispersion = max(1.0, found.rss[best] / (len(Z) - X.shape[1]))
+    smooth = X @ b + disturbance[:, seen] @ left  # of a period not seen: what the others say of it
+    smooth[seen] = z - variance[seen] * left / dispersion
+    return smooth
 
 
 def split_noise(
@@ -66,75 +86,100 @@ def split_noise(
     X: np.ndarray,
     C: np.ndarray,
     *,
-    nodes: tuple[int, int] = (RHO_NODES, SHARE_NODES),
-) -> RhoMixture:
-    """Return contrasts (m, k) as one mixture over rho and the share of the AR(1) disturbance.
+    after: int | None = None,
+) -> Mixture:
+    """Return contrasts (m, k) as one mixture over the errors' law, noise of known relative size.
 
-    The covariance of the response is sigma^2 [diag(variance) + lambda R(rho)], R the correlation
-    matrix of an AR(1) process. The restricted likelihood weighs rho, uniform as in the headline
-    model, and the share lambda / (lambda + mean variance), uniform on (0, 1); sigma is profiled
-    out. At a share of 0 this is quasi-Poisson regression, at 1 the headline model. The mixture's
-    nodes are pairs of rho and share. Zeger (1988), doi:10.1093/biomet/75.4.621.
+    The covariance of the response is sigma^2 [diag(variance) + lambda R], R that of an AR(1)
+    disturbance and lambda what makes the noise the share s of a period's surprise where the
+    variance has its mean; from `after` on all is q times as large, sigma is profiled out. phi, s
+    and q weigh beforehand what they do in the law "ar1_noise". At s = 0 this is that law without
+    noise, near s = 1 quasi-Poisson regression. Zeger (1988), doi:10.1093/biomet/75.4.621.
     """
-    n, k = X.shape
-    rho, share, node_weight = _pairs(nodes)
-    signal = share / (1 - share) * variance.mean()
-    start = np.linalg.lstsq(X, response, rcond=None)[0]  # what is split starts at zero: digits
-    moments, log_det = _filter(np.column_stack([X, response - X @ start]), variance, rho, signal)
-    XX, Xy = moments[:, :k, :k], moments[:, :k, k]
-    inverse = np.linalg.inv(XX)
-    b = np.einsum("gij,gj->gi", inverse, Xy)
-    rss = moments[:, k, k] - (Xy * b).sum(axis=1)
-    log_det += np.linalg.slogdet(XX)[1]
-    log_weight = -0.5 * ((n - k) * np.log(rss) + log_det)
-    log_weight += np.log(node_weight)
-    top = log_weight.max()
-    weight = np.exp(log_weight - top)
-    spread = np.einsum("mi,gij,mj->mg", C, inverse, C)
-    return RhoMixture(
-        rho=rho,
+    grid = noise_grid(len(X), after is not None)
+    mask = first_nodes(grid)
+    first = _solve(response, variance, X, grid, mask, after).log_weight
+    mask = near_nodes(mask, first > first.max() + np.log(TINY))
+    found = _solve(response, variance, X, grid, mask, after)
+    top = found.log_weight.max()
+    weight = np.exp(found.log_weight - top)
+    spread = np.einsum("mi,gij,mj->mg", C, found.inverse, C)
+    t, u, v = np.nonzero(mask)
+    df = int(np.isfinite(variance).sum()) - X.shape[1]
+    return Mixture(
+        phi=grid.phi[t, u],
+        theta=grid.phi[t, u] * grid.theta[t],
+        ratio=np.exp(grid.log_ratio[v]),
         weight=weight[None] / weight.sum(),
-        mean=(C @ (b + start).T)[None],
-        scale=np.sqrt(spread * rss / (n - k))[None],
-        rss=rss[None],
-        df=n - k,
+        mean=(C @ found.b.T)[None],
+        scale=np.sqrt(spread * found.rss / df)[None],
+        rss=found.rss[None],
+        df=df,
         log_marginal=np.array([top + np.log(weight.sum())]),
         exact=np.zeros(1, dtype=bool),
     )
 
 
-def _pairs(nodes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rho, share and weight of every pair of nodes."""
-    (rho, rho_weight), (share, share_weight) = rho_nodes(nodes[0]), _share_nodes(nodes[1])
-    pairs = np.meshgrid(rho, share, indexing="ij")
-    return pairs[0].ravel(), pairs[1].ravel(), np.multiply.outer(rho_weight, share_weight).ravel()
+class _Solved(NamedTuple):
+    """Generalised least squares at the G nodes of a mask."""
+
+    b: np.ndarray  # (G, k)
+    inverse: np.ndarray  # (G, k, k) of X'PX
+    rss: np.ndarray  # (G,)
+    log_weight: np.ndarray  # (G,)
 
 
-def _share_nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return points and weights that integrate over (0, 1), denser where one noise rules."""
-    point, weight = np.polynomial.legendre.leggauss(count)
-    angle = np.pi * (point + 1) / 4
-    return np.sin(angle) ** 2, weight * np.pi / 4 * np.sin(2 * angle)
+def _disturbance(
+    grid: Grid, mask: np.ndarray, variance: np.ndarray, after: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return phi and the disturbance's first variance (G,), its shocks' and the noise's (G, n)."""
+    t, u, v = np.nonzero(mask)
+    phi, noise = grid.phi[t, u], grid.theta[t]
+    # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
+    # times 1 - phi^2 s to s times 1 - phi^2
+    signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2))
+    signal = signal * variance[np.isfinite(variance)].mean()
+    larger = np.ones((len(phi), len(variance)))
+    if after is not None:
+        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
+    return phi, signal, (signal * (1 - phi**2))[:, None] * larger, variance * larger
 
 
-def _filter(
-    columns: np.ndarray, variance: np.ndarray, rho: np.ndarray, signal: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns' V^-1 columns (G, k + 1, k + 1) and log |V| (G,) by the Kalman filter.
-
-    V = diag(variance) + signal R(rho), for each of the G pairs of rho and signal.
-    """
-    state = np.zeros((len(rho), columns.shape[1]))
-    spread = signal.copy()
-    shocks = signal * (1 - rho**2)
-    moments = np.zeros((len(rho), columns.shape[1], columns.shape[1]))
-    log_det = np.zeros(len(rho))
-    for row, noise in zip(columns, variance, strict=True):
-        surprise = row - state
-        total = spread + noise
-        gain = spread / total
-        moments += (surprise / total[:, None])[:, :, None] * surprise[:, None, :]
-        log_det += np.log(total)
-        state = rho[:, None] * (state + gain[:, None] * surprise)
-        spread = rho**2 * spread * (1 - gain) + shocks
-    return moments, log_det
+def _solve(
+    response: np.ndarray,
+    variance: np.ndarray,
+    X: np.ndarray,
+    grid: Grid,
+    mask: np.ndarray,
+    after: int | None,
+) -> _Solved:
+    """Solve by the Kalman filter of all nodes at once."""
+    n, k = X.shape
+    phi, spread, shocks, noise = _disturbance(grid, mask, variance, after)
+    seen = np.isfinite(variance)
+    start = np.linalg.lstsq(X[seen], response[seen], rcond=None)[
+        0
+    ]  # what is split starts at zero: digits
+    columns = np.column_stack([X, response - X @ start])
+    state = np.zeros((len(phi), k + 1))
+    moments = np.zeros((len(phi), k + 1, k + 1))
+    log_det = np.zeros(len(phi))
+    for period, row in enumerate(columns):
+        gain = np.zeros(len(phi))
+        if seen[period]:
+            surprise = row - state
+            total = spread + noise[:, period]
+            gain = spread / total
+            moments += (surprise / total[:, None])[:, :, None] * surprise[:, None, :]
+            log_det += np.log(total)
+            state = state + gain[:, None] * surprise
+        state = phi[:, None] * state
+        if period + 1 < n:
+            spread = phi**2 * spread * (1 - gain) + shocks[:, period + 1]
+    Xy = moments[:, :k, k]
+    inverse = np.linalg.inv(moments[:, :k, :k])
+    b = np.einsum("gij,gj->gi", inverse, Xy)
+    rss = moments[:, k, k] - (Xy * b).sum(axis=1)
+    log_det -= np.linalg.slogdet(inverse)[1]
+    log_weight = grid.log_weight[mask] - 0.5 * ((seen.sum() - k) * np.log(rss) + log_det)
+    return _Solved(b + start, inverse, rss, log_weight)

@@ -11,17 +11,17 @@ from scipy.stats import t as student
 from statsmodels.discrete.discrete_model import NegativeBinomial
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
-from statsmodels.regression.linear_model import GLSAR, OLS, yule_walker
+from statsmodels.regression.linear_model import OLS
 
 from analysis.checks import check_regression, check_whole
 from analysis.engine.optimise import (
     NO_VARIATION,
     Coefficients,
     EstimatorError,
+    at_unit_scale,
     best_of_starts,
     orthonormal,
     quietly,
-    residual_size,
 )
 
 SETTLED = 1e-10  # change of rho from one iteration to the next
@@ -53,7 +53,7 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     Raises
     ------
     ValueError
-        If the data or `lags` cannot be used.
+        If the data or `lags` cannot be used; an EstimatorError if nothing varies about the fit.
 
     References
     ----------
@@ -63,8 +63,9 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     y, X, _ = check_regression(y, X)
     lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
     settings = {"maxlags": lags, "use_correction": True}
-    fit = OLS(y, X).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
-    return Coefficients(fit.params, fit.cov_params(), fit.df_resid, f"{lags} lags")
+    residual, Q, back = at_unit_scale(y, X)
+    fit = OLS(residual, Q).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
+    return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, f"{lags} lags")
 
 
 def newey_west_many(
@@ -91,7 +92,8 @@ def newey_west_many(
 def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
-    statsmodels' GLSAR leaves the first period out (as Cochrane and Orcutt did).
+    As Stata's ``prais``: the first period is kept, weighted by sqrt(1 - rho^2), and rho is the
+    slope of the residuals on those of the period before.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     Returns
     -------
     Coefficients
-        With Student t; the note has rho.
+        With Student t, n - k degrees of freedom; the note has rho.
 
     Raises
     ------
@@ -112,31 +114,23 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
 
     References
     ----------
-    Cochrane, D. and Orcutt, G. H. (1949). Application of least squares regression to relationships
-    containing auto-correlated error terms. Journal of the American Statistical Association 44,
-    32-61. doi:10.1080/01621459.1949.10483290
+    Prais, S. J. and Winsten, C. B. (1954). Trend estimators and serial correlation. Cowles
+    Commission Discussion Paper, Statistics 383. Chicago.
     """
     y, X, _ = check_regression(y, X)
-    Q, R = orthonormal(X)
-    ols = Q.T @ y / len(y)
-    residual = y - Q @ ols  # estimated in place of y: what is iterated starts at zero
-    size = residual_size(residual, y)
-    model = GLSAR(residual / size, Q, rho=1)
+    residual, Q, back = at_unit_scale(y, X)
+    both, rho = np.column_stack([residual, Q]), 0.0
     for _ in range(iterations):
-        fit, before = model.fit(), float(np.squeeze(model.rho))
-        rho = float(np.squeeze(yule_walker(fit.resid, order=1, result_object=False)[0]))
+        white = np.concatenate([np.sqrt(1 - rho**2) * both[:1], both[1:] - rho * both[:-1]])
+        fit, before = OLS(white[:, 0], white[:, 1:]).fit(), rho
+        left = residual - Q @ fit.params
+        rho = float(left[1:] @ left[:-1] / (left[:-1] @ left[:-1]))
+        if not abs(rho) < 1:
+            raise EstimatorError(f"rho = {rho:.3f} is not stationary")
         if abs(rho - before) < SETTLED:
-            break
-        model.rho = np.array([rho])
-        model.initialize()
-    else:
-        raise EstimatorError(f"rho has not settled after {iterations} iterations")
-    if not abs(rho) < 1:
-        raise EstimatorError(f"rho = {rho:.3f} is not stationary")
-    back = np.linalg.inv(R)
-    covariance = size**2 * back @ fit.cov_params() @ back.T
-    note = f"rho = {rho:.2f}; first period left out"
-    return Coefficients(back @ (ols + size * fit.params), covariance, fit.df_resid, note)
+            note = f"rho = {rho:.2f}; first period kept"
+            return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, note)
+    raise EstimatorError(f"rho has not settled after {iterations} iterations")
 
 
 def fit_quasi_poisson(
@@ -211,9 +205,9 @@ def fit_negative_binomial(
     Q, R = orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
     start = R @ poisson.params
-    fit = best_of_starts(
-        lambda params: model.fit(params, method="bfgs", maxiter=500, disp=0),
-        [np.append(start, alpha) for alpha in (moment, 10 * moment)],
+    fit = best_of_starts(  # Newton's steps from below: from above the maximum they run away
+        lambda params: model.fit(params, method="newton", tol=1e-12, maxiter=100, disp=0),
+        [np.append(start, alpha) for alpha in (moment / 3, moment / 30)],
     )
     k = X.shape[1]
     back = np.linalg.inv(R)

@@ -37,8 +37,7 @@ class ClusterError(RuntimeError):
 def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     """Open a Dask cluster, or so many threads or processes here, by default one for each core.
 
-    Processes are for functions that hold Python's global lock. ``map`` gives results in the order
-    of its arguments, wherever they were computed.
+    Processes are for functions that hold Python's global lock. ``map`` keeps the arguments' order.
     """
     if jobs == "dask":
         return ClusterExecutor(connect())
@@ -85,10 +84,9 @@ class ClusterExecutor(Executor):
 
 
 def register_cluster(project: Path) -> None:
-    """Let ``pytask --parallel-backend dask`` use the cluster, where there is an address.
+    """Let ``pytask --parallel-backend dask`` use a cluster, whose workers see `project`'s folder.
 
-    Without one, pytask-parallel starts a cluster of processes on this machine, as it always does.
-    Every worker must see the `project`'s folder under the same name.
+    Without an address pytask-parallel starts processes on this machine, as it always does.
     """
     from pytask_parallel import ParallelBackend, registry
 
@@ -111,11 +109,7 @@ def register_cluster(project: Path) -> None:
 
 
 def connect(*, project: Path | None = None) -> "Client":
-    """Return the client that there is, or a new one, whose workers would give the same numbers.
-
-    It stays connected for the next call. A ClusterError tells of a scheduler that does not answer
-    or has no workers, and of a worker with another version or that does not see `project`.
-    """
+    """Return the client that there is, or a new one that stays, or raise a ClusterError."""
     try:
         from distributed import Client
     except ImportError:

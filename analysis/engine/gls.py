@@ -1,141 +1,154 @@
-"""Generalised least squares with AR(1) errors at many values of rho, from a few cross-products.
+"""Generalised least squares at many values of the errors' law, from a few cross-products.
 
-With P the AR(1) precision matrix up to scale and L the shift by one period,
-P = (1 + rho^2) I - rho (L + L') - rho^2 (e_1 e_1' + e_n e_n'). In an orthonormal basis of the
-design's columns that diagonalises L + L', X'PX is a diagonal matrix minus one of rank two, so
-every rho costs a few operations per column, whatever the number of periods.
+With theta fixed, x = u / (1 - theta B) and h_t = theta^t, the weighted sum of squares of the
+innovations is a polynomial of degree two in phi, a line in q^-2, and one square less for what is
+not known of the first error. So every further phi and q costs the same, whatever the number of
+periods.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
-ILL_CONDITIONED = 1e-5  # smallest squared pivot of the scaled X'X, below which QR takes over
-
-
-def whiten(x: np.ndarray, rho: float) -> np.ndarray:
-    """Return `x` (n, ...) with the AR(1) correlation taken out along its first axis."""
-    white = x.copy()
-    white[1:] -= rho * x[:-1]
-    white[0] *= np.sqrt(1 - rho**2)
-    return white
+from analysis.engine.law import start_variance
 
 
 class Basis:
-    """D designs in an orthonormal basis of their own that diagonalises L + L'."""
+    """D designs, each in an orthonormal basis of its own."""
 
     def __init__(self, X: np.ndarray, C: np.ndarray) -> None:
-        orthonormal = _by_cholesky(X) if len(X) > 1 else None
-        Q, inverse, self.log_size = orthonormal or _by_qr(X)  # log |X'X|, (D,)
-        self.values, vectors = np.linalg.eigh(Q.swapaxes(1, 2) @ neighbours(Q))  # (D, k)
-        self.columns = Q @ vectors  # (D, n, k)
-        self.contrasts = C @ (inverse @ vectors)  # (D, m, k)
-        self.ends = self.columns[:, [0, -1]]  # (D, 2, k)
+        Q, R = np.linalg.qr(X)
+        pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
+        size = np.sqrt((X**2).sum(axis=1))
+        lost = pivots <= 1e-10 * np.maximum(size, np.finfo(float).tiny)
+        if lost.any():
+            raise ValueError(
+                f"the design's columns are linearly dependent: column {lost.any(axis=0).argmax()} "
+                "adds nothing to those before it. Leave a term out, or move shifts apart."
+            )
+        self.log_size = 2 * np.log(pivots).sum(axis=1)  # log |X'X|, (D,)
+        self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
+        self.contrasts = C @ np.linalg.inv(R)  # (D, m, k)
+
+    def take_out(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the contrasts of `y` (n, N) by least squares, (R, m), and the residuals (D, N, n).
+
+        R is D or N, of which one is 1.
+        """
+        Q = self.columns.swapaxes(1, 2)
+        b = self.columns @ y
+        left = y - Q @ b
+        left -= Q @ (self.columns @ left)  # what rounding left, where y is far from zero
+        contrasts = (self.contrasts @ b).swapaxes(1, 2)
+        return contrasts.reshape(-1, contrasts.shape[2]), left.swapaxes(1, 2).copy()
+
+
+class Products(NamedTuple):
+    """Cross-products of design, residuals and h for one theta.
+
+    By side of `after` (S, 1 or 2) and lag: 00, 01 + 10 and 11 of squares, 0 and 1 of sums with h.
+    """
+
+    XX: np.ndarray  # (D, 3 S, k, k)
+    Xy: np.ndarray  # (D, 3 S, k, N)
+    yy: np.ndarray  # (D, 3 S, N)
+    hx: np.ndarray  # (D, 2 S, k)
+    hy: np.ndarray  # (D, 2 S, N)
+    hh: np.ndarray  # (D, S)
 
 
 class AtNodes(NamedTuple):
-    """Generalised least squares of R outcomes on D designs at G values of rho; R or D is 1."""
+    """What generalised least squares say at J nodes of R = D or N rows; R or D is 1."""
 
-    step: np.ndarray  # (R, m, G) each contrast: GLS minus OLS
-    rss: np.ndarray  # (R, G) what GLS takes off the whitened sum of squares of the OLS residuals
-    variance: np.ndarray  # (D, m, G) c (X'PX)^-1 c'
-    log_det: np.ndarray  # (D, G) log |X'PX|
-
-
-def solve_designs(basis: Basis, lagged: np.ndarray, ends: np.ndarray, rho: np.ndarray) -> AtNodes:
-    """Solve for one outcome with D designs, at `rho` (G,).
-
-    With r the residuals of ordinary least squares, `lagged` (D, k, 1) is basis' (L + L') r, and
-    `ends` (D, 2, 1) are the first and last of r.
-    """
-    m = basis.contrasts.shape[1]
-    u, b, e, c = basis.ends, lagged[:, None, :, 0], ends[..., 0], basis.contrasts
-    rows = [u[:, :1] ** 2, u[:, :1] * u[:, 1:], u[:, 1:] ** 2, b**2, b * u]
-    rows += [c**2, c * u[:, :1], c * u[:, 1:], c * b]
-    g = rho[None]
-    diagonal = 1 + rho**2 - basis.values[..., None] * rho  # (D, k, G)
-    sums = np.concatenate(rows, axis=1) @ (1 / diagonal)
-    u11, u12, u22, bb, b1, b2 = (sums[:, row] for row in range(6))  # each (D, G)
-    cc, c1, c2, cb = (sums[:, 6 + part * m : 6 + (part + 1) * m] for part in range(4))
-    e1, e2 = e[:, :1], e[:, 1:]
-
-    # v = X'Pr = -g b - g^2 U'e; first with the diagonal alone
-    w1, w2 = e1 * u11 + e2 * u12, e1 * u12 + e2 * u22
-    v1, v2 = -g * b1 - g**2 * w1, -g * b2 - g**2 * w2
-    vv = g**2 * (bb + 2 * g * (e1 * b1 + e2 * b2) + g**2 * (e1 * w1 + e2 * w2))
-    e1, e2 = e1[..., None], e2[..., None]
-    cv = -g * cb - g**2 * (e1 * c1 + e2 * c2)
-
-    # and what the rank-two term adds to it
-    i11, i12, i22 = 1 - g**2 * u11, -(g**2) * u12, 1 - g**2 * u22
-    det = i11 * i22 - i12**2
-    factor = g**2 / det
-    s1, s2 = factor * (i22 * v1 - i12 * v2), factor * (i11 * v2 - i12 * v1)
-    step = cv + c1 * s1[:, None] + c2 * s2[:, None]
-    i11, i12, i22, factor = (x[:, None] for x in (i11, i12, i22, factor))
-    variance = cc + factor * (i22 * c1**2 - 2 * i12 * c1 * c2 + i11 * c2**2)
-    log_det = np.log(diagonal.prod(axis=1) * det) + basis.log_size[:, None]
-    rss = -(g**2) * (e**2).sum(axis=1)[:, None] - (vv + v1 * s1 + v2 * s2)
-    return AtNodes(step, rss, variance, log_det)
+    step: np.ndarray  # (J, m, R) each contrast: GLS minus OLS
+    rss: np.ndarray  # (J, R)
+    variance: np.ndarray  # (J, m, D) c (X'PX)^-1 c'
+    log_det: (
+        np.ndarray
+    )  # (J, D) log |X'PX| + log |Sigma| / sigma^2n, less log |X'X| and the power of q
 
 
-def solve_series(basis: Basis, lagged: np.ndarray, ends: np.ndarray, rho: np.ndarray) -> AtNodes:
-    """Solve for N outcomes with one design, `lagged` (1, k, N) and `ends` (1, 2, N) likewise.
-
-    Two matrix products do it for all of them.
-    """
-    k, U, C = basis.values.shape[1], basis.ends[0], basis.contrasts[0]
-    z = np.concatenate([lagged[0], ends[0]])  # (k + 2, N)
-    g = rho[:, None, None]
-    information = np.diag(np.ones(k)) * (1 + g**2) - g * np.diag(basis.values[0]) - g**2 * U.T @ U
-    inverse = np.linalg.inv(information)  # (G, k, k)
-    to_v = np.concatenate([np.broadcast_to(-g * np.eye(k), inverse.shape), -(g**2) * U.T], axis=2)
-    to_step = inverse @ to_v  # (G, k, k + 2): v and the step as linear functions of z
-    form = -to_v.swapaxes(1, 2) @ to_step
-    form[:, [k, k + 1], [k, k + 1]] -= (rho**2)[:, None]
-    row, column = np.triu_indices(k + 2)
-    doubled = form[:, row, column] * np.where(row == column, 1, 2)
-    rss = (z[row] * z[column]).T @ doubled.T  # the quadratic form, (N, G)
-    linear = (C @ to_step).swapaxes(0, 1).reshape(-1, k + 2)
-    step = (z.T @ linear.T).reshape(z.shape[1], -1, len(rho))
-    variance = np.einsum("mk,gkl,ml->mg", C, inverse, C)[None]
-    log_det = np.linalg.slogdet(information)[1] + basis.log_size
-    return AtNodes(step, rss, variance, log_det[None])
+def split_periods(n: int, after: np.ndarray | None) -> np.ndarray:
+    """Return 1 for the periods before and for those from `after` on, (D, 2, n); or (1, 1, n)."""
+    if after is None:
+        return np.ones((1, 1, n))
+    before = np.arange(n) < np.atleast_1d(after)[:, None]
+    return np.stack([before, ~before], axis=1).astype(float)
 
 
-def neighbours(x: np.ndarray) -> np.ndarray:
-    """Return (L + L') x along the second axis of x (D, n, k)."""
-    total = np.empty_like(x)
-    total[:, 1:-1] = x[:, :-2] + x[:, 2:]
-    total[:, 0], total[:, -1] = x[:, 1], x[:, -2]
-    return total
+def cross_products(basis: Basis, left: np.ndarray, periods: np.ndarray, theta: float) -> Products:
+    """Return what `solve_nodes` needs of the designs and of residuals `left` (D, N, n)."""
+    (designs, k, n), sides = basis.columns.shape, periods.shape[1]
+    now = lfilter([1.0], [1.0, -theta], np.concatenate([basis.columns, left], axis=1))
+    before = np.zeros_like(now)
+    before[..., 1:] = now[..., :-1]
+    fading = theta ** np.arange(n)
+    weights = periods.swapaxes(1, 2)
+    turned = np.concatenate([now, before], axis=1).swapaxes(1, 2)  # (D, n, 2 (k + N))
+    X = np.concatenate([now[:, :k], before[:, :k]], axis=1)
+    P = (X[:, None] * periods[:, :, None]).reshape(designs, -1, n) @ turned
+    P = P.reshape(designs, sides, 2, k, 2, -1)
+    P = np.stack([P[:, :, 0, :, 0], P[:, :, 0, :, 1] + P[:, :, 1, :, 0], P[:, :, 1, :, 1]], axis=2)
+    P = P.reshape(designs, 3 * sides, k, -1)
+    y, y_before = now[:, k:], before[:, k:]
+    of_y = [(a * b) @ weights for a, b in ((y, y), (2 * y, y_before), (y_before, y_before))]
+    yy = np.stack(of_y, axis=-1).reshape(designs, -1, 3 * sides).swapaxes(1, 2)
+    h = ((periods * fading) @ turned).reshape(designs, 2 * sides, -1)
+    hh = np.broadcast_to(periods @ fading**2, (designs, sides))
+    return Products(P[..., :k], P[..., k:], yy, h[..., :k], h[..., k:], hh)
 
 
-def _by_cholesky(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return X R^-1, R^-1 and log |X'X|, or None if that would cost digits."""
-    gram = X.swapaxes(1, 2) @ X
-    size = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    if not size.all():
-        return None
-    try:
-        factor = np.linalg.cholesky(gram / (size[:, :, None] * size[:, None]))
-    except np.linalg.LinAlgError:
-        return None
-    pivots = np.diagonal(factor, axis1=1, axis2=2)
-    if pivots.min() < np.sqrt(ILL_CONDITIONED):
-        return None
-    inverse = np.linalg.inv(factor).swapaxes(1, 2) / size[:, :, None]
-    return X @ inverse, inverse, 2 * np.log(pivots * size).sum(axis=1)
+def solve_nodes(
+    basis: Basis, products: Products, theta: float, phi: np.ndarray, log_ratio: np.ndarray
+) -> AtNodes:
+    """Solve for all rows at J pairs of phi and log q."""
+    XX, Xy, yy, hx, hy, hh = products
+    designs, _, k, series = Xy.shape
+    one = np.ones_like(phi)
+    side = np.stack([one, np.exp(-2 * log_ratio)][: hh.shape[1]], axis=1)
+    squares, lines = (
+        (side[:, :, None] * np.stack(powers, axis=1)[:, None]).reshape(len(phi), -1)
+        for powers in ([one, -phi, phi**2], [one, -phi])
+    )
+    start = start_variance(phi, theta)
+    certain = 1 + start * (hh @ side.T)  # (D, J)
+    share = start / certain
+    V, Vy = lines @ hx, lines @ hy  # (D, J, k), (D, J, N)
+    rss = squares @ yy - share[..., None] * Vy**2
+    XX = (squares @ XX.reshape(designs, -1, k * k)).reshape(*V.shape, k)
+    XX -= (share[..., None] * V)[..., None] * V[..., None, :]
+    C = np.broadcast_to(basis.contrasts[:, None], (*share.shape, *basis.contrasts.shape[1:]))
+    if series == 1:
+        right = (squares @ Xy[..., 0] - (share[..., None] * V) * Vy)[..., None, :]
+    else:
+        right = np.broadcast_to(np.eye(k), XX.shape)
+    m = C.shape[2]
+    rows = np.concatenate([XX, C, right], axis=2).transpose(3, 2, 0, 1)  # nodes last
+    factor, log_det = eliminate(np.ascontiguousarray(rows), k)
+    log_det += np.log(certain)
+    H, rest = factor[:, k : k + m], factor[:, k + m :]
+    variance = (H * H).sum(axis=0).transpose(2, 0, 1)
+    if series == 1:
+        rss[..., 0] -= (rest[:, 0] ** 2).sum(axis=0)
+        step = np.einsum("kmdj,kdj->jmd", H, rest[:, 0])
+        return AtNodes(step, rss[..., 0].T, variance, log_det.T)
+    inverse = rest[:, :, 0].transpose(2, 0, 1)  # (J, k, k)
+    of_squares = (inverse[:, :, None] * squares[:, None, :, None]).reshape(len(phi), k, -1)
+    of_lines = (inverse @ (share[0, :, None] * V[0])[..., None]) * -lines[:, None]
+    linear = np.concatenate([of_squares, of_lines], axis=2).reshape(len(phi) * k, -1)
+    z = (linear @ np.concatenate([Xy[0].reshape(-1, series), hy[0]])).reshape(-1, k, series)
+    rss = rss[0] - np.einsum("jkn,jkn->jn", z, z)
+    step = H[:, :, 0].transpose(2, 1, 0) @ z
+    return AtNodes(step, rss, variance, log_det.T)
 
 
-def _by_qr(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    Q, R = np.linalg.qr(X)
-    pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
-    size = np.sqrt((X**2).sum(axis=1))
-    if (pivots <= 1e-10 * np.maximum(size, np.finfo(float).tiny)).any():
-        column = int(np.argmax((pivots <= 1e-10 * size).any(axis=0)))
-        raise ValueError(
-            f"the design's columns are linearly dependent: column {column} adds nothing to those "
-            "before it. Leave a term out, or move shifts apart."
-        )
-    return Q, np.linalg.inv(R), 2 * np.log(pivots).sum(axis=1)
+def eliminate(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return L^-1 [A | B] of rows [A | B] (k, k + ..., D, J), A = LL', and log |A|."""
+    log_det = np.zeros(rows.shape[2:])
+    for j in range(k):
+        pivot = rows[j, j].copy()
+        log_det += np.log(pivot)
+        rows[j, j:] /= np.sqrt(pivot)
+        rows[j + 1 :, j + 1 :] -= rows[j, j + 1 : k, None] * rows[j, None, j + 1 :]
+    return rows, log_det

@@ -18,7 +18,25 @@ MOST_STEPS = 20
 LONGEST_STEP = 2.0  # of the mixture's standard deviation: between two far modes F is flat
 TOLERANCE = 1e-6  # of the standard deviation, for the last step: what is left is its square
 NO_WEIGHT = 1e-14  # components lighter than this everywhere are left out
-BLOCK = 1024  # mixtures at a time: as many as the processor's cache holds
+MANY = 200  # components: of more, the lightest are left out of a quantile
+LIGHT = 3e-4  # share of a mixture that these may make up
+BLOCK = 30_000  # components at a time: as many as the processor's cache holds
+
+
+def lighten(weight: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> Parts:
+    """Return the mixtures with as few components as carry all but `LIGHT` of each."""
+    if weight.shape[1] <= MANY:
+        return weight, mean, scale
+    row, node = np.nonzero(weight > LIGHT / weight.shape[1])
+    count = np.bincount(row)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    kept = np.zeros((len(weight), count.max()), dtype=np.intp)
+    kept[row, place] = node
+    light = np.zeros(kept.shape)
+    light[row, place] = weight[row, node]
+    light /= light.sum(axis=1, keepdims=True)
+    mean, scale = (np.take_along_axis(part, kept[:, None], axis=2) for part in (mean, scale))
+    return light, mean, scale
 
 
 class StudentTable:
@@ -72,7 +90,13 @@ def mixture_cdf(
 
 
 def mixture_quantiles(
-    qs: Sequence[float], weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
+    qs: Sequence[float],
+    weight: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    df: float,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> np.ndarray:
     """Return the quantiles of each mixture, shape (len(qs), R, m).
 
@@ -84,7 +108,7 @@ def mixture_quantiles(
     for rows, parts in _blocks(weight, mean, scale):
         moments = _moments(*parts, df)
         for number, q in enumerate(qs):
-            quantiles[number, rows] = _quantile(q, parts, df, moments)
+            quantiles[number, rows] = _quantile(q, parts, df, moments, tolerance)
     return quantiles
 
 
@@ -103,8 +127,9 @@ def _blocks(
 ) -> Iterator[tuple[np.ndarray, Parts]]:
     """Yield blocks of like mixtures without the components that none of them needs."""
     order = np.argsort(weight @ np.arange(weight.shape[1]), kind="stable")
-    for start in range(0, len(order), BLOCK):
-        rows = order[start : start + BLOCK]
+    together = max(1, BLOCK // (mean.shape[1] * mean.shape[2]))
+    for start in range(0, len(order), together):
+        rows = order[start : start + together]
         needed = np.nonzero((weight[rows] > NO_WEIGHT).any(axis=0))[0]
         part = slice(needed[0], needed[-1] + 1)
         yield rows, (weight[rows, part], mean[rows, :, part], scale[rows, :, part])
@@ -127,7 +152,9 @@ def _moments(
     return centre, sd, third / variance**1.5, fourth / variance**2 - 3
 
 
-def _quantile(q: float, parts: Parts, df: float, moments: tuple[np.ndarray, ...]) -> np.ndarray:
+def _quantile(
+    q: float, parts: Parts, df: float, moments: tuple[np.ndarray, ...], tolerance: float
+) -> np.ndarray:
     (weight, mean, scale), (centre, sd, skewness, kurtosis) = parts, moments
     z = ndtri(q)
     a, b = np.clip(skewness, -1, 1) / 6, np.clip(kurtosis, -1, 2) / 24
@@ -137,7 +164,7 @@ def _quantile(q: float, parts: Parts, df: float, moments: tuple[np.ndarray, ...]
     for _ in range(STEPS):
         step = _newton_step(x, z, sd, (weight, mean, inverse), df)
         x -= step
-    row, column = np.nonzero(~(np.abs(step) <= TOLERANCE * sd))
+    row, column = np.nonzero(~(np.abs(step) <= tolerance * sd))
     if len(row):
         at, mean, inverse = (part[row, column][:, None] for part in (x, mean, inverse))
         x[row, column] = _persist(q, at, (weight[row], mean, inverse), df)[:, 0]

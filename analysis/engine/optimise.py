@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from analysis.engine.errors import EXACT
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
 MOST_RESTARTS = 5
+MOST_STEPS = 10  # of Newton
+SETTLED, CLOSE = 1e-9, 1e-5  # the last one, in standard errors: hoped for, and accepted
 NO_VARIATION = "the model fits without any residual variation"
 
 
@@ -38,14 +41,13 @@ def best_of_starts(fit: Callable[[np.ndarray], Any], starts: Sequence[np.ndarray
     if not fits:
         raise EstimatorError("the optimiser failed from every start")
     best = max(fits, key=lambda found: found.llf)
-    gap = best.llf - min(found.llf for found in fits) if len(fits) > 1 else np.inf
+    if len(fits) > 1 and best.llf - min(found.llf for found in fits) < SAME_OPTIMUM:
+        return best
     for _ in range(MOST_RESTARTS):
-        if gap < SAME_OPTIMUM:
-            return best
         again = _attempt(fit, np.asarray(best.params))
         if again is None or again.llf - best.llf < SAME_OPTIMUM:
             return best
-        gap, best = again.llf - best.llf, again
+        best = again
     raise EstimatorError("the likelihood still rises wherever the optimiser stops")
 
 
@@ -71,15 +73,49 @@ def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return Q * np.sqrt(len(X)), R / np.sqrt(len(X))
 
 
-def residual_size(residual: np.ndarray, y: np.ndarray) -> np.floating:
-    """Return the standard deviation of what is left of `y`, or raise an EstimatorError if none."""
+def at_unit_scale(
+    y: np.ndarray, X: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Callable[..., tuple[np.ndarray, np.ndarray]]]:
+    """Return residuals of least squares (n,) and design (n, k), of mean square 1, and the way back.
+
+    That makes of coefficients (k,) and covariance those of `y` on `X`: what is fitted to residuals
+    knows nothing of the outcome's level, line and unit.
+    """
+    Q, R = orthonormal(X)
+    start = np.linalg.solve(R, Q.T @ y / len(y))
+    residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
     if residual @ residual <= EXACT * (y @ y):
         raise EstimatorError(NO_VARIATION)
-    return np.std(residual)
+    size = np.sqrt(residual @ residual / len(y))
+    inverse = size * np.linalg.inv(R)
+
+    def back(b: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return start + inverse @ b, inverse @ covariance @ inverse.T
+
+    return residual / size, Q, back
 
 
 def polish(model: Any, fit: Any) -> Any:
-    """Go on from an optimum to digits that do not depend on where the optimiser came from."""
-    options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
-    further = quietly(lambda: model.fit(fit.params, **options))
-    return further if further.llf > fit.llf else fit
+    """Go on from an optimum of a state-space model to digits that no processor changes.
+
+    Where the top is an edge, which Newton's steps do not find, as near as quasi-Newton ones come.
+    """
+    further = _attempt(partial(_newton, model), fit)
+    if further is None:
+        options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
+        further = quietly(lambda: model.fit(fit.params, **options))
+    return further if further.llf > fit.llf - 1e-8 else fit
+
+
+def _newton(model: Any, fit: Any) -> Any:
+    params, inverse = np.asarray(fit.params), np.asarray(fit.cov_params_approx)
+    for _ in range(MOST_STEPS):
+        step = inverse @ model.score(params)
+        params = params + step
+        size = np.abs(step / np.sqrt(np.diag(inverse))).max()
+        if size <= SETTLED:
+            break
+    inside = model.transform_params(model.untransform_params(params))
+    if not np.allclose(inside, params) or not size <= CLOSE:
+        raise EstimatorError("no maximum inside the range of the parameters")
+    return model.filter(params, cov_type="none")

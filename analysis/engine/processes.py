@@ -1,46 +1,55 @@
-"""Errors of known autocorrelation, to simulate series from."""
+"""Errors of known memory, to simulate series from."""
+
+from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.signal import lfilter
+from scipy.special import gamma
+from statsmodels.tsa.arima_process import arma_acovf
 
-from analysis.checks import check_whole
+from analysis.checks import check_known, check_whole
 
-PROCESSES = ("ar1", "ar2", "arma", "seasonal_ar", "heavy_tails", "variance_change")
-SECOND_LAG = 0.3  # coefficient of u_{t-2} in "ar2"
-MOVING = -0.3  # coefficient of e_{t-1} in "arma"
-SEASONAL = 0.4  # coefficient at lag 12 in "seasonal_ar"
-TAIL_DF = 3  # degrees of freedom of the innovations in "heavy_tails": variance, no kurtosis
-LATER_SD = 2.0  # factor on the innovations from the shift on in "variance_change"
-FORGOTTEN = 1e-4  # what is left of the start, zero, when the simulated series begins
+WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
+LATER_SD = {"sd_doubled": 2.0, "variance_doubled": np.sqrt(2)}  # from the shift on
+PROCESSES = ("ar1", *LATER_SD, "heavy_tails", *WHITE, "arma", "ar2", "ar3", "arfima", "local_level")
+TAIL_DF = 3  # of the innovations in "heavy_tails": variance, no kurtosis
 
 
-def process_filter(process: str, rho: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return what turns innovations into errors with lag-one autocorrelation `rho`.
+def process_covariance(process: str, n: int, rho: float) -> np.ndarray:
+    """Return the covariance (n, n) of errors whose innovations have variance 1.
 
-    With B the step back by one period, and a solved for:
+    With B the step back by one period:
 
-    - *ar1*, *heavy_tails*, *variance_change*: (1 - rho B) u = e
-    - *ar2*: (1 - 0.7 rho B - 0.3 B^2) u = e
-    - *arma*: (1 - a B) u = (1 - 0.3 B) e, what an AR(1) looks like through the noise of counting
-    - *seasonal_ar*: (1 - a B) (1 - 0.4 B^12) u = e
-
-    The two arrays hold the coefficients of 1, B, B^2, … of e and of u.
+    - *ar1*, *heavy_tails*, *sd_doubled*, *variance_doubled*: (1 - rho B) u = e
+    - *ar1_noise*, *ar1_much_noise*: the same plus white noise, 1/2 or 3/4 of the variance
+    - *arma*: (1 - rho B) u = (1 - 0.4 B) e
+    - *ar2*: (1 - rho B - 0.3 B^2) u = e; *ar3*: (1 - rho B - 0.2 B^2 - 0.2 B^3) u = e
+    - *seasonal_noise*: (1 - rho B)(1 - 0.4 B^12) x = e, and white noise, 1/2 of the variance
+    - *arfima*: (1 - B)^rho u = e
+    - *local_level*: white noise plus a level that starts at zero, its steps of variance rho
     """
-    if process not in PROCESSES:
-        raise ValueError(f"unknown process {process!r}; use one of {list(PROCESSES)}")
-    if not -1 < rho < 1:
-        raise ValueError(f"rho must lie between -1 and 1; found {rho}")
-    moving = np.array([1.0])
-    if process == "ar2":
-        return moving, np.array([1.0, -(1 - SECOND_LAG) * rho, -SECOND_LAG])
-    if process == "arma":
-        first = brentq(lambda a: _lag_one_of_arma(a) - rho, -1, 1, xtol=1e-14)
-        return np.array([1.0, MOVING]), np.array([1.0, -first])
-    if process == "seasonal_ar":
-        first = brentq(lambda a: _lag_one_of_seasonal(a) - rho, -1, 1, xtol=1e-14)
-        return moving, np.convolve([1.0, -first], [1.0, *[0.0] * 11, -SEASONAL])
-    return moving, np.array([1.0, -rho])
+    check_known(process, PROCESSES, "process")
+    if process == "local_level":
+        if not rho > 0:
+            raise ValueError(f"the variance of a level's steps must be positive; found {rho}")
+        return np.eye(n) + rho * np.minimum.outer(np.arange(n), np.arange(n))
+    if process == "arfima":
+        if not 0 < rho < 0.5:
+            raise ValueError(f"the order of an ARFIMA must lie between 0 and 0.5; found {rho}")
+        lag = np.arange(1, n)
+        correlation = np.cumprod(np.append(1.0, (lag - 1 + rho) / (lag - rho)))
+        covariance = gamma(1 - 2 * rho) / gamma(1 - rho) ** 2 * correlation
+    else:
+        autoregressive: Any = {
+            "ar2": [1.0, -rho, -0.3],
+            "ar3": [1.0, -rho, -0.2, -0.2],
+            "seasonal_noise": np.convolve([1.0, -rho], [1.0, *[0.0] * 11, -0.4]),
+        }.get(process, [1.0, -rho])
+        if not np.abs(np.roots(autoregressive)).max(initial=0) < 1:
+            raise ValueError(f"{process} with rho = {rho} is not stationary")
+        covariance = arma_acovf(autoregressive, [1.0, -0.4] if process == "arma" else [1.0], n)
+    white = WHITE.get(process, 0.0)
+    covariance[0] /= 1 - white
+    return covariance[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
 
 
 def simulate_errors(
@@ -52,42 +61,22 @@ def simulate_errors(
     rho: float,
     shift_at: int | None = None,
 ) -> np.ndarray:
-    """Simulate stationary errors (n, count) with normal innovations of variance 1.
+    """Simulate errors (n, count) of `process_covariance`, from normal innovations.
 
-    Those of *heavy_tails* are Student t of 3 degrees of freedom, scaled to variance 1; those of
-    *variance_change* have standard deviation 2 from the shift on, by default at ``n // 2``. The
+    Those of *heavy_tails* are Student t of 3 degrees of freedom; *sd_doubled* and
+    *variance_doubled* are what happens to them from the shift on, by default at ``n // 2``. The
     first series are the same whatever the `count`.
     """
-    moving, autoregressive = process_filter(process, rho)
-    shift_at = n // 2 if shift_at is None else shift_at
-    if not 0 < shift_at < n:
-        raise ValueError(f"shift_at must lie between 1 and {n - 1}; found {shift_at}")
-    slowest = np.abs(np.roots(autoregressive)).max(initial=0.0)
-    start = int(np.ceil(np.log(FORGOTTEN) / np.log(slowest))) if slowest > 0 else 1
+    shift_at = check_whole(n // 2 if shift_at is None else shift_at, "shift_at", 1, n - 1)
+    root = np.linalg.cholesky(process_covariance(process, n, rho))
     if process == "heavy_tails":
-        noise = rng.standard_t(TAIL_DF, (count, start + n)) * np.sqrt(1 - 2 / TAIL_DF)
+        innovations = rng.standard_t(TAIL_DF, (count, n)) * np.sqrt(1 - 2 / TAIL_DF)
     else:
-        noise = rng.standard_normal((count, start + n))
-    if process == "variance_change":
-        noise[:, start + shift_at :] *= LATER_SD
-    return lfilter(moving, autoregressive, noise, axis=1)[:, start:].T
+        innovations = rng.standard_normal((count, n))
+    innovations[:, shift_at:] *= LATER_SD.get(process, 1.0)
+    return root @ innovations.T
 
 
 def check_simulations(simulations: int) -> int:
     """Return `simulations`; raise a ValueError unless it is a whole number from 20 up."""
     return check_whole(simulations, "simulations", 20)
-
-
-def _lag_one_of_arma(first: float) -> float:
-    """Return the lag-one autocorrelation of (1 - first B) u = (1 + MOVING B) e."""
-    product = first * MOVING
-    return (1 + product) * (first + MOVING) / (1 + 2 * product + MOVING**2)
-
-
-def _lag_one_of_seasonal(first: float) -> float:
-    """Return the lag-one autocorrelation of (1 - first B)(1 - SEASONAL B^12) u = e.
-
-    The autocovariances are proportional to the sum over years j of SEASONAL^|j| first^|h - 12 j|.
-    """
-    repeated = SEASONAL / (1 - SEASONAL * first**12)
-    return (first + (first**11 + first**13) * repeated) / (1 + 2 * first**12 * repeated)

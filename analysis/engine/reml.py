@@ -1,25 +1,23 @@
-"""The engine: rho integrated out by its restricted likelihood, for many series at once."""
+"""The engine: the law of the errors integrated out by its likelihood, for many series at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from analysis.checks import renamed
-from analysis.engine.errors import (
-    RhoMixture,
-    join_rows,
-    log_likelihood,
-    mix_over_rho,
-    rho_nodes,
-    solve_at,
-)
+from analysis.checks import check_whole, renamed
+from analysis.engine.errors import Mixture, mix
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.gls import Basis, whiten
-from analysis.engine.mixture import mixture_quantiles, mixture_tails
+from analysis.engine.gls import Basis, cross_products, solve_nodes, split_periods
+from analysis.engine.law import Grid, LawName, law_grid
+from analysis.engine.mixture import lighten, mixture_quantiles, mixture_tails
 
-SERIES, DESIGNS = 2048, 256  # rows at a time: memory is bounded, and threads share the work
+Maker = Callable[[], Iterator[tuple[np.ndarray, Mixture]]]  # of rows and their mixtures
+
+ROUGH = 1e-3  # of the standard deviation: what is left is its square
+FAR = 0.01  # tail areas below which no component is left out
+SERIES, DESIGNS = 1024, 64  # rows at a time: memory is bounded, and threads share the work
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,15 @@ def fit_many(
     design: np.ndarray,
     contrasts: np.ndarray,
     *,
+    after: int | Sequence[int] | None = None,
+    law: LawName = "ar1_noise",
     confidence: float = 0.95,
     jobs: Jobs = None,
 ) -> Fits:
     """Fit many series with one design, or one series with many designs.
+
+    The errors are an AR(1) disturbance seen through noise, whose size may differ from the period
+    `after` on; memory, share of noise and ratio of sizes are integrated out, not estimated.
 
     Parameters
     ----------
@@ -51,6 +54,11 @@ def fit_many(
         The design matrix, or D of them for a single series.
     contrasts : array, shape (k,) or (m, k)
         Linear combinations of the coefficients.
+    after : int or sequence of int, optional
+        The number of periods before the size of the errors may differ, from 1 to n - 1: one for
+        all, or one for each design. Default: it does not.
+    law : {"ar1_noise", "ar1"}
+        *ar1*: errors without noise and of one size, rho uniform on (-0.5, 0.995).
     confidence : float
         Probability of the interval.
     jobs : int or "dask", optional
@@ -60,7 +68,8 @@ def fit_many(
     -------
     Fits
         `estimate` (median), `low`, `high`, `p` (twice the smaller tail at zero), each (N, m) or
-        (D, m). A series without residual variation has a degenerate interval and p missing.
+        (D, m); the ends are exact to 1e-3 of the interval's width. A series without residual
+        variation has a degenerate interval and p missing.
 
     Raises
     ------
@@ -75,7 +84,7 @@ def fit_many(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
     summary = partial(summarise, confidence=confidence)
-    return Fits(*_share(_jobs(outcomes, design, contrasts), summary, jobs))
+    return Fits(*_share(_jobs(outcomes, design, contrasts, after, law), summary, jobs))
 
 
 def screen_many(
@@ -83,46 +92,50 @@ def screen_many(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief.
 
-    Without the quantiles a fit takes a fraction of the time; parameters as in `fit_many`.
+    The errors are of one size, and the grid is rough: made for many fits that are compared.
     """
-    mean, p = _share(_jobs(outcomes, design, contrasts), _brief, jobs)
+    mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
     return mean, p
 
 
-def _share(
-    makers: list[Callable[[], RhoMixture]], work: Callable[[RhoMixture], tuple], jobs: Jobs
-) -> list[np.ndarray]:
+def _share(makers: list[Maker], work: Callable[[Mixture], tuple], jobs: Jobs) -> list[np.ndarray]:
     """Do `work` on every mixture, on as many threads as wanted, and join the results."""
     with open_executor(jobs) as pool:
         parts = list(pool.map(partial(_do, work), makers))
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
-def _do(work: Callable[[RhoMixture], tuple], make: Callable[[], RhoMixture]) -> tuple:
-    return work(make())
+def _do(work: Callable[[Mixture], tuple], make: Maker) -> list[np.ndarray]:
+    rows, parts = zip(*((rows, work(mixture)) for rows, mixture in make()), strict=True)
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    return [np.concatenate(columns)[order] for columns in zip(*parts, strict=True)]
 
 
-def _brief(mixture: RhoMixture) -> tuple[np.ndarray, np.ndarray]:
+def _brief(mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
     mean = np.matmul(mixture.mean, mixture.weight[..., None])[..., 0]
     p = mixture_tails(np.zeros_like(mean), *mixture.parts)
     p[mixture.exact] = np.nan
     return mean, p
 
 
-def integrate_rho(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, nodes: int | None = None
-) -> RhoMixture:
-    """Return the mixtures themselves; parameters as in `fit_many`.
-
-    With the default number of nodes, of rho, no end of an interval is off by 1e-8 of its width.
-    """
-    return join_rows([job() for job in _jobs(outcomes, design, contrasts, nodes)])
+def integrate(
+    outcomes: np.ndarray,
+    design: np.ndarray,
+    contrasts: np.ndarray,
+    *,
+    after: int | None = None,
+    law: LawName = "ar1_noise",
+) -> Mixture:
+    """Return the mixture of one series, or of some that share their nodes, with one design."""
+    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
+    grid = law_grid(law, len(y), sides is not None)
+    return next(mix(Basis(X, C), y, grid, sides, together=y.shape[1]))[1]
 
 
 def restricted_log_likelihood(
-    outcome: np.ndarray, design: np.ndarray, rho: np.ndarray
+    outcome: np.ndarray, design: np.ndarray, phi: np.ndarray, theta: float = 0.0
 ) -> np.ndarray:
-    """Return the restricted log-likelihood of rho, coefficients and sigma profiled out.
+    """Return the restricted log-likelihood of the errors, coefficients and sigma profiled out.
 
     Parameters
     ----------
@@ -130,65 +143,84 @@ def restricted_log_likelihood(
         One series.
     design : array, shape (n, k)
         Its design.
-    rho : array, shape (G,)
+    phi : array, shape (G,)
         Values inside (-1, 1).
+    theta : float
+        0 for AR(1) errors.
 
     Returns
     -------
     array, shape (G,)
-        -1/2 [(n - k) log RSS + log |X'PX| - log(1 - rho^2)], without the constants.
+        -1/2 [(n - k) log RSS + log |X'PX| + log |Sigma|], without the constants.
     """
-    y, X, C = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]))
-    rho = np.atleast_1d(np.asarray(rho, dtype=float))
-    outside = ~(np.abs(rho) < 1)
+    y, X, C, _ = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]), None)
+    phi = np.atleast_1d(np.asarray(phi, dtype=float))
+    outside = ~(np.abs(phi) < 1)
     if outside.any():
-        raise ValueError(f"rho must lie inside (-1, 1); found {rho[outside].tolist()}")
+        raise ValueError(f"phi must lie inside (-1, 1); found {phi[outside].tolist()}")
     if y.shape[1] != 1 or len(X) != 1:
         raise ValueError(
             f"expected one outcome (n,) and one design (n, k); found {np.shape(outcome)} and "
             f"{np.shape(design)}"
         )
-    solved = solve_at(Basis(X, C), y, rho)[2]
-    return log_likelihood(solved, rho, X.shape[1] - X.shape[2])[0]
+    basis = Basis(X, C)
+    products = cross_products(basis, basis.take_out(y)[1], split_periods(len(y), None), theta)
+    solved = solve_nodes(basis, products, theta, phi, np.zeros_like(phi))
+    df = X.shape[1] - X.shape[2]
+    return -0.5 * (df * np.log(solved.rss) + solved.log_det + basis.log_size)[:, 0]
 
 
-def summarise(mixture: RhoMixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
+def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
     shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
-    low, estimate, high = mixture_quantiles(shares, *mixture.parts)
-    p = mixture_tails(np.zeros_like(estimate), *mixture.parts)
+    parts = lighten(*mixture.parts[:3])
+    low, estimate, high = mixture_quantiles(shares, *parts, mixture.df, tolerance=ROUGH)
+    p = mixture_tails(np.zeros_like(estimate), *parts, mixture.df)
+    far = (p < FAR).any(axis=1)  # there the lightest components have a say
+    weight, mean, scale = (part[far] for part in mixture.parts[:3])
+    p[far] = mixture_tails(np.zeros_like(p[far]), weight, mean, scale, mixture.df)
     low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
     p[mixture.exact] = np.nan
     return estimate, low, high, p
 
 
 def _jobs(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, nodes: int | None = None
-) -> list[Callable[[], RhoMixture]]:
+    outcomes: np.ndarray,
+    design: np.ndarray,
+    contrasts: np.ndarray,
+    after: int | Sequence[int] | None = None,
+    law: LawName = "ar1_noise",
+    rough: bool = False,
+) -> list[Maker]:
     """Return functions that each make the mixtures of some rows: of series, or of designs."""
-    y, X, C = _check_shapes(outcomes, design, contrasts)
-    grid = rho_nodes(nodes or max(32, int(np.ceil(3.6 * np.sqrt(len(y))))))
+    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
+    grid = law_grid(law, len(y), sides is not None, rough)
     if len(X) > 1:
+        sides = sides if sides is None or len(sides) > 1 else np.repeat(sides, len(X))
+        parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
         return [
-            partial(_mix_designs, X[start : start + DESIGNS], C, y, *grid)
-            for start in range(0, len(X), DESIGNS)
+            partial(_mix_designs, X[part], C, y, grid, None if sides is None else sides[part])
+            for part in parts
         ]
     basis = Basis(X, C)
     return [
-        partial(mix_over_rho, basis, y[:, start : start + SERIES], *grid)
+        partial(mix, basis, y[:, start : start + SERIES], grid, sides)
         for start in range(0, y.shape[1], SERIES)
     ]
 
 
 def _mix_designs(
-    X: np.ndarray, C: np.ndarray, y: np.ndarray, rho: np.ndarray, rho_weight: np.ndarray
-) -> RhoMixture:
-    return mix_over_rho(Basis(X, C), y, rho, rho_weight)
+    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, Mixture]]:
+    return mix(Basis(X, C), y, grid, after)
 
 
 def _check_shapes(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    outcomes: np.ndarray,
+    design: np.ndarray,
+    contrasts: np.ndarray,
+    after: int | Sequence[int] | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     y = np.asarray(outcomes)
     y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
     X, C = (np.asarray(array, dtype=float) for array in (design, contrasts))
@@ -215,23 +247,9 @@ def _check_shapes(
     for array, name in ((y, "outcomes"), (X, "design"), (C, "contrasts")):
         if not all(np.isfinite(part).all() for part in array):
             raise ValueError(f"{name} must be finite and not missing")
-    return y, X, C
-
-
-def draw_parameters(
-    y: np.ndarray, X: np.ndarray, rng: np.random.Generator, draws: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw rho (draws,), sigma (draws,) and b (draws, k) from their joint distribution."""
-    k = X.shape[1]
-    mixture = integrate_rho(y, X, np.eye(k))
-    node = np.sort(rng.choice(len(mixture.rho), size=draws, p=mixture.weight[0]))
-    sigma = np.sqrt(mixture.rss[0, node] / rng.chisquare(mixture.df, size=draws))
-    if mixture.exact[0]:
-        sigma[:] = 0.0
-    b = mixture.mean[0, :, node]
-    normal = rng.standard_normal((draws, k)) * sigma[:, None]
-    for g in np.unique(node):
-        R = np.linalg.qr(whiten(X, mixture.rho[g]), mode="r")
-        b[node == g] += np.linalg.solve(R, normal[node == g].T).T
-    order = rng.permutation(draws)
-    return mixture.rho[node][order], sigma[order], b[order]
+    if after is None:
+        return y, X, C, None
+    sides = np.array([check_whole(each, "after", 1, len(y) - 1) for each in np.atleast_1d(after)])
+    if len(sides) not in (1, len(X)):
+        raise ValueError(f"after needs one number, or one for each of {len(X)} designs")
+    return y, X, C, sides

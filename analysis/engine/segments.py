@@ -11,11 +11,8 @@ NEVER_INDEPENDENT = (
 
 
 def add_rows(triangle: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Rotate one row into each of B triangular factors; return the squared recursive residuals.
-
-    Givens rotations in place, shapes (B, k, k + 1) and (B, k + 1), the last column being y. Sums
-    of squares only grow, so that nothing cancels.
-    """
+    """Rotate a row (B, k + 1), y last, into each triangle (B, k, k + 1); give squared residuals."""
+    # Givens rotations in place: sums of squares only grow, so that nothing cancels.
     for j in range(row.shape[1] - 1):
         above, here = triangle[:, j, j], row[:, j]
         length = np.hypot(above, here)
@@ -68,10 +65,8 @@ def check_shapes(y: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def orthogonalise(y: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return [X made orthonormal, residuals of y], (n, k + 1), and what is rounding error in RSS.
-
-    No segment's residual sum of squares changes, whatever the scales of X and the level of y were.
-    """
+    """Return [orthonormal X, residuals of y], (n, k + 1), and what is rounding error in RSS."""
+    # No segment's residual sum of squares changes, whatever the scales of X and the level of y.
     basis, triangle = np.linalg.qr(X)
     if len(X) < X.shape[1] or not independent(triangle):
         raise ValueError("columns of X are dependent. Leave out those that others make up.")

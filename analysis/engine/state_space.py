@@ -1,26 +1,22 @@
-"""Regression with ARIMA errors, and a structural model, by maximum likelihood.
-
-As in `analysis.engine.estimators`: an outcome (n,) and a design (n, k), `Coefficients` or an
-`EstimatorError`.
-"""
+"""Regression with ARIMA errors, and on a level that wanders, as in `analysis.engine.estimators`."""
 
 from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
-from statsmodels.tsa.statespace.structural import UnobservedComponents
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.checks import check_regression
+from analysis.checks import check_regression, is_whole
 from analysis.engine.optimise import (
     Coefficients,
     EstimatorError,
+    at_unit_scale,
     best_of_starts,
-    orthonormal,
     polish,
     quietly,
-    residual_size,
 )
 
 Order = tuple[int, int, int]
@@ -38,13 +34,13 @@ def fit_arima(
 ) -> Coefficients:
     """Fit a regression with ARIMA errors by maximum likelihood, from two starts.
 
-    The outcome is brought to unit scale and the design to orthonormal columns first: with raw
-    counters the optimiser stops where it started and reports convergence.
+    Differences are taken first, and residuals of least squares and orthonormal columns made of
+    them: with raw counters the optimiser stops where it started and reports convergence.
 
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and design; with differencing the design must hold no constant.
+        Outcome and design; with differencing the design must hold nothing that it takes out.
     order, seasonal_order : tuple
         (p, d, q) and (P, D, Q, s). By default the ARMA(1,0), (2,0) or (1,1) of least AICc.
 
@@ -65,38 +61,32 @@ def fit_arima(
     doi:10.1080/01621459.1975.10480264
     """
     y, X, _ = check_regression(y, X)
-    _check_order(order, seasonal_order, X)
-    Q, R = orthonormal(X)
-    orders, fits, failures = [order] if order else ARMA_ORDERS, {}, []
-    for tried in orders:
-        differences = tried[1], seasonal_order[1], seasonal_order[3] or 1
-        size = _residual_size(diff(y, *differences), diff(X, *differences))
-        model = SARIMAX(y / size, exog=Q, order=tried, seasonal_order=seasonal_order)
+    residual, Q, back = at_unit_scale(*_difference(y, X, order, seasonal_order))
+    seasonal, k = (seasonal_order[0], 0, *seasonal_order[2:]), X.shape[1]
+    fits, failures = {}, []
+    for tried in [order] if order else ARMA_ORDERS:
+        model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
         try:
-            fit = best_of_starts(partial(_fit_state_space, model), _starts(model, X.shape[1]))
+            fit = _search(model)
+            if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
+                raise EstimatorError(f"ARMA{tried}: the moving average is not invertible")
+            fits[tried] = fit
         except EstimatorError as error:
             failures.append(error)
-            continue
-        if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
-            failures.append(EstimatorError(f"ARMA{tried}: the moving average is not invertible"))
-        else:
-            fits[tried] = size, fit if order is None else polish(model, fit)
     if not fits:
         raise failures[0]
-    chosen, (size, fit) = min(fits.items(), key=lambda item: item[1][1].aicc)
-    k = X.shape[1]
-    back = np.linalg.inv(R) * size
-    parameters = quietly(lambda: np.asarray(fit.cov_params_approx))
+    chosen, fit = min(fits.items(), key=lambda item: item[1].aicc)
+    fit = polish(fit.model, fit)
+    covariance = quietly(lambda: np.asarray(fit.cov_params_approx))[:k, :k]
     note = f"ARIMA{chosen}" + (f"{seasonal_order}" if any(seasonal_order) else "")
-    covariance = back @ parameters[:k, :k] @ back.T
-    return Coefficients(back @ fit.params[:k], covariance, note=note.replace(" ", ""))
+    return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
 
 def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     """Fit a random-walk level plus noise, with the design as regressors; its constant is the level.
 
-    The regressors are part of the state, so the likelihood of the two variances is the diffuse
-    (restricted) one.
+    By generalised least squares; the share of the level's steps in the variance is where the
+    restricted likelihood is highest, from 0 (noise alone) to 1 (a random walk).
 
     Parameters
     ----------
@@ -112,7 +102,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     Raises
     ------
     ValueError
-        If the data cannot be used; an EstimatorError if there is no maximum.
+        If the data cannot be used; an EstimatorError if nothing varies about the fit.
 
     References
     ----------
@@ -121,51 +111,68 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     Society A 149, 187-227. doi:10.2307/2981553
     """
     y, X, _ = check_regression(y, X)
-    constant = (X[0] == X).all(axis=0)
-    Q, R = orthonormal(X[:, ~constant])
-    size = _residual_size(y, X)
-    # approximately diffuse, and no period left out of the likelihood: the first ones say nothing of
-    # a shift, and statsmodels' exact diffuse filter loses its way in regressors that are zero there
-    model = UnobservedComponents(
-        y / size, level="llevel", exog=Q, mle_regression=False, loglikelihood_burn=0
-    )
-    fit = best_of_starts(
-        partial(_fit_state_space, model),
-        [np.array([0.9, 0.01]), np.array([0.1, 0.5])],  # variances of the noise and of the level
-    )
-    fit = polish(model, fit)
-    back = np.linalg.inv(R) * size
-    k = X.shape[1]
+    k, varies = X.shape[1], (X[0] != X).any(axis=0)
+    y, Z, _ = check_regression(y, np.column_stack([np.ones(len(y)), X[:, varies]]))
+    residual, Q, back = at_unit_scale(y, Z)
+    covariance, ratio = _likeliest(residual, Q)
+    whitened = np.linalg.solve(np.linalg.cholesky(covariance), np.column_stack([residual, Q]))
+    fit = OLS(whitened[:, 0], whitened[:, 1:]).fit()
     estimate, covariance = np.full(k, np.nan), np.full((k, k), np.nan)
-    estimate[~constant] = back @ fit.smoothed_state[1:, -1]
-    block = back @ fit.smoothed_state_cov[1:, 1:, -1] @ back.T
-    covariance[np.ix_(~constant, ~constant)] = block
-    noise, level = fit.params
-    return Coefficients(estimate, covariance, note=f"level / noise variance {level / noise:.2g}")
+    with_level, block = back(fit.params, fit.cov_params())
+    estimate[varies], covariance[np.ix_(varies, varies)] = with_level[1:], block[1:, 1:]
+    return Coefficients(estimate, covariance, note=f"level / noise variance {ratio:.2g}")
 
 
-def _starts(model: Any, k: int) -> list[np.ndarray]:
+def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return (1 - s) I + s walk (n, n) where the restricted likelihood is highest, and s / (1 - s).
+
+    In the complement of the design (n, k), on the axes of the walk, errors are independent with
+    variances 1 + s (spread - 1).
+    """
+    (n, k), complement = Q.shape, np.linalg.qr(Q, mode="complete")[0][:, Q.shape[1] :]
+    walk = 1.0 + np.minimum.outer(np.arange(n), np.arange(n))
+    spread, axes = np.linalg.eigh(complement.T @ walk @ complement)
+    squares = ((complement @ axes).T @ residual) ** 2
+
+    def profile(share: float | np.ndarray) -> tuple[Any, Any]:
+        """Twice the log-likelihood and its slope."""
+        variance = 1 + np.multiply.outer(share, spread - 1)
+        slope, weighted = (spread - 1) / variance, squares / variance
+        rss = weighted.sum(axis=-1)
+        height = -(n - k) * np.log(rss) - np.log(variance).sum(axis=-1)
+        return height, (n - k) * (weighted * slope).sum(axis=-1) / rss - slope.sum(axis=-1)
+
+    shares = np.r_[0, 1 / (1 + np.geomspace(1e4 * spread[-1], 1e-4 * spread[0], 200)), 1]
+    height, slope = profile(shares)
+    top = int(height.argmax())
+    low, high = max(top - 1, 0), min(top + 1, len(shares) - 1)
+    share = shares[top]
+    if slope[low] > 0 > slope[high]:  # else at an edge: noise alone, or a random walk
+        share = brentq(lambda share: profile(share)[1], shares[low], shares[high], xtol=1e-15)
+    covariance = (1 - share) * np.eye(n) + share * walk
+    return covariance, share / (1 - share) if share < 1 else np.inf
+
+
+def _search(model: Any) -> Any:
+    """Return a fit as near to its optimum as the choice of an order asks."""
     near = quietly(lambda: np.asarray(model.start_params))
-    far = near.copy()
-    far[k:-1] = 0.0  # all but regression and variance
-    return [near, far]
+    far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
+    search = partial(model.fit, maxiter=500, factr=1e9, disp=0, cov_type="none")
+    return best_of_starts(search, [near, far])
 
 
-def _fit_state_space(model: Any, start: np.ndarray) -> Any:
-    return model.fit(start, maxiter=500, disp=0, cov_type="none")
-
-
-def _residual_size(y: np.ndarray, X: np.ndarray) -> np.floating:
-    return residual_size(y - X @ np.linalg.lstsq(X, y, rcond=None)[0], y)
-
-
-def _check_order(order: Order | None, seasonal_order: tuple, X: np.ndarray) -> None:
+def _difference(
+    y: np.ndarray, X: np.ndarray, order: Order | None, seasonal_order: tuple
+) -> tuple[np.ndarray, np.ndarray]:
     for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
-        whole = isinstance(given, tuple | list) and all(
-            isinstance(part, int | np.integer) and part >= 0 for part in given
-        )
-        if not whole or len(given) != length:
+        sizes = given if isinstance(given, tuple | list) else ()
+        if len(sizes) != length or not all(is_whole(part) and part >= 0 for part in sizes):
             raise ValueError(f"an order is {length} whole numbers from 0 up; found {given!r}")
-    differenced = (order[1] if order else 0) + seasonal_order[1] > 0
-    if differenced and (X[0] == X).all(axis=0).any():
-        raise ValueError("differencing takes a constant out: leave that column of the design out")
+    times = order[1] if order else 0, seasonal_order[1], seasonal_order[3] or 1
+    changes = diff(X, *times)
+    gone = np.abs(changes).max(axis=0, initial=0) <= 1e-10 * np.abs(X).max(axis=0)
+    if gone.any():
+        raise ValueError(
+            f"differencing takes column {gone.argmax()} away: leave that column of the design out"
+        )
+    return check_regression(diff(y, *times), changes)[:2]

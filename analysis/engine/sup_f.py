@@ -76,13 +76,11 @@ def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
 
 
 def _crossing_probability(boundary: float, k: int, time: float) -> float:
-    """Return P(a stationary chi-square process of k degrees of freedom ever exceeds `boundary`).
-
-    The sum of squares of k Ornstein-Uhlenbeck processes with correlation exp(-t / 2) is watched
-    for `time`: the limit of F over the dates, in the logarithm of the odds of the date. What has
-    not crossed decays by the eigenvalues of the process' generator that vanish at the boundary,
-    found here in the span of (1 - x) times polynomials, which is all but exact.
-    """
+    """Return P(a stationary chi-square process of k degrees of freedom ever exceeds `boundary`)."""
+    # The sum of squares of k Ornstein-Uhlenbeck processes with correlation exp(-t / 2) is watched
+    # for `time`: the limit of F over the dates, in the logarithm of the odds of the date. What has
+    # not crossed decays by the eigenvalues of the process' generator that vanish at the boundary,
+    # found here in the span of (1 - x) times polynomials, which is all but exact.
     at_start = float(chdtrc(k, boundary))
     if at_start == 1:
         return 1.0

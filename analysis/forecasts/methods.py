@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.engine.draws import draw_parameters
+from analysis.engine.law import run_errors
 from analysis.engine.optimise import EstimatorError, best_of_starts, polish, quietly
-from analysis.engine.reml import draw_parameters
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
 
@@ -65,7 +66,7 @@ def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> 
 def _draw_regression(
     known: Known, draws: int, rng: np.random.Generator, *, in_office: bool
 ) -> np.ndarray:
-    """Draw from the engine: coefficients, rho and sigma of the months known, AR(1) noise ahead."""
+    """Draw from the engine: coefficients and errors' law of the months known, errors ahead."""
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
     if in_office and shift is None:
@@ -78,13 +79,10 @@ def _draw_regression(
         y, index = y[inside], index[inside]
     n = len(y)
     design = build_design(index.append(ahead), shift, beside=()).to_numpy()
-    rho, sigma, b = draw_parameters(y, design[:n], rng, draws)
-    paths = b @ design[n:].T
-    error = y[-1] - b @ design[n - 1]
-    for month in range(len(ahead)):
-        error = rho * error + sigma * rng.standard_normal(draws)
-        paths[:, month] += error
-    return paths
+    drawn = draw_parameters(y, design[:n], rng, draws)
+    shocks = drawn.sigma * rng.standard_normal((len(ahead), draws))
+    errors = run_errors(drawn.phi, drawn.theta, drawn.known, shocks)
+    return drawn.b @ design[n:].T + errors.T
 
 
 def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,9 +169,9 @@ METHODS = {
         ),
         Method(
             "linear_trend_ar1",
-            "linear trend, AR(1)",
-            "one line and two harmonics through all months known, AR(1) errors with rho, sigma and "
-            "coefficients integrated out",
+            "linear trend",
+            "one line and two harmonics through all months known, errors of the headline's law: "
+            "memory seen through noise, integrated out with sigma and coefficients",
             "the model of this study without any shift",
             partial(_draw_regression, in_office=False),
         ),

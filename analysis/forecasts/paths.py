@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_known, check_month, check_seed, check_whole
+from analysis.checks import check_known, check_month, check_seed, check_whole, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
 from analysis.its.series import PER, check_frame, choose_scale, has_counts, outcome, rate_of
@@ -73,13 +73,9 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
-    """Return person-years from the month after `known` until `until`, from `known` alone.
-
-    The population grows on at its rate over the last twelve months; months keep their length.
-    """
+    """Return person-years after `known` until `until`, growing on as in its last twelve months."""
     last = known.index[-1]
-    if until <= last:
-        raise ValueError(f"until must come after the last known month, {last}; found {until}")
+    require(until > last, f"until must come after the last known month, {last}; found {until}")
     population = known["person_years"] / known.index.days_in_month
     growth = population.iloc[-1] / population.iloc[-13]
     ahead = pd.period_range(last + 1, until, freq="M")
@@ -111,10 +107,7 @@ class Forecast:
         return band_table(self.rates, self.person_years.index, bands)
 
     def yearly(self) -> pd.DataFrame:
-        """Return draws of the rate of each full calendar year, shape (draws, years).
-
-        Deaths over person-years; months before the freeze count as they were counted.
-        """
+        """Return draws of each full calendar year's rate, (draws, years), with months counted."""
         deaths = self.rates * (self.person_years.to_numpy() / PER)
         years, columns = self.person_years.index.year, {}
         for year in years.unique():
@@ -146,11 +139,7 @@ def forecast(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Forecast:
-    """Forecast the months after a frozen series by one method, from a stream of draws of its own.
-
-    So the choice of the other methods changes nothing. An `EstimatorError` says that the method
-    has no answer for these months.
-    """
+    """Forecast the months after a frozen series by one method, or raise an `EstimatorError`."""
     check_known(method, METHODS, "method")
     check_known_months(known)
     draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
@@ -204,12 +193,11 @@ def forecast_all(
     Hall, S. G. and Mitchell, J. (2007). Combining density forecasts. International Journal of
     Forecasting 23, 1-13. doi:10.1016/j.ijforecast.2006.08.001
     """
+    options = {"until": until, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     made = {}
     for slug in METHODS if methods is None else methods:
         try:
-            made[slug] = forecast(
-                known, slug, until=until, inaugurations=inaugurations, draws=draws, seed=seed
-            )
+            made[slug] = forecast(known, slug, **options)
         except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
     if not made:
@@ -222,10 +210,9 @@ def forecast_all(
 def method_table() -> pd.DataFrame:
     """Return the declared methods in words: rows in order, columns `model` and `why`."""
     rows = {method.title: (method.model, method.why) for method in METHODS.values()}
-    rows[title_of(POOL)] = (
-        "the draws of all methods above together, with equal weights",
-        "no method is known beforehand to be the best; a pool is seldom far from it",
-    )
+    pool = "the draws of all methods above together, with equal weights"
+    why = "no method is known beforehand to be the best; a pool is seldom far from it"
+    rows[title_of(POOL)] = pool, why
     return pd.DataFrame.from_dict(rows, orient="index", columns=["model", "why"])
 
 

@@ -21,11 +21,7 @@ HEADROOM = 2.0  # top of the frame, in highest rates shown before the freeze
 def plot_forecast(
     made: Forecast, came: pd.DataFrame | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the months known, the fan of a forecast and, in another colour, what came.
-
-    The frozen series sets the frame: a band that runs beyond it is cut there, and the later months
-    of `came`, drawn last, move nothing.
-    """
+    """Draw the months known, which set the frame, the fan of a forecast, and what came."""
     ax = ax or plt.gca()
     known = made.known.iloc[-SHOWN:]
     rate = outcome(known, "rate")

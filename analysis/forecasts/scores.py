@@ -8,15 +8,7 @@ import scoringrules
 
 from analysis.checks import check_whole
 from analysis.forecasts.methods import METHODS
-from analysis.forecasts.paths import (
-    BANDS,
-    FEWEST,
-    POOL,
-    Forecast,
-    band_table,
-    forecast_all,
-    freeze,
-)
+from analysis.forecasts.paths import BANDS, FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
 from analysis.its.shifts import PolicyShift
 
@@ -30,12 +22,8 @@ SCORES = [
 
 
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
-    """Score draws (draws, m) of the rate against what was observed, (m,), one row per target.
-
-    `crps`, `interval_50`, … (interval score of the central band, in the rate's unit; lower is
-    better) and `covered_50`, … (0 or 1). Gneiting and Raftery (2007), Strictly proper scoring
-    rules, doi:10.1198/016214506000001437.
-    """
+    """Score draws (draws, m) of the rate against what was observed, (m,), one row per target."""
+    # Gneiting and Raftery (2007), Strictly proper scoring rules, doi:10.1198/016214506000001437.
     observed = np.asarray(observed, dtype=float)
     if rates.ndim != 2 or observed.shape != (rates.shape[1],):
         raise ValueError(
@@ -63,10 +51,7 @@ def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_table(forecasts: dict[str, Forecast], series: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per method: mean scores over the months that came, best CRPS first.
-
-    `crps_ratio` is the CRPS over that of the last value.
-    """
+    """Return mean scores by method, best CRPS first, its ratio to that of the last value beside."""
     rows = {}
     for slug, made in forecasts.items():
         scores = score_forecast(made, series)
@@ -137,36 +122,27 @@ def roll_origins(
         for slug, made in forecast_all(past, until=until, **options).items():
             came = known.loc[made.person_years.index]
             months = _labelled(score_forecast(made, came), "month")
-            parts += [
-                part.assign(method=slug, origin=origin) for part in (months, _years(made, came))
-            ]
+            scores = pd.concat([months, _years(made, came)], ignore_index=True)
+            parts.append(scores.assign(method=slug, origin=origin))
     rolled = pd.concat(parts, ignore_index=True)
     first = ["method", "origin", "unit", "ahead"]
     return rolled[[*first, *rolled.columns.drop(first)]]
 
 
 def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
-    """Return mean scores by method and horizon ("months 1-6", …, "year 1", …) of `roll_origins`.
-
-    `origins` says how many; their targets overlap, so they are worth fewer. `crps_ratio` is the
-    CRPS over that of the last value on the same targets.
-    """
+    """Return mean scores of `roll_origins` by method and horizon ("months 1-6", "year 1")."""
+    # The targets of `origins` overlap, so they are worth fewer.
     targets = ["origin", "unit", "ahead"]
     yardstick = rolled.loc[rolled["method"] == YARDSTICK, [*targets, "crps"]]
-    joined = rolled.merge(
-        yardstick.rename(columns={"crps": "yardstick"}), on=targets, how="left", validate="m:1"
-    )
-    joined["horizon"] = [
-        _horizon(unit, ahead) for unit, ahead in zip(joined["unit"], joined["ahead"], strict=True)
-    ]
+    yardstick = yardstick.rename(columns={"crps": "yardstick"})
+    joined = rolled.merge(yardstick, on=targets, how="left", validate="m:1")
+    joined["horizon"] = list(map(_horizon, joined["unit"], joined["ahead"]))
     grouped = joined.dropna(subset=["horizon"]).groupby(["method", "horizon"], sort=False)
     table = grouped[[*SCORES, "yardstick"]].mean()
     table.insert(0, "origins", grouped["origin"].nunique())
     table["crps_ratio"] = table["crps"] / table.pop("yardstick")
-    order = {slug: place for place, slug in enumerate([*METHODS, POOL])}
-    return table.reset_index().sort_values(
-        "method", key=lambda column: column.map(order), kind="stable", ignore_index=True
-    )
+    place = table.index.get_level_values("method").map([*METHODS, POOL].index)
+    return table.iloc[np.argsort(place, kind="stable")].reset_index()
 
 
 def _labelled(scores: pd.DataFrame, unit: str) -> pd.DataFrame:

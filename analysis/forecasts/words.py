@@ -36,10 +36,8 @@ def describe_origins(summary: pd.DataFrame) -> str:
     judged = summary[summary["origins"] >= FEWEST_ORIGINS]
     worst = judged.groupby("method", sort=False)["covered_95"].min()
     held = [title_of(slug) for slug in worst.index[worst >= BELIEVED]]
-    failed = [
-        f"{title_of(slug)} ({100 * share:.0f}% at worst)"
-        for slug, share in worst[worst < BELIEVED].items()
-    ]
+    below = worst[worst < BELIEVED].items()
+    failed = [f"{title_of(slug)} ({100 * share:.0f}% at worst)" for slug, share in below]
     return (
         f"Over at most {summary['origins'].max()} origins before the freeze, the 95% bands that "
         f"held at least {100 * BELIEVED:.0f}% of the targets at every horizon with "
@@ -53,17 +51,19 @@ def describe_origins(summary: pd.DataFrame) -> str:
 def describe_years(probabilities: pd.DataFrame) -> str:
     """Return the pool's forecast of each year's rate beside what came, in words."""
     years = probabilities[(probabilities["method"] == POOL) & probabilities["expected"].notna()]
-    parts = [
-        f"{row['year']}: {row['expected']:.1f} ({row['low']:.1f} to {row['high']:.1f}), came "
-        + ("not known" if np.isnan(row["observed"]) else f"{row['observed']:.1f}")
-        for _, row in years.iterrows()
-    ]
+    parts = []
+    for _, row in years.iterrows():
+        drawn = f"{row['expected']:.1f} ({row['low']:.1f} to {row['high']:.1f})"
+        parts.append(f"{row['year']}: {drawn}, came {_rate_in_words(row['observed'])}")
     than, rate = years["than"].iloc[0], years["observed_than"].iloc[0]
     return (
         f"Pooled, the yearly rates expected, in deaths per 100,000 person-years with 95% "
-        f"intervals: {'; '.join(parts)}. The rate of {than}: "
-        f"{'not known' if np.isnan(rate) else f'{rate:.1f}'}."
+        f"intervals: {'; '.join(parts)}. The rate of {than}: {_rate_in_words(rate)}."
     )
+
+
+def _rate_in_words(rate: float) -> str:
+    return "not known" if np.isnan(rate) else f"{rate:.1f}"
 
 
 def describe_scores(scores: pd.DataFrame) -> str:

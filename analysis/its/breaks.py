@@ -1,6 +1,6 @@
 """When did the series break? The posterior over the dates, and the classical answer beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import cast
@@ -10,13 +10,22 @@ import pandas as pd
 
 from analysis.checks import check_whole, is_whole
 from analysis.engine.bai_perron import break_intervals, find_breaks
-from analysis.engine.reml import integrate_rho
+from analysis.engine.reml import integrate
+from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
-from analysis.its.design import build_design, cut_window, fewest_periods, first_position
+from analysis.its.design import (
+    build_design,
+    cut_window,
+    fewest_periods,
+    first_position,
+    omitted_periods,
+)
 from analysis.its.series import (
     Scale,
     check_frame,
     choose_scale,
+    fill_missing,
+    missing_values,
     outcome,
     periods_of,
     periods_per_year,
@@ -88,7 +97,9 @@ def break_posterior(
     """Return the posterior over the dates of one or two breaks in level and slope.
 
     Every admissible date has the same prior probability and the same model: the headline design
-    with its step and change of slope there, coefficients, variance and rho integrated out.
+    with its step and change of slope there, coefficients, variance and memory integrated out. The
+    errors keep their size, except at the date of `shift`, where it changes for all candidates as a
+    break there would have it: else a change of size would pass for a break.
 
     Parameters
     ----------
@@ -127,31 +138,80 @@ def break_posterior(
     """
     if not is_whole(breaks) or breaks not in (1, 2):
         raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
-    window = check_frame(series) if shift is None else cut_window(series, shift)
-    scale, index = choose_scale(window, scale), periods_of(window)
+    index, choices, (found, *_), exact = weigh_dates(
+        series, shift, breaks=breaks, scale=scale, harmonics=harmonics
+    )
+    sides = [index[list(side)] for side in zip(*choices, strict=True)]
+    names = ["first", "second"]
+    dates = sides[0] if breaks == 1 else pd.MultiIndex.from_arrays(sides, names=names)
+    return BreakPosterior(pd.Series(share_evidence(found, exact)[0], dates, name="probability"))
+
+
+def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return the probabilities (R, D) of choices equally likely beforehand, from their evidence.
+
+    Where some fit exactly nothing is left to explain, and the likelihood has no bound: those.
+    """
+    weight = np.exp(found - found.max(axis=1, keepdims=True))
+    if exact.any():
+        weight = np.broadcast_to(exact.astype(float), found.shape)
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def weigh_dates(
+    series: pd.DataFrame,
+    shift: PolicyShift | None,
+    *,
+    breaks: int = 1,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    longest: int = 0,
+) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
+    """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
+    window = fill_missing(series) if shift is None else cut_window(series, shift)
+    index = periods_of(window)
+    omit = (*(() if shift is None else shift.omit), *index[missing_values(window)])
+    omitted = omitted_periods(index, omit)
+    scale = choose_scale(window, scale, omitted=omitted)
     own: Sequence[int] = ()
     if shift is not None:
         first, last = (first_position(index, m) for m in (shift.month, shift.months[-1]))
         own = range(first, last + 1)
     beside = () if shift is None else shift.beside
-    choices = list(combinations(admissible_positions(index, own, beside), breaks))
+    places = admissible_positions(index, own, beside)
     gap = fewest_periods(index)
-    choices = [chosen for chosen in choices if breaks == 1 or chosen[1] - chosen[0] >= gap]
-    if not choices:
+    numbers = combinations(range(len(places)), breaks)
+    chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
+    if not chosen:
         raise ValueError(
             f"{len(window)} periods leave no admissible date for {breaks} break(s): "
             f"{gap} are needed on either side of each. Use a longer series."
         )
-    designs = break_designs(index, choices, beside, harmonics)
-    y = outcome(window, scale)
-    mixture = integrate_rho(y, designs, np.eye(designs.shape[2])[:1])
-    weight = np.exp(mixture.log_marginal - mixture.log_marginal.max())
-    if mixture.exact.any():  # nothing is left to explain: the likelihood there has no bound
-        weight = mixture.exact.astype(float)
-    sides = [index[list(side)] for side in zip(*choices, strict=True)]
-    names = ["first", "second"]
-    dates = sides[0] if breaks == 1 else pd.MultiIndex.from_arrays(sides, names=names)
-    return BreakPosterior(pd.Series(weight / weight.sum(), index=dates, name="probability"))
+    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
+    shared = design.loc[:, (design != 0).any()].to_numpy()
+    columns = np.hstack(_break_columns(index, places))
+    columns_of = np.array(chosen)
+    columns_of = np.hstack([columns_of, columns_of + len(places)])  # steps, then changes of slope
+    y = outcome(window, scale, omitted)
+    ratio = _ratio_at(own[0], y, shared, index) if own else 1.0
+    after = own[0] if own else 0
+    found, exact = scan(y, shared, columns, columns_of, longest=longest, ratio=ratio, after=after)
+    return index, [tuple(places[i] for i in each) for each in chosen], found, exact
+
+
+def _ratio_at(place: int, y: np.ndarray, shared: np.ndarray, index: pd.PeriodIndex) -> float:
+    """Return how much larger the errors are from a break at `place` on, by its own model."""
+    X = np.column_stack([shared, *_break_columns(index, place)])
+    mixture = integrate(y, X, np.eye(X.shape[1])[:1], after=place)
+    return 1.0 if mixture.exact[0] else float(np.exp(mixture.weight[0] @ np.log(mixture.ratio)))
+
+
+def _break_columns(
+    index: pd.PeriodIndex, places: int | Sequence[int] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the step and the change of slope (n, ...) of a break at each of `places`."""
+    since = np.subtract.outer(np.arange(len(index)), np.asarray(places))
+    return (since >= 0).astype(float), np.maximum(since, 0) / periods_per_year(index)
 
 
 def admissible_positions(
@@ -181,16 +241,15 @@ def break_designs(
     beside: Sequence[PolicyShift],
     harmonics: int,
     impact: Impact = "level_and_slope",
+    omit: Iterable[pd.Period] = (),
 ) -> np.ndarray:
     """Return one design (n, k) for each choice of positions, shape (len(choices), n, k).
 
     The last columns are the steps, then the changes of slope.
     """
-    design = build_design(index, harmonics=harmonics, beside=beside)
+    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
     common = design.loc[:, (design != 0).any()].to_numpy()
-    since = np.arange(len(index)) - np.array(choices)[..., None]  # (D, breaks, n)
-    level = (since >= 0).astype(float).swapaxes(1, 2)
-    slope = np.maximum(since, 0).swapaxes(1, 2) / periods_per_year(index)
+    level, slope = (each.swapaxes(0, 1) for each in _break_columns(index, np.array(choices)))
     terms = {"level": [level], "slope": [slope], "level_and_slope": [level, slope]}[impact]
     same = np.broadcast_to(common, (len(choices), *common.shape))
     return np.concatenate([same, *terms], axis=2)

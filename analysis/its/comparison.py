@@ -1,6 +1,7 @@
 """One shift by every estimator in use, side by side, and what their spread says."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -20,18 +21,13 @@ from analysis.engine.state_space import fit_arima, fit_structural
 from analysis.its.model import (
     ESTIMANDS,
     SegmentedModel,
-    count_posterior,
-    effects_table,
     estimate_effects,
     prepare_model,
 )
 from analysis.its.series import (
-    EmptyPeriodsError,
     Scale,
     as_percent,
-    choose_scale,
     has_counts,
-    outcome,
 )
 from analysis.its.shifts import PolicyShift
 
@@ -47,7 +43,7 @@ COUNTS: dict[str, Callable[..., Coefficients]] = {
     "quasi_poisson": fit_quasi_poisson,
     "negative_binomial": fit_negative_binomial,
 }
-ESTIMATORS = ("reml", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
+ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
@@ -75,7 +71,8 @@ def compare_estimators(
     Returns
     -------
     DataFrame
-        Long: `estimator` (`reml`, the headline; `newey_west`, `prais_winsten`, `quasi_poisson`,
+        Long: `estimator` (`reml`, the headline; `reml_ar1`, the same with AR(1) errors of
+        one size and without noise; `newey_west`, `prais_winsten`, `quasi_poisson`,
         `negative_binomial`, `arima`, `structural`), `estimand`, `estimate`, `se` (missing where
         none is defined; in percent by the delta method on the log scale), `low`, `high` (95%),
         `p`, `note` (settings, or why the numbers are missing).
@@ -142,15 +139,20 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[dict]:
 def _reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     _check_log(model)
     table, exact = estimate_effects(model)
-    return table, NO_VARIATION if exact else "rho integrated out"
+    return table, NO_VARIATION if exact else "errors' law integrated out"
+
+
+def _reml_ar1(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    table, note = _reml(replace(model, law="ar1"))
+    return table, note.replace("errors' law", "rho of AR(1) errors")
 
 
 def _count_reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     _check_counts(model)
-    return effects_table(count_posterior(model), model), "rho and share of noise integrated out"
+    return estimate_effects(replace(model, counted=True))[0], "errors' law integrated out"
 
 
-ENGINE = {"reml": _reml, "count_reml": _count_reml}
+ENGINE = {"reml": _reml, "reml_ar1": _reml_ar1, "count_reml": _count_reml}
 
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
@@ -182,9 +184,13 @@ def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
         _check_counts(model)
         deaths, exposure = model.counts
-        return COUNTS[name](deaths, X, exposure=exposure)
+        seen, kept = ~model.omitted, model.kept
+        fit = COUNTS[name](deaths[seen], X[np.ix_(seen, kept)], exposure=exposure[seen])
+        estimate, covariance = np.zeros(len(kept)), np.zeros((len(kept), len(kept)))
+        estimate[kept], covariance[np.ix_(kept, kept)] = fit.estimate, fit.covariance
+        return replace(fit, estimate=estimate, covariance=covariance)
     _check_log(model)
-    y = outcome(model.window, model.scale)
+    y = model.outcome
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
     if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
         zero = np.zeros((X.shape[1], X.shape[1]))
@@ -198,7 +204,5 @@ def _check_counts(model: SegmentedModel) -> None:
 
 
 def _check_log(model: SegmentedModel) -> None:
-    try:
-        choose_scale(model.window, model.scale)
-    except EmptyPeriodsError as error:
-        raise EstimatorError(str(error)) from error
+    if model.counted:
+        raise EstimatorError("the log scale needs deaths in every period")

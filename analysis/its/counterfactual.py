@@ -1,19 +1,20 @@
 """What the periods would have looked like without the shift."""
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks import check_seed, check_whole
-from analysis.engine.reml import draw_parameters
-from analysis.its.design import build_design, first_position
-from analysis.its.series import PER, Scale, outcome, periods_of
-from analysis.its.shifts import PolicyShift
+from analysis.engine.draws import draw_parameters
+from analysis.engine.law import run_errors
+from analysis.its.design import build_design
+from analysis.its.model import SegmentedModel
+from analysis.its.series import PER, EmptyPeriodsError, periods_of
 
 Kind = Literal["forecast", "segmented"]
 
+WIDEST = 10  # times the observed rate: a band that no one could believe
 EXCESS_UNITS = {
     "deaths": "deaths",
     "per_100k": "deaths per 100,000 person-years",
@@ -23,59 +24,39 @@ EXCESS_UNITS = {
 }
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Draws of the model's parameters, and of what it expects without the shift."""
+def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
+    """Draw counterfactual paths (draws, n) on the scale of the model.
 
-    rho: np.ndarray  # (draws,)
-    sigma: np.ndarray  # (draws,)
-    paths: np.ndarray  # (draws, n) on the scale of the model
-
-
-def draw_paths(
-    series: pd.DataFrame,
-    shift: PolicyShift,
-    scale: Scale,
-    harmonics: int,
-    kind: Kind,
-    draws: int,
-    seed: int,
-) -> Draws:
-    """Draw counterfactual paths for every period of `series`, a window already cut.
-
-    *segmented*: the model fitted to the whole window with this shift's terms set to zero;
-    uncertainty of the parameters only. *forecast*: the model without the shift, fitted to the
-    periods before it and projected; from the shift on the paths carry the AR(1) noise too.
+    *segmented*: what was observed less the shift's step and change of slope, with their uncertainty
+    only: where errors wander, the line alone would say little of any month. *forecast*: the model
+    without the shift, fitted to the periods before it and projected, errors and all.
     """
     check_draws(kind, draws, seed)
+    if model.counted:
+        raise EmptyPeriodsError(
+            "no path is drawn for counts with periods without deaths (`effects` and `fitted` are "
+            "theirs). For a counterfactual use scale='rate' or longer periods."
+        )
     rng = np.random.default_rng(seed)
-    y, index = outcome(series, scale), periods_of(series)
+    y, index, shift = model.outcome, periods_of(model.window), model.shift
     if kind == "segmented":
-        per_month = np.array_split(np.arange(draws), len(shift.months))
-        designs = [
-            build_design(index, shift, month=month, harmonics=harmonics) for month in shift.months
-        ]
+        shares = np.array_split(np.arange(draws), len(model.designs))
         parts = []
-        for design, part in zip(designs, per_month, strict=True):
-            rho, sigma, b = draw_parameters(y, design.to_numpy(), rng, len(part))
-            parts.append((rho, sigma, b @ without_shift(design).to_numpy().T))
-        return Draws(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        for design, after, share in zip(model.designs, model.sides, shares, strict=True):
+            drawn = draw_parameters(y, design.to_numpy(), rng, len(share), after=after)
+            own = design.columns.isin(("level", "slope"))
+            effect = drawn.b[:, own] @ design.loc[:, own].to_numpy().T
+            parts.append(y - effect)
+        return np.concatenate(parts)
 
-    before = first_position(index, shift.month)
-    design = build_design(index, harmonics=harmonics, beside=shift.beside)
+    before = model.n_before
+    design = build_design(index, harmonics=model.harmonics, beside=shift.beside, omit=shift.omit)
     X = design.loc[:, (design.iloc[:before] != 0).any()].to_numpy()
-    rho, sigma, b = draw_parameters(y[:before], X[:before], rng, draws)
-    paths = b @ X.T
-    error = y[before - 1] - paths[:, before - 1]
-    for period in range(before, len(series)):
-        error = rho * error + sigma * rng.standard_normal(draws)
-        paths[:, period] += error
-    return Draws(rho, sigma, paths)
-
-
-def without_shift(design: pd.DataFrame) -> pd.DataFrame:
-    """Return `design` with the shift's own terms set to zero."""
-    return design.assign(**{name: 0.0 for name in ("level", "slope") if name in design})
+    drawn = draw_parameters(y[:before], X[:before], rng, draws)
+    paths = drawn.b @ X.T
+    shocks = drawn.sigma * rng.standard_normal((len(index) - before, draws))
+    paths[:, before:] += run_errors(drawn.phi, drawn.theta, drawn.known, shocks).T
+    return paths
 
 
 def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -87,21 +68,41 @@ def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.n
     return centre - reach * spread, centre + reach * spread
 
 
-def sum_excess(
-    series: pd.DataFrame, paths: np.ndarray, scale: Scale, positions: slice
-) -> pd.DataFrame:
-    """Return observed minus expected over `positions`, all rows from the same quantiles.
+def find_doubt(
+    model: SegmentedModel, expected: np.ndarray, width: np.ndarray, observed: float
+) -> tuple[int, str]:
+    """Return the first place from which no one could believe a projection, and why (or nothing).
+
+    What is `expected`, the `width` of its band or interval, and what was `observed` on average.
+    """
+    counts = "value" if model.scale == "value" else "deaths"
+    kept = ~model.omitted[: model.n_before]
+    if np.ptp(model.window[counts].to_numpy()[: model.n_before][kept]) == 0:
+        return 0, f"the {counts} before the shift do not vary, and nothing says how they would have"
+    below, wide = expected < 0, width > WIDEST * observed
+    doubted = np.flatnonzero(below | wide)
+    if model.scale == "value" or not len(doubted):
+        return len(expected), ""
+    if below[doubted[0]]:
+        return doubted[0], "the expected rate falls below zero"
+    return doubted[0], f"the band is wider than {WIDEST} times the observed rate"
+
+
+def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd.DataFrame:
+    """Return observed minus expected over `positions` not left out, all from the same quantiles.
 
     Rows `deaths`, `per_100k` (person-years), `percent`; for a frame of values `total`, `mean`,
-    `percent`. Columns `estimate`, `low`, `high`.
+    `percent`. Columns `estimate`, `low`, `high`; missing, with a note, where it is not believed.
     """
-    part = series.iloc[positions]
-    expected = paths[:, positions]
-    if scale == "value":
+    kept = np.arange(len(model.window))[positions]
+    kept = kept[~model.omitted[kept]]
+    part = model.window.iloc[kept]
+    expected = paths[:, kept]
+    if model.scale == "value":
         observed, size = part["value"].sum(), float(len(part))
         names = ["total", "mean", "percent"]
     else:
-        rate = np.exp(expected) if scale == "log" else expected
+        rate = np.exp(expected) if model.scale == "log" else expected
         expected = rate * (part["person_years"].to_numpy() / PER)
         observed, size = part["deaths"].sum(), part["person_years"].sum() / PER
         names = ["deaths", "per_100k", "percent"]
@@ -110,9 +111,14 @@ def sum_excess(
     with np.errstate(divide="ignore", invalid="ignore"):
         positive = observed >= 0 and (total > 0).all()
         percent = np.where(positive, 100 * excess / total, np.nan)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [excess, excess / size, percent], index=names, columns=["estimate", "low", "high"]
     )
+    why = find_doubt(model, total[:1], total[1:2] - total[2:], observed)[1]
+    if why:
+        table[:] = np.nan
+        table.attrs["note"] = why
+    return table
 
 
 def check_draws(kind: str, draws: int, seed: int) -> None:

@@ -1,22 +1,24 @@
 """Warnings that stand next to a result, each with its number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.diagnostic import acorr_ljungbox
+from scipy.stats import chi2
+from scipy.stats import t as student
 
-from analysis.engine.gls import whiten
+from analysis.engine.errors import Mixture
+from analysis.engine.law import precision
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
-from analysis.its.design import FEWEST_MONTHS, build_design
-from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel
-from analysis.its.series import Scale, outcome, periods_of, periods_per_year
+from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
+from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
+from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CURVED_P = 0.05
-LEFT_OVER_P = 0.02  # on AR(1) series of ten years, with the season fitted, 6% fall below
+SEASON_P, OUTLIER_P = 0.01, 0.01
 RATIO_DRIFT = 0.05
 
 
@@ -32,22 +34,24 @@ class Flag:
         return self.text
 
 
-def find_flags(model: SegmentedModel, high_rho: float) -> tuple[Flag, ...]:
-    """Return the flags of a fit; `high_rho` is the mixture weight of rho near a unit root.
+def find_flags(model: SegmentedModel, mixture: Mixture) -> tuple[Flag, ...]:
+    """Return the flags of a fit; `mixture` is what it says of the errors' law.
 
-    The ``attrs`` of the window may say what only its source can know: `complete_through`, the last
-    month that is no longer filling up (text), and `source_ratio`, another source over this one or
+    The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
+    month that is no longer filling up (text); `gaps`, records of `place`, `first`, `last` (text),
+    `found` and `expected`, the deaths; and `source_ratio`, another source over this one or
     the other way round: `name` and `by_month` (text to number).
     """
     series, shift = model.window, model.shift
     months = 12 // periods_per_year(periods_of(series))
     return (
-        *_near_unit_root(high_rho),
-        *_few_months(model.n_before * months, model.n_after * months),
+        *(() if mixture.exact[0] else _of_errors(model, mixture)),  # exact: no law is identified
+        *_few_months(*(int((~side).sum()) * months for side in _sides(model))),
         *_overlapping(shift),
-        *_curved(model),
-        *_registering(series),
-        *_drifting(series),
+        *(() if model.counted else _curved(model)),
+        *_gaps(model),
+        *_registering(series, model.attrs),
+        *_drifting(series, model.attrs),
         *_unconfirmed(shift),
     )
 
@@ -66,27 +70,6 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
         f"estimators contradict each other: the {name} change is above zero by "
         f"{sides['sum'][name]} of {sides['size'][name]}",
     )
-
-
-def longer_memory(
-    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int, rho: float
-) -> Iterator[Flag]:
-    """Yield a flag if AR(1) leaves memory in the errors: Ljung-Box over a year of what is left."""
-    index = periods_of(series)
-    lags = max(periods_per_year(index), 6)
-    if len(series) < 4 * lags:
-        return
-    X = whiten(build_design(index, shift, harmonics=harmonics).to_numpy(), rho)
-    y = whiten(outcome(series, scale), rho)
-    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
-    p = float(acorr_ljungbox(left, lags=[lags], model_df=1)["lb_pvalue"].iloc[0])
-    if p < LEFT_OVER_P:
-        yield Flag(
-            "longer_memory",
-            p,
-            f"longer memory: the errors remember more than AR(1) says (Ljung-Box over {lags} "
-            f"periods, p = {p:.2g}), so the intervals are too short",
-        )
 
 
 def unremarkable_date(
@@ -108,14 +91,74 @@ def unremarkable_date(
         )
 
 
-def _near_unit_root(high_rho: float) -> Iterator[Flag]:
-    if high_rho > 0.5:
+def _of_errors(model: SegmentedModel, mixture: Mixture) -> Iterator[Flag]:
+    """Yield what the law of the errors does not carry well, or not at all."""
+    wandering = float(mixture.weight[0, mixture.phi > NEAR_UNIT_ROOT].sum())
+    if wandering > 0.5:
         yield Flag(
-            "near_unit_root",
-            high_rho,
-            f"near unit root: rho is above {NEAR_UNIT_ROOT} with probability {high_rho:.2f}, so "
-            "the series wanders and a straight line before the shift says little about after",
+            "wandering",
+            wandering,
+            f"the series wanders: phi is above {NEAR_UNIT_ROOT} with probability {wandering:.2f}, "
+            "so a straight line before the shift says little about after, and 95% intervals of "
+            "the slope hold the truth in about 90%",
         )
+    ratio = describe_memory(mixture).T["sd_ratio"]
+    if ratio["low"] > 1 or ratio["high"] < 1:
+        yield Flag(
+            "size_changed",
+            float(ratio["estimate"]),
+            f"the errors' size changed: from the shift on {ratio['estimate']:.2f} times what it "
+            f"was before ({ratio['low']:.2f} to {ratio['high']:.2f})",
+        )
+    if model.counted:
+        return
+    index = periods_of(model.window)
+    left, shocks = _standardise(model, mixture)
+    year = periods_per_year(index)
+    if year > 1 and len(index) >= 4 * year:
+        lags = np.array([year, 2 * year])
+        r = np.array([shocks[lag:] @ shocks[:-lag] for lag in lags]) / (shocks @ shocks)
+        p = float(chi2.sf(len(index) * (len(index) + 2) * (r**2 / (len(index) - lags)).sum(), 2))
+        if p < SEASON_P:
+            yield Flag(
+                "season_remembers",
+                p,
+                f"the season remembers: errors a year and two years apart go together (p = "
+                f"{p:.2g}), so intervals of the slope are too short; harmonics=6 often cures it",
+            )
+    p = 2 * student.sf(np.abs(left), mixture.df - 1) * len(index)  # after Bonferroni
+    if p.min() < OUTLIER_P:
+        yield Flag(
+            "outlier",
+            float(left[p.argmin()]),
+            f"{index[p.argmin()]} lies {abs(left[p.argmin()]):.1f} standard errors from what the "
+            "other months say of it, more than any law of the errors explains; see what happened, "
+            "and leave it out",
+        )
+
+
+def _standardise(model: SegmentedModel, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """Return each period against all others, as a t statistic, and the innovations, both (n,).
+
+    At the likeliest law of the errors, for the first of the shift's months.
+    """
+    best = int(mixture.weight[0].argmax())
+    law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
+    y, X = model.outcome, model.designs[0].to_numpy()
+    P = precision(len(y), *law, model.n_before)
+    solved = P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
+    left = P - solved
+    u = left @ y
+    own = np.maximum(np.diag(left), 1e-12 * np.diag(P))  # zero where a column has the period alone
+    rss = np.maximum(y @ u - u**2 / own, np.finfo(float).tiny)
+    residual = y - np.linalg.solve(P, P @ y - u)
+    root = np.linalg.cholesky(P[::-1, ::-1])[::-1, ::-1]  # upper: P = root root'
+    return u / np.sqrt(own * rss / (mixture.df - 1)), root.T @ residual
+
+
+def _sides(model: SegmentedModel) -> tuple[np.ndarray, np.ndarray]:
+    """Return which periods are left out, before the shift and from its last month on."""
+    return model.omitted[: model.n_before], model.omitted[len(model.omitted) - model.n_after :]
 
 
 def _few_months(before: int, after: int) -> Iterator[Flag]:
@@ -140,13 +183,15 @@ def _overlapping(shift: PolicyShift) -> Iterator[Flag]:
 def _curved(model: SegmentedModel) -> Iterator[Flag]:
     """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
     before, beside = model.window.iloc[: model.n_before], model.shift.beside
-    design = build_design(periods_of(before), harmonics=model.harmonics, beside=beside)
+    omit = model.shift.omit
+    design = build_design(periods_of(before), harmonics=model.harmonics, beside=beside, omit=omit)
     design = design.loc[:, (design != 0).any()]
     design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
     if len(design) < design.shape[1] + 3:
         return
     contrast = np.eye(design.shape[1])[0]
-    p = fit_many(outcome(before, model.scale), design.to_numpy(), contrast).p.item()
+    y = model.outcome[: model.n_before]
+    p = fit_many(y, design.to_numpy(), contrast, law=model.law).p.item()
     if p < CURVED_P:
         yield Flag(
             "curved_pre_period",
@@ -156,8 +201,40 @@ def _curved(model: SegmentedModel) -> Iterator[Flag]:
         )
 
 
-def _registering(series: pd.DataFrame) -> Iterator[Flag]:
-    last = series.attrs.get("complete_through")
+def _gaps(model: SegmentedModel) -> Iterator[Flag]:
+    """Yield a flag if the source has holes in the window, left out of the fit or not."""
+    index = periods_of(model.window)
+    inside = gaps_inside(model.attrs.get("gaps", ()), index)
+    if not inside:
+        return
+    hit = np.zeros(len(index), dtype=bool)
+    for gap in inside:
+        hit |= omitted_periods(index, pd.period_range(gap["first"], gap["last"], freq="M"))
+    missing = sum(gap["expected"] - gap["found"] for gap in inside)
+    runs = ", ".join(dict.fromkeys(sorted(name_run(gap) for gap in inside)))
+    kept = int((hit & ~model.omitted).sum())
+    yield Flag(
+        "source_gap",
+        missing,
+        f"holes in the record: about {missing:,.0f} deaths are missing in {runs} (places: "
+        f"{len({gap['place'] for gap in inside})}); {kept} of these {int(hit.sum())} months are in "
+        "the fit",
+    )
+
+
+def name_run(gap: dict) -> str:
+    """Return the months of a gap in words."""
+    return gap["first"] if gap["first"] == gap["last"] else f"{gap['first']} to {gap['last']}"
+
+
+def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
+    """Return the gaps that touch the periods of `index`."""
+    first, last = str(index[0].asfreq("M", "start")), str(index[-1].asfreq("M", "end"))
+    return [gap for gap in gaps if gap["first"] <= last and gap["last"] >= first]
+
+
+def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
+    last = attrs.get("complete_through")
     if last is not None and periods_of(series).freqstr == "M":
         touched = int((series.index > pd.Period(last, "M")).sum())
         if touched:
@@ -168,9 +245,9 @@ def _registering(series: pd.DataFrame) -> Iterator[Flag]:
             )
 
 
-def _drifting(series: pd.DataFrame) -> Iterator[Flag]:
+def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
-    given = series.attrs.get("source_ratio")
+    given = attrs.get("source_ratio")
     if given is None or periods_of(series).freqstr != "M":
         return
     ratio = pd.Series(given["by_month"], dtype=float)

@@ -2,29 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import PchipInterpolator
 
 from analysis.engine.counts import split_noise, working_response
-from analysis.engine.errors import RhoMixture, join_months
-from analysis.engine.reml import integrate_rho, summarise
-from analysis.its.design import build_design, cut_window, first_position
+from analysis.engine.errors import Mixture, join_months
+from analysis.engine.law import LawName
+from analysis.engine.reml import integrate, summarise
+from analysis.its.design import (
+    OMITTED,
+    build_design,
+    cut_window,
+    first_position,
+    omitted_periods,
+)
 from analysis.its.series import (
     PER,
     Scale,
     as_percent,
     choose_scale,
+    missing_values,
     outcome,
     periods_of,
     periods_per_year,
 )
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, is_earlier
 
+SHARES = (0.5, 0.025, 0.975)
 HORIZONS = (12, 24)  # months after the shift
-ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS), "pre_trend")
-NEAR_UNIT_ROOT = 0.9
-RHO_NODES = 1_000  # for quantiles of rho itself
+ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
+ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
+NEAR_UNIT_ROOT = 0.95
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,41 @@ class SegmentedModel:
     notes: dict[str, str]  # why an estimand is missing
     n_before: int
     n_after: int
+    omitted: np.ndarray  # (n,) the periods left out
+    attrs: dict  # of the series: what only its source can know
+    counted: bool  # by the model of counts, for periods without deaths among them
+    law: LawName = "ar1_noise"
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """Return what is modelled, (n,)."""
+        return outcome(self.window, self.scale, self.omitted)
+
+    @cached_property
+    def linearised(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the `working_response` of the counts for each of the shift's months."""
+        deaths, exposure = self.counts
+        seen, kept = ~self.omitted, self.kept
+        return [
+            working_response(deaths, design.to_numpy()[:, kept], exposure, after, seen)
+            for design, after in zip(self.designs, self.sides, strict=True)
+        ]
+
+    @property
+    def sides(self) -> list[int | None]:
+        """Return the periods before each of the shift's months, where the errors' size may change.
+
+        Errors of the law "ar1" keep their size.
+        """
+        if self.law == "ar1":
+            return [None] * len(self.designs)
+        index = periods_of(self.window)
+        return [first_position(index, month) for month in self.shift.months]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Return which columns of the designs are no period's own, (k,)."""
+        return ~self.designs[0].columns.str.startswith(OMITTED)
 
     @property
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -48,12 +94,16 @@ class SegmentedModel:
         return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / PER
 
 
-def estimand_contrasts(columns: pd.Index, months_after: int) -> tuple[np.ndarray, dict[str, str]]:
+def estimand_contrasts(
+    columns: pd.Index, shift: PolicyShift, months_after: int
+) -> tuple[np.ndarray, dict[str, str]]:
     """Return one row per estimand, and the reason for each that the data cannot carry."""
     has = {name: (columns == name).astype(float) for name in ("level", "slope", "trend")}
     rows = {"level": has["level"], "slope": has["slope"]}
     rows |= {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
-    rows["pre_trend"] = has["trend"]
+    earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
+    rows["pre_trend"] = has["trend"] + columns.isin(earlier)
+    rows["post_trend"] = rows["pre_trend"] + has["slope"]
     notes = {
         name: f"the impact model has no {name} term"
         for name in ("level", "slope")
@@ -78,9 +128,15 @@ def prepare_model(
     empty: bool = False,
 ) -> SegmentedModel:
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
+    attrs = getattr(series, "attrs", {})
+    if attrs:  # pandas copies them at every step
+        series = pd.DataFrame(series, copy=False)
+        series.attrs = {}
     window = cut_window(series, shift)
-    scale = choose_scale(window, scale, empty=empty)
     index = periods_of(window)
+    shift = replace(shift, omit=(*shift.omit, *index[missing_values(window)]))
+    omitted = omitted_periods(index, shift.omit)
+    scale = choose_scale(window, scale, empty=empty, omitted=omitted)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
     shift = replace(shift, month=month, until=until)  # each the first that lies wholly after it
@@ -89,38 +145,86 @@ def prepare_model(
     )
     n_after = len(window) - last
     months_after = n_after * 12 // periods_per_year(index)
-    contrasts, notes = estimand_contrasts(designs[0].columns, months_after)
+    contrasts, notes = estimand_contrasts(designs[0].columns, shift, months_after)
+    counted = scale == "log" and bool((window["deaths"][~omitted] == 0).any())
     return SegmentedModel(
-        window, shift, scale, harmonics, designs, contrasts, notes, n_before, n_after
+        window=window,
+        shift=shift,
+        scale=scale,
+        harmonics=harmonics,
+        designs=designs,
+        contrasts=contrasts,
+        notes=notes,
+        n_before=n_before,
+        n_after=n_after,
+        omitted=omitted,
+        attrs=attrs,
+        counted=counted,
     )
 
 
-def posterior(
-    model: SegmentedModel, contrasts: Sequence[np.ndarray], nodes: int | None = None
-) -> RhoMixture:
-    """Return the mixture over rho and, with equal weights, over the months of the shift.
+def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Mixture:
+    """Return the mixture over the errors' law and, equally, over the months of the shift.
 
     `contrasts` holds one array (m, k) for each month.
     """
-    y = outcome(model.window, model.scale)
-    return join_months(
-        [
-            integrate_rho(y, design.to_numpy(), rows, nodes=nodes)
-            for design, rows in zip(model.designs, contrasts, strict=True)
-        ]
-    )
+    parts, kept = [], model.kept
+    for number, (rows, after) in enumerate(zip(contrasts, model.sides, strict=True)):
+        X = model.designs[number].to_numpy()
+        if model.counted:
+            counts = model.linearised[number]
+            parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
+        else:
+            parts.append(integrate(model.outcome, X, rows, after=after, law=model.law))
+    return join_months(parts)
 
 
-def posterior_rho(model: SegmentedModel) -> tuple[pd.Series, float]:
-    """Return median and 95% interval of rho, and the weight of rho near a unit root."""
-    first = np.eye(model.contrasts.shape[1])[:1]
-    mixture = posterior(model, [first] * len(model.designs), RHO_NODES)
-    order = np.argsort(mixture.rho, kind="stable")
-    rho, weight = mixture.rho[order], mixture.weight[0, order]
-    below = np.cumsum(weight) - weight / 2
-    estimate, low, high = np.interp([0.5, 0.025, 0.975], below, rho)
-    summary = pd.Series({"estimate": estimate, "low": low, "high": high}, name="rho")
-    return summary, float(weight[rho > NEAR_UNIT_ROOT].sum())
+def describe_memory(mixture: Mixture) -> pd.DataFrame:
+    """Return median and 95% interval of `phi`, `noise` and `sd_ratio` (rows) of one series.
+
+    Of a period's surprise the share `noise` is gone a period later, and of the rest the share `phi`
+    is left; from the shift on the errors are `sd_ratio` times as large.
+    """
+    weight = mixture.weight[0]
+    rows = {
+        "phi": _quantiles(mixture.phi, weight),
+        "noise": _noise_quantiles(mixture, weight),
+        "sd_ratio": np.exp(_smooth_quantiles(np.log(mixture.ratio), weight)),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
+
+
+def _quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    order = np.argsort(value, kind="stable")
+    value, weight = value[order], weight[order]
+    return np.interp(SHARES, np.cumsum(weight) - weight / 2, value)
+
+
+def _noise_quantiles(mixture: Mixture, weight: np.ndarray) -> np.ndarray:
+    """Return the quantiles of s, of which the grid has few values, or few of theta = phi s.
+
+    Each node's weight is spread evenly over what lies nearer to it than to its neighbours.
+    """
+    pairs = (mixture.theta, mixture.phi), (mixture.noise, np.ones_like(weight))
+    value, scale = min(pairs, key=lambda pair: len(np.unique(np.round(pair[0], 12))))
+    node, place = np.unique(np.round(value, 12), return_inverse=True)
+    if len(node) < 3:
+        return _quantiles(value, weight)
+    ends = np.array([0, *(node[1:] + node[:-1]) / 2, 1])
+    fine = np.linspace(0, 1, 501)
+    below = (np.multiply.outer(fine, scale) - ends[place]) / np.diff(ends)[place]
+    return np.interp(SHARES, np.clip(below, 0, 1) @ weight, fine)
+
+
+def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the quantiles of few nodes, each many times: their density is smooth between them."""
+    node, place = np.unique(np.round(value, 12), return_inverse=True)
+    if len(node) < 3:
+        return _quantiles(value, weight)
+    density = np.bincount(place, weight) / np.gradient(node)
+    fine = np.linspace(node[0], node[-1], 2001)
+    mass = np.exp(PchipInterpolator(node, np.log(density))(fine))
+    return _quantiles(fine, mass / mass.sum())
 
 
 def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, bool]:
@@ -132,7 +236,7 @@ def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, bool]:
     return effects_table(mixture, model), bool(mixture.exact[0])
 
 
-def effects_table(mixture: RhoMixture, model: SegmentedModel) -> pd.DataFrame:
+def effects_table(mixture: Mixture, model: SegmentedModel) -> pd.DataFrame:
     """Return the table of effects that `mixture`, of the model's contrasts, says."""
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
@@ -141,19 +245,3 @@ def effects_table(mixture: RhoMixture, model: SegmentedModel) -> pd.DataFrame:
         effects[columns[:3]] = as_percent(effects[columns[:3]])
     effects.loc[list(model.notes)] = np.nan
     return effects
-
-
-def count_posterior(model: SegmentedModel) -> RhoMixture:
-    """Return what the counts of a window, zeros among them, say of the model's contrasts."""
-    return join_months(
-        [
-            split_noise(*parts, design.to_numpy(), model.contrasts)
-            for parts, design in zip(linearise(model), model.designs, strict=True)
-        ]
-    )
-
-
-def linearise(model: SegmentedModel) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the `working_response` of the model's counts for each month of its shift."""
-    deaths, exposure = model.counts
-    return [working_response(deaths, design.to_numpy(), exposure) for design in model.designs]

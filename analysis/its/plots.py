@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from analysis.its.counterfactual import Kind
+from analysis.its.design import omitted_periods
 from analysis.its.result import ITSResult
 from analysis.its.series import Scale, has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
@@ -72,7 +73,10 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     ax = ax or plt.gca()
     observed = result.observed
     dates = periods_of(observed).to_timestamp()
-    sns.scatterplot(x=dates, y=observed, s=14, color="0.45", label="observed", ax=ax)
+    out = omitted_periods(periods_of(observed), result.shift.omit)
+    sns.scatterplot(x=dates[~out], y=observed[~out], s=14, color="0.45", label="observed", ax=ax)
+    if out.any():
+        ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label="left out")
     _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
     for kind, label in WITHOUT.items():
         expected = result.counterfactual(kind).iloc[result.n_before :]
@@ -181,7 +185,7 @@ def plot_comparison(
         if np.isnan(row["estimate"]):
             ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
             continue
-        colour = COLOURS["fit"] if row["estimator"] == "reml" else "0.35"
+        colour = COLOURS["fit"] if row["estimator"] in ("reml", "count_reml") else "0.35"
         ends = reach[:, [place]]
         ax.errorbar(row["estimate"], place, xerr=ends, fmt="o", color=colour, capsize=3)
     interval_rows(ax, rows["estimator"].str.replace("_", " ").tolist())

@@ -1,26 +1,35 @@
 """Fit an interrupted time series: one policy shift in one series."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks import is_whole
+from analysis.engine.errors import Mixture
 from analysis.engine.optimise import NO_VARIATION
-from analysis.its.comparison import ComparisonVerdict, compare_estimators, judge_comparison
+from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
 from analysis.its.counterfactual import (
     Kind,
     check_draws,
     draw_paths,
+    find_doubt,
     simultaneous_band,
     sum_excess,
-    without_shift,
 )
-from analysis.its.flags import Flag, find_flags, longer_memory, signs_differ, unremarkable_date
-from analysis.its.model import ESTIMANDS, estimate_effects, posterior, posterior_rho, prepare_model
+from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
+from analysis.its.model import (
+    ESTIMANDS,
+    SegmentedModel,
+    describe_memory,
+    effects_table,
+    posterior,
+    prepare_model,
+)
 from analysis.its.series import Scale, outcome, periods_of, periods_per_year
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, as_tuple, check_shift
 
 DRAWS = 20_000
 
@@ -35,11 +44,11 @@ class ITSResult:
     harmonics: int
     effects: pd.DataFrame  # rows ESTIMANDS; columns estimate, low, high, p
     notes: dict[str, str]  # why an estimand is missing
-    rho: pd.Series  # estimate (median), low, high of the autocorrelation
-    fitted: pd.Series = field(repr=False)  # expected rate or value, by period
+    memory: pd.DataFrame  # rows phi, noise, sd_ratio; columns estimate (median), low, high
     n_before: int
     n_after: int
-    fit_flags: tuple[Flag, ...] = field(repr=False)  # those that need nothing but the fit
+    _model: SegmentedModel = field(repr=False, compare=False)
+    _mixture: Mixture = field(repr=False, compare=False)
     _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
 
     @property
@@ -49,9 +58,8 @@ class ITSResult:
 
     @cached_property
     def _comparison(self) -> pd.DataFrame:
-        return compare_estimators(
-            self.series, self.shift, scale=self.scale, harmonics=self.harmonics
-        )
+        headline = "count_reml" if self._model.counted else "reml"
+        return estimate_by((headline, *ESTIMATORS[1:]), self._model)
 
     @cached_property
     def comparison_verdict(self) -> ComparisonVerdict:
@@ -73,17 +81,30 @@ class ITSResult:
         """The warnings that stand next to the result, each with its number."""
         chosen = self.series, self.shift, self.scale, self.harmonics
         signs = signs_differ(self.comparison, self.comparison_verdict)
+        flags = find_flags(self._model, self._mixture)
         if "intervals" in self.notes:  # an exact fit leaves nothing to ask about
-            return (*self.fit_flags, *signs)
-        memory = longer_memory(*chosen, self.rho["estimate"])
-        return (*self.fit_flags, *memory, *signs, *unremarkable_date(*chosen))
+            return (*flags, *signs)
+        return (*flags, *signs, *unremarkable_date(*chosen))
+
+    @property
+    def months_left_out(self) -> int:
+        """How many periods of the window are left out of the fit."""
+        return int(self._model.omitted.sum())
 
     @property
     def units(self) -> pd.Series:
         """The unit of each row of `effects`."""
         unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
-        yearly = {"slope": " per year", "pre_trend": " per year"}
+        yearly = dict.fromkeys(("slope", "pre_trend", "post_trend"), " per year")
         return pd.Series({row: unit[self.scale] + yearly.get(row, "") for row in ESTIMANDS})
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """The expected rate or value, by period."""
+        designs = [design.to_numpy() * self._model.kept for design in self._model.designs]
+        expected = posterior(self._model, designs).quantile(0.5)[0]
+        expected = np.exp(expected) if self.scale == "log" else expected
+        return pd.Series(expected, index=self.series.index)
 
     @property
     def observed(self) -> pd.Series:
@@ -100,9 +121,9 @@ class ITSResult:
         ----------
         kind : {"forecast", "segmented"}
             *forecast*: the model without the shift, fitted to the periods before it only and
-            projected, with the uncertainty of its parameters, rho and sigma and the AR(1) noise of
-            the path. *segmented*: the fitted model with the shift's terms set to zero, with the
-            uncertainty of its parameters only.
+            projected, with the uncertainty of its parameters, the errors' memory and size, and the
+            errors of the path. *segmented*: what was observed, less the fitted step and
+            change of slope, with the uncertainty of these only.
         draws, seed : int
             Number and seed of the draws.
 
@@ -112,23 +133,28 @@ class ITSResult:
             One row per period of the window; columns `observed`, `expected` (median), `low` and
             `high` (simultaneous 95% band: 95% of whole paths lie inside it, over the periods
             before the shift and from it on separately), in deaths per 100,000 person-years or the
-            unit of `value`.
+            unit of `value`. From the first month on that no one could believe they are missing, and
+            `attrs["note"]` says why.
         """
         paths = self._paths(kind, draws, seed)
         split = self.n_before
         bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
         low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
         expected = np.median(paths, axis=0)
-        if kind == "segmented":
-            model = prepare_model(
-                self.series, self.shift, scale=self.scale, harmonics=self.harmonics
-            )
-            plain = without_shift(model.designs[0]).to_numpy()
-            expected = posterior(model, [plain] * len(model.designs)).quantile(0.5)[0]
         columns = {"expected": expected, "low": low, "high": high}
         if self.scale == "log":
             columns = {name: np.exp(values) for name, values in columns.items()}
-        return pd.DataFrame({"observed": self.observed, **columns}, index=self.series.index)
+        table = pd.DataFrame({"observed": self.observed, **columns}, index=self.series.index)
+        table.loc[self._model.omitted, ["expected", "low", "high"]] = np.nan
+        after = table.iloc[split:]
+        width = (after["high"] - after["low"]).to_numpy()
+        at, why = find_doubt(
+            self._model, after["expected"].to_numpy(), width, after["observed"].mean()
+        )
+        if why:
+            table.attrs["note"] = f"from {after.index[at]} on {why}"
+            table.iloc[split + at :, 1:] = np.nan
+        return table
 
     def excess(
         self,
@@ -153,7 +179,7 @@ class ITSResult:
         DataFrame
             Rows `deaths`, `per_100k` (person-years), `percent`, all from the same draws; for a
             frame of values `total`, `mean` (per period), `percent`. Columns `estimate` (median),
-            `low`, `high` (95%).
+            `low`, `high` (95%). Missing where the counterfactual is: `attrs["note"]` says why.
 
         Raises
         ------
@@ -170,20 +196,26 @@ class ITSResult:
             )
         paths = self._paths(kind, draws, seed)
         positions = slice(self.n_before, self.n_before + months // step)
-        return sum_excess(self.series, paths, self.scale, positions)
+        return sum_excess(self._model, paths, positions)
 
     def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
         check_draws(kind, draws, seed)
         if (kind, draws, seed) not in self._drawn:
-            chosen = self.series, self.shift, self.scale, self.harmonics, kind
-            self._drawn[kind, draws, seed] = draw_paths(*chosen, draws, seed).paths
+            self._drawn[kind, draws, seed] = draw_paths(self._model, kind, draws, seed)
         return self._drawn[kind, draws, seed]
 
 
 def fit_its(
-    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    omit: Iterable[pd.Period | str] = (),
 ) -> ITSResult:
-    """Fit the headline model: segmented regression with AR(1) errors by REML, rho integrated out.
+    """Fit the headline model: segmented regression whose errors remember, seen through noise.
+
+    Their memory, the share of noise and the change of their size at the shift are integrated out.
 
     Parameters
     ----------
@@ -193,19 +225,24 @@ def fit_its(
     shift : PolicyShift
         ``PolicyShift("reform", "2010-01")`` is enough.
     scale : {"log", "rate", "value"}, optional
-        *log* (default for counts): log of the rate, effects in percent; *rate*: deaths per 100,000
-        person-years; *value* (default for a `value` column): its own unit.
+        *log* (default for counts): log of the rate, effects in percent; where months have no
+        deaths, by the model of the counts themselves (unless *log* was asked for); *rate*:
+        deaths per 100,000 person-years; *value* (default for a `value` column): its own unit.
     harmonics : int
         Sine and cosine pairs of the year.
+    omit : iterable of Period or str
+        Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit``: holes
+        of the source, a phase-in, a single wild month. Each gets a column of its own, which is the
+        same as a missing period; missing values are left out too.
 
     Returns
     -------
     ITSResult
         `effects` has the rows `level` (change at the shift), `slope` (change of the yearly trend),
-        `effect_12m` and `effect_24m` (12 and 24 months after the shift), `pre_trend` (yearly trend
-        before) and the columns `estimate` (median), `low`, `high` (95%), `p`. A row that the data
-        cannot carry is missing, with the reason in `notes`. A shift known only as a range of
-        months is averaged over them with equal weights.
+        `effect_12m` and `effect_24m` (12 and 24 months after the shift), `pre_trend` and
+        `post_trend` (yearly trend before it and from it on) and the columns `estimate` (median),
+        `low`, `high` (95%), `p`. A row that the data cannot carry is missing, with the reason in
+        `notes`. A shift known only as a range of months is averaged over them with equal weights.
 
     Raises
     ------
@@ -218,23 +255,22 @@ def fit_its(
     the evaluation of public health interventions. International Journal of Epidemiology 46,
     348-355. doi:10.1093/ije/dyw098
     """
-    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    effects, exact = estimate_effects(model)
-    fitted = posterior(model, [design.to_numpy() for design in model.designs]).quantile(0.5)[0]
-    if model.scale == "log":
-        fitted = np.exp(fitted)
-    rho, high_rho = posterior_rho(model)
+    check_shift(shift)
+    shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
+    mixture = posterior(model, [model.contrasts] * len(model.designs))
+    exact = bool(mixture.exact[0])
     exact_note = {"intervals": NO_VARIATION} if exact else {}
     return ITSResult(
         shift=model.shift,
         series=model.window,
         scale=model.scale,
         harmonics=harmonics,
-        effects=effects,
+        effects=effects_table(mixture, model),
         notes=model.notes | exact_note,
-        rho=rho,
-        fitted=pd.Series(fitted, index=model.window.index),
+        memory=describe_memory(mixture),
         n_before=model.n_before,
         n_after=model.n_after,
-        fit_flags=find_flags(model, 0.0 if exact else high_rho),  # exact: rho is not identified
+        _model=model,
+        _mixture=mixture,
     )

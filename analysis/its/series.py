@@ -30,6 +30,27 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     Regular periods without gaps; columns `deaths` (whole numbers) and `person_years` (positive), or
     one column `value` (finite numbers).
     """
+    return _check_frame(frame, missing=False)
+
+
+def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with every period, checked as by `check_frame`, but values may be missing."""
+    if isinstance(frame, pd.DataFrame) and "value" in frame.columns and not has_counts(frame):
+        index = frame.index
+        orderly = isinstance(index, pd.PeriodIndex) and index.is_monotonic_increasing
+        if orderly and len(index) and not (index.has_duplicates or index.hasnans):
+            frame = frame.reindex(pd.period_range(index[0], index[-1]))
+    return _check_frame(frame, missing=True)
+
+
+def missing_values(frame: pd.DataFrame) -> np.ndarray:
+    """Return which values are missing, (n,); counts never are."""
+    if has_counts(frame):
+        return np.zeros(len(frame), dtype=bool)
+    return frame["value"].isna().to_numpy()
+
+
+def _check_frame(frame: pd.DataFrame, *, missing: bool) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
     check_index(frame.index)
@@ -41,7 +62,9 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     if has_counts(frame):
         _check_counts(frame)
     if "value" in frame.columns:
-        _check_numbers(frame["value"], "value")
+        known = frame["value"].dropna() if missing else frame["value"]
+        _check_numbers(known, "value")
+        require(len(known) > 0, "every value is missing")
     elif not has_counts(frame):
         raise ValueError(
             f"series needs the columns 'deaths' and 'person_years', or 'value'; "
@@ -68,10 +91,17 @@ def has_counts(frame: pd.DataFrame) -> bool:
     return {"deaths", "person_years"} <= set(frame.columns)
 
 
-def choose_scale(frame: pd.DataFrame, scale: Scale | None, *, empty: bool = False) -> Scale:
+def choose_scale(
+    frame: pd.DataFrame,
+    scale: Scale | None,
+    *,
+    empty: bool = False,
+    omitted: np.ndarray | None = None,
+) -> Scale:
     """Return `scale`, or the default for the frame's columns, if it can be used.
 
-    On the log scale a period without deaths is refused, unless `empty` ones may be.
+    On the log scale a period without deaths is refused, unless it is `omitted` (n,), or `empty`
+    ones may be.
     """
     if scale is None:
         scale = "log" if has_counts(frame) else "value"
@@ -81,7 +111,7 @@ def choose_scale(frame: pd.DataFrame, scale: Scale | None, *, empty: bool = Fals
         wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
         raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
     if scale == "log" and not empty:
-        check_log(frame)
+        check_log(frame if omitted is None else frame[~omitted])
     return scale
 
 
@@ -95,7 +125,7 @@ def check_log(frame: pd.DataFrame) -> None:
         empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
         raise EmptyPeriodsError(
             f"the log scale needs deaths in every period; none in {name_some(empty)}. "
-            "Use scale='rate', a longer period, or a count model."
+            "Use scale='rate' or a longer period; fit_its without a scale takes such counts too."
         )
 
 
@@ -114,13 +144,19 @@ def rate_of(deaths: Any, person_years: Any) -> Any:
     return PER * deaths / person_years
 
 
-def outcome(frame: pd.DataFrame, scale: Scale) -> np.ndarray:
-    """Return what is modelled, shape (n,): log rate, rate per 100,000 person-years, or value."""
+def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None) -> np.ndarray:
+    """Return what is modelled, shape (n,): log rate, rate per 100,000 person-years, or value.
+
+    What is `omitted` (n,) has the mean of the others.
+    """
     if scale == "value":
-        return frame["value"].to_numpy(dtype=float)
-    columns = (frame[name].to_numpy(dtype=float) for name in ("deaths", "person_years"))
-    rate = rate_of(*columns)
-    return np.log(rate) if scale == "log" else rate
+        numbers = frame["value"].to_numpy(dtype=float, copy=True)
+    else:
+        columns = (frame[name].to_numpy(dtype=float) for name in ("deaths", "person_years"))
+        numbers = rate_of(*columns)
+    if omitted is not None and omitted.any():
+        numbers[omitted] = numbers[~omitted].mean()
+    return np.log(numbers) if scale == "log" else numbers
 
 
 def check_index(index: pd.Index) -> None:
@@ -146,7 +182,8 @@ def check_index(index: pd.Index) -> None:
     if len(missing):
         raise ValueError(
             f"{PERIOD_NAMES[name]} must be consecutive; missing {name_some(missing.astype(str))}. "
-            "Reindex the series, with 0 deaths where the source reports none."
+            "Reindex the series, with 0 deaths where the source reports none, or any number where "
+            "it lost them, and leave those periods out with omit."
         )
 
 

@@ -37,6 +37,7 @@ class PolicyShift:
     source: str = ""  # where the date comes from
     words: str = ""  # the article's words
     caveat: str = ""  # words that every result must carry
+    omit: tuple[pd.Period, ...] = ()  # periods that say nothing of the rate: each its own column
 
     if TYPE_CHECKING:  # what may be given is wider than what is read
 
@@ -58,6 +59,7 @@ class PolicyShift:
             source: str = "",
             words: str = "",
             caveat: str = "",
+            omit: "pd.Period | str | Iterable[pd.Period | str]" = (),
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class PolicyShift:
             )
         for name in ("beside", "places", "sources", "overlaps"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
+        object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
         stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
         if stray:
             raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
@@ -136,6 +139,11 @@ def with_choices(
     return replace(shift, **changes) if changes else shift
 
 
+def is_earlier(other: PolicyShift, shift: PolicyShift) -> bool:
+    """Tell whether `other` begins before `shift`."""
+    return other.month.start_time < shift.month.start_time
+
+
 def months_between(first: pd.Period, second: pd.Period) -> int:
     """Return the months from the start of `first` to the start of `second`."""
     a, b = first.start_time, second.start_time
@@ -144,7 +152,25 @@ def months_between(first: pd.Period, second: pd.Period) -> int:
 
 def as_tuple(value: Any) -> tuple:
     """Return a tuple of what may be one thing, several or None."""
-    return (value,) if isinstance(value, str | PolicyShift) else tuple(value or ())
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str | PolicyShift | pd.Period) else tuple(value)
+
+
+def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
+    """Return periods in order, of periods and of ranges such as ``"2007-01:2007-02"``."""
+    found: set[pd.Period] = set()
+    for each in as_tuple(given):
+        ends = str(each).split(":") if isinstance(each, str) else [each]
+        first, last = (_period(end, "omit", slug) for end in (ends[0], ends[-1]))
+        if len(ends) > 2 or first is None or last is None or first.freqstr != last.freqstr:
+            raise ValueError(
+                f"{slug}: omit takes periods and ranges such as '2007-01:2007-02'; found {each!r}"
+            )
+        if last < first:
+            raise ValueError(f"{slug}: the range {each!r} to omit ends before it begins")
+        found |= set(pd.period_range(first, last, freq=first.freqstr))
+    return tuple(sorted(found, key=lambda period: period.start_time))
 
 
 def _period(value: object, name: str, slug: str) -> pd.Period | None:

@@ -29,6 +29,11 @@ def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
     return f"{estimate}{name}{' per year' if yearly else ''} ({low} to {high})"
 
 
+def name_trends(before: float, after: float) -> str:
+    """Return the yearly trend before and after in percent: ``-2% → +16% a year``."""
+    return f"{before:+.0f}% → {after:+.0f}% a year"
+
+
 def describe_shift(shift: PolicyShift) -> str:
     """Return what was declared of a shift before fitting, as Markdown."""
     beside = ", ".join(other.title or other.slug for other in shift.beside)
@@ -49,8 +54,9 @@ def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
     subject = {
         "pre_trend": "Before the shift the rate was moving by {}",
+        "post_trend": "From it on it was moving by {}",
         "level": "At the shift it stepped by {}",
-        "slope": "From then on its yearly trend differed by {}",
+        "slope": "The yearly trend changed by {}",
         "effect_12m": "Twelve months later it stood {} from where the old course led",
         "effect_24m": "Twenty-four months later it stood {} from where the old course led",
     }
@@ -65,7 +71,10 @@ def describe_effects(result: ITSResult) -> str:
         meaning = "zero is inside the interval"
         if significant(row):
             meaning = "the 95% interval leaves zero out"
-        lines.append(f"- **{name}**: {sentence.format(shown)}; {meaning} ({p}).")
+        trends = result.effects["estimate"]
+        told = f" ({name_trends(trends['pre_trend'], trends['post_trend'])})"
+        told = told if name == "slope" and result.scale == "log" else ""
+        lines.append(f"- **{name}**: {sentence.format(shown)}{told}; {meaning} ({p}).")
     return "\n".join(lines)
 
 
@@ -94,6 +103,19 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
     return "\n".join(lines)
 
 
+def describe_memory(memory: pd.DataFrame) -> str:
+    """Return what the errors of a fit remember, in words."""
+    said = {
+        name: "{estimate:.2f} ({low:.2f} to {high:.2f})".format(**row)
+        for name, row in memory.T.items()
+    }
+    return (
+        f"Of a month's surprise the share {said['noise']} is gone the next month; of the rest the "
+        f"share {said['phi']} is left a month later; the months from the shift on are "
+        f"{said['sd_ratio']} times as restless as those before (medians with 95% intervals)."
+    )
+
+
 def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
     if not flags:
@@ -104,6 +126,8 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
     deaths, percent = excess.T["deaths"], excess.T["percent"]
+    if pd.isna(deaths["estimate"]):
+        return f"No number of deaths by the {kind} counterfactual: {excess.attrs['note']}."
     basis = {
         "forecast": "the months before the shift alone",
         "segmented": "the whole window with the shift's terms taken out",

@@ -22,6 +22,7 @@ STATES = [f"MX{number:02d}" for number in range(1, 33)]
 # Columns of text in a source; all others hold numbers.
 WORDS = {"month", "state", "states", "municipality", "name", "start", "operation"}
 WORDS |= {"iso3", "country", "city", "iso_3166_2", "parents", "source", "note"}
+WORDS |= {"study", "events", "places", "unit", "words", "differs", "reference"}
 
 # Yearly totals known independently of the files, to check a compilation against.
 INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
@@ -70,8 +71,9 @@ RECIPES = {
     ),
     # Years stay columns: a long table is 2 MB.
     "municipal_population": Recipe("conapo_midyear_population_municipality_year.csv", ordered=True),
-    # The project's own table, no publisher's: municipalities created since 2000.
+    # The project's own tables, no publisher's: municipalities created since 2000, and studies.
     "municipal_changes": Recipe("municipal_changes.csv", folder=DATA_FOLDER),
+    "published_effects": Recipe("published_effects.csv", folder=DATA_FOLDER),
     "inegi_registered": Recipe("inegi_registered_homicides_national_year.csv"),
     "country_rates": Recipe("unodc_homicide_rate_country_year.csv"),
     "city_ranking_2020": Recipe("city_ranking_2020.csv"),
@@ -83,10 +85,9 @@ RECIPES = {
 
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
-    """Write every table made from the source figures in `folder` into `into`; return the files.
+    """Write all tables made of the figures in `folder`, and ``datapackage.json``; return the files.
 
-    ``datapackage.json`` gets the new hashes and sizes. Nothing is written if a file is missing or
-    malformed or a sum does not add up: a ValueError says which.
+    Nothing is written if a file is missing or malformed or a sum does not add up.
     """
     descriptor = deepcopy(load_descriptor(DATA_FOLDER))
     described = {resource["name"]: resource for resource in descriptor["resources"]}
@@ -97,16 +98,14 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
             _check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    contents = {
-        f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode()
-        for name, table in tables.items()
-    }
+    text = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+    contents = {f"{name}.csv": lines.encode() for name, lines in text.items()}
     contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
     for resource in descriptor["resources"]:
         content = contents[resource["path"]]
         resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
-    text = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
-    contents["datapackage.json"] = text.encode()
+    package = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
+    contents["datapackage.json"] = package.encode()
     for name, content in contents.items():
         write_atomically(Path(into) / name, content)
     return contents
@@ -140,11 +139,10 @@ def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
     found = list(table.columns)
     missing = [name for name in columns if name not in found]
     extra = [name for name in found if name not in columns]
-    require(
-        found == columns,
-        f"{source}: expected columns {columns[0]}..{columns[-1]}; missing {missing}, "
-        f"unexpected {extra}{'' if missing or extra else ', in another order'}",
-    )
+    fault = f"missing {missing}, unexpected {extra}"
+    fault += "" if missing or extra else ", in another order"
+    wanted = f"{columns[0]}..{columns[-1]}"
+    require(found == columns, f"{source}: expected columns {wanted}; {fault}")
     holes = table.columns[table.isna().any()].difference({"rate_per_100000"})
     require(holes.empty, f"{source}: missing values in {list(holes)}")
     wordy = [name for name in table if name not in WORDS and table[name].dtype.kind not in "iuf"]
@@ -193,10 +191,9 @@ def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
 
 def _check_schema(table: pd.DataFrame, name: str, fields: list[dict]) -> None:
     """Hold a table against its fields in datapackage.json."""
-    require(
-        list(table.columns) == [field["name"] for field in fields],
-        f"{name}: columns {list(table.columns)[:6]} are not those of datapackage.json",
-    )
+    found = list(table.columns)
+    same = found == [field["name"] for field in fields]
+    require(same, f"{name}: columns {found[:6]} are not those of datapackage.json")
     for field in fields:
         column, rules = table[field["name"]], field.get("constraints", {})
         label = f"{name}: {field['name']}"

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift, check_shift
 from analysis.mexico.sources import NATION
@@ -68,14 +69,13 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
         )
     first = shift.month.year + (shift.month.start_time.month > 1)
     rates = load_country_rates()[MEXICO].dropna()
-    last = int(rates.index[-1])
-    if shift.end is not None:
-        last = min(last, shift.end.end_time.year)
-    if last < first:
-        raise ValueError(
-            f"{shift.slug}: the first full year under it is {first}, but Mexico's last UNODC rate "
-            f"is of {int(rates.index[-1])}. Use an earlier shift, or wait for newer rates."
-        )
+    newest = int(rates.index[-1])
+    last = newest if shift.end is None else min(newest, shift.end.end_time.year)
+    require(
+        first <= last,
+        f"{shift.slug}: the first full year under it is {first}, but Mexico's last UNODC rate is "
+        f"of {newest}. Use an earlier shift, or wait for newer rates.",
+    )
     return first, last
 
 
@@ -129,16 +129,16 @@ def load_starts(first_year: int, last_year: int) -> dict[int, pd.DataFrame]:
 
 
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:
-    if not rates.index[0] <= start < first_year <= last_year <= rates.index[-1]:
-        raise ValueError(
-            f"years must be in order and within {rates.index[0]} to {rates.index[-1]}; found start "
-            f"{start}, first year {first_year}, last year {last_year}"
-        )
+    ends = rates.index[0], rates.index[-1]
+    require(
+        ends[0] <= start < first_year <= last_year <= ends[1],
+        f"years must be in order and within {ends[0]} to {ends[1]}; found start {start}, "
+        f"first year {first_year}, last year {last_year}",
+    )
     part = rates.loc[start:last_year]
     reasons = {code: _why_out(part[code], first_year) for code in part}
     excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)
-    if MEXICO in excluded:
-        raise ValueError(f"Mexico itself cannot be used: {excluded[MEXICO]}")
+    require(MEXICO not in excluded, f"Mexico itself cannot be used: {excluded.get(MEXICO)}")
     table = load_table("country_rates").drop_duplicates("iso3").set_index("iso3")["country"]
     names = table.reindex(rates.columns).fillna(pd.Series(rates.columns, rates.columns))
     kept = part.drop(columns=excluded.index)

@@ -16,23 +16,16 @@ COLUMNS = ["ent_mun", "year", "month", "homicides"]
 
 
 def read_counts(path: Path | str) -> pd.DataFrame:
-    """Read `municipality` (five digits), `month` and `deaths` from the table, rows as in the file.
-
-    ``attrs["synthetic"]`` tells whether the file says that it is.
-    """
+    """Read `municipality` (five digits), `month` and `deaths`; ``attrs`` tell if `synthetic`."""
     path = Path(path)
     header = _check_header(path)
     synthetic = "synthetic" in header
     kinds = dict.fromkeys(COLUMNS + ["synthetic"] * synthetic, pa.float64())
     kinds["ent_mun"] = pa.dictionary(pa.int32(), pa.string())
+    options = {"include_columns": list(kinds), "column_types": kinds, "null_values": ["", "NA"]}
+    parse, convert = csv.ParseOptions(delimiter="|"), csv.ConvertOptions(**options)
     try:
-        table = csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter="|"),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(kinds), column_types=kinds, null_values=["", "NA"]
-            ),
-        )
+        table = csv.read_csv(path, parse_options=parse, convert_options=convert)
     except (pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path.name} cannot be read: {error}. {WHERE}") from error
     require(table.num_rows > 0, f"{path.name} has a header but no rows. {WHERE}")
@@ -50,13 +43,9 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     if synthetic:
         require((numbers["synthetic"] == 1).all(), f"{path.name}: synthetic must be 1 in every row")
     ordinal = ((numbers["year"] - 1970) * 12 + numbers["month"] - 1).astype(int)
-    counts = pd.DataFrame(
-        {
-            "municipality": _pad_codes(table["ent_mun"].combine_chunks(), path.name),
-            "month": pd.PeriodIndex.from_ordinals(ordinal, freq="M"),
-            "deaths": numbers["homicides"].astype(int),
-        }
-    )
+    codes = _pad_codes(table["ent_mun"].combine_chunks(), path.name)
+    months, deaths = pd.PeriodIndex.from_ordinals(ordinal, freq="M"), numbers["homicides"]
+    counts = pd.DataFrame({"municipality": codes, "month": months, "deaths": deaths.astype(int)})
     counts.attrs = {"synthetic": synthetic}
     return counts
 
@@ -73,14 +62,11 @@ def _check_header(path: Path) -> list[str]:
     packed = start.startswith((b"PK", b"\x1f\x8b"))
     require(not packed, f"{path.name} is compressed: unpack it first")
     header = [name.strip('"') for name in start.decode("utf-8", errors="replace").split("|")]
-    require(
-        len(header) > 1,
-        f"{path.name}: expected columns separated by |, as published; found {header[0][:60]!r}",
-    )
+    fault = f"expected columns separated by |, as published; found {header[0][:60]!r}"
+    require(len(header) > 1, f"{path.name}: {fault}")
     missing = [name for name in COLUMNS if name not in header]
-    require(
-        not missing, f"{path.name}: columns {missing} are missing; found {header[:10]}. {WHERE}"
-    )
+    fault = f"columns {missing} are missing; found {header[:10]}. {WHERE}"
+    require(not missing, f"{path.name}: {fault}")
     twice = {name for name in header if header.count(name) > 1}
     require(not twice, f"{path.name}: columns {sorted(twice)} appear twice")
     # A misspelt mark would make synthetic counts real ones.

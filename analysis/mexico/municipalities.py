@@ -80,10 +80,7 @@ def assemble_municipalities(
     last: pd.Period | None = None,
     merge_created: bool = True,
 ) -> pd.DataFrame:
-    """Hold counts (`read_counts`) against their states (`load_states`), give them person-years.
-
-    Arguments and result are otherwise those of `load_municipalities` and its tables.
-    """
+    """Hold counts (`read_counts`) against their states (`load_states`), give them person-years."""
     by_state = states.unstack("state")
     months = by_state.index
     people = population.set_index("municipality")
@@ -91,11 +88,9 @@ def assemble_municipalities(
     named = ~wide.index.str.endswith(UNSPECIFIED)
     unknown = wide.index[named].difference(people.index)
     no_state = states_of(wide.index).difference(by_state["deaths"].columns)
-    require(
-        unknown.empty and no_state.empty,
-        f"codes {name_some([*unknown, *no_state])} are not in municipal_population: either they "
-        f"are misspelt or the file is of a later catalogue. {WHERE}",
-    )
+    fault = f"codes {name_some([*unknown, *no_state])} are not in municipal_population"
+    why = f"either they are misspelt or the file is of a later catalogue. {WHERE}"
+    require(unknown.empty and no_state.empty, f"{fault}: {why}")
     check_sums(wide, by_state["deaths"])
     absent = people.index.difference(wide.index)
     lost = absent.difference(changes["municipality"])
@@ -105,9 +100,8 @@ def assemble_municipalities(
     years = people.filter(regex=r"^\d{4}$")
     person_years = share_person_years(years, by_state["person_years"]).groupby(units).sum()
     empty = person_years.index[(person_years <= 0).any(axis=1)]
-    require(
-        empty.empty, f"units without population: {name_some(empty)}; correct municipal_population"
-    )
+    fault = f"units without population: {name_some(empty)}; correct municipal_population"
+    require(empty.empty, fault)
     deaths = wide[named].reindex(people.index, fill_value=0).groupby(units).sum()
     kept = months[months <= (last or months[-1])]
     index = pd.MultiIndex.from_product([deaths.index, kept], names=["municipality", "month"])
@@ -126,20 +120,17 @@ def assemble_municipalities(
 
 
 def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
-    """Return deaths with a row per code and a column per month, if every one is there once.
-
-    Deaths without a known municipality need no row in a month without one.
-    """
+    """Return deaths with a row per code and a column per month, if every one is there once."""
     rows, codes = pd.factorize(counts["municipality"].astype(str), sort=True)
     at = counts["month"].array.asi8 - months[0].ordinal
     outside = (at < 0) | (at >= len(months))
     found = counts["month"][outside].astype(str).unique()
-    require(
-        not outside.any(), f"months must be {months[0]} to {months[-1]}; found {name_some(found)}"
-    )
+    fault = f"months must be {months[0]} to {months[-1]}; found {name_some(found)}"
+    require(not outside.any(), fault)
     cell = rows * len(months) + at
     shape = (len(codes), len(months))
     times = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    # Deaths without a known municipality need no row in a month without one.
     needed = ~codes.str.endswith(UNSPECIFIED)[:, None]
     for wrong, fault in ((times > 1, "more than one row"), ((times == 0) & needed, "no row")):
         where = [f"{codes[row]} {months[column]}" for row, column in np.argwhere(wrong)[:6]]
@@ -171,11 +162,8 @@ def merge_units(codes: pd.Index, changes: pd.DataFrame) -> pd.Series:
 
 
 def share_person_years(population: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
-    """Split person-years of states (month x state) over municipalities: municipality x month.
-
-    A municipality's share of its state's `population` (municipality x year) is linear between
-    mid-years, constant before the first and after the last.
-    """
+    """Split person-years of states (month x state) over municipalities: municipality x month."""
+    # Shares of `population` (municipality x year) are linear between mid-years, constant outside.
     months, of = states.index, states_of(population.index)
     shares = (population / population.groupby(of).transform("sum")).to_numpy()
     position = np.interp(*days_from_july(months, population.columns), np.arange(shares.shape[1]))

@@ -1,14 +1,14 @@
 """The declared shifts: policy-shifts.toml -> PolicyShift."""
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
-from analysis.checks import UnknownNameError, check_known
+from analysis.checks import UnknownNameError, check_known, require
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
 from analysis.mexico.sources import NATION, SOURCES
-from analysis.mexico.tables import DATA_FOLDER
+from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 
@@ -33,21 +33,17 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     KeyError
         If a shift names another that comes nowhere before it.
     """
-    path = Path(path or DATA_FOLDER / "policy-shifts.toml")
-    try:
-        blocks = tomllib.loads(path.read_text(encoding="utf-8")).get("shift")
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    path, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
+    blocks = content.get("shift")
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise ValueError(f"{path.name}: expected one or more blocks [[shift]]")
     shifts = _ShiftTable()
     for block in blocks:
-        slug = block.get("slug", "a block without slug")
-        if slug in shifts:
-            raise ValueError(f"{path.name}: slug {slug!r} appears twice")
-        for name in as_tuple(block.get("beside", [])):
+        slug, named = block.get("slug", "a block without slug"), as_tuple(block.get("beside", []))
+        require(slug not in shifts, f"{path.name}: slug {slug!r} appears twice")
+        for name in named:
             check_known(name, shifts, f"shift named by {slug!r}")
-        beside = [shifts[name] for name in as_tuple(block.get("beside", []))]
+        beside = [shifts[name] for name in named]
         try:
             shifts[slug] = PolicyShift(**({"places": NATION} | block | {"beside": beside}))
         except TypeError as error:
@@ -81,13 +77,10 @@ class _ShiftTable(dict[str, PolicyShift]):
 
 def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ...]:
     """Shifts within 12 months that touch the same place: the nation, or a state of this shift."""
-    return tuple(
-        other.slug
-        for other in known
-        if other.slug != shift.slug
-        and (other.places == (NATION,) or set(other.places) & set(shift.places))
-        and min(
-            abs(months_between(mine, theirs)) for mine in shift.months for theirs in other.months
-        )
-        <= OVERLAP_MONTHS
-    )
+    found = []
+    for other in known:
+        same = other.places == (NATION,) or set(other.places) & set(shift.places)
+        apart = [abs(months_between(a, b)) for a, b in product(shift.months, other.months)]
+        if other.slug != shift.slug and same and min(apart) <= OVERLAP_MONTHS:
+            found.append(other.slug)
+    return tuple(found)

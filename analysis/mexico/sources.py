@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import UnknownNameError, check_known, check_month, read_period, require
+from analysis.mexico.gaps import search_gaps
 from analysis.mexico.tables import load_table
 
 NATION = "MX00"
@@ -84,7 +85,8 @@ def load_series(
     DataFrame
         PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
-        what a fit warns of: `complete_through` and `source_ratio`.
+        what a fit warns of: `complete_through`, `source_ratio`, and `gaps`, those of `find_gaps` in
+        these places and months.
 
     Raises
     ------
@@ -110,6 +112,13 @@ def load_series(
         "place": joined,
         "complete_through": str(complete),
         "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+        "gaps": [
+            dict(gap)
+            for gap in _gaps(source)
+            if (NATION in places or gap["place"] in places)
+            and gap["first"] <= str(series.index[-1])
+            and gap["last"] >= str(series.index[0])
+        ],
     }
     return series
 
@@ -131,7 +140,9 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     """
     states = load_table("states")["state"]
     frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
-    return pd.concat(frames, names=["state"])
+    panel = pd.concat(frames, names=["state"])
+    panel.attrs["gaps"] = [gap for frame in frames.values() for gap in frame.attrs["gaps"]]
+    return panel
 
 
 def source_ratio(place: str = NATION) -> pd.Series:
@@ -150,6 +161,15 @@ def source_ratio(place: str = NATION) -> pd.Series:
 @cache
 def _ratio_by_month(place: str) -> dict[str, float]:
     return source_ratio(place).dropna().rename(str).to_dict()
+
+
+@cache
+def _gaps(source: str) -> list[dict]:
+    """Return the gaps of all states as plain records: pandas compares ``attrs`` with ``==``."""
+    deaths = _monthly_deaths(source).drop(columns=NATION)
+    gaps = search_gaps(deaths.loc[: SOURCES[source].complete_through])
+    gaps[["first", "last"]] = gaps[["first", "last"]].astype(str)
+    return gaps[["place", "first", "last", "found", "expected"]].to_dict("records")
 
 
 @cache

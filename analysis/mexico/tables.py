@@ -2,13 +2,14 @@
 
 import io
 import json
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_known
+from analysis.checks import check_known, require
 from analysis.files import sha256
 
 DATA_FOLDER = Path(__file__).parents[1] / "data"
@@ -23,6 +24,15 @@ def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
 def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
     """Load one table of the package after checking its sha256; codes and months are strings."""
     return _read_table(name, folder).copy()
+
+
+def read_toml(path: Path | str) -> tuple[Path, dict]:
+    """Read a TOML file; return its path beside it, for what is said of its blocks."""
+    path = Path(path)
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
@@ -56,8 +66,7 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
 @cache
 def _read_table(name: str, folder: Path) -> pd.DataFrame:
     resource, content = _read_checked(name, folder)
-    if resource["format"] != "csv":
-        raise ValueError(f"{resource['path']} is not a table; use load_outlines()")
+    require(resource["format"] == "csv", f"{resource['path']} is not a table; use load_outlines()")
     fields = resource.get("schema", {}).get("fields", [])
     text = {field["name"]: str for field in fields if field["type"] in {"string", "yearmonth"}}
     return pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values=[""])

@@ -1,13 +1,13 @@
 """Average effects over several horizons: three intervals beside each other, and other choices."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from analysis.its.shifts import PolicyShift
-from analysis.operations.event_study import per_100k
-from analysis.operations.literature import PERCENT, RATE
+from analysis.operations.event_study import PERCENT, RATE, per_100k
 from analysis.operations.randomisation import Randomisation, randomisation_test, score_bootstrap
 
 ESTIMATE = ["estimate", "low", "high", "p"]
@@ -23,14 +23,9 @@ def infer_averages(
     draws: int,
     **options: int,
 ) -> tuple[pd.DataFrame, dict[int, Randomisation]]:
-    """Return estimates by `method` and `months`, and the randomisation test of each horizon.
-
-    The first method is `effects`, as `average_effects` gives it; `options` are `before` and `seed`.
-    """
-    tests = {
-        months: randomisation_test(panel, operations, after=months, draws=draws, **options)
-        for months in effects.index
-    }
+    """Return estimates by `method` and `months`, of `effects` first, and each horizon's test."""
+    test = partial(randomisation_test, panel, operations, draws=draws, **options)
+    tests = {months: test(after=months) for months in effects.index}
     methods = {
         ROBUST: effects[ESTIMATE],
         BOOTED: _bootstrap(panel, operations, effects.index, **options),
@@ -73,9 +68,18 @@ def list_estimates(effects: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts).reset_index(names="months")
 
 
+def compare_yardsticks(effects: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Set effects of ours (`list_estimates`) beside those published in their months and unit.
+
+    Each row holds a yardstick with one of ours: is its `figure` `inside` our interval?
+    """
+    ours = effects[["label", "months", "unit", "estimate", "low", "high"]]
+    found = published.merge(ours, on=["months", "unit"])
+    return found.assign(inside=found["figure"].between(found["low"], found["high"]))
+
+
 def _bootstrap(
     panel: pd.DataFrame, operations: Sequence[PolicyShift], horizons: Iterable[int], **options: Any
 ) -> pd.DataFrame:
-    return pd.DataFrame(
-        {months: score_bootstrap(panel, operations, after=months, **options) for months in horizons}
-    ).T
+    bootstrap = partial(score_bootstrap, panel, operations, **options)
+    return pd.DataFrame({months: bootstrap(after=months) for months in horizons}).T

@@ -14,6 +14,7 @@ from analysis.its.series import as_percent, rate_of
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
 ALPHA = 0.05
+PERCENT, RATE = "percent", "per 100,000"  # units
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,11 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     b, V = pd.Series(b, list(names)), pd.DataFrame(V, list(names), list(names))
     effects = _intervals(b, np.sqrt(np.diag(V)), places - 1)
     effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
+    effects = effects.sort_index().rename_axis("first_month").assign(months=months)
     leads = [start for start in names if start < reference]
-    return EventStudy(
-        effects=effects.sort_index().rename_axis("first_month").assign(months=months),
-        pre_trend=_test_zero(b[leads], V.loc[leads, leads], places - 1),
-        places=places,
-        treated=stacked.loc[treated, "place"].nunique(),
-        log_ratios=b,
-        covariance=V,
-    )
+    pre_trend = _test_zero(b[leads], V.loc[leads, leads], places - 1)
+    reached = stacked.loc[treated, "place"].nunique()
+    return EventStudy(effects, pre_trend, places, reached, log_ratios=b, covariance=V)
 
 
 def list_bins(before: int, after: int, months: int) -> range:
@@ -123,10 +120,8 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
 
 
 def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
-    """Return percent effects as deaths per 100,000 person-years: observed less observed / ratio.
-
-    The deaths observed under the operations are taken as they are: the interval is the ratio's.
-    """
+    """Return percent effects as deaths per 100,000 person-years: observed less observed / ratio."""
+    # The deaths observed under the operations are taken as they are: the interval is the ratio's.
     observed = rate_of(effects["deaths"], effects["person_years"])
     ratio = 1 + effects[["estimate", "low", "high"]] / 100
     return (1 - 1 / ratio).mul(observed, axis=0)
@@ -152,23 +147,15 @@ def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.n
     with warnings.catch_warnings():
         # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
-        fit = fepois(
-            f"deaths ~ {' + '.join(terms)} | place_effect + month_effect",
-            data=data,
-            vcov={"CRV1": "place"},
-            offset="offset",
-            separation_check=[],  # `_informative` has done it
-            iwls_tol=1e-10,
-            store_data=False,
-        )
+        formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
+        # `_informative` has checked for separation.
+        options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False}
+        fit = fepois(formula, data=data, vcov={"CRV1": "place"}, offset="offset", **options)
     return fit.coef()[terms].to_numpy(), np.asarray(fit._vcov), data["place"].nunique()
 
 
 def _informative(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out places and months without any death in their stack: their effect is minus infinity.
-
-    They would drop out of the likelihood anyway.
-    """
+    """Leave out places and months without a death in their stack: they tell nothing."""
     while True:
         keep = np.ones(len(rows), dtype=bool)
         for name in ("place", "month"):
@@ -186,7 +173,6 @@ def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
 
 
 def _test_zero(b: pd.Series, V: pd.DataFrame, df: int) -> pd.Series:
-    """F test that all of `b` are zero."""
     F = b.to_numpy() @ np.linalg.solve(V.to_numpy(), b.to_numpy()) / len(b)
     p = stats.f.sf(F, len(b), df)
     return pd.Series({"F": F, "df": len(b), "df_denominator": df, "p": p})

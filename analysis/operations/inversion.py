@@ -34,29 +34,21 @@ def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
 
 
 def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -> np.ndarray:
-    """Return the t statistic of every reassignment, the real one first, if the truth is `null`.
-
-    The constant log rate ratio is taken out of the counts where the operations really were: what
-    is left is what every reassignment of them would have seen.
-    """
+    """Return the t statistic of every reassignment, the real one first, if the truth is `null`."""
+    # Without it in the counts where the operations really were, all would have seen the same.
     return fit_reassigned(layout, reassigned, effect=null).t
 
 
 def flipped_scores(layout: Layout, signs: np.ndarray, null: float) -> np.ndarray:
-    """Return the sum of the places' scores at the model restricted to `null`, under every sign.
-
-    With signs as weights the studentised statistic rises with the absolute sum, so that the sum
-    alone gives the same p.
-    """
+    """Return the sum of the places' scores at the model restricted to `null`, under every sign."""
+    # The studentised statistic rises with the absolute sum, so that the sum alone gives the same p.
     scores = fit_reassigned(layout, layout.history[:, None], fixed=null).scores
     return scores[:, 0] @ signs
 
 
 def share_as_large(statistics: np.ndarray) -> float:
-    """Return the share of all, the real one first, that are at least as large in absolute value.
-
-    One that has no answer, for want of deaths, counts as larger: it cannot speak for an effect.
-    """
+    """Return the share of all, the real one first, that are at least as large in absolute value."""
+    # One that has no answer, for want of deaths, counts as larger: it cannot speak for an effect.
     size = np.abs(statistics)
     return float(((size >= size[0] * (1 - TIED)) | np.isnan(size)).mean())
 

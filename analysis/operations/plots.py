@@ -56,10 +56,8 @@ def plot_event_study(
     ax.axvline(-0.5, **ZERO, linestyle="--")
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
     percent_axis(ax.yaxis, PERCENT_TICKS)
-    ax.set(
-        xlabel="Months since the operation's first month",
-        ylabel="Rate against the controls, relative to\nthe months just before (log scale)",
-    )
+    ax.set_xlabel("Months since the operation's first month")
+    ax.set_ylabel("Rate against the controls, relative to\nthe months just before (log scale)")
     ax.legend(frameon=False, fontsize="small", loc="upper left")
     return ax
 

@@ -34,8 +34,7 @@ def fit_reassigned(
 ) -> Fits:
     """Estimate the log rate ratio under the operations, for each reassignment (n, R) of histories.
 
-    With `fixed` the log rate ratio is held there, and `scores` are those of the null; `effect` is
-    one taken out of the counts where the operations really were.
+    Or hold it `fixed`; `effect` is one taken out of the counts where the operations really were.
     """
     fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
     estimate, se, scores = zip(*fits, strict=True)
@@ -69,10 +68,7 @@ def _fit_effect(
 
 
 def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    """Estimate the log rate ratio, (bins, R), in each bin of event time for each reassignment.
-
-    `bins` (T,) holds the bin of each month, from 0 up; the ratio of the bin `reference` is one.
-    """
+    """Estimate the log rate ratio, (bins, R), in each of `bins` (T,) against the `reference`."""
     return np.hstack([_fit_bins(layout, part, bins, reference) for part in _split(history)])
 
 
@@ -116,9 +112,8 @@ class _Stack:
         self.E, self.y = experiment.person_years, experiment.deaths
         if effect:
             self.y = self.y * np.exp(-effect * experiment.exposed[layout.history])
-        roles, role = np.unique(
-            np.hstack([experiment.counted, experiment.exposed]), axis=0, return_inverse=True
-        )
+        both = np.hstack([experiment.counted, experiment.exposed])
+        roles, role = np.unique(both, axis=0, return_inverse=True)
         self.counted, self.exposed = np.hsplit(roles.astype(float)[:, :, None], 2)  # (S, T, 1)
         reassigned = role.ravel()[history]
         self.kinds = [s for s in range(len(roles)) if self.counted[s].any()]
@@ -139,10 +134,7 @@ class _Stack:
         return sum(factor[s] * (x.T @ (self.of_kind[s] * u)) for s in self.kinds if factor[s].any())
 
     def balance(self, ratio: np.ndarray) -> float:
-        """Take a and g one turn nearer to their fit; return how far they moved.
-
-        The rate ratio is one for all months, (R,), or one for each, (T, R).
-        """
+        """Take a and g one turn nearer to their fit at a ratio (R,) or (T, R); return the move."""
         factor = self.counted + (ratio - 1) * self.exposed  # (S, T, R)
         self.a = _divide(self.y_place, self._places(self.E, self.g, factor))
         g = _divide(self.y_month, self._months(self.E, self.a, factor))
@@ -152,10 +144,7 @@ class _Stack:
         return moved
 
     def settle(self, ratio: np.ndarray) -> float:
-        """Take all effects one turn nearer to their fit; return how far they moved.
-
-        Then the information on b is known, (R,), and the efficient scores by place, (n, R).
-        """
+        """Do that, and find the information on b, (R,), and the efficient scores, (n, R)."""
         moved = self.balance(ratio)
         a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
         mean_place = a * self._places(self.E, g, factor)

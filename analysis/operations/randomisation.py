@@ -211,13 +211,9 @@ def vary_operations(
         if others := tuple(other for other in layout.experiments if other is not experiment):
             left = replace(layout, experiments=others)
             without = fit_reassigned(left, reassigned[:, :1]).estimate[0]
-        low, high = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])
-        rows[operation.slug] = {
-            "places": len(operation.places),
-            "alone": as_percent(alone[0]),
-            "reassigned_low": as_percent(low),
-            "reassigned_high": as_percent(high),
-            "p": share_as_large(alone),
-            "without": as_percent(without),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("operation")
+        band = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])
+        percent = [as_percent(effect) for effect in (alone[0], *band, without)]
+        rows[operation.slug] = [len(operation.places), *percent, share_as_large(alone)]
+    columns = ["places", "alone", "reassigned_low", "reassigned_high", "without", "p"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table[[*columns[:4], "p", "without"]].rename_axis("operation")

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.operations.averages import BOOTED, ESTIMATE, HEADLINE, RANDOMISED, ROBUST
-from analysis.operations.event_study import EventStudy, per_100k
-from analysis.operations.literature import PERCENT, RATE
+from analysis.operations.event_study import PERCENT, RATE, EventStudy, per_100k
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
 
 COLUMNS = [
@@ -25,10 +24,8 @@ def result_rows(
     single: pd.DataFrame,
     comparison: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return one row per estimate, columns COLUMNS, from what the functions of this room gave.
-
-    `headline` also holds what was observed, `single` the `months` of its effects.
-    """
+    """Return one row per estimate, columns COLUMNS, from what the functions of this room gave."""
+    # `headline` also holds what was observed, `single` the `months` of its effects.
     tests = [
         ["all together", ROBUST, *[np.nan] * 3, study.pre_trend["p"]],
         ["all together", RANDOMISED, *[np.nan] * 3, reassigned.lead_p],

@@ -18,11 +18,7 @@ BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operatio
 
 @dataclass(frozen=True)
 class Experiment:
-    """One operation's months, for every place of the panel.
-
-    What a place is here depends only on its history: the set of operations that came to it. The
-    randomisation test gives the same histories to other places.
-    """
+    """One operation's months: a place is told by its history, all the operations it had."""
 
     slug: str
     months: pd.PeriodIndex  # (T,)
@@ -140,11 +136,12 @@ def lay_out(
     deaths, person_years = (panel[name].unstack() for name in ("deaths", "person_years"))
     came = _arrivals(operations, deaths.index)
     histories, history = np.unique(came, axis=0, return_inverse=True)
+    starts = pd.PeriodIndex([operation.month for operation in operations], freq="M")
     experiments = []
     for k, operation in enumerate(operations):
         months = pd.period_range(operation.month - before, periods=before + after, freq="M")
         cut = [_cut_months(wide, months, operation.slug) for wide in (deaths, person_years)]
-        counted = np.array([_months_in(row, k, operations, months, controls) for row in histories])
+        counted = np.array([_months_in(row, k, starts, months, controls) for row in histories])
         treated = histories[:, k]
         require(
             (counted.any(axis=1) & ~treated)[history].any(),
@@ -208,18 +205,13 @@ def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray
 
 
 def _months_in(
-    row: np.ndarray,
-    k: int,
-    operations: Sequence[PolicyShift],
-    months: pd.PeriodIndex,
-    controls: Controls,
+    row: np.ndarray, k: int, starts: pd.PeriodIndex, months: pd.PeriodIndex, controls: Controls
 ) -> np.ndarray:
     """Tell in which months a place with this history enters the sub-experiment of operation k."""
-    reached = [operation.month for operation, came in zip(operations, row, strict=True) if came]
-    if row[k] or not reached:
+    if row[k] or not row.any():
         return np.ones(len(months), dtype=bool)
-    later = controls == "not_yet" and min(reached) > operations[k].month
-    return np.asarray(months < min(reached)) & later
+    reached = starts[row].min()
+    return np.asarray(months < reached) & (controls == "not_yet" and reached > starts[k])
 
 
 def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.ndarray:

@@ -4,9 +4,7 @@ import pandas as pd
 
 from analysis.its.words import format_effect
 from analysis.operations.averages import BOOTED, RANDOMISED
-from analysis.operations.event_study import EventStudy
-from analysis.operations.inversion import ALPHA
-from analysis.operations.literature import PERCENT
+from analysis.operations.event_study import ALPHA, PERCENT, EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
 
 
@@ -34,11 +32,8 @@ def describe_pretended(test: Randomisation) -> str:
 
 
 def describe_inference(record: pd.DataFrame, inference: pd.DataFrame) -> str:
-    """Return how often each method rejects the truth, and the headline, as Markdown lists.
-
-    `record` is the simulation of ``benchmarks/operations.py``: a method whose share of rejections
-    is above 5% by more than two Monte Carlo errors somewhere is not believed.
-    """
+    """Return how often each method rejects the truth in `record`, and the headline, as Markdown."""
+    # Above 5% by more than two Monte Carlo errors in any simulation: not believed.
     rejected = record["truth_rejected"]
     short = (rejected - 2 * record["mc_error"].fillna(0) > 5).groupby(record["method"]).any()
     verdicts = [
@@ -72,12 +67,10 @@ def describe_yardsticks(comparison: pd.DataFrame) -> str:
     """Return what `compare_yardsticks` found, one Markdown list item for each study."""
     lines = []
     for study, rows in comparison.groupby("study", sort=False):
-        said = [
-            f"{row['label']} {format_effect(row, row['unit'])}, which "
-            f"{'holds theirs' if row['inside'] else 'leaves theirs out'}"
-            for _, row in rows.iterrows()
-        ]
-        first = rows.iloc[0]
+        said, first = [], rows.iloc[0]
+        for _, row in rows.iterrows():
+            holds = "holds theirs" if row["inside"] else "leaves theirs out"
+            said.append(f"{row['label']} {format_effect(row, row['unit'])}, which {holds}")
         lines.append(
             f"- **{study}**: {first['words']}. Ours over {first['months']} months: "
             f"{'; '.join(said)}. What differs: {first['differs']}."

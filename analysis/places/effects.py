@@ -1,7 +1,7 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,13 @@ from analysis.checks import check_known, check_whole, require
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.optimise import EstimatorError
 from analysis.its.comparison import estimate_by, judge_estimand
-from analysis.its.model import ESTIMANDS, SegmentedModel, linearise, prepare_model
+from analysis.its.flags import gaps_inside, name_run
+from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, split_panel
 from analysis.its.shifts import PolicyShift, check_shift
 
 FEWEST_DEATHS = 20  # on either side of the shift
+GAP_NEAR = 12  # months from the shift
 WIDEST = 20  # times: an interval whose ends are farther apart says nothing of use
 FALSE_DISCOVERIES = 0.05
 MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
@@ -31,7 +33,6 @@ class PlaceEffects:
     effects: pd.DataFrame  # long, columns `COLUMNS`; percent
     places: pd.DataFrame  # by place: deaths on either side, empty months
     models: dict[str, SegmentedModel]  # what was fitted, place by place
-    _linearised: dict[str, list] = field(default_factory=dict, repr=False)  # by `linearised`
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
         """Return one estimand by one estimator.
@@ -59,12 +60,6 @@ class PlaceEffects:
         check_known(estimator, effects["estimator"].unique(), "estimator")
         chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
-
-    def linearised(self, place: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return what `analysis.its.model.linearise` says of a place, computed once."""
-        if place not in self._linearised:
-            self._linearised[place] = linearise(self.models[place])
-        return self._linearised[place]
 
 
 def fit_places(
@@ -101,9 +96,10 @@ def fit_places(
         estimator and estimand; `note` says why a number is missing. A place with fewer than
         `fewest_deaths` deaths on a side of the shift has no estimate. `comparison_verdict` is on
         the spread of the estimators, and `doubt` says why the estimate by `count_reml` is not
-        reliable: too few deaths, estimators whose signs differ, or an interval whose ends are more
-        than `WIDEST` times apart (empty: it is). `places`: `deaths_before`, `deaths_after`,
-        `empty_months` (without deaths).
+        reliable: too few deaths, a hole in the record (`panel.attrs["gaps"]`, as `load_states`
+        gives it) within a year of the shift, estimators whose signs differ, or an interval whose
+        ends are more than `WIDEST` times apart (empty: it is). `places`: `deaths_before`,
+        `deaths_after`, `empty_months` (without deaths), of months not left out.
 
     Raises
     ------
@@ -119,12 +115,13 @@ def fit_places(
     models = _prepare(panel, shift, harmonics)
     tables, rows = [], {}
     for place, model in models.items():
-        deaths = model.window["deaths"].to_numpy()
-        sides = [int(side.sum()) for side in np.split(deaths, [model.n_before])]
-        rows[place] = [*sides, int((deaths == 0).sum())]
+        deaths, seen = model.window["deaths"].to_numpy(), ~model.omitted
+        sides = [int(side.sum()) for side in np.split(deaths * seen, [model.n_before])]
+        rows[place] = [*sides, int((deaths[seen] == 0).sum())]
         few = min(sides)
         own = _estimate(model, beside) if few >= fewest else _refuse(few, fewest)
-        tables.append(_doubts(own).assign(place=place))
+        gap = _gap_at_shift(panel.attrs.get("gaps", ()), place, model)
+        tables.append(_doubts(own, gap).assign(place=place))
     effects = pd.concat(tables, ignore_index=True)
     effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
     names = ["deaths_before", "deaths_after", "empty_months"]
@@ -179,9 +176,10 @@ def _refuse(few: int, fewest: int) -> pd.DataFrame:
 
 
 def _count_model(model: SegmentedModel) -> str:
-    deaths, exposure = model.counts
+    seen, X = ~model.omitted, model.designs[0].to_numpy()
+    deaths, exposure = (column[seen] for column in model.counts)
     try:
-        fit = fit_poisson(deaths, model.designs[0].to_numpy(), exposure)
+        fit = fit_poisson(deaths, X[np.ix_(seen, model.kept)], exposure)
     except EstimatorError:
         return "quasi_poisson"
     grows = fit.scale > 1 and variance_grows(deaths, fit.mu)
@@ -197,7 +195,15 @@ def _control(p: pd.Series) -> pd.Series:
     return q
 
 
-def _doubts(own: pd.DataFrame) -> pd.DataFrame:
+def _gap_at_shift(gaps: Iterable[dict], place: str, model: SegmentedModel) -> str:
+    """Return the doubt that holes of the place's record near the shift raise, or nothing."""
+    around = pd.period_range(model.shift.months[0] - GAP_NEAR, model.shift.months[-1] + GAP_NEAR)
+    own = [gap for gap in gaps_inside(gaps, around) if gap["place"] == place]
+    runs = ", ".join(map(name_run, own))
+    return f"a hole in the record near the shift, {runs}" if own else ""
+
+
+def _doubts(own: pd.DataFrame, gap: str) -> pd.DataFrame:
     """Add `comparison_verdict` and `doubt`, for each estimand, to the rows of one place."""
     said = {}
     for estimand, rows in own.groupby("estimand", sort=False):
@@ -205,6 +211,8 @@ def _doubts(own: pd.DataFrame) -> pd.DataFrame:
         verdict, doubt = judge_estimand(rows), ""
         if np.isnan(main["estimate"]):
             doubt = main["note"]
+        elif gap:
+            doubt = gap
         elif verdict == "sign differs":
             doubt = "the estimators' signs differ"
         elif (100 + main["high"]) > WIDEST * (100 + main["low"]):

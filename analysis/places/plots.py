@@ -205,11 +205,8 @@ def _percent_ticks(axis: Axis, reach: float) -> None:
 def _map_legend(palette: list) -> list[Patch]:
     bounds = [f"{bound:+d}".replace("-", "−") for bound in CLASSES]
     inside = [f"{low} to {high}" for low, high in pairwise(bounds)]
-    labels = [f"below {bounds[0]}", *inside, f"above {bounds[-1]}"]
-    coloured = [
-        Patch(**OUTLINE | {"facecolor": colour}, label=label)
-        for colour, label in zip(palette, labels, strict=True)
-    ]
+    classes = zip(palette, [f"below {bounds[0]}", *inside, f"above {bounds[-1]}"], strict=True)
+    coloured = [Patch(**OUTLINE | {"facecolor": c}, label=label) for c, label in classes]
     others = {DOUBT: DOUBTFUL, FOUND: BOLD}
     plain = [Patch(facecolor="white", **style, label=label) for label, style in others.items()]
     return coloured[::-1] + plain

@@ -14,7 +14,7 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.mixture import mixture_quantiles
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
-from analysis.its.series import as_logs, as_percent, outcome
+from analysis.its.series import as_logs, as_percent
 from analysis.places.effects import PlaceEffects
 
 NORMAL = 1.959963984540054  # half a 95% interval in standard errors
@@ -23,8 +23,10 @@ ROUNDS = 20  # of the variance between places, once what their errors share is t
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
 NODES = 101  # values of the spread between places that are weighed
 POOLED = ["estimate", "low", "high", "p", "places"]
+POOLED += ["trend_before", "trend_after"]
 POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
-PERCENT = ["estimate", "low", "high", "prediction_low", "prediction_high"]
+PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
+PERCENT += ["prediction_low", "prediction_high"]
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
@@ -52,7 +54,8 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         - *driscoll_kraay*: panel regression of log rates with place effects, over the places with
           deaths in every month.
 
-        Random effects also have `tau` (standard deviation of the effects between places, on the
+        The averages also have `trend_before` and `trend_after` (percent per year), random effects
+        `tau` (standard deviation of the effects between places, on the
         log scale), `i_squared` (percent of the variation that is between places) and
         `prediction_low`, `prediction_high` (95%, for a further place; see
         `analysis.places.pooling`).
@@ -102,22 +105,32 @@ class _PooledSeries:
 
     def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
         first = fitted.models[places[0]]
-        self.designs = [design.to_numpy() for design in first.designs]
-        self.contrast = first.contrasts[[ESTIMANDS.index(estimand)]]
+        kept = first.kept  # a month left out has a variance without bound instead of a column
+        self.designs = [design.to_numpy()[:, kept] for design in first.designs]
+        self.sides = first.sides
+        wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
+        self.contrasts = first.contrasts[wanted][:, kept]
         # for each design: responses and their variances, each (n, places)
         self.parts = [
             [np.column_stack(arrays) for arrays in zip(*columns, strict=True)]
-            for columns in zip(*map(fitted.linearised, places), strict=True)
+            for columns in zip(*(fitted.models[place].linearised for place in places), strict=True)
         ]
 
     def effect(self, weights: np.ndarray) -> dict:
         """Return the effect on the weighted mean of the log rates, errors as they share them."""
         mixtures = [
-            split_noise(responses @ weights, variances @ weights**2, X, self.contrast)
-            for X, (responses, variances) in zip(self.designs, self.parts, strict=True)
+            split_noise(responses @ weights, variances @ weights**2, X, self.contrasts, after=after)
+            for X, (responses, variances), after in zip(
+                self.designs, self.parts, self.sides, strict=True
+            )
         ]
-        estimate, low, high, p = (float(x[0, 0]) for x in summarise(join_months(mixtures)))
-        return {"estimate": estimate, "low": low, "high": high, "p": p, "places": len(weights)}
+        estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
+        row = {"estimate": estimate[0], "low": low[0], "high": high[0], "p": p[0]}
+        return row | {
+            "places": len(weights),
+            "trend_before": estimate[1],
+            "trend_after": estimate[2],
+        }
 
 
 def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
@@ -163,7 +176,7 @@ def _pooled_row(
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:
     from linearmodels.panel import PanelOLS  # takes more than a second to import
 
-    used = [p for p in places if (fitted.models[p].window["deaths"] > 0).all()]
+    used = [p for p in places if not fitted.places.loc[p, "empty_months"]]
     left_out = [p for p in places if p not in used]
     note = f"without {name_some(left_out)}: months without deaths" if left_out else ""
     if len(used) < 2:
@@ -171,7 +184,7 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     first = fitted.models[used[0]]
     months = first.window.index.to_timestamp()
     index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
-    rates = np.concatenate([outcome(fitted.models[p].window, "log") for p in used])
+    rates = np.concatenate([fitted.models[p].outcome for p in used])
     rows = []
     for design in first.designs:
         regressors = pd.DataFrame(np.tile(design.to_numpy(), (len(used), 1)), index, design.columns)

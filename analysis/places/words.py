@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_logs
-from analysis.its.words import format_effect
+from analysis.its.words import format_effect, name_trends
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
 
 FEWEST_SERIES = 100  # in a row of a recorded simulation that is told
 MOST_NAMED = 12  # places without a reliable estimate, in one sentence
-UNIT = {"slope": "percent per year", "pre_trend": "percent per year"}
+UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
@@ -100,6 +100,11 @@ def describe_places(
         place = as_logs(found["estimate"]).abs().idxmax()
         effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
         largest = f". The largest is that of {names.get(place, place)}, {effect}"
+        if estimand == "slope":
+            trends = (
+                fitted.of(name).loc[place, "estimate"] for name in ("pre_trend", "post_trend")
+            )
+            largest += f" ({name_trends(*trends)})"
     lines = [
         f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
         f"stand out with a false-discovery rate of 5%; {len(sound) - len(found)} show neither"
@@ -128,9 +133,12 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     unit = UNIT.get(estimand, "percent")
     said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
     effects, gap = pooled.loc["random_effects_shared"], pooled["minus_national"]
+    average = pooled.loc["average"]
+    trends = f" ({name_trends(average['trend_before'], average['trend_after'])})"
+    trends = trends if estimand == "slope" else ""
     lines = [
-        f"- **Together**: the average of the states' changes is {said['average']}; as a random "
-        f"effect {said['random_effects_shared']}.",
+        f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
+        f"random effect {said['random_effects_shared']}.",
         f"- **Differences**: {effects['i_squared']:.0f}% of the variation between the states' "
         "estimates is more than chance (I²); in a further state the change would be expected "
         f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",

@@ -7,13 +7,14 @@ import pandas as pd
 
 from analysis.claims.declared import ClaimVerdict
 from analysis.files import write_atomically, write_table
-from analysis.its.words import format_effect, significant
+from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.sources import SOURCES
 from analysis.report.findings import TELLERS, Findings, Sentence
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.words import GOOD_FIT, POOR_FIT
 
 NONE = "not estimated"
+HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
 
 
@@ -37,31 +38,35 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
 
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
-    """Return rows of ``estimates.csv`` as words, one row per shift (by its title) and source."""
+    """Return rows of ``estimates.csv`` as words, a row or two per shift (by title) and source."""
     rows = []
-    headline = estimates[estimates["estimator"] == "reml"]
-    for (slug, source), part in headline.groupby(["shift", "source"], sort=False):
+    headline = estimates[estimates["estimator"].isin(HEADLINES)]
+    keys = ["shift", "source", "estimator"]
+    for (slug, source, estimator), part in headline.groupby(keys, sort=False):
         cells = {
             row["estimand"]: format_effect(row, row["unit"], named=row["unit"] != "deaths")
             for _, row in part.iterrows()
         }
-        first = part.iloc[0]
+        first, numbers = part.iloc[0], part.set_index("estimand")["estimate"]
         flags = first["flags"] if isinstance(first["flags"], str) else ""
-        rows.append(
-            {
-                "Shift": titles[slug],
-                "Source": SOURCES[source].name,
-                "Step at the date": cells.get("level", NONE),
-                "Change of trend": cells.get("slope", NONE),
-                "After 24 months": cells.get("effect_24m", NONE),
-                "Excess deaths": cells.get("excess_deaths_forecast", NONE),
-                "Months": f"{first['n_before']} + {first['n_after']}",
-                "Rho": f"{first['rho']:.2f}",
-                "Estimators": first["comparison_verdict"],
-                "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
-                "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
-            }
-        )
+        row = {
+            "Shift": titles[slug] + HEADLINES[estimator],
+            "Source": SOURCES[source].name,
+            "Step at the date": cells.get("level", NONE),
+            "Trend": name_trends(numbers["pre_trend"], numbers["post_trend"]),
+            "Change of trend": cells.get("slope", NONE),
+            "After 24 months": cells.get("effect_24m", NONE),
+            "Excess deaths": cells.get("excess_deaths_forecast", NONE),
+            "Months": f"{first['n_before']} + {first['n_after']}",
+            "Memory": f"{first['phi']:.2f}",
+            "Noise": f"{first['noise']:.2f}",
+            "Estimators": first["comparison_verdict"],
+            "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
+            "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
+        }
+        if HEADLINES[estimator]:  # these are said of all months
+            row |= dict.fromkeys(list(row)[-3:], "as above")
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -55,9 +55,11 @@ def fill_checklist(
         "Other events": f"{sum(bool(shift.beside) for shift in used)} of {len(used)} shifts have "
         f"another one beside them in the model; {sum(bool(shift.overlaps) for shift in used)} lie "
         "within a year of another, and say so.",
-        "Autocorrelation": f"AR(1), its rho integrated out (medians {runs['rho'].min():.2f} to "
-        f"{runs['rho'].max():.2f}); near a unit root in {_flagged(runs, 'near_unit_root')}, memory "
-        f"beyond AR(1) in {_flagged(runs, 'longer_memory')}.",
+        "Autocorrelation": "Memory seen through noise, both integrated out (medians of phi "
+        f"{runs['phi'].min():.2f} to {runs['phi'].max():.2f}, of the share of noise "
+        f"{runs['noise'].min():.2f} to {runs['noise'].max():.2f}); the series wanders in "
+        f"{_flagged(runs, 'wandering')}; the errors' size changes at the shift in "
+        f"{_flagged(runs, 'size_changed')}.",
         "Seasonality": "Two pairs of sine and cosine waves; none to three among the "
         "specifications.",
         "Over-dispersion": _dispersion(estimates, shifts),
@@ -65,7 +67,9 @@ def fill_checklist(
         "Change of measurement": "The two sources drift apart in "
         f"{_flagged(runs, 'source_ratio_drifting')}; months still being registered are in "
         f"{_flagged(runs, 'still_registering')}.",
-        "Missing data": "No month is missing; a zero is a count.",
+        "Missing data": "No month is missing; a zero is a count. The record has holes in "
+        f"{_flagged(runs, 'source_gap')}; {sum(bool(shift.omit) for shift in used)} of {len(used)} "
+        "shifts leave out the months that lose most, with an estimate from all months beside.",
         "Sensitivity": _sensitivity(runs, robustness),
         "What could be found": _power(certificates),
         "Data and code": "All data, code and exact versions are in the repository; "
@@ -129,7 +133,7 @@ def _power(certificates: pd.DataFrame) -> str:
         return "Not simulated in this run."
     return (
         f"The least rise of the yearly trend that four of five such series would show is "
-        f"{least.min():.0f} to {least.max():.0f}%, by national shift, source and rho."
+        f"{least.min():.0f} to {least.max():.0f}%, by national shift and source."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.its.words import format_effect, significant
+from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.sources import SOURCES
 
 
@@ -33,9 +33,9 @@ class Sentence:
     rows: pd.DataFrame = field(repr=False)  # of the file: the columns that name a row
 
 
-def headline_rows(found: Findings, estimand: str) -> pd.DataFrame:
+def headline_rows(found: Findings, estimand: str, estimator: str = "reml") -> pd.DataFrame:
     """Return the headline model's rows of one estimand, where it was estimated."""
-    rows = found.estimates.query("estimator == 'reml' and estimand == @estimand")
+    rows = found.estimates.query("estimator == @estimator and estimand == @estimand")
     return rows.dropna(subset=["estimate", "low", "high"])
 
 
@@ -59,13 +59,24 @@ def list_names(names: list[str]) -> str:
 def tell_trends(found: Findings) -> Sentence:
     """Say how many trends changed, and which."""
     slopes = headline_rows(found, "slope")
-    bent = name_significant(slopes, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
+    bent = name_significant(slopes, found.titles, lambda row: tell_course(found, row))
     return _sentence(
         f"Of {len(slopes)} estimates of a national shift (shift by source), {len(bent)} "
         f"{'shows' if len(bent) == 1 else 'show'} a change of trend whose 95% interval leaves zero "
         f"out{list_names(bent)}.",
-        slopes,
+        pd.concat([slopes, *(headline_rows(found, name) for name in ("pre_trend", "post_trend"))]),
     )
+
+
+def tell_course(found: Findings, row: pd.Series) -> str:
+    """Return the yearly trend before and after a shift, the row of whose change is given."""
+    same = found.estimates[
+        (
+            found.estimates[["shift", "source", "estimator"]]
+            == row[["shift", "source", "estimator"]]
+        ).all(axis=1)
+    ].set_index("estimand")["estimate"]
+    return name_trends(same["pre_trend"], same["post_trend"])
 
 
 def tell_steps(found: Findings) -> Sentence:
@@ -86,9 +97,10 @@ def tell_trust(found: Findings) -> Sentence:
     """Say how far the estimates may be trusted."""
     slopes, titles = headline_rows(found, "slope"), found.titles
     flagged = slopes[slopes["flags"].fillna("") != ""]
-    unit_root = slopes["flags"].fillna("").str.contains("near_unit_root").sum()
+    unit_root = slopes["flags"].fillna("").str.contains("wandering").sum()
     verdicts = Counter(slopes["comparison_verdict"])
-    said = {slug: _directions(rows) for slug, rows in slopes.groupby("shift", sort=False)}
+    common = headline_rows(found, "slope", "reml_common_months")
+    said = {slug: _directions(rows) for slug, rows in common.groupby("shift", sort=False)}
     both = {slug: found for slug, found in said.items() if len(found) > 1}
     split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]
     agreement = "no shift has two sources to compare"
@@ -96,13 +108,14 @@ def tell_trust(found: Findings) -> Sentence:
         agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
     elif both:
         agreement = "no shift divides the two sources"
+    agreement += ", on the months that both have" if both else ""
     return _sentence(
         f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
         "the series wanders like a random walk; the estimators in use agree in "
         f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
         f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
         "not yet the work of the policy.",
-        slopes,
+        pd.concat([slopes, common]),
     )
 
 
@@ -149,7 +162,9 @@ def tell_states(found: Findings) -> Sentence:
     """Say how the states differ in their change of trend."""
     slopes = found.states[found.states["estimand"] == "slope"]
     average = slopes[slopes["method"] == "average"]
-    apart = name_significant(average, found.titles, lambda row: f"{row['estimate']:+.0f}% per year")
+    apart = name_significant(
+        average, found.titles, lambda row: name_trends(row["trend_before"], row["trend_after"])
+    )
     spread = slopes[slopes["method"] == "random_effects_shared"]
     told = spread.dropna(subset=["prediction_low", "prediction_high"])
     either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]

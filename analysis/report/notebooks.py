@@ -17,9 +17,7 @@ from analysis.checks import check_known
 
 # A kernel inherits these. One thread each: several run at once, and sums add up in one order.
 KERNEL_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
     "PYTHONHASHSEED": "0",
     # Dask has what a worker starts return freed memory at once: kernels took 1.7 times as long
     "MALLOC_TRIM_THRESHOLD_": "134217728",
@@ -33,10 +31,7 @@ class NotebookError(RuntimeError):
 
 
 def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
-    """Execute `notebook` in its own folder, with `parameters` that its tagged cell must name.
-
-    The executed copy is kept as `executed`, of a notebook that fails in the folder ``failed``.
-    """
+    """Execute `notebook` as `executed`, with `parameters` that its tagged cell must name."""
     # papermill takes a second to import: only here, where it is used
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -57,16 +52,11 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         running = Path(folder) / executed.name
         # The kernel talks through files where the system has them: no port, no network.
         files = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+        options = {"progress_bar": False, "shutdown_kernel": "immediate"}
+        options["config"] = Config({"KernelManager": files if os.name == "posix" else {}})
+        options["resources"] = {"metadata": {"path": str(notebook.parent)}}
         try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(running),
-                parameters=dict(parameters),
-                progress_bar=False,
-                shutdown_kernel="immediate",
-                config=Config({"KernelManager": files if os.name == "posix" else {}}),
-                resources={"metadata": {"path": str(notebook.parent)}},
-            )
+            papermill.execute_notebook(str(notebook), str(running), dict(parameters), **options)
         except PapermillExecutionError as error:
             failed.parent.mkdir(parents=True, exist_ok=True)
             running.replace(failed)
@@ -89,12 +79,9 @@ def reached_by_notebook(notebook: Path, package: Path = PACKAGE) -> list[Path]:
 
 
 def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
-    """Return the files of the package that code can reach by its imports, sorted.
-
-    Those it imports, those that they import, wherever the import stands, and the files of
-    ``data/``: all but the declarations where the tables are reached, and each declaration
-    (``*.toml``) where a file that names it is.
-    """
+    """Return the files of the package that code can reach by its imports, sorted."""
+    # Wherever an import stands. Of ``data/``, each declaration (``*.toml``) where a file that names
+    # it is reached, and all others where the tables are.
     waiting, reached = list(_imports(code, package)), set()
     while waiting:
         path = waiting.pop()

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,8 @@ DISTRIBUTION = "mexico-homicide-its"
 
 
 def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
-    """Write ``ro-crate-metadata.json`` into `results`, a folder of the project's.
-
-    Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate,
-    doi:10.3233/DS-210053
-    """
+    """Write ``ro-crate-metadata.json`` into `results`, a folder of the project's."""
+    # Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate, doi:10.3233/DS-210053
     crate = ROCrate(gen_preview=False)
     crate.name = "Mexico's homicide rate and its policy shifts: one run of the analysis"
     crate.description = "Interrupted time series of official homicide figures, and their report."
@@ -34,20 +32,13 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     crate.datePublished = datetime.fromtimestamp(seconds, UTC).date().isoformat()
     software = _add(crate, "#software", "SoftwareApplication", **_describe_software())
     tables = [_add_table(crate, resource) for resource in load_descriptor()["resources"]]
-    project = results.parent
-    stored = {
-        run.notebook: _add_file(crate, project / f"notebooks/{run.notebook}.ipynb", results)
-        for run in runs.values()
-    }
-    written = {
-        path: _add_file(crate, results / path, results)
-        for name, run in runs.items()
-        for path in (f"notebooks/{name}.ipynb", *run.writes)
-    }
-    recorded = {
-        pattern: [_add_file(crate, path, results) for path in sorted(project.glob(pattern))]
-        for pattern in sorted({pattern for run in runs.values() for pattern in run.recorded})
-    }
+    project, add = results.parent, partial(_add_file, crate, results=results)
+    writes = {name: (f"notebooks/{name}.ipynb", *run.writes) for name, run in runs.items()}
+    sources = [run.notebook for run in runs.values()]
+    stored = {name: add(project / f"notebooks/{name}.ipynb") for name in sources}
+    written = {path: add(results / path) for paths in writes.values() for path in paths}
+    patterns = sorted({pattern for run in runs.values() for pattern in run.recorded})
+    recorded = {each: [add(path) for path in sorted(project.glob(each))] for each in patterns}
     for name, run in runs.items():
         read = [written[path] for path in run.reads]
         read += [file for pattern in run.recorded for file in recorded[pattern]]
@@ -59,7 +50,7 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
             instrument=software,
             identifier=f"#{name}",
             object=[stored[run.notebook], *tables, *read, *values],
-            result=[written[path] for path in (f"notebooks/{name}.ipynb", *run.writes)],
+            result=[written[path] for path in writes[name]],
             properties={"name": f"papermill {run.notebook}.ipynb"},
         )
     content = json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
@@ -67,16 +58,14 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
 
 
 def _describe_software() -> dict[str, Any]:
-    direct = sorted(
-        {text.split(">")[0] for text in requires(DISTRIBUTION) or () if "extra ==" not in text}
-    )
+    needed = [text for text in requires(DISTRIBUTION) or () if "extra ==" not in text]
+    direct = sorted({text.split(">")[0] for text in needed})
+    libraries = [f"Python {platform.python_version()}"]
+    libraries += [f"{name} {version(name)}" for name in direct]
     return {
         "name": DISTRIBUTION,
         "version": version(DISTRIBUTION),
-        "softwareRequirements": [
-            f"Python {platform.python_version()}",
-            *(f"{name} {version(name)}" for name in direct),
-        ],
+        "softwareRequirements": libraries,
     }
 
 
@@ -85,14 +74,9 @@ def _add(crate: ROCrate, identifier: str, kind: str, **described: Any) -> Any:
 
 
 def _add_table(crate: ROCrate, resource: Mapping[str, Any]) -> Any:
-    return _add(
-        crate,
-        f"../analysis/data/{resource['path']}",
-        "File",
-        name=resource["name"],
-        sha256=resource["hash"].removeprefix("sha256:"),
-        contentSize=str(resource["bytes"]),
-    )
+    described = {"name": resource["name"], "sha256": resource["hash"].removeprefix("sha256:")}
+    described["contentSize"] = str(resource["bytes"])
+    return _add(crate, f"../analysis/data/{resource['path']}", "File", **described)
 
 
 def _add_file(crate: ROCrate, path: Path, results: Path) -> Any:

@@ -54,7 +54,12 @@ def declare_runs() -> dict[str, Run]:
     forecasts = [_forecast(source) for source in EVERY]
     probabilities = tuple(run.tables[1] for run in forecasts)
     runs = [
-        Run("01-data", tables=("tables/data-yearly.csv",), figures=("data-series",)),
+        Run(
+            "01-data",
+            recorded=("benchmarks/gaps.csv",),
+            tables=("tables/data-yearly.csv", "tables/gaps.csv"),
+            figures=("data-series", "gaps"),
+        ),
         Run(
             "02-claims",
             parameters={"probabilities": " ".join(probabilities)},

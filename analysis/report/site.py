@@ -47,10 +47,7 @@ class SiteNode:
 
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
-    """Build the report of all `runs` in a temporary folder and put it at once into `results`.
-
-    `configuration` holds ``conf.py``, ``index.md`` and ``static/``; `runs` are in the menu's order.
-    """
+    """Build the report of all `runs`, in the menu's order, and put it at once into `results`."""
     site = results / "report"
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
@@ -79,12 +76,8 @@ def _lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) ->
 
 def _run_sphinx(source: Path, built: Path) -> None:
     """Run Sphinx; a warning is an error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(built)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, *["-m", "sphinx", "-q", "-W", "-b", "html"], str(source), str(built)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
     shutil.rmtree(built / ".doctrees", ignore_errors=True)

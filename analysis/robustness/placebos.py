@@ -7,15 +7,12 @@ import pandas as pd
 
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import admissible_positions, break_designs, fewest_periods
-from analysis.its.design import cut_window, first_position
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import (
     EmptyPeriodsError,
     Scale,
     as_logs,
     as_percent,
-    choose_scale,
-    outcome,
     split_panel,
 )
 from analysis.its.shifts import PolicyShift, check_shift
@@ -74,9 +71,9 @@ def placebo_dates(
     Abadie, A., Diamond, A. and Hainmueller, J. (2015). Comparative politics and the synthetic
     control method. American Journal of Political Science 59, 495-510. doi:10.1111/ajps.12116
     """
-    window = cut_window(series, shift)
-    scale = choose_scale(window, scale)
-    before = window.iloc[: first_position(window.index, shift.month)]
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    scale, omit = model.scale, model.shift.omit
+    before = model.window.iloc[: model.n_before]
     beside = [other for other in shift.beside if other.month.start_time < shift.month.start_time]
     positions = admissible_positions(before.index, beside=beside)
     if not positions:
@@ -85,16 +82,15 @@ def placebo_dates(
             f"date: {fewest_periods(before.index)} are needed on either side. Use a longer series."
         )
     choices = [(place,) for place in positions]
-    designs = break_designs(before.index, choices, beside, harmonics, shift.impact)
+    designs = break_designs(before.index, choices, beside, harmonics, shift.impact, omit)
     terms = [name for name in ("level", "slope") if shift.impact in (name, "level_and_slope")]
     C = np.zeros((len(terms) + 1, designs.shape[2]))
     C[:, -len(terms) :] = [*np.eye(len(terms)), np.ones(len(terms))]  # each; all after a year
-    estimate = fit_many(outcome(before, scale), designs, C).estimate
+    estimate = fit_many(model.outcome[: model.n_before], designs, C, after=positions).estimate
     placebo = pd.DataFrame(estimate, before.index[positions], [*terms, "effect_12m"])
     placebo = placebo.reindex(columns=list(JUDGED))
     if scale == "log":
         placebo = as_percent(placebo)
-    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     return Placebos(placebo, _judged(model), scale)
 
 

@@ -40,10 +40,8 @@ def plot_break_posterior(
     either = [credible.get_level_values(level) for level in range(credible.nlevels)]
     inside = np.any([probability.index.isin(dates) for dates in either], axis=0)
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
-    for chosen, colour, label in (
-        (inside, FITTED, "95% set"),
-        (~inside, NOT_SIGNIFICANT, "outside it"),
-    ):
+    parts = ((inside, FITTED, "95% set"), (~inside, NOT_SIGNIFICANT, "outside it"))
+    for chosen, colour, label in parts:
         ax.bar(dates[chosen], probability[chosen], width=width, color=colour, label=label)
     if shift is not None:
         ax.axvline(shift.month.to_timestamp(), color=REAL, linewidth=1.2, label="official date")
@@ -102,16 +100,15 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     significant = (table["p"] < SIGNIFICANT).to_numpy()
     label = "95% of medians where nothing happened"
     ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=label)
-    for chosen, colour, label in (
-        (~significant, NOT_SIGNIFICANT, "p ≥ 0.05"),
-        (significant, FITTED, "p < 0.05"),
-    ):
+    parts = ((~significant, NOT_SIGNIFICANT, "p ≥ 0.05"), (significant, FITTED, "p < 0.05"))
+    for chosen, colour, label in parts:
         place = np.flatnonzero(chosen)
         height = table["estimate"].to_numpy()[place]
         ax.scatter(place, height, s=3, color=colour, label=label, rasterized=True)
     ax.axhline(0, **ZERO)
     ax.axhline(null["observed"], color=REAL, linewidth=1, label="median")
-    ax.set(xlabel="", ylabel="Change of slope (% per year)", xlim=(-1, len(table)))
+    label = "Step (%)" if curve.estimand == "level" else "Change of slope (% per year)"
+    ax.set(xlabel="", ylabel=label, xlim=(-1, len(table)))
     ax.legend(frameon=False, fontsize="x-small", ncols=2, loc="upper left")
     return ax
 

@@ -7,27 +7,34 @@ whose resampling of rows becomes a parametric bootstrap of the series: months ar
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from analysis.checks import check_seed, check_whole, require
+from analysis.engine.draws import draw_parameters
 from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.reml import draw_parameters, screen_many
+from analysis.engine.law import run_errors, start_variance
+from analysis.engine.reml import screen_many
 from analysis.its.breaks import break_designs, taken_positions
-from analysis.its.design import FEWEST_MONTHS, build_design, cut_window, first_position
+from analysis.its.design import (
+    FEWEST_MONTHS,
+    build_design,
+    cut_window,
+    first_position,
+    omitted_periods,
+)
 from analysis.its.model import estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, choose_scale, has_counts, outcome
 from analysis.its.shifts import PolicyShift, check_shift
 
-CHOICES: dict[str, tuple] = {
+CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
     "date": (-6, -4, -2, 0, 2, 4, 6),  # months from the official one
     "window": ("declared", "shorter before", "shorter after", "shorter on both sides"),
     "harmonics": (0, 1, 2, 3),
-    "impact": ("level_and_slope", "slope"),
     "scale": ("log", "rate"),
     "denominator": ("person-years", "population"),
     "estimator": ("reml", "newey_west"),
@@ -40,9 +47,10 @@ SIGNIFICANT = 0.05
 class SpecificationCurve:
     """Every specification's estimate, and how the whole curve compares with that of no effect."""
 
-    table: pd.DataFrame  # the choices, `estimate` (percent per year), `p`; sorted by estimate
+    table: pd.DataFrame  # the choices, `estimate` (percent, of a slope per year), `p`; in order
     joint: pd.DataFrame  # rows `median`, `share`; columns `observed`, `null_low`, `null_high`, `p`
     draws: int
+    estimand: Literal["level", "slope"] = "slope"
 
     @property
     def choices(self) -> pd.Index:
@@ -72,6 +80,8 @@ def specification_curve(
 ) -> SpecificationCurve:
     """Estimate the change of slope under every choice, and under each for series with no effect.
 
+    Of a shift declared as a level alone, the change of level instead.
+
     Parameters
     ----------
     series : mapping of str to DataFrame
@@ -88,10 +98,10 @@ def specification_curve(
     Returns
     -------
     SpecificationCurve
-        `estimate` in percent per year; on the rate scale, percent of the mean rate before the
-        shift. `joint`: the median estimate, and the share of specifications with p < 0.05 in the
-        commoner direction, each with the central 95% of the null and the share of null series that
-        are as extreme.
+        `estimate` in percent, of a slope per year; on the rate scale, percent of the mean rate
+        before the shift. `joint`: the median estimate, and the share of specifications with
+        p < 0.05 in the commoner direction, each with the central 95% of the null and the share of
+        null series that are as extreme.
 
     Raises
     ------
@@ -118,35 +128,43 @@ def specification_curve(
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
     table = table.sort_values("estimate", kind="stable", ignore_index=True)
-    return SpecificationCurve(table, _joint(estimate, p), draws)
+    return SpecificationCurve(table, _joint(estimate, p), draws, _estimand(shift))
+
+
+def _estimand(shift: PolicyShift) -> Literal["level", "slope"]:
+    return "level" if shift.impact == "level" else "slope"
 
 
 def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int) -> pd.DataFrame:
     """Simulate the log rate in the shift's window without the shift, shape (n, draws).
 
-    One line and season through the whole window, and AR(1) errors about them. Series of one seed
-    share their shocks month by month, as two sources share the deaths.
+    One line and season through the whole window, and errors of the headline's law about them.
+    Series of one seed share their shocks month by month, as two sources share the deaths.
     """
     window = cut_window(frame, shift)
     needs = "a specification curve needs"
     require(has_counts(window), f"{needs} the columns 'deaths' and 'person_years'")
     frequency = window.index.freqstr.split("-")[0]
     require(frequency == "M", f"{needs} months; found {PERIOD_NAMES[frequency]}")
-    choose_scale(window, "log")
-    y = outcome(window, "log")
-    X = build_design(window.index, None, beside=shift.beside).to_numpy()
-    full = build_design(window.index, shift, beside=shift.beside).to_numpy()
-    # The errors' rho and sigma are those of the model with step and slope: without these a true
-    # change would pass for a series that wanders, and hide in a null as wide.
-    rho, sigma, _ = draw_parameters(y, full, np.random.default_rng(seed), draws)
-    b = draw_parameters(y, X, np.random.default_rng(seed), draws)[2]
+    omitted = omitted_periods(window.index, shift.omit)
+    choose_scale(window, "log", omitted=omitted)
+    y = outcome(window, "log", omitted)
+    X = build_design(window.index, beside=shift.beside, omit=shift.omit).to_numpy()
+    full = build_design(window.index, shift).to_numpy()
+    # The errors' law is that of the model with step and slope: without these a true change would
+    # pass for a series that wanders, and hide in a null as wide.
+    after = first_position(window.index, shift.month)
+    drawn = draw_parameters(y, full, np.random.default_rng(seed), draws, after=after)
+    b = draw_parameters(y, X, np.random.default_rng(seed), draws).b
     months = 12 * window.index.year + window.index.month
     generators = (np.random.default_rng([seed, month]) for month in months)
     shocks = np.array([each.standard_normal(draws) for each in generators])
-    errors = np.empty_like(shocks)
-    errors[0] = sigma / np.sqrt(1 - rho**2) * shocks[0]
-    for month in range(1, len(shocks)):
-        errors[month] = rho * errors[month - 1] + sigma * shocks[month]
+    first = np.random.default_rng([seed, 0]).standard_normal(draws)
+    # of errors that wander anything may have been before the first month: no more than came after
+    left = y - full @ np.linalg.lstsq(full, y, rcond=None)[0]
+    wide = np.minimum(drawn.sigma * np.sqrt(start_variance(drawn.phi, drawn.theta)), left.std())
+    shocks[after:] *= drawn.ratio
+    errors = run_errors(drawn.phi, drawn.theta, wide * first, drawn.sigma * shocks)
     return pd.DataFrame((X @ np.median(b, axis=0))[:, None] + errors, index=window.index)
 
 
@@ -157,7 +175,7 @@ class _Case:
     chosen: dict[str, Any]  # source, date, window, harmonics, impact
     months: slice
     position: int
-    beside: tuple[PolicyShift, ...]
+    shift: PolicyShift
 
 
 def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Case]:
@@ -168,28 +186,31 @@ def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Ca
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
     used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}
-    crossed = [CHOICES[name] for name in ("date", "harmonics", "impact")]
+    impacts = ("level_and_slope", _estimand(shift))
     for (cut_before, cut_after), window in used.items():
         part = index[cut_before : len(index) - cut_after]
-        for date, harmonics, impact in product(*crossed):
+        for date, harmonics, impact in product(CHOICES["date"], CHOICES["harmonics"], impacts):
             position = own - cut_before + date
             if 6 <= position <= len(part) - 6 and own + date not in taken:
                 chosen = {"source": source, "date": date, "window": window}
                 chosen |= {"harmonics": harmonics, "impact": impact}
-                yield _Case(chosen, slice(part[0], part[-1]), position, shift.beside)
+                yield _Case(chosen, slice(part[0], part[-1]), position, shift)
 
 
 def _fit_case(
     case: _Case, frame: pd.DataFrame, paths: pd.DataFrame
 ) -> list[tuple[dict, np.ndarray, np.ndarray]]:
     """Fit one design to the series and its null, on both scales, with both denominators."""
-    part, chosen = frame.loc[case.months], case.chosen
-    log_rates = np.column_stack([outcome(part, "log"), paths.loc[case.months]])
+    part, chosen, shift = frame.loc[case.months], case.chosen, case.shift
+    out = omitted_periods(part.index, shift.omit)
+    own, before = outcome(part, "log", out), np.flatnonzero(~out[: case.position])
+    log_rates = np.column_stack([own, paths.loc[case.months]])
     terms = chosen["harmonics"], chosen["impact"]
-    X = break_designs(part.index, [(case.position,)], case.beside, *terms)[0]
+    X = break_designs(part.index, [(case.position,)], shift.beside, *terms, shift.omit)[0]
     if chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
         return []  # the shorter window has lost what tells a shift beside apart
-    contrast = np.eye(X.shape[1])[-1]
+    level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it
+    contrast = np.eye(X.shape[1])[-2 if level_of_both else -1]
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
     stepped = np.log(frame["person_years"] / yearly).loc[case.months].to_numpy()
     measures = list(product(CHOICES["denominator"], CHOICES["scale"]))
@@ -210,7 +231,7 @@ def _fit_case(
             if scale == "log":
                 percent = as_percent(estimate)
             else:
-                percent = 100 * estimate / y[: case.position].mean(axis=0)
+                percent = 100 * estimate / y[before].mean(axis=0)
             choice = {"scale": scale, "denominator": denominator, "estimator": estimator}
             fitted.append((chosen | choice, percent, p))
     return fitted

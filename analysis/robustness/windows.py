@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.engine.reml import fit_many
+from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
-from analysis.its.series import Scale, as_percent, outcome, periods_per_year
+from analysis.its.series import Scale, as_percent, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CONTRASTS = ("level", "slope")
 MOST_MONTHS = 24  # that a window's edge is moved
-LONGEST_TRANSITION = 12  # months left out around the shift
+LONGEST_TRANSITION = 12  # months left out from the shift on, or the phase-in that it declares
+LONGEST_RUN = 3  # periods left out to see whether a date survives
 FEWEST_DF = 3  # the engine's
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
@@ -46,6 +48,29 @@ def vary_window(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def leave_out_dates(
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+) -> pd.DataFrame:
+    """Ask the date of the break again without each run of one to three periods.
+
+    A date that rests on two months is no date. Columns `first`, `periods` (of the run; 0: nothing
+    is left out), `mode`, `mass_near` (within three months of the shift, the best of a range).
+    """
+    index, choices, found, exact = weigh_dates(
+        series, shift, scale=scale, harmonics=harmonics, longest=LONGEST_RUN
+    )
+    dates, rows = index[[place for (place,) in choices]], []
+    for periods, evidence in enumerate(found):
+        known = np.isfinite(evidence).all(axis=1)
+        for first, probability in zip(
+            index[np.flatnonzero(known)], share_evidence(evidence[known], exact), strict=True
+        ):
+            posterior = BreakPosterior(pd.Series(probability, dates))
+            near = max(posterior.mass_near(month) for month in shift.months)
+            rows.append([first, periods, posterior.mode, near])
+    return pd.DataFrame(rows, columns=["first", "periods", "mode", "mass_near"])
+
+
 def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slice]]:
     """Yield each change, its setting, the months left out (n,), and the window's part."""
     index, n = model.window.index, len(model.window)
@@ -60,7 +85,8 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
     for cut in range(MOST_MONTHS // step, -1, -1):
         if not cut or (n - own - cut) * step >= FEWEST_MONTHS["after"]:
             yield "last month", index[n - 1 - cut], nothing, slice(0, n - cut)
-    for length in range(0, LONGEST_TRANSITION // step + 1):
+    phase_in = int(np.argmin([*model.omitted[own:], False]))  # periods left out from the shift on
+    for length in range(0, max(LONGEST_TRANSITION // step, phase_in) + 1):
         if not length or (n - own - length) * step >= FEWEST_MONTHS["after"]:
             out = (places >= own) & (places < own + length)
             yield "transition", length * step, out, everything
@@ -72,7 +98,7 @@ def _rows(
     design = model.designs[0].iloc[part]
     X = design.loc[:, (design != 0).any()]
     # one column for each month left out: it is fitted exactly, and the months around it stay put
-    dummies = np.eye(len(X))[:, out[part]]
+    dummies = np.eye(len(X))[:, (out & ~model.omitted)[part]]
     full = np.column_stack([X, dummies])
     names = [name for name in CONTRASTS if name in X]
     n, k = full.shape
@@ -80,7 +106,8 @@ def _rows(
     changed = out.any() or n < len(out)
     if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
         return  # too little is left, or nothing that tells a shift beside apart
-    fit = fit_many(outcome(model.window, model.scale)[part], full, C)
+    after = model.n_before - (part.start or 0)
+    fit = fit_many(model.outcome[part], full, C, after=after)
     numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
     if model.scale == "log":
         numbers = as_percent(numbers)

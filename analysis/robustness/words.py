@@ -1,5 +1,6 @@
 """What the robustness checks say of a shift: one row of numbers, and sentences by rule."""
 
+import numpy as np
 import pandas as pd
 
 from analysis.its.breaks import BreakPosterior
@@ -9,13 +10,16 @@ from analysis.robustness.specifications import SpecificationCurve
 
 SHARP = 12  # months: a 95% set no longer than this dates a break
 RARE = 0.05
-ESTIMAND = "slope"
+NAMES = {"level": "step", "slope": "change of slope"}
 
 
 def robustness_row(
     shift: PolicyShift,
     source: str,
     posterior: BreakPosterior,
+    left_out: pd.DataFrame,
+    at_mode: pd.DataFrame,
+    classical: pd.DataFrame,
     dates: Placebos,
     places: Placebos,
     curve: SpecificationCurve,
@@ -23,9 +27,15 @@ def robustness_row(
     """Return the numbers of 04-robustness as one row; the posterior is that of one break.
 
     `own_break` is the data's likeliest date, `mass_near` the probability within three months of
-    the official one; `date_p` and `place_p` are of the slope change's rank among the placebos.
+    the official one, `mass_least` the least of it when up to three months are left out, `without`
+    those and `then` the likeliest date without them; `own_level` and `own_slope` the break at the
+    likeliest date, by the effects `at_mode` of a fit there; `classical` Bai and Perron's dates;
+    `date_p` and `place_p` are of the rank of the curve's `estimand` among the placebos.
     """
     mode, credible = posterior.mode, posterior.credible
+    least = left_out.iloc[left_out["mass_near"].to_numpy().argmin()]
+    last = least["first"] + max(least["periods"] - 1, 0)
+    without = str(least["first"]) if last == least["first"] else f"{least['first']} to {last}"
     median, share = curve.joint.loc["median"], curve.joint.loc["share"]
     row = {
         "shift": shift.slug,
@@ -34,12 +44,19 @@ def robustness_row(
         "own_break": str(mode),
         "months_off": months_off(mode, shift),
         "mass_near": max(posterior.mass_near(month) for month in shift.months),
+        "mass_least": least["mass_near"],
+        "without": without if least["periods"] else "",
+        "then": str(least["mode"]),
+        "own_level": at_mode["estimate"].get("level", np.nan),
+        "own_slope": at_mode["estimate"].get("slope", np.nan),
+        "classical": "; ".join("{} ({} to {})".format(*dated) for dated in classical.to_numpy()),
         "credible_first": str(credible[0]),
         "credible_last": str(credible[-1]),
         "credible_periods": len(credible),
         "candidates": len(posterior.probability),
-        "date_p": dates.rank.loc[ESTIMAND, "p"],
-        "place_p": places.rank.loc[ESTIMAND, "p"],
+        "estimand": curve.estimand,
+        "date_p": dates.rank.loc[curve.estimand, "p"],
+        "place_p": places.rank.loc[curve.estimand, "p"],
         "curve_median": median["observed"],
         "curve_median_p": median["p"],
         "curve_share": share["observed"],
@@ -59,11 +76,11 @@ def months_off(mode: pd.Period, shift: PolicyShift) -> int:
 def judge_date(row: dict | pd.Series) -> str:
     """Return the verdict on the date: *the official date*, *another date* or *no date*.
 
-    *The official date* if more than half of the probability lies within three months of it;
-    *another date* if the 95% set is at most a year long and leaves those months out; otherwise,
-    the probability is spread wider, *no date*.
+    *The official date* if more than half of the probability lies within three months of it,
+    whichever one to three months are left out; *another date* if the 95% set is at most a year long
+    and leaves those months out; otherwise, the probability is spread wider, *no date*.
     """
-    if row["mass_near"] > 0.5:
+    if min(row["mass_near"], row["mass_least"]) > 0.5:
         return "the official date"
     if row["credible_periods"] <= SHARP and row["mass_near"] < RARE:
         return "another date"
@@ -81,27 +98,36 @@ def describe_date(row: dict | pd.Series) -> str:
         "another date": "The data date a break, but elsewhere",
         "no date": "The data do not date a break",
     }[row["date_verdict"]]
+    rests = ""
+    if row["mass_near"] > 0.5 >= row["mass_least"]:
+        rests = (
+            f" That rests on {row['without']}: without, the likeliest month is {row['then']}, and "
+            f"the probability {row['mass_least']:.2f}; a date that rests on so few months is none."
+        )
+    classical = row["classical"] or "no break"
     return (
         f"**{meaning}.** The likeliest month is {row['own_break']}, {where}; "
         f"{row['credible_periods']} of {row['candidates']} months, from {row['credible_first']} to "
         f"{row['credible_last']}, make up the 95% set, and the probability within three months of "
-        f"the official date is {row['mass_near']:.2f}."
+        f"the official date is {row['mass_near']:.2f}.{rests} A break at the likeliest month "
+        f"would be a step of {row['own_level']:+.0f}% and a change of trend of "
+        f"{row['own_slope']:+.0f}% per year; by Bai and Perron: {classical}."
     )
 
 
 def describe_placebos(row: dict | pd.Series) -> str:
-    """Return what the two placebo tests say of the change of slope, in words."""
+    """Return what the two placebo tests say of the estimand, in words."""
     return " ".join(
-        _placebo_sentence(row[f"{kind}_p"], what)
+        _placebo_sentence(NAMES[row["estimand"]], row[f"{kind}_p"], what)
         for kind, what in (("date", "dates before the shift"), ("place", "other places"))
     )
 
 
-def _placebo_sentence(p: float, what: str) -> str:
+def _placebo_sentence(name: str, p: float, what: str) -> str:
     if pd.isna(p):
-        return f"Against {what} the change of slope could not be ranked."
+        return f"Against {what} the {name} could not be ranked."
     verb = "stands out from" if p <= RARE else "is not unusual among"
-    return f"The change of slope {verb} those estimated at {what} (rank p = {p:.2f})."
+    return f"The {name} {verb} those estimated at {what} (rank p = {p:.2f})."
 
 
 def describe_curve(row: dict | pd.Series) -> str:
@@ -112,9 +138,10 @@ def describe_curve(row: dict | pd.Series) -> str:
         "is at the edge of what could be seen if nothing had happened",
         "would be rare if nothing had happened",
     )[rare]
+    unit = "%" if row["estimand"] == "level" else "% per year"
     return (
-        f"Over {row['specifications']:,} specifications the median change of slope is "
-        f"{row['curve_median']:+.1f}% per year (p = {row['curve_median_p']:.2g}), and "
+        f"Over {row['specifications']:,} specifications the median {NAMES[row['estimand']]} is "
+        f"{row['curve_median']:+.1f}{unit} (p = {row['curve_median_p']:.2g}), and "
         f"{100 * row['curve_share']:.0f}% of them have p < 0.05 in one direction "
         f"(p = {row['curve_share_p']:.2g} for so many): such a curve {reading}. The choice that "
         f"moves the answer most is the {row['moved_most_by']}."

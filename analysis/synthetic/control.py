@@ -104,10 +104,7 @@ def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 
 
 def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return the weights (k,), none negative and of sum 1, of least squared gap to `own` (n,).
-
-    The rows of `donors` (n, k) are years, or other predictors.
-    """
+    """Return the weights (k,), none negative, of sum 1, by which `donors` (n, k) follow `own`."""
     apart = donors - own[:, None]
     scale = np.sqrt((apart**2).mean()) or 1.0
     # The last row asks for a sum of 1. It sets the size of the solution and does not bend it: the
@@ -126,26 +123,17 @@ def leave_one_out(
 
 
 def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
-    """Return the gap by year to a ridge-augmented synthetic control, which may extrapolate.
-
-    The penalty is chosen by pysyncon's cross-validation over the years before. Ben-Michael, Feller
-    and Rothstein (2021), doi:10.1080/01621459.2021.1929245.
-    """
+    """Return the gap by year to a ridge-augmented synthetic control, which may extrapolate."""
+    # Ben-Michael, Feller and Rothstein (2021), doi:10.1080/01621459.2021.1929245. The penalty is
+    # chosen by pysyncon's cross-validation over the years before.
     check_rates(rates, treated, first_year)
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
-    data = Dataprep(
-        foo=rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate"),
-        predictors=[],
-        predictors_op="mean",
-        dependent="rate",
-        unit_variable="unit",
-        time_variable="year",
-        treatment_identifier=treated,
-        controls_identifier=donors.tolist(),
-        time_predictors_prior=before,
-        time_optimize_ssr=before,
-    )
+    long = rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate")
+    names = {"dependent": "rate", "unit_variable": "unit", "time_variable": "year"}
+    units = {"treatment_identifier": treated, "controls_identifier": donors.tolist()}
+    years = {"time_predictors_prior": before, "time_optimize_ssr": before}
+    data = Dataprep(foo=long, predictors=[], predictors_op="mean", **names, **units, **years)
     model = AugSynth()
     model.fit(data, use_covariates=False)
     return (rates[treated] - rates[donors] @ model.W).rename("gap")

@@ -8,6 +8,7 @@ import pandas as pd
 from pysyncon.base import BaseSynth
 from pysyncon.inference import ConformalInference
 
+from analysis.checks import require
 from analysis.synthetic.control import SyntheticControl, check_rates, fit_synthetic, simplex_weights
 
 CONFIDENCE = 0.9  # of every interval: a dozen placebo units cannot give 95%
@@ -44,9 +45,8 @@ class PlaceboCountries:
     def intervals(self, confidence: float = CONFIDENCE) -> pd.DataFrame:
         """Return the gaps from the change on, and ``"average"``, with intervals and p of no effect.
 
-        An effect is inside if, with it taken away, the unit's gap over its own error before the
-        change does not stand out against the donors', each pair fitted without each other. Ends
-        are infinite where the donors are too few.
+        An effect is inside if, without it, the unit's gap over its own error before the change does
+        not stand out against the donors'. Ends are infinite where the donors are too few.
         """
         low, high = self._no_larger()
         units = len(self.pairs) + 1
@@ -113,60 +113,42 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
     """
     real = fit_synthetic(rates, treated, first_year=first_year)
     donors = rates.columns.drop(treated)
-    if len(donors) < 3:
-        raise ValueError(f"placebos need at least three donors; found {len(donors)}")
+    require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")
     placebo = {unit: fit_synthetic(rates, unit, first_year=first_year) for unit in donors}
-    pairs = {
-        unit: (_without(unit, real, rates), _without(treated, fit, rates))
-        for unit, fit in placebo.items()
-    }
+    pairs = {u: (_without(u, real, rates), _without(treated, placebo[u], rates)) for u in donors}
     return PlaceboCountries(real, placebo, pairs)
 
 
-def _without(donor: str, control: SyntheticControl, rates: pd.DataFrame) -> SyntheticControl:
-    if control.weights[donor] == 0:
-        return control  # the others alone fit best already
-    others = rates.drop(columns=donor)
-    return fit_synthetic(others, control.treated, first_year=control.first_year)
+def _without(donor: str, fit: SyntheticControl, rates: pd.DataFrame) -> SyntheticControl:
+    if fit.weights[donor] == 0:
+        return fit  # the others alone fit best already
+    return fit_synthetic(rates.drop(columns=donor), fit.treated, first_year=fit.first_year)
 
 
 def _gaps_after(control: SyntheticControl) -> pd.Series:
     return pd.Series({**control.after, "average": control.average})
 
 
-def conformal_intervals(
-    rates: pd.DataFrame, treated: str, *, first_year: int, confidence: float = CONFIDENCE
-) -> pd.DataFrame:
+def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.DataFrame:
     """Return the gap of every year from the change on with conformal intervals, by pysyncon.
 
     An effect is inside if, with it taken away and the weights fitted anew to the years before and
     this one, this year's gap is not among the largest. Ends are infinite where the years before are
     too few. Gaps that wander cannot change places: these intervals are then too short, the more so
-    the later the year (`placebo_countries` does not depend on it). ``Synth.confidence_interval`` of
-    pysyncon 1.7.0, with fixed predictor weights, does not fit anew and is shorter still.
-    Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
+    the later the year. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
     """
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
     table = control.after.to_frame("estimate").assign(low=-np.inf, high=np.inf)
-    before, alpha = list(control.before.index), round(1 - confidence, 12)
+    before, alpha = list(control.before.index), round(1 - CONFIDENCE, 12)
     if 1 / (len(before) + 1) > alpha:
         return table
     model = _OutcomeSynth()
     model.W = control.weights.to_numpy()
     tolerance = own.loc[before].std() / 1000
-    found = ConformalInference().confidence_intervals(
-        alpha=alpha,
-        scm=model,
-        Z0=donors,
-        Z1=own,
-        pre_periods=before,
-        post_periods=list(table.index),
-        tol=tolerance,
-        step_sz=100 * tolerance,
-        max_iter=500,
-        verbose=False,
-    )
+    data = {"Z0": donors, "Z1": own, "pre_periods": before, "post_periods": list(table.index)}
+    steps = {"tol": tolerance, "step_sz": 100 * tolerance, "max_iter": 500, "verbose": False}
+    found = ConformalInference().confidence_intervals(alpha=alpha, scm=model, **data, **steps)
     return table.assign(low=found["lower_ci"], high=found["upper_ci"])
 
 
@@ -186,36 +168,26 @@ def conformal_p(
     return pd.Series(p, name="p")
 
 
-def conformal_coverage(
-    rates: pd.DataFrame, treated: str, *, first_year: int, confidence: float = CONFIDENCE
-) -> float:
-    """Return the share of the donors' conformal intervals, over donors and years, that hold zero.
-
-    Nothing is known to have happened to the donors: a share far below `confidence` says that the
-    intervals of the treated unit are too short as well, or that the donors had shocks of their own.
-    """
+def conformal_coverage(rates: pd.DataFrame, treated: str, *, first_year: int) -> float:
+    """Return the share of conformal intervals, over donors and years, that hold zero."""
+    # Far below what they promise, the treated unit's are too short, or donors had their own shocks.
     donors = rates.drop(columns=treated)
     p = [conformal_p(donors, unit, first_year=first_year) for unit in donors]
-    return float((np.array(p) > round(1 - confidence, 12)).mean())
+    return float((np.array(p) > round(1 - CONFIDENCE, 12)).mean())
 
 
 class _OutcomeSynth(BaseSynth):
-    """What pysyncon's conformal inference refits: outcomes in, weights out.
+    """What pysyncon's conformal inference refits: outcomes in, weights out."""
 
-    Not pysyncon's own Synth: its optimiser was seen to stop far from the minimum without a word,
-    and its weights do not move when only the outcomes do.
-    """
+    # Not pysyncon's own Synth: its optimiser was seen to stop far from the minimum without a word,
+    # and its weights do not move when only the outcomes do.
 
     def fit(self, Z0: pd.DataFrame, Z1: pd.Series) -> None:
         self.W = simplex_weights(Z0.to_numpy(dtype=float), Z1.to_numpy(dtype=float))
 
 
 def vary_start(panels: Mapping[int, pd.DataFrame], unit: str, *, first_year: int) -> pd.DataFrame:
-    """Return the average gap with its interval by first year of the panel, donors changing with it.
-
-    Also `donors` (how many), `explained` and `last` (gap of the last year). Starts that leave fewer
-    than three donors are missing.
-    """
+    """Return the average gap with its interval, and more, by first year that leaves 3 donors."""
     rows = {}
     for start, rates in panels.items():
         if rates.shape[1] > 3:

@@ -21,23 +21,19 @@ def plot_synthetic(
     confidence: float = CONFIDENCE,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a unit's rate and its synthetic control's, with the interval of this after the change.
-
-    `names` are by code; what goes beyond twice the data's range is cut.
-    """
+    """Draw a unit's rate and its synthetic control's, and its interval after the change."""
     ax = ax or plt.gca()
     real = placebos.real
     gaps = placebos.intervals(confidence).drop("average")
     years, observed = gaps.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
-    low, high = (
-        (observed.to_numpy() - gaps[end].to_numpy()).clip(0, 2 * most) for end in ("high", "low")
-    )
+    ends = observed.to_numpy() - gaps[["high", "low"]].to_numpy().T
     name = _name(real.treated, names)
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
     label = f"{confidence:.0%} interval of the synthetic rate"
-    ax.fill_between(years, low, high, color=FITTED, alpha=0.18, linewidth=0, label=label)
+    ends = ends.clip(0, 2 * most)  # what goes beyond is cut
+    ax.fill_between(years, *ends, color=FITTED, alpha=0.18, linewidth=0, label=label)
     ax.set(ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
     return _finish(ax, real)
 
@@ -45,10 +41,7 @@ def plot_synthetic(
 def plot_placebo_gaps(
     placebos: PlaceboCountries, names: pd.Series | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the gap of the unit among those of the placebo countries, over their errors before.
-
-    As the rank compares them; lines that leave the frame are cut.
-    """
+    """Draw the gap of the unit among those of the placebo countries, over their errors before."""
     ax = ax or plt.gca()
     real = placebos.real
     # A placebo without error before the change has no multiple of it to be drawn in.
@@ -111,11 +104,8 @@ def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) ->
     ax.axhline(0, **ZERO)
     donors = [f"{year}\n{number:.0f}" for year, number in starts["donors"].items()]
     ax.set_xticks(starts.index, donors, fontsize="small")
-    ax.set(
-        xlabel="First year of the panel, and donors",
-        ylabel="Average gap, " + UNIT.replace(" per", "\nper"),
-        ylim=(-size, size),
-    )
+    ylabel = "Average gap, " + UNIT.replace(" per", "\nper")
+    ax.set(xlabel="First year of the panel, and donors", ylabel=ylabel, ylim=(-size, size))
     legend_above(ax, ncols=2)
     return ax
 
@@ -127,17 +117,10 @@ def _name(unit: str, names: pd.Series | None) -> str:
 def _finish(ax: Axes, control: SyntheticControl) -> Axes:
     """Mark the change, in whole years, and add the legend."""
     ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
-    ax.annotate(
-        f"from {control.first_year}",
-        (control.first_year - 0.5, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize="small",
-        color="0.25",
-    )
+    style = {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.25"}
+    places = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    name = f"from {control.first_year}"
+    ax.annotate(name, (control.first_year - 0.5, 1), (0, 2), **places, **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("")
     # Below the axis: curves may go anywhere inside the frame.

@@ -36,11 +36,9 @@ class SyntheticStudy:
 def study_unit(
     rates: pd.DataFrame, unit: str, *, first_year: int, starts: Mapping[int, pd.DataFrame]
 ) -> SyntheticStudy:
-    """Do the whole comparison of one unit, with `starts` the panels by their first years.
-
-    The sham change comes as many years before the real one as are compared after it, or as many as
-    leave the fewest years that a fit needs.
-    """
+    """Do the whole comparison of one unit, with `starts` the panels by their first years."""
+    # The sham change comes as many years before the real one as are compared after it, or as many
+    # as leave the fewest years that a fit needs.
     compared = int(rates.index[-1]) + 1 - first_year
     earlier = max(int(rates.index[0]) + control.FEWEST_BEFORE, first_year - compared)
     return SyntheticStudy(

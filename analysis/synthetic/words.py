@@ -17,12 +17,10 @@ def describe_fit(study: SyntheticStudy, names: pd.Series) -> str:
     name = names[real.treated]
     parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
     share = real.explained
-    if share >= GOOD_FIT:
-        verdict = "it follows the years before the change"
-    elif share >= POOR_FIT:
-        verdict = "it follows the years before the change in part"
-    else:
-        verdict = "it misses the years before the change, and a gap after it says little"
+    verdict = "it misses the years before the change, and a gap after it says little"
+    if share >= POOR_FIT:
+        part = "" if share >= GOOD_FIT else " in part"
+        verdict = f"it follows the years before the change{part}"
     return (
         f"The synthetic {name} is {parts}. Its typical error before the change is "
         f"{real.rmspe:.1f} deaths per 100,000 and year, and it accounts for {share:.0%} of the "
@@ -38,11 +36,9 @@ def describe_gap(study: SyntheticStudy, names: pd.Series) -> str:
     side = "above" if row["estimate"] > 0 else "below"
     outside = "outside" if row["low"] * row["high"] > 0 else "inside"
     rank, of = int((placebos.table["ratio"] > real.ratio).sum()) + 1, len(placebos.placebo) + 1
-    reading = (
-        "so large a gap for the fit is rare where nothing is known to have happened"
-        if p <= RARE
-        else "so large a gap for the fit is nothing unusual among these countries"
-    )
+    reading = "so large a gap for the fit is nothing unusual among these countries"
+    if p <= RARE:
+        reading = "so large a gap for the fit is rare where nothing is known to have happened"
     return (
         f"From {first} to {last} {name}'s rate stood on average {abs(row['estimate']):.1f} deaths "
         f"per 100,000 and year {side} the synthetic one ({CONFIDENCE:.0%} interval "
@@ -55,16 +51,11 @@ def describe_gap(study: SyntheticStudy, names: pd.Series) -> str:
 
 def describe_coverage(study: SyntheticStudy) -> str:
     """Return in words how many of the donors' conformal intervals hold zero."""
-    said = (
-        "they are too short here, and the placebo intervals are the ones to believe"
-        if study.coverage < CONFIDENCE - SHORT
-        else "on these donors they hold what they promise, and the placebo intervals stay the "
-        "headline"
-    )
-    return (
-        f"Of the donors' {CONFIDENCE:.0%} conformal intervals {study.coverage:.0%} hold zero: "
-        f"{said}."
-    )
+    said, then = "on these donors they hold what they promise", "stay the headline"
+    if study.coverage < CONFIDENCE - SHORT:
+        said, then = "they are too short here", "are the ones to believe"
+    share = f"Of the donors' {CONFIDENCE:.0%} conformal intervals {study.coverage:.0%} hold zero"
+    return f"{share}: {said}, and the placebo intervals {then}."
 
 
 def describe_choices(study: SyntheticStudy) -> str:
@@ -88,14 +79,12 @@ def describe_sham(study: SyntheticStudy, within: list[str]) -> str:
     sham, real = study.sham, study.real
     first, last = sham.after.index[0], sham.after.index[-1]
     share = abs(sham.average) / abs(real.average)
+    beside, without = f"the real one ({real.average:+.1f})", "without this change"
+    size = f"in size {share:.0%} of {beside}"
     if share >= 1:
-        size = f"in size no smaller than the real one ({real.average:+.1f}): the method finds gaps "
-        size += "as large without this change"
+        size = f"in size no smaller than {beside}: the method finds gaps as large {without}"
     elif share > LARGE_SHAM:
-        size = f"in size {share:.0%} of the real one ({real.average:+.1f}), more than half of it: "
-        size += "the method finds gaps of that order without this change"
-    else:
-        size = f"in size {share:.0%} of the real one ({real.average:+.1f})"
+        size += f", more than half of it: the method finds gaps of that order {without}"
     return (
         f"From {first} to {last} the average gap of such a sham change is {sham.average:+.1f} "
         f"deaths per 100,000 and year, {size}. Declared national shifts within: "

@@ -6,42 +6,46 @@ that shift, so what covers zero here covers any other truth. (The count models' 
 a good approximation.)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.engine.errors import rho_nodes
+from analysis.checks import check_known
 from analysis.engine.optimise import Coefficients, EstimatorError
 from analysis.engine.processes import check_simulations, simulate_errors
-from analysis.engine.reml import fit_many, integrate_rho
+from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
 
 BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on 10,000 a month
-PLUGIN_NODES, BLOCK = 200, 2000  # values of rho to choose from; series at a time
 
 ESTIMANDS = ("level", "slope")
-CALIBRATED = ("reml", "reml_plugin", "ols", *LINEAR, *COUNTS)
+CALIBRATED = ("reml", "reml_ar1", "ols", *LINEAR, *COUNTS)
+
+
+LATE = 12  # months from a late shift on
 
 
 class Cell(NamedTuple):
-    """One setting of the simulation: error process, number of months, lag-one autocorrelation."""
+    """One setting of the simulation: error process, months, its parameter, where the shift is."""
 
     process: str
     n: int
-    rho: float
+    parameter: float
+    place: Literal["middle", "late"] = "middle"
 
 
-COLUMNS = [*Cell._fields, "estimator", "estimand"]
-COLUMNS += ["coverage", "mc_error", "simulations", "failures"]
+MEASURES = ["estimator", "estimand", "coverage", "mc_error", "simulations", "failures"]
+COLUMNS = [*Cell._fields, *MEASURES]
 
 
 def coverage_table(
-    cells: Iterable[Cell | tuple[str, int, float]],
+    cells: Iterable[Cell | tuple],
     *,
     estimators: Sequence[str] = CALIBRATED,
     simulations: int | Mapping[str, int] = 1000,
@@ -50,16 +54,16 @@ def coverage_table(
     """Return how often nominal 95% intervals for level and slope hold the truth.
 
     Constant, trend, level and slope are fitted, without harmonics; the shift is in the middle, at
-    position ``n // 2``. Every estimator sees the same series; the count models see Poisson counts
-    with mean 10,000 exp(0.05 u).
+    position ``n // 2``, or late, 12 months before the end. Every estimator sees the same series;
+    the count models see Poisson counts with mean 10,000 exp(0.05 u).
 
     Parameters
     ----------
     cells : iterable of Cell or tuple
-        Process (one of `PROCESSES`), months, lag-one autocorrelation: ``("ar1", 100, 0.8)``.
+        Process, months, the process's parameter (`analysis.engine.processes`), and *middle*
+        (default) or *late*: ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
     estimators : sequence of str
-        Of `CALIBRATED`: *reml* (the headline, rho integrated out), *reml_plugin* (rho at the
-        maximum of its restricted likelihood, Student t), *ols*, and those of the comparison.
+        Of `CALIBRATED`: *reml* (the headline), *reml_ar1*, *ols*, and those of the comparison.
     simulations : int or mapping of int
         Simulated series, for all estimators or for each by its name.
     seed : int
@@ -68,13 +72,13 @@ def coverage_table(
     Returns
     -------
     DataFrame
-        Long: `process`, `n`, `rho`, `estimator`, `estimand`, `coverage` and `mc_error` (its Monte
-        Carlo standard error; both in percent of the answered series), `simulations`, `failures`
-        (series for which the estimator had no interval).
+        Long: `process`, `n`, `parameter`, `place`, `estimator`, `estimand`, `coverage` and
+        `mc_error` (its Monte Carlo standard error; both in percent of the answered series),
+        `simulations`, `failures` (series for which the estimator had no interval).
 
     Raises
     ------
-    ValueError
+    KeyError, ValueError
         If a cell, an estimator or a number of simulations cannot be used.
 
     References
@@ -85,55 +89,60 @@ def coverage_table(
     """
     counts = _simulations_of_each(estimators, simulations)
     rows = []
-    for process, n, rho in cells:
-        X, positions = _middle_design(n)
-        C = np.eye(X.shape[1])[positions]
+    for cell in cells:
+        process, n, rho, place = cell = Cell(*cell)
+        check_known(place, ("middle", "late"), "place")
+        after = n // 2 if place == "middle" else n - LATE
+        X, C = _design(n, after)
         entropy = [seed, n, round(1e6 * (1 + rho))]
         rng, count_rng = (np.random.default_rng([*entropy, stream]) for stream in (0, 1))
-        errors = simulate_errors(process, n, max(counts.values()), rng, rho=rho)
+        largest = max(counts.values())
+        errors = simulate_errors(process, n, largest, rng, rho=rho, shift_at=after)
         deaths = count_rng.poisson(BASE_DEATHS * np.exp(DEATHS_SD * errors.T)).T.astype(float)
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
-            low, high = _intervals(name, data[:, :count], X, C)
-            rows += [
-                [process, n, rho, name, estimand, *_share(low[:, i], high[:, i])]
-                for i, estimand in enumerate(ESTIMANDS)
-            ]
+            held = share_held(*intervals(name, data[:, :count], X, C, after), ESTIMANDS)
+            rows += [[*cell, name, *row] for row in held]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def lay_out_coverage(table: pd.DataFrame) -> pd.DataFrame:
     """Return `coverage_table` to be read: a column an estimator, "level / slope" in percent.
 
-    Rows are process, n and rho; where an estimator was not tried the cell is empty.
+    Rows are what stands before the estimator; where one was not tried the cell is empty.
     """
-    keys = [table[name] for name in (*Cell._fields, "estimator")]
+    keys = [table[name] for name in table.columns[: table.columns.get_loc("estimator") + 1]]
     percent = table["coverage"].map("{:.0f}".format).groupby(keys, sort=False)
     wide = percent.agg(" / ".join).unstack("estimator", sort=False, fill_value="")
     return wide.rename_axis(columns=None)
 
 
-def _share(low: np.ndarray, high: np.ndarray) -> tuple[float, float, int, int]:
+def share_held(low: np.ndarray, high: np.ndarray, estimands: Sequence[str]) -> Iterator[list]:
+    """Yield each estimand with how often its intervals (N, m) hold zero: `MEASURES` from it on."""
     answered = np.isfinite(low) & np.isfinite(high)
-    used = int(answered.sum())
-    if not used:
-        return np.nan, np.nan, len(low), len(low)
-    share = float(((low <= 0) & (high >= 0))[answered].mean())
-    error = float(np.sqrt(share * (1 - share) / used))
-    return 100 * share, 100 * error, len(low), len(low) - used
+    held = (low <= 0) & (high >= 0)
+    for column, estimand in enumerate(estimands):
+        known = held[answered[:, column], column]
+        share = float(known.mean()) if len(known) else np.nan
+        error = np.sqrt(share * (1 - share) / max(len(known), 1))
+        yield [estimand, 100 * share, 100 * error, len(low), len(low) - len(known)]
 
 
-def _intervals(
-    name: str, data: np.ndarray, X: np.ndarray, C: np.ndarray
+def intervals(
+    name: str, data: np.ndarray, X: np.ndarray, C: np.ndarray, after: int, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m)."""
-    if name == "reml":
-        fits = fit_many(data, X, C)
+    """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m).
+
+    `options` go to estimators that are fitted one series at a time.
+    """
+    if name in ("reml", "reml_ar1"):
+        own = {"after": after} if name == "reml" else {"law": "ar1"}
+        fits = fit_many(data, X, C, **own)
         return fits.low, fits.high
-    if name in BATCHED:
-        estimate, se, df = BATCHED[name](data, X, C)
+    if name == "ols":
+        estimate, se, df = _ordinary(data, X, C)
     else:
-        fit = (LINEAR | COUNTS)[name]
+        fit = partial((LINEAR | COUNTS)[name], **options)
         found = np.array([_estimate_one(fit, y, X, C) for y in data.T])
         estimate, se, df = found[:, 0], found[:, 1], found[:, 2]
     reach = student.ppf(0.975, df) * se
@@ -153,20 +162,6 @@ def _estimate_one(
     return np.array([C @ np.nan_to_num(found.estimate), se, np.full(len(C), found.df)])
 
 
-def _plug_in_rho(
-    data: np.ndarray, X: np.ndarray, C: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return what generalised least squares say at the maximum of the restricted likelihood."""
-    width = rho_nodes(PLUGIN_NODES)[1]
-    parts = []
-    for start in range(0, data.shape[1], BLOCK):
-        mixture = integrate_rho(data[:, start : start + BLOCK], X, C, nodes=PLUGIN_NODES)
-        top = (mixture.weight / width).argmax(axis=1)[:, None, None]
-        parts.append([np.take_along_axis(x, top, 2)[..., 0] for x in (mixture.mean, mixture.scale)])
-    estimate, se = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return estimate, se, mixture.df
-
-
 def _ordinary(data: np.ndarray, X: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     coefficients = np.linalg.lstsq(X, data, rcond=None)[0]
     df = len(X) - X.shape[1]
@@ -175,13 +170,10 @@ def _ordinary(data: np.ndarray, X: np.ndarray, C: np.ndarray) -> tuple[np.ndarra
     return (C @ coefficients).T, np.sqrt(np.multiply.outer(variance, spread)), df
 
 
-BATCHED = {"reml_plugin": _plug_in_rho, "ols": _ordinary}
-
-
-def _middle_design(n: int) -> tuple[np.ndarray, list[int]]:
+def _design(n: int, after: int) -> tuple[np.ndarray, np.ndarray]:
     index = pd.period_range("2000-01", periods=n, freq="M")
-    design = build_design(index, PolicyShift("middle", index[n // 2]), harmonics=0)
-    return design.to_numpy(), [design.columns.get_loc(name) for name in ESTIMANDS]
+    design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
+    return design.to_numpy(), np.array([design.columns == name for name in ESTIMANDS], dtype=float)
 
 
 def _simulations_of_each(

@@ -11,7 +11,7 @@ from causal_impact import CausalImpact  # noqa: E402
 
 IMPORT_SECONDS = perf_counter() - start
 REPEATS = 5
-SERIES = 1000
+SERIES = 300
 AFTER = 12  # months after a national shift whose average effect is reported
 # Harmonics, not nseasons: with it version 1.7.0 gives the same numbers for either state_model.
 SEASON = ["sin1", "cos1", "sin2", "cos2"]
@@ -66,15 +66,15 @@ def fit_national(frame: pd.DataFrame, options: dict) -> list[dict]:
 
 def count_false_positives(simulated: pd.DataFrame, options: dict) -> list[dict]:
     rows = []
-    for rho, series in simulated.groupby("rho"):
-        values = series.drop(columns="rho").head(SERIES).to_numpy()
+    for world, series in simulated.groupby("world", sort=False):
+        values = series.drop(columns="world").head(SERIES).to_numpy()
         shift = values.shape[1] // 2
         # Their rule of thumb is three months before for each after; the second window keeps it.
         for quantity, months in (("false_positives", shift), ("false_positives_short", shift // 3)):
             none = np.empty(0)
             found = [interval(y[: shift + months], shift, none, **options) for y in values]
             _, low, high = np.transpose(found)
-            rows.append({"quantity": quantity, "case": rho, "n": len(values)})
+            rows.append({"quantity": quantity, "case": world, "n": len(values)})
             rows[-1] |= {"value": np.mean((low > 0) | (high < 0)), "width": np.median(high - low)}
             rows[-1]["note"] = f"average effect over {months} months"
     return rows

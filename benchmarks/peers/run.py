@@ -21,13 +21,20 @@ import numpy as np
 import pandas as pd
 
 from analysis import load_policy_shifts, load_series
+from analysis.engine.processes import simulate_errors
 from analysis.its.design import build_design
 
 HERE = Path(__file__).parent
 SHIFTS = ["calderon-2006-12", "merida-2008-07", "pena-nieto-2012-12", "lopez-obrador-2018-12"]
 SERIES, LENGTH, SEED = 10_000, 100, 20061211
 KINDS = ("level", "slope")
-TREND, SD = 0.05, 0.2  # of the simulated log rates: per year, and of the AR(1) errors
+TREND, SD = 0.05, 0.2  # of the simulated log rates: per year, and of their errors
+WORLDS = {  # the process of the errors and its parameter (analysis.engine.processes)
+    "AR(1) 0.8": ("ar1", 0.8),
+    "AR(1) 0.4": ("ar1", 0.4),
+    "AR(1) 0.95 + noise": ("ar1_noise", 0.95),
+    "local level 0.2": ("local_level", 0.2),
+}
 COLUMNS = ["tool", "version", "setting", "quantity", "case", "value", "low", "high", "n", "se"]
 COLUMNS += ["width", "note"]  # width: median of the intervals, log points
 
@@ -72,17 +79,15 @@ def write_national(path: Path) -> None:
 
 
 def write_simulated(path: Path) -> None:
-    """Write series without any effect: a straight line and AR(1) errors, one series a row."""
-    draws = np.random.default_rng(SEED)
+    """Write series without any effect: a straight line and errors, one series a row."""
     line = 2.5 + TREND * np.arange(LENGTH) / 12
     frames = []
-    for rho in (0.8, 0.4):
-        errors = draws.normal(scale=SD, size=(SERIES, LENGTH))
-        for month in range(1, LENGTH):
-            fresh = np.sqrt(1 - rho**2) * errors[:, month]
-            errors[:, month] = rho * errors[:, month - 1] + fresh
+    for number, (world, (process, rho)) in enumerate(WORLDS.items()):
+        rng = np.random.default_rng([SEED, number])
+        errors = simulate_errors(process, LENGTH, SERIES, rng, rho=rho).T
+        errors *= SD / errors.std()
         frame = pd.DataFrame(line + errors, columns=[f"y{month}" for month in range(LENGTH)])
-        frame.insert(0, "rho", rho)
+        frame.insert(0, "world", world)
         frames.append(frame)
     pd.concat(frames).to_csv(path, index=False, float_format="%.6f")
 
@@ -185,7 +190,8 @@ def finish(frame: pd.DataFrame) -> pd.DataFrame:
 def to_markdown(frame: pd.DataFrame) -> str:
     """Lay the results out: one row a tool and setting."""
     head = ["tool", "setting", "import s", "first fit s", "fit s"]
-    head += ["false positives, rho 0.8", "rho 0.4", *(slug.rsplit("-", 2)[0] for slug in SHIFTS)]
+    head += [*(f"false alarms, {world}" for world in WORLDS)]
+    head += [slug.rsplit("-", 2)[0] for slug in SHIFTS]
     lines = [head, ["---"] * len(head)]
     for (tool, version, setting), rows in frame.groupby(
         ["tool", "version", "setting"], sort=False, dropna=True
@@ -195,7 +201,7 @@ def to_markdown(frame: pd.DataFrame) -> str:
             f"{rows.loc[name, 'value'].iloc[0]:.3g}"
             for name in ("import_seconds", "first_fit_seconds", "fit_seconds")
         ]
-        shares = [rows.loc[("false_positives", rho)] for rho in ("0.8", "0.4")]
+        shares = [rows.loc[("false_positives", world)] for world in WORLDS]
         cells = [
             f"{100 * s['value']:.1f}% ± {100 * s['se']:.1f} (n {int(s['n']):,})" for s in shares
         ]

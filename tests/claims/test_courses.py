@@ -11,16 +11,22 @@ from analysis.claims.declared import answer_cells
 from analysis.claims.evidence import OCCURRED
 
 
-def test_modelled_measures_are_those_of_the_engine(found):
+def test_modelled_measures_are_those_of_an_independent_engine(found):
+    """From `support.independent_law`, over every pair of months for the rise."""
     rise, upsurge = found["rising-since-2016"], found["calderon-upsurge"]
     assert rise.deciding["source"] == "INEGI"
-    assert rise.deciding["value"] < 0.01
+    assert rise.deciding["value"] == pytest.approx(0.0131, abs=1e-3)
+    name = "probability that the rise began in 2016"
+    assert value(rise, name, source="SESNSP") == pytest.approx(0.7391, abs=2e-3)
     said = rise.rows.query("source == 'SESNSP'").set_index("measure")["holds"]
-    assert said["probability that the rise began in 2016"] == "cannot tell"
+    assert said[name] == "cannot tell"
     assert said["trend after"] == "no"
-    assert upsurge.deciding["value"] == pytest.approx(22.6022, abs=1e-3)
-    assert upsurge.deciding["low"] == pytest.approx(4.3067, abs=1e-3)
+    assert upsurge.deciding["value"] == pytest.approx(17.887, abs=0.02)
+    assert upsurge.deciding["low"] == pytest.approx(0.942, abs=0.02)
+    assert upsurge.deciding["high"] == pytest.approx(36.214, abs=0.02)
     assert value(upsurge, "estimators above zero") == 7
+    holds = upsurge.rows.set_index("measure")["holds"]
+    assert holds[["change of trend", "estimators above zero"]].tolist() == ["yes", "cannot tell"]
     term = found["lopez-obrador-two-years"]
     for source, old, new in (("INEGI", 20.679, 27.895), ("SESNSP", 21.153, 28.003)):
         assert value(term, "rate before", source=source) == pytest.approx(old, abs=5e-4)
@@ -42,12 +48,29 @@ def test_rise_within_the_term_changes_the_verdict():
     assert measured.claim_verdict == "holds"
 
 
-@pytest.mark.slow  # seven estimators are fitted again
+def upsurge_of(deaths, months):
+    """The claim's measures where INEGI's deaths of some months are others."""
+    frame = EVIDENCE.series["INEGI"].copy()
+    frame.loc[months, "deaths"] = np.round(deaths).astype(int)
+    series = EVIDENCE.series | {"INEGI": frame}
+    return measure("calderon-upsurge", replace(EVIDENCE, series=series))
+
+
+def test_plainer_upsurge_after_2006_holds():
+    term = EVIDENCE.series["INEGI"].loc["2006-12":"2012-11", "deaths"]
+    steeper = upsurge_of(term * 1.1 ** (np.arange(72) / 12), term.index)
+    assert steeper.claim_verdict == "holds"
+    assert value(steeper, "estimators above zero") == 8
+
+
+@pytest.mark.slow  # eight estimators are fitted again
 def test_calm_after_2006_is_no_upsurge():
-    flat = EVIDENCE.series["INEGI"].copy()
-    flat.loc["2006-12":, "deaths"] = flat.loc["2000-01":"2015-07", "deaths"].to_numpy()[:187]
-    quiet = replace(EVIDENCE, series=EVIDENCE.series | {"INEGI": flat})
-    assert measure("calderon-upsurge", quiet).claim_verdict != "holds"
+    deaths = EVIDENCE.series["INEGI"]["deaths"]
+    months = deaths.loc["2006-12":].index
+    calm = upsurge_of(deaths.to_numpy()[: len(months)], months)
+    assert calm.claim_verdict != "holds"
+    assert calm.rows.set_index("measure").loc["change of trend", "holds"] == "cannot tell"
+    assert value(calm, "estimators above zero") == 0
 
 
 MONTHS = pd.period_range("2012-12", "2020-12", freq="M")
@@ -102,8 +125,8 @@ def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):
 
 def test_sets_with_gaps_are_listed_as_runs(found):
     said = found["rising-since-2016"].finding
-    assert "(95% set: 2014-06 to 2015-05, 2015-07), with a probability of 0.005" in said
-    assert "2017-09 to 2018-06, 2018-08), with" in said
+    assert "(95% set: 2014-06 to 2015-04, 2015-10), with a probability of 0.013" in said
+    assert "2017-05 to 2017-07, 2017-09 to 2018-08), with" in said
     assert said.count("but a rise may be older than this source can show") == 1
 
 
@@ -117,8 +140,11 @@ def test_count_of_years_answers_on_the_doubling_only(found):
 
 
 def test_count_of_years_can_refute_the_doubling():
-    planted = plant(15.0, "rate", source="UNODC", year=2006)
-    assert measure("calderon-upsurge", planted).claim_verdict == "holds under one source"
+    planted = measure("calderon-upsurge", plant(15.0, "rate", source="UNODC", year=2006))
+    assert planted.claim_verdict == "does not hold"
+    (row,) = planted.rows.query("source == 'UNODC'").to_dict("records")
+    assert row["value"] == pytest.approx(23.613478 / 15)
+    assert (row["holds"], row["judges"]) == ("no", True)
 
 
 def test_trend_and_courses_are_exact_without_noise():

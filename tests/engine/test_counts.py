@@ -1,127 +1,162 @@
 import numpy as np
 import pandas as pd
 import pytest
-from support.independent import ar1_correlation
+from support.independent_law import arma_covariance, dense, simulate
 
-from analysis import PolicyShift, load_policy_shifts, load_states
+from analysis import PolicyShift
+from analysis.engine import counts
 from analysis.engine.counts import split_noise, working_response
-from analysis.engine.errors import RHO_RANGE
 from analysis.engine.estimators import fit_quasi_poisson
+from analysis.engine.law import noise_grid
 from analysis.engine.optimise import EstimatorError
-from analysis.engine.processes import simulate_errors
 from analysis.engine.reml import fit_many, summarise
 from analysis.its.design import build_design
-from analysis.its.model import count_posterior, prepare_model
 
 MONTHS = pd.period_range("2000-01", periods=120, freq="M", name="month")
-SHIFT = PolicyShift("middle", "2005-01")
-X = build_design(MONTHS, SHIFT, harmonics=1).to_numpy()
+X = build_design(MONTHS, PolicyShift("middle", "2005-01"), harmonics=1).to_numpy()
 C = np.eye(X.shape[1])[[2, 3]]
 
 
-def simulate_deaths(seed, mean, sd=0.3, rho=0.6):
+def simulate_deaths(seed, mean, process="AR .8", sd=0.3):
     rng = np.random.default_rng(seed)
-    errors = sd * np.sqrt(1 - rho**2) * simulate_errors("ar1", 120, 1, rng, rho=rho)[:, 0]
-    return rng.poisson(mean * np.exp(errors)).astype(float)
+    errors = simulate(rng, 120, process)[:, 0]
+    return rng.poisson(mean * np.exp(sd * errors / errors.std())).astype(float)
 
 
-def fit_independent(deaths):
-    """Return level and slope by quasi-Poisson regression, and their standard errors."""
-    fit = fit_quasi_poisson(deaths, X)
-    return fit.estimate[[2, 3]], np.sqrt(np.diag(fit.covariance))[[2, 3]]
+def respond(deaths, after=None):
+    return working_response(deaths, X, np.ones(len(deaths)), after)
 
 
-def covariance(variance, rho, share):
-    signal = share / (1 - share) * variance.mean()
-    return np.diag(variance) + signal * ar1_correlation(len(variance), rho)
+def ends(mixture):
+    return np.array(summarise(mixture))[:3, 0]
 
 
-def test_mixture_is_that_of_generalised_least_squares_with_dense_matrices():
-    response, variance = working_response(simulate_deaths(0, 4.0), X, np.ones(120))
-    mixture = split_noise(response, variance, X, C, nodes=(5, 4))
-    (point, weight), (share_point, share_weight) = map(np.polynomial.legendre.leggauss, (5, 4))
-    low, high = np.arcsin(RHO_RANGE)
-    angle = low + (high - low) * (point + 1) / 2
-    share_angle = np.pi * (share_point + 1) / 4
-    rows = []
-    for a, wa in zip(angle, weight * np.cos(angle), strict=True):
-        for b, wb in zip(share_angle, share_weight * np.sin(2 * share_angle), strict=True):
-            V = covariance(variance, np.sin(a), np.sin(b) ** 2)
-            P = np.linalg.inv(V)
-            XPX = X.T @ P @ X
-            coefficients = np.linalg.solve(XPX, X.T @ P @ response)
-            residual = response - X @ coefficients
-            rss, df = residual @ P @ residual, len(X) - X.shape[1]
-            log_det = np.linalg.slogdet(V)[1] + np.linalg.slogdet(XPX)[1]
-            spread = np.diag(C @ np.linalg.solve(XPX, C.T))
-            log_weight = np.log(wa * wb) - (df * np.log(rss) + log_det) / 2
-            rows.append([log_weight, *(C @ coefficients), *np.sqrt(spread * rss / df)])
-    expected = np.array(rows)
-    weights = np.exp(expected[:, 0] - expected[:, 0].max())
-    np.testing.assert_allclose(mixture.weight[0], weights / weights.sum(), rtol=1e-8, atol=1e-14)
-    np.testing.assert_allclose(mixture.mean[0], expected[:, 1:3].T, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(mixture.scale[0], expected[:, 3:].T, rtol=1e-8)
+def covariance(variance, phi, noise, ratio, after):
+    """Noise of known variance and an AR(1) disturbance, both `ratio` times as large late."""
+    n = len(variance)
+    late = np.ones(n)
+    late[n if after is None else after :] = ratio**2
+    sigma = variance.mean() / noise  # squared, of an ARMA(1, 1): of it the share `noise` is noise
+    innovation = sigma * (1 - noise) * (1 - phi**2 * noise)
+    own = innovation * late
+    own[0] = innovation / (1 - phi**2)
+    reach = np.tril(phi ** np.maximum(np.subtract.outer(np.arange(n), np.arange(n)), 0))
+    return np.diag(variance * late) + (reach * own) @ reach.T
 
 
-def test_a_share_of_nothing_is_quasi_poisson_regression():
+@pytest.mark.parametrize(("phi", "noise"), [(0.9, 0.5), (0.3, 0.05), (0.99, 0.95)])
+def test_noise_and_disturbance_of_one_size_add_up_to_an_arma(phi, noise):
+    V = covariance(np.full(20, 0.2), phi, noise, 1.0, None)
+    expected = 0.2 / noise * arma_covariance(20, phi, phi * noise)
+    np.testing.assert_allclose(V, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("after", [None, 1, 60, 119])
+def test_mixture_is_that_of_generalised_least_squares_with_dense_matrices(after):
+    response, variance = respond(simulate_deaths(0, 4.0), after)
+    mixture, grid = split_noise(response, variance, X, C, after=after), noise_grid(120, bool(after))
+    shares, expected = mixture.noise, []
+    picked = np.linspace(0, len(shares) - 1, 12).astype(int)
+    for g in picked:
+        V = covariance(variance, mixture.phi[g], shares[g], mixture.ratio[g], after)
+        loglik, *rest = dense(response, X, C, V)
+        t, u, v = (
+            int(np.argmin(abs(values - value)))
+            for values, value in (
+                (grid.theta, shares[g]),
+                (grid.phi[0], mixture.phi[g]),
+                (grid.log_ratio, np.log(mixture.ratio[g])),
+            )
+        )
+        expected.append([loglik + grid.log_weight[t, u, v], *np.concatenate(rest)])
+    expected = np.array(expected)
+    np.testing.assert_allclose(mixture.mean[0][:, picked].T, expected[:, 1:3], atol=1e-9)
+    np.testing.assert_allclose(mixture.scale[0][:, picked].T, expected[:, 3:], rtol=1e-8)
+    found = np.log(mixture.weight[0, picked]) + mixture.log_marginal
+    np.testing.assert_allclose(found, expected[:, 0], rtol=0, atol=1e-7)
+
+
+def test_prior_of_the_grid_is_that_of_the_law():
+    grid = noise_grid(120, True)
+    weight = np.exp(grid.log_weight)
+    assert weight.sum() == pytest.approx(1)
+    v = np.sqrt(np.arccos(grid.phi))
+    assert (weight.sum(axis=2) * v).sum() == pytest.approx(
+        (0.03 + np.sqrt(np.pi / 2)) / 2, rel=1e-2
+    )
+    assert weight.sum(axis=(1, 2)) @ grid.theta == pytest.approx(0.5, rel=1e-2)
+    assert weight.sum(axis=(0, 1)) @ grid.log_ratio == pytest.approx(0, abs=1e-12)
+
+
+def test_nothing_but_noise_is_quasi_poisson_regression():
     deaths = simulate_deaths(1, 5.0)
-    mixture = split_noise(*working_response(deaths, X, np.ones(120)), X, C, nodes=(4, 60))
-    smallest = int(np.argmin(np.abs(mixture.mean[0, 0] - mixture.mean[0, 0, 0])))
-    estimate, se = fit_independent(deaths)
-    np.testing.assert_allclose(mixture.mean[0, :, smallest], estimate, rtol=1e-4)
-    np.testing.assert_allclose(mixture.scale[0, :, smallest], se, rtol=1e-3)
+    mixture, fit = split_noise(*respond(deaths), X, C), fit_quasi_poisson(deaths, X)
+    near = int(np.argmax(mixture.noise - 1e-3 * mixture.phi))
+    assert mixture.noise[near] > 0.99
+    np.testing.assert_allclose(mixture.mean[0, :, near], fit.estimate[[2, 3]], atol=0.02)
+    errors = np.sqrt(np.diag(fit.covariance))[[2, 3]]
+    np.testing.assert_allclose(mixture.scale[0, :, near], errors, rtol=0.05)
+
+
+def test_noise_that_is_the_same_every_month_is_that_of_the_headline_model():
+    y = simulate(np.random.default_rng(2), 120, "AR .95 + noise")[:, 0]
+    found, headline = ends(split_noise(y, np.full(120, 0.7), X, C)), fit_many(y, X, C)
+    expected = np.array([getattr(headline, name)[0] for name in ("estimate", "low", "high")])
+    assert (abs(found - expected) < 5e-3 * (expected[2] - expected[1])).all()
 
 
 def test_counts_in_the_millions_get_the_intervals_of_the_headline_model():
-    rng = np.random.default_rng(3)
-    errors = 0.1 * simulate_errors("ar1", 120, 1, rng, rho=0.6)[:, 0]
-    deaths = np.round(1e9 * np.exp(8 * errors))
-    response, variance = working_response(deaths, X, np.ones(120))
+    deaths = simulate_deaths(3, 1e9, sd=0.05)
+    response, variance = respond(deaths)
     np.testing.assert_allclose(response, np.log(deaths), atol=1e-6)
-    counts = np.array(summarise(split_noise(response, variance, X, C, nodes=(60, 60))))[:, 0]
-    headline = fit_many(np.log(deaths), X, C)
+    found, headline = ends(split_noise(response, variance, X, C)), fit_many(np.log(deaths), X, C)
     expected = np.array([getattr(headline, name)[0] for name in ("estimate", "low", "high")])
-    width = expected[2] - expected[1]
-    # the prior leaves some room for white noise, which the headline model rules out
-    assert (np.abs(counts[:3] - expected) < 0.12 * width).all()
+    assert (abs(found - expected) < 0.02 * (expected[2] - expected[1])).all()
 
 
-@pytest.mark.parametrize("place", ["MX01", "MX08", "MX25", "MX31"])
-@pytest.mark.parametrize("slug", ["calderon-2006-12", "lopez-obrador-2018-12"])
-def test_a_finer_grid_moves_no_end_by_a_ten_thousandth_of_the_width(place, slug):
-    model = prepare_model(load_states("inegi").loc[place], load_policy_shifts()[slug], empty=True)
-    window, X = model.window, model.designs[0].to_numpy()
-    exposure = window["person_years"].to_numpy() / 1e5
-    parts = working_response(window["deaths"].to_numpy(dtype=float), X, exposure)
-    found = summarise(split_noise(*parts, X, model.contrasts))
-    finer = summarise(split_noise(*parts, X, model.contrasts, nodes=(70, 50)))
-    for end, fine in zip(found[1:3], finer[1:3], strict=True):
-        assert (np.abs(end - fine) < 1e-4 * (finer[2] - finer[1])).all()
+@pytest.mark.parametrize("after", [None, 60])
+@pytest.mark.parametrize(
+    ("mean", "process"), [(0.5, "AR .8"), (5, "white noise"), (60, "AR .95 + noise")]
+)
+def test_a_finer_grid_moves_no_end_by_more_than_a_hundredth_of_the_width(
+    monkeypatch, mean, process, after
+):
+    parts = respond(simulate_deaths(4, mean, process), after)
+    found = ends(split_noise(*parts, X, C, after=after))
+    monkeypatch.setattr(counts, "noise_grid", lambda n, changes: noise_grid(4 * n, changes))
+    finer = ends(split_noise(*parts, X, C, after=after))
+    assert (abs(found - finer) < 1e-2 * (finer[2] - finer[1])).all()
 
 
-def test_scaling_deaths_and_exposure_moves_only_the_level():
-    panel = load_states("inegi").loc["MX01"]
-    shift = load_policy_shifts()["calderon-2006-12"]
-    larger = panel.assign(person_years=panel["person_years"] * 7)
-    models = [prepare_model(frame, shift, empty=True) for frame in (panel, larger)]
-    one, other = (summarise(count_posterior(model))[0] for model in models)
-    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+def test_scaling_the_exposure_moves_only_the_constant():
+    deaths, rows = simulate_deaths(5, 8.0), np.eye(X.shape[1])[:4]
+    one, other = (working_response(deaths, X, np.full(120, size), 60) for size in (1.0, 7.0))
+    one, other = (ends(split_noise(*parts, X, rows, after=60)) for parts in (one, other))
+    np.testing.assert_allclose(one[:, 0] - np.log(7), other[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(one[:, 1:], other[:, 1:], rtol=1e-6, atol=1e-9)
 
 
-def test_a_shift_of_unknown_month_is_averaged_over_its_months():
-    panel, shifts = load_states("inegi").loc["MX16"], load_policy_shifts()
-    slugs = ("special-forces-2020", "covid-2020-04")
-    models = (prepare_model(panel, shifts[slug], empty=True) for slug in slugs)
-    unknown, known = (count_posterior(model).weight for model in models)
-    assert unknown.sum() == pytest.approx(1)
-    assert unknown.shape[1] == 4 * known.shape[1]
+@pytest.mark.parametrize("mean", [3.0, 30.0])
+def test_months_not_seen_have_no_say(mean):
+    deaths, seen = simulate_deaths(6, mean), ~np.isin(np.arange(120), [0, 30, 31, 70])
+    wild = np.where(seen, deaths, 1000 * deaths + 7)
+    response, variance = working_response(deaths, X, np.ones(120), 60, seen)
+    other = working_response(wild, X, np.ones(120), 60, seen)
+    found, same = (split_noise(*p, X, C, after=60) for p in ((response, variance), other))
+    np.testing.assert_allclose(ends(found), ends(same), rtol=1e-9)
+    g = int(found.weight.argmax())
+    filled = np.where(seen, variance, variance[seen].mean())
+    V = covariance(filled, found.phi[g], found.noise[g], found.ratio[g], 60)[np.ix_(seen, seen)]
+    _, mean_, scale = dense(response[seen], X[seen], C, V)
+    np.testing.assert_allclose(found.mean[0, :, g], mean_, atol=1e-9)
+    np.testing.assert_allclose(found.scale[0, :, g], scale, rtol=1e-8)
 
 
 def test_counts_without_a_maximum_are_refused():
     early = np.repeat([1.0, 0], 60)
     for deaths, message in ((0 * early, "no deaths at all"), (early, "no maximum|still rises")):
         with pytest.raises(EstimatorError, match=message):
-            working_response(deaths, X, np.ones(120))
+            respond(deaths)
 
 
 @pytest.mark.slow
@@ -130,12 +165,12 @@ def test_intervals_hold_their_size_where_months_are_empty(mean):
     """200 series a cell: a Monte Carlo error of 1.5 points at 95%."""
     held, narrow = [], []
     for seed in range(200):
-        deaths = simulate_deaths([seed, 7], mean, sd=0.4, rho=0.7)
-        parts = working_response(deaths, X, np.ones(120))
-        _, low, high, _ = summarise(split_noise(*parts, X, C, nodes=(20, 12)))
+        deaths = simulate_deaths([seed, 7], mean, sd=0.4)
+        _, low, high = ends(split_noise(*respond(deaths, 60), X, C, after=60))
         held.append((low <= 0) & (high >= 0))
-        estimate, se = fit_independent(deaths)
-        narrow.append(np.abs(estimate) <= 1.96 * se)
-    assert (np.mean(held, axis=0) > 0.89).all()
+        fit = fit_quasi_poisson(deaths, X)
+        narrow.append(abs(fit.estimate) <= 1.96 * np.sqrt(np.diag(fit.covariance)))
+    print(f"mean {mean}: {100 * np.mean(held, axis=0)}")
+    assert (np.mean(held, axis=0) > 0.91).all()
     if mean == 30:
-        assert (np.mean(narrow, axis=0) < 0.80).all()  # months taken as independent
+        assert (np.mean(narrow, axis=0)[[2, 3]] < 0.80).all()  # months taken as independent

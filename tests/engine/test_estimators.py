@@ -1,8 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
-from support.independent import segmented_design, simulate_ar1
+from statsmodels.tsa.statespace.structural import UnobservedComponents
+from support.folders import REFERENCE
+from support.independent import segmented_design, simulate_ar1, whitening_matrix
 
 from analysis import fit_negative_binomial, fit_quasi_poisson
 from analysis.engine.estimators import fit_newey_west, fit_prais_winsten, newey_west_lags
@@ -16,6 +19,12 @@ TRUTH = [3.0, 0.1, -0.4, 0.2]
 def simulated(n=100, rho=0.5, seed=1):
     X = segmented_design(n, n // 2)
     return X @ TRUTH + simulate_ar1(np.random.default_rng(seed), n, rho)[:, 0], X
+
+
+def whole_months(n):
+    """Noise of ten binary digits and a counter of months: level and line are added without loss."""
+    noise = np.round(1024 * simulate_ar1(np.random.default_rng(5), n, 0.5)[:, 0]) / 1024
+    return noise, np.round(segmented_design(n, n // 2) * [1, 12, 1, 12])
 
 
 def errors(fit):
@@ -49,14 +58,32 @@ def test_lags_follow_the_usual_rule(n, lags):
     assert newey_west_lags(n) == lags
 
 
-def test_cochrane_orcutt_satisfies_its_own_two_equations():
+def test_prais_winsten_satisfies_its_own_two_equations():
     y, X = simulated(rho=0.6)
     found = fit_prais_winsten(y, X)
-    rho = float(found.note.split()[2].rstrip(";"))
     residual = y - X @ found.estimate
-    assert rho == pytest.approx(residual[1:] @ residual[:-1] / (residual @ residual), abs=0.02)
-    exact = np.linalg.lstsq(X[1:] - rho * X[:-1], y[1:] - rho * y[:-1], rcond=None)[0]
-    np.testing.assert_allclose(found.estimate, exact, atol=0.02)
+    rho = residual[1:] @ residual[:-1] / (residual[:-1] @ residual[:-1])
+    assert found.note == f"rho = {rho:.2f}; first period kept"
+    W = whitening_matrix(100, rho)
+    b, rss = np.linalg.lstsq(W @ X, W @ y, rcond=None)[:2]
+    np.testing.assert_allclose(found.estimate, b, rtol=1e-8)
+    covariance = rss / 96 * np.linalg.inv(X.T @ W.T @ W @ X)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-8)
+    assert found.df == 96
+
+
+def test_prais_winsten_of_proposition_99_is_the_printed_one():
+    """Linden (2015), doi:10.1177/1536867X1501500208: California's sales, the tax of 1989."""
+    table = pd.read_csv(REFERENCE / "smoking.csv", index_col="state")
+    sales = table.loc["California", "1970":"2000"]
+    found = fit_prais_winsten(sales, segmented_design(31, 19, per_year=1))
+    printed = [[-6.084, -1.994], [2.725, 0.950]]
+    np.testing.assert_array_equal(np.round([found.estimate, errors(found)], 3)[:, 2:], printed)
+
+
+def test_errors_that_explode_have_no_prais_winsten():
+    with pytest.raises(EstimatorError, match=r"rho = 1\.\d+ is not stationary"):
+        fit_prais_winsten(1.1 ** np.arange(60.0), np.ones((60, 1)))
 
 
 @pytest.mark.parametrize("fit", LINEAR)
@@ -67,12 +94,41 @@ def test_noise_adds_no_bias_and_the_truth_is_inside_wide_intervals(fit):
 
 
 @pytest.mark.parametrize("fit", LINEAR)
-@pytest.mark.parametrize("size", [1e-6, 1e6])
+@pytest.mark.parametrize("size", [1e-12, 1e-3, 1e12])
 def test_unit_of_the_outcome_changes_nothing_but_the_unit(fit, size):
     y, X = simulated()
     small, large = fit(y, X), fit(size * y, X)
-    assert (np.abs(large.estimate / size - small.estimate)[1:] < 2e-3 * errors(small)[1:]).all()
-    np.testing.assert_allclose(errors(large)[1:] / size, errors(small)[1:], rtol=5e-3)
+    assert (np.abs(large.estimate / size - small.estimate)[1:] < 1e-6 * errors(small)[1:]).all()
+    np.testing.assert_allclose(errors(large)[1:] / size, errors(small)[1:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("fit", LINEAR)
+@pytest.mark.parametrize(("constant", "line"), [(2**38, 0), (2**-38, 0), (0, 2**28), (1e7, -1e6)])
+@pytest.mark.parametrize("n", [24, 96])
+def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, constant, line, n):
+    y, X = whole_months(n)
+    plain, moved = fit(y, X), fit(y + constant + line * X[:, 1], X)
+    apart = np.abs(moved.estimate - plain.estimate)[2:]
+    assert (apart < 1e-6 * errors(plain)[2:]).all()
+    np.testing.assert_allclose(errors(moved)[2:], errors(plain)[2:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("seasonal", [(0, 0, 0, 0), (0, 1, 1, 12)])
+@pytest.mark.parametrize(("constant", "size"), [(2**38, 1), (0, 1e-12), (0, 1e12)])
+def test_differenced_arima_knows_nothing_of_level_and_unit(seasonal, constant, size):
+    y, X = whole_months(96)
+    plain, moved = (
+        fit_arima(outcome, X[:, 2:], order=(0, 1, 1), seasonal_order=seasonal)
+        for outcome in (y, size * (y + constant + seasonal[1] * 2.0**20 * (np.arange(96) % 12)))
+    )
+    assert (np.abs(moved.estimate / size - plain.estimate) < 1e-6 * errors(plain)).all()
+    np.testing.assert_allclose(errors(moved) / size, errors(plain), rtol=1e-6)
+
+
+def test_column_that_differencing_takes_out_is_named():
+    y, X = simulated()
+    with pytest.raises(ValueError, match="column 1 away: leave that column of the design out"):
+        fit_arima(y, X[:, [2, 1]], order=(0, 1, 1), seasonal_order=(0, 1, 1, 12))
 
 
 @pytest.mark.parametrize("fit", LINEAR)
@@ -82,7 +138,7 @@ def test_raw_counter_of_months_changes_nothing_but_the_unit(fit):
     unit = [1, 12_000, 1, 12_000]
     found, plain = fit(y, X * unit), fit(y, X)
     apart = np.abs(found.estimate * unit - plain.estimate)
-    assert (apart[1:] < 2e-3 * errors(plain)[1:]).all()
+    assert (apart[1:] < 1e-6 * errors(plain)[1:]).all()
 
 
 def test_counts_grow_with_exposure():
@@ -156,8 +212,45 @@ def test_structural_model_is_the_restricted_likelihood_of_dense_matrices():
         b, inverse = np.linalg.solve(R, Q.T @ z), np.linalg.inv(R)
         return -(n - 4) / 2 * np.log(rss) - size, b, rss / (n - 4) * inverse @ inverse.T
 
-    best = minimize_scalar(lambda r: -restricted(r)[0], bounds=(-8, 4), method="bounded")
+    best = minimize_scalar(lambda r: -restricted(r)[0], bounds=(-8, 4), options={"xatol": 1e-8})
     _, b, covariance = restricted(best.x)
     found, error = fit_structural(y, X), np.sqrt(np.diag(covariance))[1:]
-    assert (np.abs(found.estimate - b)[1:] < 1e-3 * error).all()
-    np.testing.assert_allclose(errors(found)[1:], error, rtol=1e-3)
+    assert (np.abs(found.estimate - b)[1:] < 1e-6 * error).all()
+    np.testing.assert_allclose(errors(found)[1:], error, rtol=1e-6)
+
+
+def test_structural_model_is_the_diffuse_kalman_filter_of_statsmodels():
+    """Approximately diffuse, and optimised over both variances: equal as far as that goes."""
+    y, X = simulated(rho=0.9)
+    found, settings = fit_structural(y, X), {"mle_regression": False, "loglikelihood_burn": 0}
+    model = UnobservedComponents(y, level="llevel", exog=X[:, 1:], **settings)
+    theirs = model.fit([1.0, 1.0], method="bfgs", gtol=1e-8, disp=0, cov_type="none")
+    ratio = theirs.params[1] / theirs.params[0]
+    assert float(found.note.split()[-1]) == pytest.approx(ratio, rel=0.05)
+    apart = np.abs(theirs.smoothed_state[1:, -1] - found.estimate[1:])
+    assert (apart < 1e-4 * errors(found)[1:]).all()
+    variances = np.diag(theirs.smoothed_state_cov[1:, 1:, -1])
+    np.testing.assert_allclose(np.sqrt(variances), errors(found)[1:], rtol=1e-4)
+
+
+def equals_least_squares(found, y, X):
+    """The last three coefficients, those of level, slope and trend."""
+    b, rss = np.linalg.lstsq(X, y, rcond=None)[:2]
+    covariance = rss / (len(y) - X.shape[1]) * np.linalg.inv(X.T @ X)
+    np.testing.assert_allclose(found.estimate[1:], b[-3:], rtol=1e-7)
+    np.testing.assert_allclose(found.covariance[1:, 1:], covariance[-3:, -3:], rtol=1e-7)
+
+
+def test_level_that_does_not_move_leaves_least_squares():
+    y, X = np.random.default_rng(1).standard_normal(60), segmented_design(60, 30)
+    found = fit_structural(y, X)
+    assert found.note == "level / noise variance 0"
+    equals_least_squares(found, y, X)
+
+
+def test_level_without_noise_leaves_least_squares_of_the_steps():
+    steps, X = np.random.default_rng(2).standard_normal(60), segmented_design(60, 30)
+    y = np.cumsum(lfilter([1, 0.2], 1, steps))
+    found = fit_structural(y, X)
+    assert found.note == "level / noise variance inf"
+    equals_least_squares(found, np.diff(y), np.diff(X[:, 1:], axis=0))

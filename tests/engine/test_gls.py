@@ -1,61 +1,81 @@
 import numpy as np
 import pytest
-from support.independent import ar1_correlation, segmented_design, simulate_ar1, whitening_matrix
+from support.independent import segmented_design, simulate_ar1
+from support.independent_law import arma_covariance, covariance, dense
 
-from analysis.engine.gls import Basis, neighbours, solve_designs, solve_series, whiten
+from analysis.engine.gls import Basis, cross_products, solve_nodes, split_periods
 
-RHO = np.array([-0.45, 0.0, 0.3, 0.9, 0.994])
-DESIGNS = np.stack([segmented_design(30, first) for first in (9, 15, 20)])
-CONTRASTS = np.array([[0.0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 2]])
-
-
-def test_three_periods_are_whitened_as_by_hand():
-    x = np.array([5.0, 2.0, 7.0])
-    expected = [4.0, 2.0 - 0.6 * 5.0, 7.0 - 0.6 * 2.0]  # the first: 5 sqrt(1 - 0.36)
-    np.testing.assert_allclose(whiten(x, 0.6), expected, rtol=1e-15)
-    both = whiten(np.column_stack([x, 2 * x]), 0.6)
-    np.testing.assert_allclose(both[:, 1], 2 * np.array(expected))
-    assert x.tolist() == [5.0, 2.0, 7.0]
+N = 40
+DESIGNS = np.stack([segmented_design(N, first, harmonics=1) for first in (9, 20, 31)])
+CONTRASTS = np.eye(6)[1:4] + np.eye(6)[[0, 2, 5]]
+SERIES = simulate_ar1(np.random.default_rng(1), N, 0.7, 3) + 2
+PHI = np.array([-0.4, 0.02, 0.5, 0.93, 0.9999])
+RATIO = np.array([0.35, 1.0, 1.7, 2.9, 0.8])
 
 
-def test_whitening_takes_the_ar1_correlation_out():
-    for rho in RHO:
-        covariance = ar1_correlation(6, rho) / (1 - rho**2)
-        W = whiten(np.eye(6), rho)
-        np.testing.assert_allclose(W @ covariance @ W.T, np.eye(6), atol=1e-9)
+def solve(y, X, C, after, theta, phi, ratio):
+    """Restricted log-likelihood (J, R), means and scales (J, m, R) by the engine's sums."""
+    basis = Basis(X, C)
+    ols, left = basis.take_out(y)
+    periods = split_periods(len(y), after)
+    at = solve_nodes(basis, cross_products(basis, left, periods, theta), theta, phi, np.log(ratio))
+    df = len(y) - X.shape[2]
+    late = 0 if after is None else periods[:, 1].sum(axis=1)
+    log_det = at.log_det + basis.log_size + 2 * late * np.log(ratio)[:, None]
+    scale = np.sqrt(at.rss[:, None] * at.variance / df)
+    return -0.5 * (df * np.log(at.rss) + log_det), ols.T + at.step, scale
+
+
+def assert_is_dense(found, row, y, X, C, after, theta, phi, ratio):
+    for j, (each, size) in enumerate(zip(phi, ratio, strict=True)):
+        loglik, mean, scale = dense(y, X, C, covariance(len(y), each, theta, size, after))
+        assert found[0][j, row] == pytest.approx(loglik, abs=1e-8)
+        np.testing.assert_allclose(found[1][j, :, row], mean, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(found[2][j, :, row], scale, rtol=1e-9)
+
+
+@pytest.mark.parametrize("after", [None, 1, 17, N - 1])
+@pytest.mark.parametrize("theta", [0.0, 0.41, 0.99])
+@pytest.mark.parametrize("many", ["designs", "series"])
+def test_likelihood_means_and_scales_are_those_of_dense_matrices(many, theta, after):
+    y, X = (SERIES[:, :1], DESIGNS) if many == "designs" else (SERIES, DESIGNS[:1])
+    ratio = np.ones(5) if after is None else RATIO
+    node = theta, PHI, ratio
+    found = solve(y, X, CONTRASTS, after if after is None else np.array([after]), *node)
+    for row in range(3):
+        series, design = (0, row) if many == "designs" else (row, 0)
+        assert_is_dense(found, row, y[:, series], X[design], CONTRASTS, after, *node)
+
+
+def test_every_design_has_a_change_of_size_of_its_own():
+    after, node = np.array([9, 20, 31]), (0.6, PHI, RATIO)
+    found = solve(SERIES[:, :1], DESIGNS, CONTRASTS, after, *node)
+    for row, own in enumerate(after):
+        assert_is_dense(found, row, SERIES[:, 0], DESIGNS[row], CONTRASTS, own, *node)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_laws_lengths_and_sides_agree_with_dense_matrices(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(12, 160))
+    X, after = segmented_design(n, n // 2), int(rng.integers(1, n))
+    y = simulate_ar1(rng, n, 0.9)
+    theta, phi, ratio = rng.uniform(0, 0.99), rng.uniform(0, 1, 8), rng.uniform(1 / 3, 3, 8)
+    found = solve(y, X[None], np.eye(4), np.array([after]), theta, phi, ratio)
+    assert_is_dense(found, 0, y[:, 0], X, np.eye(4), after, theta, phi, ratio)
+
+
+@pytest.mark.parametrize(("phi", "theta"), [(0.9, 0.4), (-0.3, 0.0), (0.2, 0.7), (0.999, 0.9)])
+def test_errors_of_one_size_are_a_stationary_arma(phi, theta):
+    expected = arma_covariance(25, phi, theta)
+    np.testing.assert_allclose(covariance(25, phi, theta), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_basis_spans_the_design_and_is_orthonormal():
     basis = Basis(DESIGNS, CONTRASTS)
     for design, columns in zip(DESIGNS, basis.columns, strict=True):
-        np.testing.assert_allclose(columns.T @ columns, np.eye(4), atol=1e-13)
-        np.testing.assert_allclose(columns @ (columns.T @ design), design, atol=1e-12)
-
-
-@pytest.mark.parametrize("solve", [solve_designs, solve_series])
-def test_generalised_least_squares_agree_with_dense_matrices(solve):
-    y = simulate_ar1(np.random.default_rng(1), 30, 0.7)[:, 0]
-    groups = [DESIGNS] if solve is solve_designs else np.split(DESIGNS, 3)
-    for group in groups:
-        basis = Basis(group, CONTRASTS)
-        ols = np.stack([np.linalg.lstsq(design, y, rcond=None)[0] for design in group])
-        residual = (y - np.einsum("dnk,dk->dn", group, ols))[..., None]
-        lagged = basis.columns.swapaxes(1, 2) @ neighbours(residual)
-        solved = solve(basis, lagged, residual[:, [0, -1]], RHO)
-        for d, g in np.ndindex(len(group), len(RHO)):
-            W, design, r = whitening_matrix(30, RHO[g]), group[d], residual[d, :, 0]
-            P = W.T @ W
-            information = design.T @ P @ design
-            gls = np.linalg.solve(information, design.T @ P @ y)
-            inverse = np.linalg.inv(information)
-            np.testing.assert_allclose(solved.step[d, :, g], CONTRASTS @ (gls - ols[d]), atol=1e-9)
-            rss = (y - design @ gls) @ P @ (y - design @ gls)
-            ols_part = (1 + RHO[g] ** 2) * r @ r - 2 * RHO[g] * r[1:] @ r[:-1]
-            assert ols_part + solved.rss[d, g] == pytest.approx(rss, abs=1e-9)
-            variance = np.diag(CONTRASTS @ inverse @ CONTRASTS.T)
-            np.testing.assert_allclose(solved.variance[d, :, g], variance, rtol=1e-9)
-            log_det = np.linalg.slogdet(information)[1]
-            assert solved.log_det[d, g] == pytest.approx(log_det, abs=1e-9)
+        np.testing.assert_allclose(columns @ columns.T, np.eye(6), atol=1e-13)
+        np.testing.assert_allclose(columns.T @ (columns @ design), design, atol=1e-12)
 
 
 def test_dependent_columns_are_refused_with_their_number():
@@ -68,10 +88,12 @@ def test_dependent_columns_are_refused_with_their_number():
             Basis(design[None], np.eye(5))
 
 
-def test_nearly_dependent_columns_are_still_solved():
+@pytest.mark.parametrize("copies", [1, 2])  # one design by QR, many by Cholesky's factor first
+def test_nearly_dependent_columns_are_still_solved(copies):
     X = segmented_design(30, 15)
     X[:, 3] = X[:, 1] + 1e-6 * X[:, 3]
-    zero = np.zeros((1, 4, 1)), np.zeros((1, 2, 1))
-    found = solve_designs(Basis(X[None], np.eye(4)), *zero, np.array([0.5])).variance[0, :, 0]
-    R = np.linalg.qr(whitening_matrix(30, 0.5) @ X, mode="r")
-    np.testing.assert_allclose(found, (np.linalg.inv(R) ** 2).sum(axis=1), rtol=1e-6)
+    y = simulate_ar1(np.random.default_rng(2), 30, 0.5)
+    node = 0.3, np.array([0.5]), np.ones(1)
+    scale = solve(y, np.stack([X] * copies), np.eye(4), None, *node)[2]
+    expected = dense(y[:, 0], X, np.eye(4), covariance(30, 0.5, 0.3))[2]
+    np.testing.assert_allclose(scale[0, :, 0], expected, rtol=1e-6)

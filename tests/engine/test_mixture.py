@@ -6,7 +6,14 @@ from scipy.optimize import brentq
 from scipy.stats import t as student
 
 from analysis.engine import mixture
-from analysis.engine.mixture import StudentTable, mixture_cdf, mixture_quantiles, mixture_tails
+from analysis.engine.mixture import (
+    LIGHT,
+    StudentTable,
+    lighten,
+    mixture_cdf,
+    mixture_quantiles,
+    mixture_tails,
+)
 
 LEVELS = (0.025, 0.3, 0.5, 0.975)
 
@@ -119,3 +126,21 @@ def test_blocks_of_mixtures_equal_each_one_alone(monkeypatch, block):
         np.testing.assert_allclose(found[:, row, contrast], expected, rtol=0, atol=1e-10)
         below = distribution(0.0, *part)
         assert tails[row, contrast] == pytest.approx(2 * min(below, 1 - below), abs=1e-11)
+
+
+def test_lighter_mixtures_have_lost_less_than_they_may():
+    rng = np.random.default_rng(1)
+    weight = rng.dirichlet(np.full(500, 0.02), 6)
+    mean, scale = rng.standard_normal((2, 6, 3, 500)) * [[[[1.0]]], [[[0.1]]]]
+    light, means, scales = lighten(weight, mean, abs(scale) + 1)
+    assert means.shape == scales.shape == (6, 3, light.shape[1])
+    assert light.shape[1] < 400
+    np.testing.assert_allclose(light.sum(axis=1), 1, rtol=1e-12)
+    for x in (-2.0, 0.5, 3.0):
+        at = np.full((6, 3), x)
+        whole, rest = (
+            mixture_cdf(at, *parts, 50)[0]
+            for parts in ((weight, mean, abs(scale) + 1), (light, means, scales))
+        )
+        assert (abs(whole - rest) < LIGHT).all()
+        assert (whole != rest).any()

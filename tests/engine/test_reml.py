@@ -1,185 +1,232 @@
-"""Do 95% intervals hold the truth in 95% of simulated series? Marked slow; numbers with ``-s``."""
+"""The engine against an implementation of its own, and how often its intervals hold the truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
-from statsmodels.regression.linear_model import GLS
-from support import independent
+from support import independent, independent_law
+from support.folders import REFERENCE
 from support.independent import effect_rows, fit, segmented_design, simulate_ar1
+from support.independent_law import fit_law
 
-from analysis import fit_many, load_series
-from analysis.engine import reml
-from analysis.engine.errors import RHO_RANGE, rho_nodes
-from analysis.engine.reml import integrate_rho, screen_many
+from analysis import fit_many
+from analysis.engine import errors, reml
+from analysis.engine.errors import join_months
+from analysis.engine.law import RHO_RANGE
+from analysis.engine.mixture import mixture_quantiles
+from analysis.engine.reml import integrate, screen_many
 
-WINDOWS = {
-    "calderon": ("inegi", "MX00", "2000-01", "2012-11", "2006-12"),
-    "pena nieto": ("inegi", "MX00", "2006-12", "2018-11", "2012-12"),
-    "lopez obrador": ("sesnsp", "MX00", "2015-01", "2024-09", "2018-12"),
-    "sheinbaum": ("sesnsp", "MX00", "2018-12", "2025-06", "2024-10"),
-    "michoacan": ("inegi", "MX16", "2000-01", "2012-11", "2006-12"),
-}
+NAMES = ("estimate", "low", "high")
+# Calderon's window on the log scale: level, slope and 24 months; median and 95% interval
+CALDERON = [
+    [-0.218586, -0.399691, -0.032511],
+    [0.190385, 0.036415, 0.333203],
+    [0.161593, -0.183819, 0.493349],
+]
+PROCESSES = ["white noise", "AR .9", "local level .02", "AR .95 + noise", "sd doubled"]
+
+
+def real_window(slug):
+    table = pd.read_csv(REFERENCE / "windows.csv").query("window == @slug")
+    X = table.loc[:, "const":].to_numpy()
+    return table["log_rate"].to_numpy(), X, int((X[:, 2] == 0).sum())
+
+
+def simulated(n, process, *seed, count=1, after=None):
+    X = segmented_design(n, n // 2 if after is None else after)
+    rng = np.random.default_rng([n, *seed])
+    y = X @ [1, 0.3, -0.5, 1] + independent_law.simulate(rng, n, process, count, after=after).T
+    return y.T if count > 1 else y[0], X
+
+
+def assert_close(found, expected, share, row=0, p=1e-3):
+    """Hold a row of a fit against `expected` (m, 4), to a share of the intervals' widths."""
+    ours = np.column_stack([getattr(found, name)[row] for name in NAMES])
+    width = expected[:, 2] - expected[:, 1]
+    assert (abs(ours - expected[:, :3]) < share * width[:, None]).all()
+    np.testing.assert_allclose(found.p[row], expected[:, 3], rtol=0, atol=p)
+
+
+def assert_rows_equal(found, others, share=1e-9):
+    for row, other in enumerate(others):
+        alone = np.column_stack([getattr(other, name)[0] for name in (*NAMES, "p")])
+        assert_close(found, alone, share, row, p=share)
+
+
+def test_calderons_window_gives_the_declared_intervals():
+    y, X, after = real_window("calderon-2006-12")
+    found = fit_many(y, X, effect_rows(X.shape[1])[[0, 1, 3]], after=after)
+    ours = np.stack([getattr(found, name)[0] for name in NAMES], axis=1)
+    width = np.subtract(*np.array(CALDERON).T[[2, 1]])[:, None]
+    assert (abs(ours - CALDERON) < 1e-4 * width).all()
+
+
+def test_another_real_window_agrees_with_the_independent_implementation():
+    y, X, after = real_window("lopez-obrador-2018-12")
+    C = effect_rows(X.shape[1])
+    for side, sizes in ((None, (24, 32, 1)), (after, (16, 20, 14))):
+        expected = fit_law(y, X, C, after=side, sizes=sizes).summary()
+        assert_close(fit_many(y, X, C, after=side), expected, 1e-3)
+
+
+# The finer grid's own error is 2e-6 of the width to n = 60, 2e-5 at 220 and 4e-4 at 400. In 112
+# other series the largest distance was 1.4e-3, and above 1e-3 in six, all of them mostly noise.
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize(
+    "n", [24, 60, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 220, 400))]
+)
+def test_a_far_finer_grid_moves_no_end_by_more_than_a_thousandth_of_the_width(n, process):
+    after = int(0.85 * n) if process == "sd doubled" else n // 2
+    y, X = simulated(n, process, 0, after=after)
+    C, sizes = effect_rows(4)[[0, 1, 3]], (16, 24, 16) if n < 100 else (24, 36, 26)
+    expected = fit_law(y, X, C, after=after, sizes=sizes).summary()
+    assert_close(fit_many(y, X, C, after=after), expected, 1.5e-3 if n > 60 else 1e-3)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_what_is_left_out_of_the_grid_moves_nothing(monkeypatch, process):
+    y, X = simulated(60, process, 1)
+    some = integrate(y, X, np.eye(4), after=30)
+    monkeypatch.setattr(errors, "TINY", 0)
+    every = integrate(y, X, np.eye(4), after=30)
+    assert some.weight.shape[1] < every.weight.shape[1]
+    width = every.quantile(0.975) - every.quantile(0.025)
+    for q in (0.025, 0.5, 0.975):
+        ends = [mixture_quantiles([q], *mixture.parts)[0] for mixture in (some, every)]
+        assert (abs(np.subtract(*ends)) < 1e-4 * width).all()
+
+
 SIMULATED = [(n, rho) for n in (12, 30, 100) for rho in (-0.3, 0.5, 0.9, 0.99)]
 
 
-def real_window(name):
-    source, place, start, end, shift = WINDOWS[name]
-    series = load_series(source, place=place, start=start, end=end)
-    X = segmented_design(len(series), series.index.get_loc(shift), harmonics=2)
-    return np.log(1e5 * series["deaths"] / series["person_years"]).to_numpy(), X
-
-
-def simulated(n, rho):
-    X = segmented_design(n, n // 2)
-    seed = np.random.default_rng([n, int(1000 * (rho + 1))])
-    return X @ [1, 0.3, -0.5, 1] + simulate_ar1(seed, n, rho)[:, 0], X
-
-
-def assert_rows_equal(found, others):
-    """Hold each row of a fit against a fit of its own."""
-    for row, other in enumerate(others):
-        for name in ("estimate", "low", "high", "p"):
-            ours, own = getattr(found, name)[row], getattr(other, name)[0]
-            np.testing.assert_allclose(ours, own, rtol=1e-9, atol=1e-9)
-
-
-def assert_agrees(found, expected, row=0):
-    width = expected[:, 2] - expected[:, 1]
-    assert (abs(found.estimate[row] - expected[:, 0]) < 1e-8 * width).all()
-    assert (abs(found.low[row] - expected[:, 1]) < 1e-6 * width).all()
-    assert (abs(found.high[row] - expected[:, 2]) < 1e-6 * width).all()
-    np.testing.assert_allclose(found.p[row], expected[:, 3], rtol=0, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_real_windows_agree_with_the_independent_implementation(name):
-    y, X = real_window(name)
-    C = effect_rows(X.shape[1])
-    assert_agrees(fit_many(y, X, C), fit(y, X, C).summary())
-
-
 @pytest.mark.parametrize(("n", "rho"), SIMULATED)
-def test_simulated_series_agree_with_the_independent_implementation(n, rho):
-    y, X = simulated(n, rho)
-    assert_agrees(fit_many(y, X, np.eye(4)), fit(y, X, np.eye(4)).summary())
+def test_ar1_errors_are_those_of_the_dense_integral(n, rho):
+    X = segmented_design(n, n // 2)
+    y = (
+        X @ [1, 0.3, -0.5, 1]
+        + simulate_ar1(np.random.default_rng([n, int(1e3 + 1e3 * rho)]), n, rho)[:, 0]
+    )
+    expected = fit(y, X, np.eye(4)).summary()
+    parts = integrate(y, X, np.eye(4), law="ar1").parts
+    exact = mixture_quantiles([0.5, 0.025, 0.975], *parts)[:, 0].T
+    width = expected[:, 2:3] - expected[:, 1:2]
+    assert (abs(exact - expected[:, :3]) < 1e-6 * width).all()
+    assert_close(fit_many(y, X, np.eye(4), law="ar1"), expected, 1e-3)
+    sides = fit_many(y, X, np.eye(4), law="ar1", after=n // 3)  # errors of one size all the same
+    assert_close(sides, expected, 1e-3)
 
 
-@pytest.mark.parametrize("case", [*WINDOWS, *SIMULATED])
-def test_doubling_the_nodes_moves_no_end_of_an_interval(case):
-    y, X = real_window(case) if case in WINDOWS else simulated(*case)
-    C = np.eye(X.shape[1])
-    nodes = len(integrate_rho(y, X, C).rho)
-    coarse, fine = (integrate_rho(y, X, C, nodes=count) for count in (nodes, 2 * nodes))
-    width = fine.quantile(0.975) - fine.quantile(0.025)
-    for q in (0.025, 0.5, 0.975):
-        assert (abs(coarse.quantile(q) - fine.quantile(q)) < 1e-6 * width).all()
+WAYS = [{}, {"after": 25}, {"law": "ar1"}]
 
 
-def test_nodes_integrate_powers_of_rho():
-    rho, weight = rho_nodes(40)
-    low, high = RHO_RANGE
-    assert (low, high) == (-0.5, 0.995)
-    for power in (0, 1, 6):
-        expected = (high ** (power + 1) - low ** (power + 1)) / (power + 1)
-        assert weight @ rho**power == pytest.approx(expected, rel=1e-12)
-
-
+@pytest.mark.parametrize("options", WAYS)
 @pytest.mark.parametrize("count", [2, 8, 9])  # 4 at a time: the last chunk may hold one
-def test_many_series_equal_a_loop_over_them(monkeypatch, count):
+def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch, count, options):
     monkeypatch.setattr(reml, "SERIES", 4)
-    _, X = simulated(40, 0.5)
-    y = np.hstack([simulate_ar1(np.random.default_rng(5), 40, r, count) for r in (0.2, 0.98)])
+    X = segmented_design(60, 25)
+    y = np.hstack([simulate_ar1(np.random.default_rng(5), 60, r, count) for r in (0.2, 0.98)])
     y = y[:, ::2]
-    assert y.shape[1] == count
-    together = fit_many(y, X, np.eye(4))
+    together, threaded = (fit_many(y, X, np.eye(4), jobs=jobs, **options) for jobs in (1, 2))
     assert together.estimate.shape == (count, 4)
-    assert_rows_equal(together, (fit_many(v, X, np.eye(4)) for v in y.T))
+    for name in (*NAMES, "p"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(threaded, name))
+    assert_rows_equal(together, (fit_many(v, X, np.eye(4), **options) for v in y.T), 1e-3)
 
 
-@pytest.mark.parametrize("count", [2, 8, 9])
-def test_many_designs_equal_a_loop_over_them(monkeypatch, count):
+@pytest.mark.parametrize("after", [None, 25, list(range(20, 29))])
+def test_many_designs_equal_a_loop_over_them(monkeypatch, after):
     monkeypatch.setattr(reml, "DESIGNS", 4)
-    y, _ = simulated(60, 0.8)
-    designs = np.stack([segmented_design(60, first) for first in range(20, 20 + count)])
+    y, _ = simulated(60, "AR .8", 2)
+    designs = np.stack([segmented_design(60, first) for first in range(20, 29)])
     C = effect_rows(4)
-    assert_rows_equal(fit_many(y, designs, C), (fit_many(y, X, C) for X in designs))
-    single = [integrate_rho(y, X, C).log_marginal[0] for X in designs]
-    assert integrate_rho(y, designs, C).log_marginal == pytest.approx(single, abs=1e-9)
+    sides = after if isinstance(after, list) else [after] * 9
+    alone = [fit_many(y, X, C, after=side) for X, side in zip(designs, sides, strict=True)]
+    assert_rows_equal(fit_many(y, designs, C, after=after), alone, 1e-3)
+    # at the same nodes there is no difference at all
+    monkeypatch.setattr(errors, "TINY", 0)
+    alone = [fit_many(y, X, C, after=side) for X, side in zip(designs, sides, strict=True)]
+    assert_rows_equal(fit_many(y, designs, C, after=after), alone, 1e-8)
 
 
-@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99])
 def test_interval_holds_its_confidence(confidence):
-    y, X = simulated(30, 0.9)
-    found = fit_many(y, X, np.eye(4), confidence=confidence)
-    expected = fit(y, X, np.eye(4))
-    tail = pytest.approx((1 - confidence) / 2, abs=1e-8)
+    y, X = simulated(60, "AR .9", 3)
+    found = fit_many(y, X, np.eye(4), after=30, confidence=confidence)
+    expected, tail = fit_law(y, X, np.eye(4), after=30), (1 - confidence) / 2
     for column in range(4):
-        assert expected.cdf(found.low[0, column], column) == tail
-        assert 1 - expected.cdf(found.high[0, column], column) == tail
+        near = pytest.approx(tail, rel=0.02)
+        assert expected.cdf(found.low[0, column], column) == near
+        assert 1 - expected.cdf(found.high[0, column], column) == near
 
 
 def test_turning_the_sign_mirrors_the_interval_and_keeps_p():
-    y, X = real_window("calderon")
-    up, down = (fit_many(sign * y, X, effect_rows(8)) for sign in (1, -1))
-    np.testing.assert_allclose(down.low, -up.high, rtol=1e-9)
-    np.testing.assert_allclose(down.estimate, -up.estimate, rtol=1e-9)
-    np.testing.assert_allclose(down.p, up.p, rtol=1e-8)
+    y, X, after = real_window("calderon-2006-12")
+    up, down = (fit_many(sign * y, X, effect_rows(8), after=after) for sign in (1, -1))
+    for ours, mirrored in (("low", "high"), ("high", "low"), ("estimate", "estimate")):
+        np.testing.assert_allclose(getattr(down, ours), -getattr(up, mirrored), rtol=1e-6)
+    np.testing.assert_allclose(down.p, up.p, rtol=1e-6)
     assert ((up.p < 0.05) == (up.low * up.high > 0)).all()
     assert up.p.min() < 0.05 < up.p.max()
 
 
-def test_coefficients_given_rho_equal_statsmodels_gls():
-    y, X = real_window("pena nieto")
-    mixture = integrate_rho(y, X, np.eye(8))
-    for g in (0, 15, 30, len(mixture.rho) - 1):
-        model = GLS(y, X, sigma=independent.ar1_correlation(len(y), mixture.rho[g])).fit()
-        np.testing.assert_allclose(mixture.mean[0, :, g], model.params, rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(mixture.scale[0, :, g], model.bse, rtol=1e-7)
+MOVES = [(1, [1e7, 0, 0, 0]), (1, [0, 1e6, 0, 0]), (1, [5, 2, 3, -1])]
+MOVES += [(factor, [0, 0, 0, 0]) for factor in (1e-12, 1e-3, 1e12)]
 
 
-def assert_log_marginals_differ_as_integrals(y, X, pairs):
-    def likelihood(rho, *pair):
-        return np.exp(independent.restricted_loglik(*pair, rho))
+@pytest.mark.parametrize(("factor", "b"), MOVES)
+@pytest.mark.parametrize("options", WAYS)
+def test_constants_lines_and_factors_move_only_what_they_must(factor, b, options):
+    y, X = simulated(60, "AR .8", 4, count=3)
+    kept = y.copy(), X.copy()
+    plain, moved = (
+        fit_many(v, X, np.eye(4), **options) for v in (y, factor * y + (X @ b)[:, None])
+    )
+    for name in NAMES:
+        apart = (getattr(moved, name) - b) / factor - getattr(plain, name)
+        assert (abs(apart) < 1e-7 * (plain.high - plain.low)).all()
+    if not any(b):
+        np.testing.assert_allclose(moved.p, plain.p, rtol=1e-9)
+    assert all(map(np.array_equal, (y, X), kept))
 
-    first, second = (np.log(quad(likelihood, *RHO_RANGE, args=pair)[0]) for pair in pairs)
-    found = integrate_rho(y, X, np.eye(4)).log_marginal
-    assert found[1] - found[0] == pytest.approx(second - first, abs=1e-7)
 
-
-def test_log_marginal_is_the_integral_of_the_restricted_likelihood():
-    y, X = simulated(30, 0.5)
-    series = np.column_stack([y, X @ [5, 1, 0, 0] + 3 * (y - y.mean()) ** 2])
-    assert_log_marginals_differ_as_integrals(series, X, [(v, X) for v in series.T])
-
-
-def test_log_marginal_compares_designs_by_the_determinant_of_their_own_columns():
-    y, _ = simulated(30, 0.5)
+def test_log_marginals_are_those_of_a_far_finer_grid():
+    y, _ = simulated(30, "AR .8", 5)
     designs = np.stack([segmented_design(30, first) for first in (9, 20)])
-    assert_log_marginals_differ_as_integrals(y, designs, [(y, X) for X in designs])
+    for after in (None, 5):
+        expected = [fit_law(y, X, ALL, after=after).log_marginal for X in designs]
+        found = integrate(y, designs, ALL, after=after).log_marginal
+        np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3)
 
 
+def test_log_marginal_of_ar1_errors_is_the_integral_of_the_restricted_likelihood():
+    (y, X), (low, high) = simulated(30, "AR .8", 5), RHO_RANGE
+    assert (low, high) == independent.RHO == (-0.5, 0.995)
+    area = quad(lambda rho: np.exp(independent.restricted_loglik(y, X, rho)), low, high)[0]
+    found = integrate(y, X, np.eye(4), law="ar1").log_marginal[0]
+    assert found == pytest.approx(np.log(area / (high - low)), abs=1e-7)
+
+
+def test_months_of_a_shift_weigh_the_same():
+    y, _ = simulated(60, "AR .8", 6)
+    parts = [integrate(y, segmented_design(60, a), np.eye(4), after=a) for a in (20, 30)]
+    joined, x = join_months(parts), np.array([[0.1, 0.2, 0.3, 0.4]])
+    np.testing.assert_allclose(joined.cdf(x), (parts[0].cdf(x) + parts[1].cdf(x)) / 2, rtol=1e-12)
+    assert joined.weight.sum() == pytest.approx(1)
+    assert len(joined.noise) == joined.weight.shape[1] == sum(len(part.phi) for part in parts)
+
+
+@pytest.mark.parametrize("options", WAYS)
 @pytest.mark.parametrize("coefficients", [[2.0, -0.3, 1.5, 0.25], [5.0, 2.0, 3.0, 0.0]])
-def test_exact_line_gives_exact_estimates_and_no_p_screened_or_not(coefficients):
+def test_exact_line_gives_exact_estimates_and_no_p(coefficients, options):
     X = segmented_design(60, 25)
     noise = simulate_ar1(np.random.default_rng(2), 60, 0.4)[:, 0]
-    both = np.column_stack([X @ coefficients, noise])
-    found = fit_many(both, X, np.eye(4))
+    found = fit_many(np.column_stack([X @ coefficients, noise]), X, np.eye(4), **options)
     np.testing.assert_array_equal(found.low[0], found.estimate[0])
     np.testing.assert_array_equal(found.high[0], found.estimate[0])
-    assert_agrees(found, fit(noise, X, np.eye(4)).summary(), row=1)
-    screened = screen_many(both, X, np.eye(4))
-    for estimate, p in ((found.estimate, found.p), screened):
-        np.testing.assert_allclose(estimate[0], coefficients, rtol=0, atol=1e-9)
-        assert np.isnan(p[0]).all()
-        assert np.isfinite(p[1]).all()
-
-
-def test_noise_far_below_the_level_of_the_series_is_not_taken_for_an_exact_fit():
-    X = segmented_design(60, 25)
-    far = simulate_ar1(np.random.default_rng(3), 60, 0.4)[:, 0] + 1e8
-    above, same = (fit_many(y, X, np.eye(4)[2:]) for y in (far, far - 1e8))
-    for name in ("estimate", "low", "high", "p"):
-        np.testing.assert_allclose(getattr(above, name), getattr(same, name), atol=1e-7)
+    np.testing.assert_allclose(found.estimate[0], coefficients, rtol=0, atol=1e-9)
+    assert np.isnan(found.p[0]).all()
+    alone = fit_many(noise, X, np.eye(4), **options)
+    assert_close(found, np.column_stack([getattr(alone, n)[0] for n in (*NAMES, "p")]), 1e-3, 1)
 
 
 Y, X12, ALL = np.arange(12.0) ** 2, segmented_design(12, 6), np.eye(4)
@@ -206,102 +253,88 @@ def test_bad_input_is_refused(name, function):
         function(*arguments)
 
 
-@pytest.mark.parametrize("confidence", [0, 1, -0.5, 95, float("nan")])
-def test_confidence_outside_zero_and_one_is_refused(confidence):
-    with pytest.raises(ValueError, match=f"between 0 and 1; found {confidence}"):
-        fit_many(Y, X12, np.eye(4), confidence=confidence)
+BAD_OPTIONS = {f"after {bad}": ({"after": bad}, "whole number from 1 to 11") for bad in (0, 12, -1)}
+BAD_OPTIONS |= {f"after {bad}": ({"after": bad}, "from 1 to 11") for bad in (1.5, True, [6, 0])}
+BAD_OPTIONS |= {
+    "too many sides": ({"after": [5, 6, 7]}, "one number, or one for each of 1 designs"),
+    "no side": ({"after": []}, "one number, or one for each"),
+    "law": ({"law": "ar2"}, r"unknown law 'ar2'; use one of \['ar1_noise', 'ar1'\]"),
+    "threads": ({"jobs": 0}, "whole number from 1 up; found 0"),
+}
+BAD_OPTIONS |= {
+    f"confidence {bad}": ({"confidence": bad}, f"between 0 and 1; found {bad}")
+    for bad in (0, 1, 95, float("nan"))
+}
 
 
-def assert_means_equal(mean, mixtures):
-    expected = [mixture.mean @ mixture.weight for mixture in mixtures]
-    np.testing.assert_allclose(mean, expected, rtol=1e-8, atol=1e-9)
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+def test_bad_option_is_refused(name):
+    options, message = BAD_OPTIONS[name]
+    with pytest.raises(ValueError, match=message):
+        fit_many(Y, X12, ALL, **options)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_screening_many_series_gives_the_mixtures_mean_and_the_fits_p(monkeypatch, jobs):
+@pytest.mark.parametrize("many", ["series", "designs"])
+def test_screening_gives_nearly_the_fits_mean_and_p(monkeypatch, many):
     monkeypatch.setattr(reml, "SERIES", 4)
-    _, X = simulated(40, 0.5)
-    y = X @ [1, 0.3, -0.5, 1] + simulate_ar1(np.random.default_rng(6), 40, 0.7, 9).T
-    C = effect_rows(4)
-    mean, p = screen_many(y.T, X, C, jobs=jobs)
-    assert mean.shape == p.shape == (9, 5)
-    assert_means_equal(mean, (fit(series, X, C) for series in y))
-    np.testing.assert_allclose(p, fit_many(y.T, X, C).p, rtol=1e-12, atol=0)
-    assert p.min() < 0.05 < p.max()
+    y, X = simulated(60, "AR .8", 7, count=5)
+    if many == "designs":
+        y, X = y[:, 0], np.stack([segmented_design(60, first) for first in (20, 31, 40)])
+    (mean, p), fits = screen_many(y, X, ALL), fit_many(y, X, ALL)
+    pairs = [(v, X) for v in y.T] if many == "series" else [(y, design) for design in X]
+    mixtures = [fit_law(*pair, ALL) for pair in pairs]
+    apart = abs(mean - [mixture.mean @ mixture.weight for mixture in mixtures])
+    assert (apart < 1e-2 * (fits.high - fits.low)).all()  # its grid is rough
+    np.testing.assert_allclose(p, fits.p, rtol=0, atol=1e-2)
+    assert np.ptp(p) > 0.3
 
 
-def test_screening_many_designs_gives_the_mixtures_mean_and_the_fits_p():
-    y, _ = simulated(60, 0.8)
-    designs = np.stack([segmented_design(60, first) for first in (20, 31, 40)])
-    mean, p = screen_many(y, designs, np.eye(4))
-    assert_means_equal(mean, (fit(y, X, np.eye(4)) for X in designs))
-    np.testing.assert_allclose(p, fit_many(y, designs, np.eye(4)).p, rtol=1e-12, atol=0)
-
-
-@pytest.mark.parametrize("jobs", [0, 1.5, True])
-def test_number_of_threads_is_checked(jobs):
-    with pytest.raises(ValueError, match=f"whole number from 1 up; found {jobs}"):
-        screen_many(Y, X12, np.eye(4), jobs=jobs)
-
-
-SERIES = 4_000
-TRUTH = np.array([0.5, -1.0])  # level, slope
-# Standard error of a simulated coverage near 95%: 0.34 points with 4,000 series.
-ERROR = 100 * np.sqrt(0.95 * 0.05 / SERIES)
-UNTRIED = [(60, 0.6, 40, 0), (120, 0.85, 30, 0), (80, 0.0, 40, 0), (80, -0.3, 50, 0)]
-UNTRIED += [(155, 0.7, 83, 2), (79, 0.35, 70, 2), (144, 0.9, 72, 2)]
-# The published table: 2,000 series a cell (standard error 0.49), rounded to whole percents.
-PUBLISHED = [(48, 0.4, (95, 97)), (48, 0.8, (94, 95)), (100, 0.9, (93, 95)), (156, 0.9, (94, 95))]
-
-
-def simulate(n, rho, shift, *, harmonics=0, seed=0):
-    X = segmented_design(n, shift, harmonics=harmonics)
-    line = X @ np.concatenate([[1.0, 0.3], TRUTH, np.full(2 * harmonics, 0.3)])
-    noise = simulate_ar1(np.random.default_rng([n, shift, seed]), n, rho, SERIES)
-    return line[:, None] + noise, X, np.eye(X.shape[1])[2:4]
-
-
-def coverage(fits, setting):
-    """Percent of the intervals for level and slope that hold the truth."""
-    found = 100 * ((fits.low <= TRUTH) & (fits.high >= TRUTH)).mean(axis=0)
-    print(f"{setting}: level {found[0]:.2f}%, slope {found[1]:.2f}% (+-{ERROR:.2f})")
-    return found
+SIMULATIONS = 1_000
+# The published table holds per cent for level and slope where the shift is in the middle and n is
+# 100; ours have to be at least these, less 3 Monte Carlo errors of both.
+COVERAGE = {
+    "AR .8": (94, 95),
+    "local level .02": (92, 87),
+    "local level .2": (92, 87),
+    "AR .95 + noise": (94, 92),
+    "sd doubled": (95, 95),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "rho", "shift", "harmonics"), UNTRIED)
-def test_intervals_cover_where_they_were_not_tried_before(n, rho, shift, harmonics):
-    fits = fit_many(*simulate(n, rho, shift, harmonics=harmonics))
-    found = coverage(fits, f"n {n}, rho {rho}, shift {shift}, {harmonics} harmonics")
-    assert (abs(found - 95) <= 3 * ERROR + 1.5).all()
+@pytest.mark.parametrize("process", COVERAGE)
+def test_intervals_hold_the_truth_as_often_as_published(process):
+    """1,000 series: a Monte Carlo error of 0.7 points at 95%, 1.1 at 87%."""
+    y, X = simulated(100, process, 8, count=SIMULATIONS)
+    fits = fit_many(y, X, np.eye(4)[2:], after=50)
+    truth, published = np.array([-0.5, 1.0]), np.array(COVERAGE[process])
+    found = 100 * ((fits.low <= truth) & (fits.high >= truth)).mean(axis=0)
+    error = np.sqrt(published * (100 - published) / SIMULATIONS)
+    print(f"{process}: level {found[0]:.1f}%, slope {found[1]:.1f}% (+-{error.max():.1f})")
+    assert (found >= published - 3 * np.sqrt(2) * error).all()
+    centre = fits.estimate.std(axis=0) / np.sqrt(SIMULATIONS)
+    assert (abs(fits.estimate.mean(axis=0) - truth) < 4 * centre).all()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "rho", "published"), PUBLISHED)
-def test_cells_of_the_published_table_are_reproduced(n, rho, published):
-    fits = fit_many(*simulate(n, rho, n // 2))
-    found = coverage(fits, f"n {n}, rho {rho}, published {published}")
-    difference = np.sqrt(ERROR**2 + 100**2 * 0.95 * 0.05 / 2_000)
-    assert (abs(found - published) <= 3 * difference + 0.5).all()
+@pytest.mark.parametrize("rho", [0.0, 0.4, 0.9])
+def test_intervals_of_ar1_errors_hold_the_truth_where_that_is_the_law(rho):
+    """4,000 series: a Monte Carlo error of 0.34 points."""
+    X = segmented_design(100, 50)
+    y = simulate_ar1(np.random.default_rng(9), 100, rho, 4_000)
+    fits = fit_many(y, X, np.eye(4)[2:], law="ar1")
+    found = 100 * ((fits.low <= 0) & (fits.high >= 0)).mean(axis=0)
+    print(f"rho {rho}: level {found[0]:.1f}%, slope {found[1]:.1f}%")
+    assert (abs(found - 95) < 3 * 0.34 + 1.5).all()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rho", [0.3, 0.9])
-def test_estimates_centre_on_the_truth(rho):
-    fits = fit_many(*simulate(100, rho, 60, seed=1))
-    error = fits.estimate.std(axis=0) / np.sqrt(SERIES)
-    assert (abs(fits.estimate.mean(axis=0) - TRUTH) <= 4 * error).all()
-
-
-@pytest.mark.slow
-# A limit of the method, not of this implementation: 10,000 series gave 87.5% for the slope (82% to
-# 80% from rho 0.99 on), and 94.2% for the level. A result there carries the near-unit-root flag.
-def test_near_a_unit_root_the_interval_of_the_slope_covers_less_and_most_series_are_flagged():
-    series = simulate(144, 0.97, 72, harmonics=2)
-    level, slope = coverage(fit_many(*series), "n 144, rho 0.97, shift 72, 2 harmonics")
-    mixture = integrate_rho(*series)
-    flagged = 100 * (mixture.weight[:, mixture.rho > 0.9].sum(axis=1) > 0.5).mean()
-    print(f"flagged as near a unit root: {flagged:.1f}%")
-    assert abs(level - 94.2) <= 3 * ERROR + 1
-    assert abs(slope - 87.5) <= 3 * 1.5 * ERROR + 1  # there the error is half as large again
-    assert flagged > 75
+def test_a_late_doubling_of_the_sd_widens_the_intervals_only_if_the_size_may_change():
+    y, X = simulated(100, "sd doubled", 10, count=SIMULATIONS, after=88)
+    held = []
+    for options in ({"after": 88}, {"law": "ar1"}):
+        fits = fit_many(y, X, np.eye(4)[2:], **options)
+        held.append(100 * ((fits.low <= [-0.5, 1]) & (fits.high >= [-0.5, 1])).mean(axis=0))
+    print(held)
+    assert (held[0] > 88).all()  # published: 91/94
+    assert (held[1] < 82).all()  # published: 76/76

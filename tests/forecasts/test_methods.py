@@ -1,15 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
 from scipy.stats import t as student
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.statespace.structural import UnobservedComponents
-from support.independent import simulate_ar1
+from support.independent import segmented_design, simulate_ar1
+from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, load_inaugurations
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known, latest_inauguration
 from analysis.its.counterfactual import draw_paths
+from analysis.its.model import prepare_model
 
 INDEX = pd.period_range("2014-01", "2020-12", freq="M")
 AHEAD = pd.period_range("2021-01", periods=30, freq="M")
@@ -90,10 +93,48 @@ def test_months_before_the_last_president_but_one_do_not_enter():
 
 def test_linear_trend_is_the_counterfactual_of_the_study():
     y = 3 + 0.1 * simulate_ar1(np.random.default_rng(3), len(INDEX), 0.6)[:, 0]
-    series = pd.DataFrame({"value": y}, index=INDEX).reindex(INDEX.append(AHEAD))
-    shift = PolicyShift("freeze", AHEAD[0])
-    reference = draw_paths(series, shift, "value", 2, "forecast", 500, 7).paths[:, len(y) :]
+    later = np.random.default_rng(4).standard_normal(len(AHEAD))  # plays no part
+    series = pd.DataFrame({"value": np.append(y, later)}, index=INDEX.append(AHEAD))
+    model = prepare_model(series, PolicyShift("freeze", AHEAD[0]))
+    reference = draw_paths(model, "forecast", 500, 7)[:, len(y) :]
     np.testing.assert_allclose(draw("linear_trend_ar1", y, draws=500, seed=7), reference)
+
+
+def test_linear_trend_has_the_errors_of_the_headline():
+    """Drawn a second time with n x n matrices: a law, sigma, then all months ahead together."""
+    n, months, count = len(INDEX), len(AHEAD), 5000
+    rng = np.random.default_rng(11)
+    y = 3 + 0.1 * simulate(rng, n, "AR .95 + noise")[:, 0]
+    X = segmented_design(n + months, harmonics=2)
+    law = fit_law(y, X[:n], np.eye(X.shape[1]))
+    nodes, paths = rng.choice(len(law.weight), size=count, p=law.weight), []
+    for node, times in zip(*np.unique(nodes, return_counts=True), strict=True):
+        V = covariance(n + months, law.rho[node], law.theta[node])
+        P = np.linalg.inv(V[:n, :n])
+        spread = np.linalg.inv(X[:n].T @ P @ X[:n])
+        b = spread @ X[:n].T @ P @ y
+        left, onward = y - X[:n] @ b, V[n:, :n] @ P
+        rest = X[n:] - onward @ X[:n]
+        variance = V[n:, n:] - onward @ V[:n, n:] + rest @ spread @ rest.T
+        sigma = np.sqrt(left @ P @ left / rng.chisquare(law.df, times))
+        noise = np.linalg.cholesky(variance) @ (sigma * rng.standard_normal((months, times)))
+        paths.append((X[n:] @ b + onward @ left)[:, None] + noise)
+    expected, found = np.hstack(paths).T, draw("linear_trend_ar1", y, draws=count)
+    for told in (
+        lambda p: p[:, 0],
+        lambda p: p[:, 29],
+        lambda p: p.mean(axis=1),
+        lambda p: p[:, 1] - p[:, 0],
+        lambda p: p[:, 18] - p[:, 6],
+    ):
+        assert ks_2samp(told(found), told(expected)).pvalue > 0.01
+
+
+def test_words_of_the_linear_trend_name_its_errors():
+    words = METHODS["linear_trend_ar1"]
+    assert words.title == "linear trend"
+    assert "errors of the headline's law: memory seen through noise" in words.model
+    assert "AR(1)" not in " ".join(method.model + method.title for method in METHODS.values())
 
 
 def test_local_linear_trend_has_the_moments_of_statsmodels():
@@ -184,6 +225,14 @@ def line_with_ar1(rng, n):
     return 3 + 0.1 * np.arange(n) / 12 + 0.05 * simulate_ar1(rng, n, 0.6)[:, 0]
 
 
+def line_with_a_law_of_its_own(rng, n):
+    """Memory and noise as the headline weighs them beforehand."""
+    phi = np.cos(rng.uniform(0.03, np.sqrt(np.pi / 2)) ** 2)
+    theta = phi * rng.uniform(0, min(1, 0.995 / phi))
+    errors = np.linalg.cholesky(covariance(n, phi, theta)) @ rng.standard_normal(n)
+    return 3 + 0.1 * np.arange(n) / 12 + 0.05 * errors
+
+
 def turning_trend(rng, n):
     slope = np.cumsum(0.006 * rng.standard_normal(n))
     return 3 + np.cumsum(slope + 0.02 * rng.standard_normal(n)) + 0.05 * rng.standard_normal(n)
@@ -194,7 +243,8 @@ def turning_trend(rng, n):
     ("slug", "simulate", "count", "allowed"),
     [
         ("last_value", random_walk, 2000, 0.0),
-        ("linear_trend_ar1", line_with_ar1, 1000, 0.0),
+        ("linear_trend_ar1", line_with_a_law_of_its_own, 1500, 0.005),  # of 500 draws
+        ("linear_trend_ar1", line_with_ar1, 500, 0.03),  # no noise there, which is not known
         ("local_linear_trend", turning_trend, 150, 0.07),  # its variances are plugged in
     ],
 )

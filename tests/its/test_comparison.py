@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.independent import monthly_values, noise
+from support.independent import effect_rows, fit, monthly_values, noise, segmented_design
 
 from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
 from analysis.its.comparison import COLUMNS, ESTIMATORS, judge_comparison
@@ -32,13 +32,41 @@ def test_headline_rows_are_those_of_the_fit(result):
     assert rows["se"].isna().all()
 
 
+def test_headline_stands_beside_itself_with_ar1_errors_of_one_size(result):
+    """The independent implementation of AR(1) errors, with the two months out by their columns."""
+    n, first = len(result.series), result.n_before
+    y = np.log(1e5 * result.series["deaths"] / result.series["person_years"]).to_numpy()
+    out = np.flatnonzero(result.series.index.isin(result.shift.omit))
+    X = np.column_stack([segmented_design(n, first, harmonics=2), np.eye(n)[:, out]])
+    rows = effect_rows(X.shape[1])
+    expected = fit(y, X, np.vstack([rows, rows[1] + rows[4]])).summary()
+    expected[:, :3] = 100 * np.expm1(expected[:, :3])
+    found = result.comparison.query("estimator == 'reml_ar1'")
+    found = found[["estimate", "low", "high", "p"]].to_numpy()
+    width = np.append(np.tile((expected[:, 2] - expected[:, 1])[:, None], 3), np.ones((6, 1)), 1)
+    assert (abs(found - expected) / width).max() < 1e-3
+    assert result.comparison["estimator"].unique().tolist()[:2] == ["reml", "reml_ar1"]
+    assert (result.comparison.query("estimator == 'reml_ar1'")["note"].iloc[0]).startswith("rho of")
+    assert abs(found - result.effects.to_numpy()).max() > 1
+
+
+def test_both_trends_and_their_change_agree_for_every_estimator(result):
+    """Where a row is a linear combination: on the log scale post_trend = pre_trend + slope."""
+    table = result.comparison.pivot(index="estimator", columns="estimand", values="estimate")
+    logs = np.log1p(table / 100)
+    for name in ("newey_west", "prais_winsten", "quasi_poisson", "negative_binomial", "arima"):
+        row = logs.loc[name]
+        assert row["pre_trend"] + row["slope"] == pytest.approx(row["post_trend"], abs=1e-9)
+        assert row["level"] + row["slope"] == pytest.approx(row["effect_12m"], abs=1e-9)
+
+
 def test_december_2012_on_the_rate_is_the_known_contradiction():
-    """OLS with Newey-West -12.3 (2.4), iterated GLSAR +2.1 (1.6): known before this was written."""
+    """OLS with Newey-West says -12.3 (2.4), Prais-Winsten +1.9 (1.5)."""
     shift = load_policy_shifts()["pena-nieto-2012-12"]
-    shift = replace(shift, start="2007-01", end="2018-11", beside=())
+    shift = replace(shift, start="2007-01", end="2018-11", beside=(), omit=())
     result = fit_its(load_series("inegi"), shift, scale="rate")
     rows = result.comparison.query("estimand == 'level'").set_index("estimator")
-    known = {"newey_west": ([-12.3, 2.4], 0.05), "prais_winsten": ([2.1, 1.6], 0.06)}
+    known = {"newey_west": ([-12.3, 2.4], 0.05), "prais_winsten": ([1.87, 1.54], 0.005)}
     for name, (numbers, near) in known.items():
         assert rows.loc[name, ["estimate", "se"]].tolist() == pytest.approx(numbers, abs=near)
     assert result.comparison_verdict == "sign differs"

@@ -3,11 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.independent import effect_rows, fit, monthly_values, noise, segmented_design
+from support.independent import monthly_values, noise, segmented_design
+from support.independent_law import covariance, fit_law
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
-from analysis.engine.reml import draw_parameters
+from analysis.engine.draws import draw_parameters
 from analysis.its.counterfactual import draw_paths, simultaneous_band
+from analysis.its.model import prepare_model
+from analysis.its.words import describe_excess
 
 KINDS = ("forecast", "segmented")
 DRAWS = 2_000
@@ -19,8 +22,14 @@ def value_frame(n=72, level=10.0, **period):
 
 
 def paths_of(result, kind):
-    chosen = result.series, result.shift, result.scale, result.harmonics
-    return draw_paths(*chosen, kind, DRAWS, 0)
+    return draw_paths(result._model, kind, DRAWS, 0)
+
+
+def kept(result, count=None):
+    """Positions from the shift on, the first `count` of them, that were not left out."""
+    places = range(len(result.series))[result.n_before :][:count]
+    out = result.series.index.isin(result.shift.omit)
+    return [place for place in places if not out[place]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,25 +41,36 @@ def test_same_seed_gives_the_same_frame_and_another_seed_another(result, kind):
     same = result.excess(24, kind=kind, draws=DRAWS)
     pd.testing.assert_frame_equal(same, excess, check_exact=True)
     other = result.counterfactual(kind, draws=DRAWS, seed=1)
-    assert (other["low"] != frame["low"]).all()
+    assert (other["low"] != frame["low"]).iloc[result.n_before :].all()
     assert (result.excess(24, kind=kind, draws=DRAWS, seed=1) != excess).all(axis=None)
 
 
-def test_changed_copy_of_a_result_draws_paths_of_its_own(result):
+def test_copy_of_a_result_keeps_draws_of_its_own(result):
     result.excess(24, draws=DRAWS)
-    changed = replace(result, harmonics=0).excess(24, draws=DRAWS)
-    fitted = fit_its(load_series("inegi"), result.shift, harmonics=0).excess(24, draws=DRAWS)
-    pd.testing.assert_frame_equal(changed, fitted, check_exact=True)
+    copy = replace(result)
+    assert (copy._drawn == {}, result._drawn != {}) == (True, True)
+    pd.testing.assert_frame_equal(copy.excess(24, draws=DRAWS), result.excess(24, draws=DRAWS))
 
 
 @pytest.mark.parametrize("until", [None, "2007-03"])
-def test_segmented_counterfactual_equals_the_fit_before_the_shift(until):
+def test_segmented_counterfactual_is_what_was_observed_before_the_shift(until):
     shift = replace(load_policy_shifts()["calderon-2006-12"], until=until)
     result = fit_its(load_series("inegi"), shift)
-    expected = result.counterfactual("segmented", draws=DRAWS)["expected"]
+    found = result.counterfactual("segmented", draws=DRAWS)
     before = slice(None, result.n_before)
-    np.testing.assert_allclose(expected.iloc[before], result.fitted.iloc[before], rtol=1e-9)
-    assert abs(expected / result.fitted - 1).iloc[result.n_before + 12 :].min() > 0.01
+    for column in ("expected", "low", "high"):
+        np.testing.assert_allclose(found[column].iloc[before], result.observed.iloc[before])
+    assert abs(found["expected"] / result.observed - 1).iloc[kept(result)[12:]].min() > 0.01
+
+
+@pytest.mark.parametrize(("estimand", "later"), [("level", 0), ("effect_12m", 12)])
+def test_segmented_counterfactual_takes_the_effect_out(result, estimand, later):
+    found = result.counterfactual("segmented").iloc[result.n_before + later]
+    effect = 100 * (found["observed"] / found["expected"] - 1)
+    estimate, low, high, _ = result.effects.loc[estimand]
+    assert effect == pytest.approx(estimate, abs=0.02 * (high - low))  # 20,000 draws
+    assert found["low"] < found["observed"] / (1 + high / 100)  # a band of whole paths is wider
+    assert found["high"] > found["observed"] / (1 + low / 100)
 
 
 def test_forecast_does_not_look_at_anything_from_the_shift_on(result):
@@ -63,7 +83,7 @@ def test_forecast_does_not_look_at_anything_from_the_shift_on(result):
     after = slice(result.n_before, None, 2)
     np.testing.assert_allclose(found["observed"].iloc[after], 3 * same["observed"].iloc[after])
     same, found = (r.counterfactual("segmented", draws=DRAWS) for r in (result, planted))
-    assert (found["expected"] != same["expected"]).all()
+    assert (found["expected"] != same["expected"]).iloc[kept(result)].all()
 
 
 def test_shift_that_comes_later_beside_it_leaves_the_forecast_alone(result):
@@ -73,51 +93,63 @@ def test_shift_that_comes_later_beside_it_leaves_the_forecast_alone(result):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_forecast_paths_carry_ar1_noise_on_top_of_their_parameters(result):
-    found = paths_of(result, "forecast")
+def test_forecast_paths_carry_their_errors_on_top_of_their_parameters(result):
+    paths = paths_of(result, "forecast")
     n, before = len(result.series), result.n_before
     y = np.log(1e5 * result.series["deaths"] / result.series["person_years"]).to_numpy()
-    X = segmented_design(n, harmonics=2)
-    rho, _, b = draw_parameters(y[:before], X[:before], np.random.default_rng(0), DRAWS)
-    line = b @ X.T  # the same draws of the parameters, without noise
-    np.testing.assert_allclose(rho, found.rho, rtol=1e-6)
-    np.testing.assert_allclose(found.paths[:, :before].std(0), line[:, :before].std(0), rtol=0.1)
-    tenths = [np.quantile(paths[:, before:], [0.1, 0.9], axis=0) for paths in (found.paths, line)]
-    assert (np.ptp(tenths[0], axis=0) > np.ptp(tenths[1], axis=0)).all()
-    start = y[before - 1] - found.paths[:, before - 1]
-    error = np.column_stack([start, found.paths[:, before:] - trend_of(found.paths, X, before)])
-    shock = (error[:, 1:] - found.rho[:, None] * error[:, :-1]) / found.sigma[:, None]
+    X = result._model.designs[0].drop(columns=["level", "slope"]).to_numpy()[:, :6]
+    drawn = draw_parameters(y[:before], X[:before], np.random.default_rng(0), DRAWS)
+    line = drawn.b @ X.T  # the same draws of the parameters, without errors
+    np.testing.assert_allclose(paths[:, :before], line[:, :before], rtol=1e-9)
+    reach = np.ptp(np.quantile(paths[:, before:], [0.1, 0.9], axis=0), axis=0)
+    assert reach[0] < reach[11] < reach[23] < reach[-1]  # the farther, the less is known
+    known, shock = drawn.known, np.empty((n - before, DRAWS))
+    for period, error in enumerate((paths - line).T[before:]):
+        shock[period] = error - known
+        known = drawn.phi * known + (drawn.phi - drawn.theta) * shock[period]
+    shock /= drawn.sigma
     assert shock.mean() == pytest.approx(0, abs=4 / np.sqrt(shock.size))
     assert shock.var() == pytest.approx(1, abs=4 * np.sqrt(2 / shock.size))
-    assert shock[:, 0].mean() == pytest.approx(0, abs=4 / np.sqrt(DRAWS))  # from the last residual
-    lagged = np.mean(shock[:, 1:] * shock[:, :-1])
+    assert shock[0].mean() == pytest.approx(0, abs=4 / np.sqrt(DRAWS))  # from what was known
+    lagged = np.mean(shock[1:] * shock[:-1])
     assert lagged == pytest.approx(0, abs=4 / np.sqrt(shock.size))
 
 
-def trend_of(paths, X, before):
-    """Each path's line after the shift, from its part before, which has no noise."""
-    return np.linalg.lstsq(X[:before], paths[:, :before].T, rcond=None)[0].T @ X[before:].T
+def test_forecast_starts_from_what_the_errors_before_say_of_the_next(result):
+    """The conditional mean of the first error by dense algebra; theta^84 of the start is left."""
+    before = result.n_before
+    y = np.log(1e5 * result.series["deaths"] / result.series["person_years"]).to_numpy()[:before]
+    X = segmented_design(before, harmonics=2)
+    drawn = draw_parameters(y, X, np.random.default_rng(0), DRAWS)
+    known = [number for number in range(DRAWS) if drawn.theta[number] ** before < 1e-7][:15]
+    assert len(known) == 15
+    for number in known:
+        V = covariance(before + 1, drawn.phi[number], drawn.theta[number])
+        expected = V[-1, :-1] @ np.linalg.solve(V[:-1, :-1], y - X @ drawn.b[number])
+        assert drawn.known[number] == pytest.approx(expected, abs=1e-4 * drawn.sigma[number])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_band_holds_the_expected_and_95_percent_of_whole_paths(result, kind):
+def test_band_holds_the_expected_and_95_percent_of_whole_paths(kind):
+    shift = replace(load_policy_shifts()["calderon-2006-12"], omit=())
+    result = fit_its(load_series("inegi"), shift)
     frame = result.counterfactual(kind, draws=DRAWS)
     assert ((frame["low"] <= frame["expected"]) & (frame["expected"] <= frame["high"])).all()
-    paths = np.exp(paths_of(result, kind).paths)
+    paths = np.exp(paths_of(result, kind))
     low, high = frame["low"].to_numpy(), frame["high"].to_numpy()
-    for part in (slice(None, result.n_before), slice(result.n_before, None)):
+    for part, exact in ((slice(None, result.n_before), kind == "segmented"), (slice(83, None), 0)):
         inside = ((paths >= low) & (paths <= high))[:, part].all(axis=1)
-        assert inside.mean() == pytest.approx(0.95, abs=2 / DRAWS)
+        assert inside.mean() == pytest.approx(1 if exact else 0.95, abs=2 / DRAWS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("months", [1, 24, None])
 def test_rows_of_the_excess_say_the_same_thing(result, kind, months):
     excess = result.excess(months, kind=kind, draws=DRAWS)
-    count = months or len(result.series) - result.n_before
-    part = result.series.iloc[result.n_before : result.n_before + count]
+    places = kept(result, months)
+    part = result.series.iloc[places]
     observed, person_years = part["deaths"].sum(), part["person_years"].sum()
-    paths = np.exp(paths_of(result, kind).paths[:, result.n_before : result.n_before + count])
+    paths = np.exp(paths_of(result, kind)[:, places])
     expected = (paths * part["person_years"].to_numpy() / 1e5).sum(axis=1)
     quantiles = np.quantile(expected, [0.5, 0.975, 0.025])
     np.testing.assert_allclose(excess.loc["deaths"], observed - quantiles, rtol=1e-9)
@@ -172,27 +204,29 @@ def test_segmented_draws_reproduce_the_closed_form_mixture(source):
     shift = load_policy_shifts()["lopez-obrador-2018-12"]
     result, count = fit_its(load_series(source), shift), 20_000
     y = np.log(1e5 * result.series["deaths"] / result.series["person_years"]).to_numpy()
-    X = segmented_design(len(y), result.n_before, harmonics=2)
-    periods = [0, result.n_before, len(y) - 1]
-    rows = X[periods]
-    rows[:, 2:4] = 0
-    mixture = fit(y, X, np.vstack([rows, effect_rows(8)]))
-    draws = draw_paths(result.series, shift, "log", 2, "segmented", count, 0)
+    n, first = len(y), result.n_before
+    X, periods = segmented_design(n, first, harmonics=2), [first, first + 12, n - 1]
+    rows = X[periods] * np.isin(np.arange(8), (2, 3))
+    mixture = fit_law(y, X, rows, after=first, sizes=(12, 16, 24))
+    effects = y - draw_paths(result._model, "segmented", count, 0)
     for q in (0.025, 0.2, 0.5, 0.8, 0.975):
-        error = 4 * np.sqrt(q * (1 - q) / count)  # four Monte Carlo standard errors
+        error = 4 * np.sqrt(q * (1 - q) / count) + 1e-3  # four Monte Carlo standard errors
         for contrast, period in enumerate(periods):
-            found = np.quantile(draws.paths[:, period], q)
+            found = np.quantile(effects[:, period], q)
             assert mixture.cdf(found, contrast) == pytest.approx(q, abs=error)
-    mean = mixture.weight @ mixture.rho
-    sd = np.sqrt(mixture.weight @ (mixture.rho - mean) ** 2)
-    assert draws.rho.mean() == pytest.approx(mean, abs=4 * sd / np.sqrt(count))
-    assert draws.rho.std() == pytest.approx(sd, rel=4 / np.sqrt(count))
+    drawn = draw_parameters(y, X, np.random.default_rng(0), count, after=first)
+    laws = {"phi": mixture.rho, "theta": mixture.theta, "ratio": mixture.ratio}
+    for name, values in laws.items():
+        mean = mixture.weight @ values
+        sd = np.sqrt(mixture.weight @ (values - mean) ** 2)
+        assert getattr(drawn, name).mean() == pytest.approx(mean, abs=0.05 * sd)
+        assert getattr(drawn, name).std() == pytest.approx(sd, rel=0.05)
 
 
 def test_draws_from_a_short_series_have_the_tails_of_student_t():
     y, X, count = value_frame(12)["value"].to_numpy(), segmented_design(12, 6), 20_000
-    _, _, b = draw_parameters(y, X, np.random.default_rng(0), count)
-    mixture = fit(y, X, np.eye(4))
+    b = draw_parameters(y, X, np.random.default_rng(0), count).b
+    mixture = fit_law(y, X, np.eye(4))
     for q in (0.005, 0.1, 0.5, 0.9, 0.995):
         error = 4 * np.sqrt(q * (1 - q) / count)
         for column in range(4):
@@ -203,14 +237,80 @@ def test_draws_from_a_short_series_have_the_tails_of_student_t():
 def test_range_of_months_shares_the_draws_equally():
     frame, ranges = value_frame(), [("2003-01", "2003-02"), ("2003-01", None), ("2003-02", None)]
     shifts = [PolicyShift("x", month, until=until) for month, until in ranges]
-    both, first, second = (
-        draw_paths(frame, shift, "value", 0, "segmented", 20_000, 0).paths[:, -1]
-        for shift in shifts
-    )
+    models = [prepare_model(frame, shift, harmonics=0) for shift in shifts]
+    both, first, second = (draw_paths(model, "segmented", 20_000, 0)[:, -1] for model in models)
     for q in (0.1, 0.5, 0.9):
         at = np.quantile(both, q)
         mixed = ((first <= at).mean() + (second <= at).mean()) / 2
         assert mixed == pytest.approx(q, abs=4 * np.sqrt(2 * q * (1 - q) / 20_000))
+
+
+def counted(deaths):
+    frame = value_frame(len(deaths))
+    return pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=frame.index)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_months_before_that_do_not_vary_say_nothing_of_those_after(kind):
+    deaths = np.full(72, 50)
+    deaths[48:] = np.random.default_rng(0).poisson(80, 24)
+    result = fit_its(counted(deaths), SHIFT)
+    why = "the deaths before the shift do not vary, and nothing says how they would have"
+    found, excess = result.counterfactual(kind, draws=DRAWS), result.excess(12, kind=kind)
+    assert found.attrs["note"] == f"from 2004-01 on {why}"
+    assert found[["expected", "low", "high"]].iloc[48:].isna().all(axis=None)
+    assert found["observed"].notna().all()
+    assert (excess.attrs["note"], excess.isna().all(axis=None)) == (why, True)
+    told = describe_excess(excess, 12, kind)
+    assert told == f"No number of deaths by the {kind} counterfactual: {why}."
+    deaths[10] = 51
+    excess = fit_its(counted(deaths), replace(SHIFT, omit="2000-11")).excess(12, draws=DRAWS)
+    assert excess.attrs["note"] == why
+    values = monthly_values(np.where(np.arange(72) == 10, np.nan, deaths))
+    why = why.replace("deaths", "value")
+    assert fit_its(values, SHIFT).excess(12, draws=DRAWS).attrs["note"] == why
+
+
+def test_band_wider_than_ten_times_the_observed_rate_is_no_number():
+    """Twelve months that wander say nothing of the sixtieth after them, and little of the first."""
+    steps = np.random.default_rng(1).normal(0, 0.3, 72)
+    deaths = np.round(200 * np.exp(np.cumsum(steps) - np.cumsum(steps)[11])).astype(int) + 1
+    result = fit_its(counted(deaths), PolicyShift("x", "2001-01"), harmonics=0)
+    found = result.counterfactual("forecast", draws=DRAWS)
+    why = "the band is wider than 10 times the observed rate"
+    missing = found["expected"].isna().to_numpy()
+    first = int(missing.argmax())
+    assert 12 < first < 60
+    assert missing[first:].all()
+    assert not missing[:first].any()
+    assert found.attrs["note"] == f"from {found.index[first]} on {why}"
+    believed = found.iloc[12:first]
+    observed = result.observed.iloc[12:].mean()
+    assert (believed["high"] - believed["low"]).max() <= 10 * observed
+    excess = result.excess(60, draws=DRAWS)
+    assert (excess.isna().all(axis=None), excess.attrs["note"]) == (True, why)
+    assert describe_excess(excess, 60, "forecast").endswith(f"counterfactual: {why}.")
+
+
+def test_expected_rate_below_zero_is_no_number():
+    deaths = np.round(np.linspace(100, 12, 48)).astype(int)
+    deaths = np.append(deaths, np.full(24, 40)) + np.random.default_rng(2).integers(0, 3, 72)
+    result = fit_its(counted(deaths), SHIFT, scale="rate", harmonics=0)
+    found = result.counterfactual("forecast", draws=DRAWS)
+    first = int(found["expected"].isna().to_numpy().argmax())
+    assert 48 < first < 72
+    assert (found["expected"].iloc[:first] >= 0).all()
+    why = "the expected rate falls below zero"
+    assert found.attrs["note"] == f"from {found.index[first]} on {why}"
+    excess = result.excess(24, draws=DRAWS)
+    assert (excess.isna().all(axis=None), excess.attrs["note"]) == (True, why)
+    assert "note" not in result.excess(1, draws=DRAWS).attrs
+
+
+def test_projection_that_can_be_believed_has_no_note(result):
+    for kind in KINDS:
+        assert "note" not in result.counterfactual(kind, draws=DRAWS).attrs
+        assert "note" not in result.excess(12, kind=kind, draws=DRAWS).attrs
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -231,7 +331,8 @@ def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho):
     for _ in range(count):
         y = 3 + np.arange(84) / 12 + noise(84, rng, rho)
         shift = PolicyShift("none", "2005-01")
-        paths = draw_paths(monthly_values(y), shift, "value", 0, "forecast", 1_000, 0).paths
+        model = prepare_model(monthly_values(y), shift, harmonics=0)
+        paths = draw_paths(model, "forecast", 1_000, 0)
         low, high = simultaneous_band(paths[:, cut:])
         inside.append(((low <= y[cut:]) & (y[cut:] <= high)).all())
     error = np.sqrt(0.95 * 0.05 / count)  # of the simulation: 0.7 points

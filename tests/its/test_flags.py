@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 from scipy.stats import chi2
-from support.independent import fit, monthly_values, noise, segmented_design, whitening_matrix
+from scipy.stats import t as student
+from statsmodels.regression.linear_model import OLS
+from support.independent import monthly_values, noise, segmented_design
+from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
-from analysis.its.flags import find_flags, signs_differ
-from analysis.its.model import prepare_model
+from analysis.its.flags import _standardise, find_flags, signs_differ
 
 SHIFT = PolicyShift("x", "2004-01")
 
@@ -21,20 +23,22 @@ def calm_values(n=96, freq="M"):
 
 
 def broken_values(first):
-    since = np.maximum(np.arange(96) - first, 0) / 12
-    return calm_values() + (8 * (since > 0) + 5 * since)[:, None]
+    since = np.arange(96) - first
+    return calm_values() + (8 * (since >= 0) + 5 * np.maximum(since, 0) / 12)[:, None]
 
 
 def by_name(flags):
     return {flag.name: flag for flag in flags}
 
 
-def flags_of(frame, shift=SHIFT, *, harmonics=0, high_rho=0.0):
-    return by_name(find_flags(prepare_model(frame, shift, harmonics=harmonics), high_rho))
+def flags_of(frame, shift=SHIFT, *, harmonics=0, omit=(), **law):
+    """The flags of a fit; `law` changes what it says of the errors."""
+    result = fit_its(frame, shift, harmonics=harmonics, omit=omit)
+    return by_name(find_flags(result._model, replace(result._mixture, **law)))
 
 
 def test_calm_series_has_no_flag():
-    assert fit_its(calm_values(), SHIFT).fit_flags == ()
+    assert flags_of(calm_values(), harmonics=2) == {}
 
 
 def test_calm_series_that_bends_at_the_date_has_no_flag_at_all():
@@ -47,29 +51,7 @@ def test_date_is_flagged_where_most_others_fit_better():
     flag = by_name(result.flags)["unremarkable_date"]
     probability = break_posterior(result.series, shift=early, harmonics=0).probability
     assert flag.value == (probability > probability["2001-03"]).mean() > 0.5
-    assert str(flag).endswith("% of the other dates fit better, 2005-02 best")
-
-
-@pytest.mark.parametrize(("second_lag", "flagged"), [(0.0, False), (0.6, True)])
-def test_errors_that_remember_more_than_ar1_are_flagged(second_lag, flagged):
-    shocks = np.random.default_rng(11).standard_normal(220)
-    u = lfilter([1.0], [1.0, -0.2, -second_lag], shocks)[100:]
-    result = fit_its(monthly_values(u), PolicyShift("x", "2005-01"), harmonics=0)
-    flags = by_name(result.flags)
-    assert ("longer_memory" in flags) == flagged
-    if flagged:
-        X, W = segmented_design(120, 60), whitening_matrix(120, result.rho["estimate"])
-        left = W @ u - W @ X @ np.linalg.lstsq(W @ X, W @ u, rcond=None)[0]
-        left -= left.mean()
-        r = np.array([left[lag:] @ left[:-lag] for lag in range(1, 13)]) / (left @ left)
-        q = 120 * 122 * (r**2 / (120 - np.arange(1, 13))).sum()
-        assert flags["longer_memory"].value == pytest.approx(chi2.sf(q, 11), rel=1e-6)
-
-
-def test_series_too_short_to_ask_has_no_memory_flag():
-    frame = monthly_values(np.random.default_rng(12).standard_normal(20).cumsum(), freq="Y")
-    flags = fit_its(frame, PolicyShift("x", frame.index[10]), harmonics=0).flags
-    assert "longer_memory" not in by_name(flags)
+    assert str(flag).endswith("% of the other dates fit better, 2005-01 best")
 
 
 def test_estimators_that_contradict_each_other_are_counted():
@@ -81,19 +63,200 @@ def test_estimators_that_contradict_each_other_are_counted():
 
 
 @pytest.mark.parametrize(("rho", "flagged"), [(0.999, True), (0.3, False)])
-def test_series_that_wanders_is_near_a_unit_root(rho, flagged):
+def test_series_that_wanders_is_flagged(rho, flagged):
     y = noise(96, 7, rho)
-    flags = by_name(fit_its(monthly_values(y), SHIFT, harmonics=0).flags)
-    assert ("near_unit_root" in flags) == flagged
+    flags = flags_of(monthly_values(y))
+    assert ("wandering" in flags) == flagged
     if flagged:
-        mixture, flag = fit(y, segmented_design(96, 48), np.eye(4)), flags["near_unit_root"]
-        assert flag.value == pytest.approx(mixture.weight[mixture.rho > 0.9].sum(), abs=0.005)
-        assert f"with probability {flag.value:.2f}" in str(flag)
+        law, flag = fit_law(y, segmented_design(96, 48), np.eye(4), after=48), flags["wandering"]
+        assert flag.value == pytest.approx(law.weight[law.rho > 0.95].sum(), abs=0.04)
+        assert f"phi is above 0.95 with probability {flag.value:.2f}" in str(flag)
 
 
-def test_unit_root_is_flagged_from_one_half_on():
-    assert flags_of(calm_values(), high_rho=0.51)["near_unit_root"].value == 0.51
-    assert "near_unit_root" not in flags_of(calm_values(), high_rho=0.5)
+def test_series_wanders_from_one_half_of_the_weight_on():
+    two = {"phi": np.array([0.951, 0.949]), "theta": np.zeros(2), "ratio": np.ones(2)}
+
+    def flags(first):
+        return flags_of(calm_values(), **two, weight=np.array([[first, 1 - first]]))
+
+    assert flags(0.51)["wandering"].value == 0.51
+    assert "wandering" not in flags(0.5)
+
+
+def test_errors_that_grow_at_the_shift_are_flagged_with_their_ratio():
+    y = simulate(np.random.default_rng(2), 96, "sd doubled")[:, 0]
+    flag = flags_of(monthly_values(y))["size_changed"]
+    law = fit_law(y, segmented_design(96, 48), np.eye(4), after=48)
+    node, place = np.unique(law.ratio, return_inverse=True)
+    mass = np.bincount(place, law.weight)
+    below = np.interp([1, flag.value], node, np.cumsum(mass) - mass / 2)
+    assert below[0] < 0.025
+    assert below[1] == pytest.approx(0.5, abs=0.03)
+    assert f"{flag.value:.2f} times what it was before (" in str(flag)
+    assert "size_changed" not in flags_of(calm_values())
+    still = {"ratio": np.full(1, 1.0), "phi": np.full(1, 0.5), "theta": np.zeros(1)}
+    assert "size_changed" not in flags_of(monthly_values(y), **still, weight=np.ones((1, 1)))
+
+
+def seasonal_values(share=0.8, seed=4):
+    """Errors that remember the month a year before, by the share, and nothing else."""
+    shocks = np.random.default_rng(seed).standard_normal(96 + 240)
+    return monthly_values(lfilter([1.0], [1.0, *[0.0] * 11, -share], shocks)[240:])
+
+
+def dense_innovations(result):
+    """Standardised one-step surprises at the fit's likeliest law, by Cholesky's factor."""
+    best = int(result._mixture.weight[0].argmax())
+    law = (getattr(result._mixture, name)[best] for name in ("phi", "theta", "ratio"))
+    L = np.linalg.cholesky(covariance(96, *law, 48))
+    white = np.linalg.solve(L, np.column_stack([segmented_design(96, 48), result.series["value"]]))
+    b = np.linalg.lstsq(white[:, :4], white[:, 4], rcond=None)[0]
+    return white[:, 4] - white[:, :4] @ b
+
+
+def test_season_that_remembers_is_flagged_by_ljung_and_box():
+    frame = seasonal_values()
+    e = dense_innovations(fit_its(frame, SHIFT, harmonics=0))
+    r = np.array([(e[lag:] * e[:-lag]).sum() for lag in (12, 24)]) / (e**2).sum()
+    q = 96 * 98 * (r[0] ** 2 / 84 + r[1] ** 2 / 72)
+    flag = flags_of(frame)["season_remembers"]
+    assert flag.value == pytest.approx(chi2.sf(q, 2), rel=1e-6)
+    assert flag.value < 0.01
+    assert f"(p = {flag.value:.2g})" in str(flag)
+    assert "season_remembers" not in flags_of(seasonal_values(0.0))
+
+
+def test_season_is_not_asked_for_in_fewer_than_four_years_or_of_years():
+    frame, shift = seasonal_values(0.97), PolicyShift("x", "2002-01")
+    assert "season_remembers" in flags_of(frame.iloc[:60], shift)
+    assert "season_remembers" not in flags_of(frame.iloc[:47], shift)
+    years = pd.period_range("1900", periods=96, freq="Y")
+    assert "season_remembers" not in flags_of(frame.set_axis(years), PolicyShift("x", "1950"))
+
+
+def test_month_that_no_law_explains_is_flagged_and_gone_when_left_out():
+    frame = calm_values()
+    frame.iloc[30] += 9
+    flag = flags_of(frame)["outlier"]
+    assert flag.value > 5
+    text = f"{frame.index[30]} lies {flag.value:.1f} standard errors from what the other months"
+    assert str(flag).startswith(text)
+    below = flags_of(2 * calm_values() - frame)["outlier"]
+    assert below.value == pytest.approx(-flag.value, rel=0.2)
+    assert "outlier" not in flags_of(frame, omit=str(frame.index[30]))
+
+
+def test_outlier_is_found_where_nine_in_a_hundred_thousand_would_be():
+    """Two-sided p of its t, times the number of periods, below .01."""
+    result = fit_its(calm_values(), SHIFT, harmonics=0)
+    reached = student.isf(0.01 / 96 / 2, result._mixture.df - 1)
+    sizes = np.linspace(2, 7, 11)
+    largest, flagged = [], []
+    for size in sizes:
+        frame = calm_values()
+        frame.iloc[30] += size
+        fit = fit_its(frame, SHIFT, harmonics=0)
+        largest.append(abs(_standardise(fit._model, fit._mixture)[0]).max())
+        flagged.append("outlier" in by_name(find_flags(fit._model, fit._mixture)))
+    assert flagged == (np.array(largest) > reached).tolist()
+    assert 0 < sum(flagged) < len(sizes)
+
+
+def test_distance_of_a_period_is_the_deletion_residual_of_least_squares_without_memory():
+    result = fit_its(calm_values(), SHIFT, harmonics=0)
+    nothing = {"phi": np.zeros(1), "theta": np.zeros(1), "ratio": np.ones(1)}
+    law = replace(result._mixture, **nothing, weight=np.ones((1, 1)))
+    y, X = result.series["value"].to_numpy(), segmented_design(96, 48)
+    expected = OLS(y, X).fit().get_influence().resid_studentized_external
+    found, innovations = _standardise(result._model, law)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(innovations, OLS(y, X).fit().resid, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("law", [(0.9, 0.4, 1.0), (0.98, 0.7, 2.0), (0.5, 0.0, 0.6)])
+def test_distance_of_a_period_is_that_of_its_own_dummy(law):
+    """By generalised least squares with one more column, at a law of the errors."""
+    result = fit_its(calm_values(), SHIFT, harmonics=0)
+    phi, theta, ratio = (np.full(1, value) for value in law)
+    at = replace(result._mixture, phi=phi, theta=theta, ratio=ratio, weight=np.ones((1, 1)))
+    y, X = result.series["value"].to_numpy(), segmented_design(96, 48)
+    L = np.linalg.cholesky(covariance(96, *law, 48))
+    found, innovations = _standardise(result._model, at)
+    for place in (0, 30, 48, 95):
+        one_more = np.column_stack([X, np.eye(96)[place]])
+        fit = OLS(np.linalg.solve(L, y), np.linalg.solve(L, one_more)).fit()
+        assert found[place] == pytest.approx(fit.tvalues[-1], rel=1e-7)
+    left = OLS(np.linalg.solve(L, y), np.linalg.solve(L, X)).fit().resid
+    np.testing.assert_allclose(innovations, left, rtol=1e-7, atol=1e-10)
+
+
+def test_months_left_out_are_no_outliers_and_bring_no_innovation():
+    result = fit_its(calm_values(), SHIFT, harmonics=0, omit="2002-05")
+    t, innovations = _standardise(result._model, result._mixture)
+    assert abs(t[28]) < 1e-3
+    assert np.isfinite(innovations).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["white noise", "AR .8", "AR .95 + noise"])
+def test_false_alarms_of_the_errors_flags_are_rare(process):
+    """Nominally one in a hundred: of 1,000 series the season's were 2.3%, the outliers' 0.3 to 1.1.
+
+    Of 400 series of 120 months the standard error is 0.5 points, and 0.75 at 2.3%.
+    """
+    names = ["season_remembers", "outlier"]
+    series = simulate(np.random.default_rng(12), 120, process, 400)
+    shift, alarms = PolicyShift("x", "2005-01"), []
+    for y in series.T:
+        result = fit_its(monthly_values(y), shift)
+        found = by_name(find_flags(result._model, result._mixture))
+        alarms.append([name in found for name in names])
+    shares = dict(zip(names, np.mean(alarms, axis=0), strict=True))
+    print(f"{process}: " + ", ".join(f"{name} {100 * x:.1f}%" for name, x in shares.items()))
+    assert shares["season_remembers"] < 0.023 + 3 * 0.0075
+    assert shares["outlier"] < 0.01 + 3 * 0.005
+
+
+GAPS = [
+    {"place": "A", "first": "2002-03", "last": "2002-04", "found": 3, "expected": 40.4},
+    {"place": "B", "first": "2002-04", "last": "2002-04", "found": 0, "expected": 12.5},
+    {"place": "B", "first": "1999-01", "last": "1999-12", "found": 0, "expected": 99.0},
+]
+
+
+def test_holes_of_the_source_inside_the_window_are_counted():
+    frame = calm_values()
+    frame.attrs["gaps"] = GAPS
+    flag = flags_of(frame)["source_gap"]
+    assert flag.value == pytest.approx(49.9)
+    assert str(flag) == (
+        "holes in the record: about 50 deaths are missing in 2002-03 to 2002-04, 2002-04 (places: "
+        "2); 2 of these 2 months are in the fit"
+    )
+    kept = flags_of(frame, omit="2002-03")["source_gap"]
+    assert str(kept).endswith("1 of these 2 months are in the fit")
+    assert "source_gap" not in flags_of(frame.iloc[28:], PolicyShift("x", "2004-06"))
+    frame.attrs["gaps"] = GAPS[2:]
+    assert "source_gap" not in flags_of(frame)
+    assert "source_gap" not in flags_of(calm_values())
+
+
+def test_holes_that_begin_before_the_window_count_in_it():
+    frame = calm_values()
+    frame.attrs["gaps"] = [GAPS[2] | {"last": "2000-02"}]
+    assert str(flags_of(frame)["source_gap"]).endswith("2 of these 2 months are in the fit")
+
+
+def test_declared_months_with_holes_are_told_and_not_in_the_fit():
+    series, shift = load_series("inegi"), load_policy_shifts()["calderon-2006-12"]
+    flags = [by_name(fit_its(series, each).flags) for each in (shift, replace(shift, omit=()))]
+    inside = [gap for gap in series.attrs["gaps"] if "2000-01" <= gap["last"] <= "2012-11"]
+    missing = sum(gap["expected"] - gap["found"] for gap in inside)
+    for found in flags:
+        assert found["source_gap"].value == pytest.approx(missing)
+    texts = [str(found["source_gap"]) for found in flags]
+    in_fit = [int(text.rsplit("; ", 1)[1].split(" of ")[0]) for text in texts]
+    assert in_fit[1] - in_fit[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -106,7 +269,7 @@ def test_unit_root_is_flagged_from_one_half_on():
 )
 def test_few_months_on_a_side_are_counted_also_by_quarters(first, length, freq, side, months):
     frame = calm_values(length, freq)
-    flags = fit_its(frame, PolicyShift("x", frame.index[first]), harmonics=0).fit_flags
+    flags = flags_of(frame, PolicyShift("x", frame.index[first])).values()
     expected = [(f"few_months_{side}", months)] if side else []
     assert [(flag.name, flag.value) for flag in flags] == expected
     assert all(f"few months: {months} {side} the shift" in flag.text for flag in flags)
@@ -124,14 +287,15 @@ def test_trend_that_bends_before_the_shift_is_flagged_with_its_p():
     bent = frame + 1.5 * ((t - 2) ** 2)[:, None]
     flag = flags_of(bent)["curved_pre_period"]
     X = np.column_stack([np.ones(48), t[:48], t[:48] ** 2])
-    p = fit(bent["value"].to_numpy()[:48], X, np.eye(3)).summary()[2, 3]
-    assert flag.value == pytest.approx(p, rel=1e-6)
-    assert f"p = {p:.2g}" in flag.text
+    p = fit_law(bent["value"].to_numpy()[:48], X, np.eye(3)).summary()[2, 3]
+    assert flag.value == pytest.approx(p, rel=0.02)
+    assert f"p = {flag.value:.2g}" in flag.text
 
 
 def test_trend_that_bends_after_the_shift_is_not_flagged():
     t = np.arange(96) / 12
-    assert flags_of(calm_values() + 5 * (np.maximum(t - 4, 0) ** 2)[:, None]) == {}
+    flags = flags_of(calm_values() + 5 * (np.maximum(t - 4, 0) ** 2)[:, None])
+    assert set(flags) == {"wandering"}  # no line from the shift on fits it
 
 
 def test_bend_at_a_shift_beside_is_accounted_for():

@@ -12,6 +12,7 @@ from support.independent import monthly_values, noise
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.its.plots import plot_comparison, plot_effects, plot_fit, plot_gap, plot_series
+from analysis.style import COLOURS
 
 RATE = "Deaths per 100,000 person-years"
 CALDERON = load_policy_shifts()["calderon-2006-12"]
@@ -44,8 +45,8 @@ def month_drawn(line):
 
 
 def assert_band(band, *ends):
-    corners = band.get_paths()[0].vertices
-    for end in ends:
+    corners = np.concatenate([part.vertices for part in band.get_paths()])
+    for end in (each.dropna() for each in ends):
         places = np.c_[dates_of(end.index), end]
         assert all(np.isclose(corners, place).all(axis=1).any() for place in places)
 
@@ -103,15 +104,22 @@ def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
     plot_fit(result, ax=ax)
     dates = dates_of(result.series.index)
     observed = 1e5 * result.series["deaths"] / result.series["person_years"]
-    np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[dates, observed])
+    out = result.series.index.isin(result.shift.omit)
+    drawn = np.c_[dates, observed]
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), drawn[~out])
+    left_out = line(ax, "left out")
+    np.testing.assert_allclose(left_out.get_xdata(orig=False), drawn[out, 0])
+    np.testing.assert_allclose(left_out.get_ydata(), drawn[out, 1])
+    assert (left_out.get_linestyle(), out.sum()) == ("None", 2)
     np.testing.assert_allclose(line(ax, "fit").get_xdata(orig=False), dates)
     np.testing.assert_allclose(line(ax, "fit").get_ydata(), result.fitted)
     told = {"segmented": "by the whole window", "forecast": "by the months before"}
     for band, (kind, label) in zip(ax.collections[1:], told.items(), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
         drawn = line(ax, f"without the shift, {label}")
-        np.testing.assert_allclose(drawn.get_xdata(orig=False), dates_of(expected.index))
-        np.testing.assert_allclose(drawn.get_ydata(), expected["expected"])
+        known = expected["expected"].dropna()
+        np.testing.assert_allclose(drawn.get_xdata(orig=False), dates_of(known.index))
+        np.testing.assert_allclose(drawn.get_ydata(), known)
         assert_band(band, expected["low"], expected["high"])
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert [text.get_text() for text in ax.texts] == ["2006-12"]
@@ -120,7 +128,7 @@ def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
     assert low <= observed.min()
     assert high >= observed.max()
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend[:2] == ["observed", "fit"]
+    assert legend[:3] == ["observed", "left out", "fit"]
 
 
 def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
@@ -128,7 +136,7 @@ def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
     for band, kind in zip(ax.collections, ("segmented", "forecast"), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
         gap = expected["observed"] - expected["expected"]
-        np.testing.assert_allclose(line(ax, kind).get_ydata(), gap)
+        np.testing.assert_allclose(line(ax, kind).get_ydata(), gap.dropna())
         assert_band(band, *(expected["observed"] - expected[end] for end in ("low", "high")))
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert any(np.array_equal(drawn.get_ydata(), [0, 0]) for drawn in ax.lines)
@@ -151,6 +159,21 @@ def test_effects_are_drawn_one_row_a_label_with_their_intervals(ax):
     assert ax.xaxis.get_major_formatter()(-25, 0) == "-25%"
     assert "95% interval" in ax.get_xlabel()
     assert ax.yaxis_inverted()
+
+
+def test_fit_without_months_left_out_draws_none(ax, result):
+    plot_fit(fit_its(result.series, replace(result.shift, omit=())), ax=ax)
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "left out" not in legend
+    assert len(ax.collections[0].get_offsets()) == len(result.series)
+
+
+def test_projection_that_is_not_believed_is_not_drawn(ax):
+    y = np.where(np.arange(72) < 36, 5.0, 5 + noise(72, 0, 0.5))
+    plot_fit(fit_its(monthly_values(y), PolicyShift("reform", "2003-01")), ax=ax)
+    without = [drawn for drawn in ax.lines if "without the shift" in str(drawn.get_label())]
+    assert not any(len(drawn.get_xdata()) for drawn in without)
+    assert not any(len(band.get_paths()) for band in ax.collections[1:])
 
 
 def test_values_say_value_and_a_range_of_months_is_a_band(ax):
@@ -178,3 +201,11 @@ def test_comparison_draws_one_interval_per_estimator_and_says_which_is_missing(a
     ends = [bars.lines[2][0].get_segments()[0][:, 0].tolist() for bars in ax.containers]
     assert ends == [[0.5, 2.0], [-3.0, -1.5]]
     assert [text.get_text() for text in ax.texts] == ["no estimate"]
+
+
+@pytest.mark.parametrize("headline", ["reml", "count_reml"])
+def test_headline_of_a_comparison_has_the_colour_of_the_fit(ax, headline):
+    rows = [(headline, "slope", 1.0, 0.5, 2.0), ("arima", "slope", -2.0, -3.0, -1.5)]
+    plot_comparison(pd.DataFrame(rows, columns=["estimator", "estimand", *INTERVAL]), ax=ax)
+    colours = [bars.lines[0].get_color() for bars in ax.containers]
+    assert (colours[0] == COLOURS["fit"], colours[1] == COLOURS["fit"]) == (True, False)

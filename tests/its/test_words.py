@@ -20,10 +20,18 @@ def result():
 
 def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
     told = words.describe_effects(result).splitlines()
-    assert len(told) == 5
+    assert len(told) == 6
+    after = next(line for line in told if "**post_trend**" in line)
+    assert f"moving by {result.effects.loc['post_trend', 'estimate']:+.1f}% per year" in after
+    before = next(line for line in told if "**pre_trend**" in line)
+    assert f"was moving by {result.effects.loc['pre_trend', 'estimate']:+.1f}% per year" in before
     slope = next(line for line in told if "**slope**" in line)
     assert f"{result.effects.loc['slope', 'estimate']:+.1f}% per year" in slope
-    assert "leaves zero out (p < 0.001)" in slope
+    trends = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
+    assert "({:+.0f}% → {:+.0f}% a year)".format(*trends) in slope
+    p = result.effects.loc["slope", "p"]
+    assert 0.001 < p < 0.05
+    assert f"leaves zero out (p = {p:.2g})" in slope
     assert "**effect_24m**: not estimated, 9 months after the shift" in told[-1]
 
 
@@ -33,7 +41,7 @@ def test_a_comparison_is_told_with_its_range_and_verdict(result):
     slopes = result.comparison.query("estimand == 'slope'")["estimate"]
     assert f"from {slopes.min():+.1f} (" in told
     assert f" to {slopes.max():+.1f} (" in told
-    assert "of 7 intervals leave zero out" in told
+    assert "of 8 intervals leave zero out" in told
 
 
 def test_a_flag_is_told_with_its_number(result):

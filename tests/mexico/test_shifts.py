@@ -1,10 +1,11 @@
 import pandas as pd
 import pytest
 
+from analysis import load_states, national_gaps
 from analysis.its.design import cut_window
 from analysis.its.shifts import months_between
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import load_series
+from analysis.mexico.sources import NATION, SOURCES, load_series
 from analysis.mexico.tables import DATA_FOLDER
 
 SHIFTS = load_policy_shifts()
@@ -67,6 +68,24 @@ def test_every_declared_source_carries_its_shift(slug):
     windows = [cut_window(load_series(each, place=shift.places), shift) for each in shift.sources]
     assert windows
     assert min(map(len, windows)) >= 79  # months: from López Obrador's shift to June 2025
+
+
+def test_national_windows_leave_out_the_months_whose_holes_the_rule_finds_and_no_others():
+    gaps = {source: set(national_gaps(load_states(source)).index) for source in SOURCES}
+    assert {str(month) for month in gaps["inegi"]} == {"2007-01", "2007-02"}
+    left_out = {}
+    for slug, shift in SHIFTS.items():
+        held = set()
+        for source in shift.sources:
+            window = cut_window(load_series(source, place=shift.places), shift)
+            held |= gaps[source] & set(window.index)
+        left_out[slug] = set(shift.omit)
+        assert left_out[slug] == (held if shift.places == (NATION,) else set()), slug
+    assert [slug for slug, omitted in left_out.items() if omitted] == [
+        "calderon-2006-12",
+        "merida-2008-07",
+        "pena-nieto-2012-12",
+    ]
 
 
 def test_joint_operations_start_with_the_first_month_mostly_under_them():

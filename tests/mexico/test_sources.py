@@ -3,6 +3,7 @@ import json
 import pandas as pd
 import pytest
 
+from analysis import find_gaps
 from analysis.mexico.sources import SOURCES, load_series, load_states, source_ratio
 
 
@@ -23,6 +24,7 @@ def test_series_is_monthly_counts_and_person_years(source, first, last, months):
         "place": "MX00",
         "complete_through": last,
         "source_ratio": {"name": "SESNSP / INEGI", "by_month": ratio},
+        "gaps": series.attrs["gaps"],
     }
     assert json.loads(json.dumps(series.attrs)) == series.attrs
 
@@ -51,6 +53,17 @@ def test_states_are_stacked_by_state_and_month(source, rows):
     assert len(states.index.unique("state")) == 32
     one = load_series(source, place="MX16")
     pd.testing.assert_frame_equal(states.loc["MX16"], one, check_freq=False)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_states_carry_the_gaps_of_all_of_them(source):
+    states = load_states(source)
+    assert states.attrs["gaps"] == load_series(source).attrs["gaps"]
+    assert len(states.attrs["gaps"]) == len(find_gaps(states)) > 0
+    assert json.loads(json.dumps(states.attrs)) == states.attrs
+    states.attrs["gaps"][0]["found"] = -1
+    assert load_states(source).attrs["gaps"][0]["found"] >= 0
+    assert states.loc[["MX05", "MX09"]].attrs == states.attrs
 
 
 def test_deaths_are_those_of_the_table_femicides_among_them():

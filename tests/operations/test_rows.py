@@ -1,12 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from support.stacked_panels import OPERATIONS, TWO, make_panel
+from support.stacked_panels import OPERATIONS, PUBLISHED, TWO, make_panel
 
 from analysis.operations import randomisation
-from analysis.operations.averages import infer_averages, list_estimates, vary_choices
+from analysis.operations.averages import (
+    compare_yardsticks,
+    infer_averages,
+    list_estimates,
+    vary_choices,
+)
 from analysis.operations.event_study import average_effects, fit_event_study, per_100k
-from analysis.operations.literature import compare_yardsticks
 from analysis.operations.rows import COLUMNS, result_rows
 from analysis.operations.stacks import stack_operations
 
@@ -29,7 +33,7 @@ def found():
         "headline": headline,
         "varied": vary_choices(PANEL, TWO, OPERATIONS, [3, 6], before=9, seed=1),
         "single": single.assign(months=6),
-        "comparison": compare_yardsticks(list_estimates({"two": headline})),
+        "comparison": compare_yardsticks(list_estimates({"two": headline}), PUBLISHED),
     }
 
 

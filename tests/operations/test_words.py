@@ -1,10 +1,10 @@
 from types import SimpleNamespace
 
 import pandas as pd
-from support.stacked_panels import OURS
+from support.stacked_panels import OURS, PUBLISHED
 
 from analysis.operations import words
-from analysis.operations.literature import compare_yardsticks
+from analysis.operations.averages import compare_yardsticks
 
 ROW = {"estimate": 12.0, "low": -5.0, "high": 30.0, "p": 0.2}
 
@@ -52,7 +52,7 @@ def test_largest_operation_is_named_and_what_stands_out_is_counted():
 
 
 def test_each_study_is_one_line_with_all_that_is_ours():
-    lines = words.describe_yardsticks(compare_yardsticks(OURS)).splitlines()
+    lines = words.describe_yardsticks(compare_yardsticks(OURS, PUBLISHED)).splitlines()
     assert len(lines) == 3
     assert lines[0].startswith(
         "- **Espinosa & Rubin (2015)**: about +11 per 100,000 in the first year. Ours over 12 "

@@ -6,13 +6,22 @@ import pytest
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from support.folders import ROOT
+from support.independent import segmented_design
 
-from analysis import fit_its, fit_places, load_policy_shifts, load_states, pool_places
+from analysis import (
+    PolicyShift,
+    fit_its,
+    fit_places,
+    load_policy_shifts,
+    load_states,
+    pool_places,
+)
 from analysis.its.comparison import judge_estimand
 from analysis.places.effects import FEWEST_DEATHS, variance_grows
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 CHOSEN = ["MX01", "MX08", "MX16", "MX25"]
+SINCE, HOLES = 83, pd.period_range("2007-01", "2007-02", freq="M")  # the shift, and what it omits
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +55,7 @@ def test_counts_of_the_window_are_told(fitted):
     before = int(window.loc[:"2006-11"].sum())
     row = fitted.places.loc["MX16"]
     assert row["deaths_before"] == before == 4407
-    assert row["deaths_after"] == window.sum() - before
+    assert row["deaths_after"] == window.sum() - before - window.loc["2007-01":"2007-02"].sum()
     assert fitted.of("slope").loc["MX16", "doubt"] == ""
 
 
@@ -86,6 +95,74 @@ def test_an_interval_that_says_nothing_of_use_is_a_doubt():
     assert row["doubt"] == "the interval's ends are more than 20 times apart"
     assert (100 + row["high"]) / (100 + row["low"]) > 20
     assert slope.loc["MX15", "doubt"] == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "doubted"),
+    [
+        ("2005-12", "2005-12", True), ("2005-10", "2005-11", False), ("2005-10", "2006-01", True),
+        ("2008-03", "2008-04", True), ("2008-04", "2008-04", False),
+    ],
+)  # fmt: skip
+def test_hole_within_a_year_of_the_shift_is_a_doubt_of_its_place(panel, first, last, doubted):
+    shift = PolicyShift("range", "2006-12", until="2007-03", end="2012-11")
+    two, gap = panel.loc[["MX08", "MX16"]], {"place": "MX08", "first": first, "last": last}
+    two.attrs["gaps"] = [gap | {"found": 3, "expected": 60.0}]
+    for estimand in ("level", "slope"):
+        doubt = fit_places(two, shift, beside=()).of(estimand)["doubt"]
+        run = first if first == last else f"{first} to {last}"
+        assert doubt["MX08"] == (f"a hole in the record near the shift, {run}" if doubted else "")
+        assert doubt["MX16"] == ""
+
+
+def test_a_reason_for_no_estimate_goes_before_a_hole(panel):
+    two, gap = panel.loc[["MX08", "MX16"]], {"place": "MX08", "first": "2006-12", "last": "2006-12"}
+    two.attrs["gaps"] = [gap | {"found": 3, "expected": 60.0}]
+    fitted = fit_places(two, SHIFT, beside=(), fewest_deaths=5000)
+    assert fitted.of("slope").loc["MX08", "doubt"].endswith("at least 5000 are needed")
+
+
+def test_holes_of_the_states_are_doubts_and_the_states_carry_them():
+    states = load_states("inegi")
+    holed = fit_places(states.loc[["MX05", "MX09", "MX16"]], SHIFT, beside=()).of("slope")["doubt"]
+    assert holed[["MX05", "MX09"]].str.endswith("near the shift, 2007-01 to 2007-02").all()
+    assert holed["MX16"] == ""
+
+
+def test_months_left_out_are_as_good_as_missing_whatever_they_hold(panel):
+    """No estimator, count or number of deaths sees them: neither none nor ten times as many."""
+    fits = []
+    for factor in (0, 10):
+        changed = panel.copy()
+        out = changed.index.get_level_values("month").isin(HOLES)
+        changed.loc[out, "deaths"] *= factor
+        fits.append(fit_places(changed, SHIFT))
+    effects, places = ([getattr(fit, name) for fit in fits] for name in ("effects", "places"))
+    pd.testing.assert_frame_equal(*effects)
+    pd.testing.assert_frame_equal(*places)
+    pd.testing.assert_frame_equal(*(pool_places(fit) for fit in fits))
+    kept = fit_places(panel, replace(SHIFT, omit=()))
+    changed = (kept.of("slope")["estimate"] - fits[0].of("slope")["estimate"]).abs()
+    assert (changed > 0.01).all()
+
+
+def test_a_place_whose_only_deaths_are_left_out_has_too_few(panel):
+    quiet = panel.loc["MX16"].copy()
+    quiet.loc["2006-12":, "deaths"] = 0
+    quiet.loc["2007-01":"2007-02", "deaths"] = 500
+    slope = fit_places(pd.concat({"quiet": quiet}, names=["place"]), SHIFT, beside=()).of("slope")
+    assert slope.loc["quiet", "note"].startswith("0 deaths on one side of the shift")
+
+
+def test_quasi_poisson_skips_the_months_left_out(panel):
+    window = panel.loc["MX25"].loc[:"2012-11"]
+    found = fit_places(panel.loc[["MX25"]], SHIFT, beside=["quasi_poisson"])
+    X = segmented_design(len(window), SINCE, harmonics=2)
+    kept = ~window.index.isin(HOLES)
+    rest = window[kept]
+    fit = GLM(rest["deaths"], X[kept], family=Poisson(), exposure=rest["person_years"]).fit()
+    expected = 100 * np.expm1(fit.params.iloc[3])
+    assert found.of("slope", "quasi_poisson").loc["MX25", "estimate"] == pytest.approx(expected)
 
 
 def test_unknown_estimands_and_estimators_are_named(fitted):
@@ -147,7 +224,10 @@ def test_variance_that_grows_with_the_square_is_told_from_one_that_grows_with_th
 def test_the_count_model_that_the_variance_asks_for_stands_beside(fitted):
     used = set(fitted.effects.query("place == 'MX16'")["estimator"])
     assert used == {"count_reml", "reml", "negative_binomial"}
-    window, X = fitted.models["MX16"].window, fitted.models["MX16"].designs[0].to_numpy()
+    window = fitted.models["MX16"].window
+    X = segmented_design(len(window), SINCE, harmonics=2)
+    kept = ~window.index.isin(HOLES)
+    window, X = window[kept], X[kept]
     fit = GLM(window["deaths"], X, family=Poisson(), exposure=window["person_years"]).fit()
     assert variance_grows(window["deaths"].to_numpy(dtype=float), np.asarray(fit.mu))
 

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from scipy.optimize import brentq
+from support.independent import segmented_design
+from support.independent_law import fit_law, simulate
 
 from analysis import fit_newey_west, fit_places, load_policy_shifts, load_states, pool_places
 from analysis.engine.estimators import newey_west_lags
@@ -123,6 +127,32 @@ def test_known_effects_without_noise_are_recovered():
         assert pooled.loc[method, "estimate"] == pytest.approx(expected, abs=0.01), method
     tau = np.std([*slopes.values()], ddof=1)
     assert pooled.loc["random_effects", "tau"] == pytest.approx(tau, 1e-3)
+
+
+def test_average_is_the_headline_of_the_mean_series_without_the_months_left_out():
+    """So many deaths that they are not noise: then by the dense implementation of the law."""
+    months = pd.period_range("2000-01", periods=90, freq="M", name="month")
+    rng, frames, logs = np.random.default_rng(4), {}, []
+    together = 0.02 * simulate(rng, 90, "ar1 0.8")[:, 0]
+    for name in "ABCD":
+        log_rate = np.linspace(0, 0.1, 90) + together + 0.004 * rng.standard_normal(90)
+        log_rate[[10, 50, 51]] -= 2  # the holes
+        deaths = rng.poisson(1e9 * np.exp(log_rate))
+        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
+        logs.append(np.log(deaths))
+    shift = PolicyShift("omits", months[45], omit=[str(months[10]), f"{months[50]}:{months[51]}"])
+    found = pool_places(fit(pd.concat(frames, names=["place"]), shift, harmonics=1)).loc["average"]
+    X = np.column_stack([segmented_design(90, 45, harmonics=1), np.eye(90)[:, [10, 50, 51]]])
+    C = np.zeros((3, 9))
+    C[0, 3] = C[1, 1] = C[2, 1] = C[2, 3] = 1
+    law = fit_law(np.mean(logs, axis=0), X, C, after=45)
+    slope, before, after = 100 * np.expm1(law.summary()[:, :3])
+    ends, allowed = found[["estimate", "low", "high"]].astype(float), 0.01 * np.ptp(slope)
+    np.testing.assert_allclose(ends, slope, atol=allowed)
+    assert found["trend_before"] == pytest.approx(before[0], abs=allowed)
+    assert found["trend_after"] == pytest.approx(after[0], abs=allowed)
+    holed = pool_places(fit(pd.concat(frames, names=["place"]), replace(shift, omit=())))
+    assert abs(holed.loc["average", "estimate"] - slope[0]) > 5 * allowed
 
 
 def test_simulated_panels_have_the_correlations_asked_for():

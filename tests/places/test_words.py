@@ -11,6 +11,11 @@ def place_effects(rows):
     table = pd.DataFrame(rows, columns=columns)
     same = {"estimator": "count_reml", "estimand": "slope", "comparison_verdict": "agree"}
     effects = table.drop(columns="empty_months").assign(note="", **same)
+    trends = [
+        effects.assign(estimand=f"{side}_trend", estimate=size)
+        for side, size in (("pre", 5.0), ("post", -58.0))
+    ]
+    effects = pd.concat([effects, *trends])
     return PlaceEffects(None, effects, table.set_index("place")[["empty_months"]], {})
 
 
@@ -20,11 +25,14 @@ def test_places_are_counted_by_what_was_found():
         ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", 3],
         ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", 0],
         ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", 0],
+        ["E", 300.0, 200.0, 400.0, 0.001, 0.004, "a hole in the record near the shift, 2007-01", 0],
     ]
     text = words.describe_places(place_effects(rows), {"B": "Bee", "D": "Dee"})
-    assert text.startswith("Of 4 states, 1 show a rise of the yearly trend and 1 a fall")
-    assert "1 show neither. The largest is that of Bee, -60.0% per year (-70.0 to -50.0)." in text
-    assert "No reliable estimate: Dee (the estimators' signs differ)." in text
+    assert text.startswith("Of 5 states, 1 show a rise of the yearly trend and 1 a fall")
+    largest = "that of Bee, -60.0% per year (-70.0 to -50.0) (+5% → -58% a year)."
+    assert f"1 show neither. The largest is {largest}" in text
+    doubts = "Dee (the estimators' signs differ); E (a hole in the record near the shift, 2007-01)"
+    assert f"No reliable estimate: {doubts}." in text
     assert "1 states have months without a death" in text
 
 
@@ -36,11 +44,17 @@ def test_nothing_found_names_no_largest():
     )
 
 
+MISSING = [np.nan, np.nan]
+
+
 @pytest.fixture
 def pooled():
     methods = ["average", "weighted_average", "random_effects", "random_effects_shared"]
     table = pd.DataFrame({"estimate": [20.0, 32, 20, 20], "low": [10.0, 22, 15, 10]}, methods)
     table["high"], table["i_squared"] = [30.0, 42, 25, 30], [np.nan, np.nan, 60, 60]
+    table = table.assign(
+        trend_before=[-1.6, -2, np.nan, np.nan], trend_after=[18, 29, *[np.nan] * 2]
+    )
     return table.assign(p=0.01, note="", prediction_low=-7.0, prediction_high=55.0)
 
 
@@ -52,6 +66,8 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert table.loc["weighted_average", "minus_national"] == pytest.approx(20.0)
     assert table.loc["national", "minus_national"] == 0
     text = words.describe_pooled(table)
+    together = "+20.0% per year (+10.0 to +30.0) (-2% → +18% a year); as a random effect +20.0% per"
+    assert f"the average of the states' changes is {together}" in text
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
     assert "The average is 20.0% higher as a factor" in text
     assert "60% of the variation" in text

@@ -34,8 +34,9 @@ def read_result(result: ITSResult) -> None:
     verdict: str = result.comparison_verdict
     expected: pd.DataFrame = result.counterfactual("forecast")
     excess: pd.DataFrame = result.excess(months=24)
+    memory: pd.DataFrame = result.memory
     month: pd.Period = result.shift.month
-    print(effects, flags, comparison, verdict, expected, excess, month.year)
+    print(effects, flags, comparison, verdict, expected, excess, memory, month.year)
 
 
 def ask_whether_the_date_is_special(series: pd.DataFrame, shift: PolicyShift) -> None:
@@ -75,4 +76,9 @@ def declare_shifts() -> PolicyShift:
         places="MX08",
         sources=["inegi", "sesnsp"],
         overlaps=("first",),
+        omit=["2011-03", "2012-01:2012-03"],
     )
+
+
+def leave_out(series: pd.DataFrame, shift: PolicyShift) -> int:
+    return fit_its(series, shift, omit=[pd.Period("2011-03", "M"), "2012-01:2012-03"]).n_after

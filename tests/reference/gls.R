@@ -6,21 +6,13 @@ source("tidy.R")
 
 windows <- read.csv("windows.csv")
 model <- reformulate(names(windows)[-(1:5)], "log_rate", intercept = FALSE)
-control <- glsControl(tolerance = 1e-12, msTol = 1e-14, msMaxIter = 500)
-
-record_gls <- function(case, window, correlation) {
-  fit <- gls(model, window, correlation, method = "REML", control = control)
-  record_coefficients(case, coef(fit), vcov(fit))
-  record(case, "", "rho", coef(fit$modelStruct$corStruct, unconstrained = FALSE, allCoef = TRUE))
-  record(case, "", "sigma", fit$sigma)
-  record(case, "", "loglik", logLik(fit))
-}
 
 for (name in unique(windows$window)) {
   window <- windows[windows$window == name, ]
-  record_gls(paste0(name, "/estimated"), window, corAR1(form = ~1))
+  record_gls(paste0(name, "/estimated"), model, window, corAR1(form = ~1), method = "REML")
   for (rho in c(-0.3, 0, 0.5, 0.9, 0.99)) {
-    record_gls(paste0(name, "/", rho), window, corAR1(rho, form = ~1, fixed = TRUE))
+    record_gls(paste0(name, "/", rho), model, window, corAR1(rho, form = ~1, fixed = TRUE),
+               method = "REML")
   }
 }
 write_rows("gls_expected.csv", "nlme")

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 from support import answer_tables as made
-from support.answer_tables import TITLES, estimate_rows
+from support.answer_tables import COMMON, HEADLINE, TITLES, estimate_rows
 
 from analysis.report.answer import (
     summary_table,
@@ -30,17 +30,19 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert len(said) == 10
     trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = said
     assert trends.startswith("Of 3 estimates of a national shift (shift by source), 2 show")
-    assert "The first (INEGI, +20% per year); The second (SESNSP, -22% per year)" in trends
+    told = "The first (INEGI, -2% → +18% a year); The second (SESNSP, +21% → -6% a year)"
+    assert trends.endswith(f"zero out: {told}.")
     assert "is seen at none of them" in steps
-    assert trust.startswith("1 of the 3 carry at least one warning, 1 of them")
-    assert "disagree on whether the trend changed at The second" in trust
+    assert trust.startswith("1 of the 3 carry at least one warning, 1 of them that the series wand")
+    split = "disagree on whether the trend changed at The second, on the months that both have"
+    assert split in trust
     assert "the estimators in use agree in 3, their intervals differ in 0" in trust
     assert breaks.startswith("Asked where they bend themselves, 0 of 3 series answer with the")
     assert breaks.endswith("0 with another; the remaining 3 with no date in particular.")
     assert "2 of 3 stand apart" in deaths
     assert "The first (INEGI, +900.0 (+200.0 to +1,600.0))" in deaths
     assert "The second (SESNSP, -1,500 (-2,600 to -400))" in deaths
-    assert "leaves zero out at 1 of 2: The first (INEGI, +12% per year)" in states
+    assert "leaves zero out at 1 of 2: The first (INEGI, -3% → +9% a year)" in states
     assert "at 1 of 2 the effect to be expected in a further state may have either sign, " in states
     assert "at 0 of them although no difference between the states was found" in states
     assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
@@ -57,10 +59,11 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
 
 def test_every_sentence_changes_when_its_numbers_change():
     planted = {
-        ("a-2010-01", "inegi", "slope"): (1.0, -4.0, 6.0),
-        ("b-2015-01", "sesnsp", "slope"): (1.0, -4.0, 6.0),
-        ("a-2010-01", "inegi", "level"): (30.0, 10.0, 50.0),
-        ("a-2010-01", "inegi", "excess_deaths_forecast"): (90.0, -200.0, 400.0),
+        ("a-2010-01", "inegi", "slope", HEADLINE): (1.0, -4.0, 6.0),
+        ("b-2015-01", "sesnsp", "slope", HEADLINE): (1.0, -4.0, 6.0),
+        ("b-2015-01", "sesnsp", "slope", COMMON): (1.0, -4.0, 6.0),
+        ("a-2010-01", "inegi", "level", HEADLINE): (30.0, 10.0, 50.0),
+        ("a-2010-01", "inegi", "excess_deaths_forecast", HEADLINE): (90.0, -200.0, 400.0),
     }
     estimates = estimate_rows(planted)
     estimates.loc[estimates["shift"] == "a-2010-01", "comparison_verdict"] = "sign differs"
@@ -79,7 +82,7 @@ def test_every_sentence_changes_when_its_numbers_change():
     trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = changed
     assert trends.endswith("0 show a change of trend whose 95% interval leaves zero out.")
     assert "in 1 of 3: The first (INEGI, +30%)" in steps
-    assert "no shift divides the two sources" in trust
+    assert "no shift divides the two sources, on the months that both have" in trust
     assert "agree in 2, their intervals differ in 0 and their signs in 1" in trust
     assert "give or take three months: The second (SESNSP); 1 with another: The first " in breaks
     assert "(INEGI, 2012-03, 26 months after); the remaining 1 with no date" in breaks
@@ -93,17 +96,37 @@ def test_every_sentence_changes_when_its_numbers_change():
 
 
 def test_sources_that_leave_zero_out_on_opposite_sides_disagree():
-    opposite = estimate_rows({("b-2015-01", "inegi", "slope"): (22.0, 19.0, 25.0)})
+    opposite = estimate_rows({("b-2015-01", "inegi", "slope", COMMON): (22.0, 19.0, 25.0)})
     assert "disagree on whether the trend changed at The second" in written(estimates=opposite)[2]
     single = estimate_rows().query("source == 'inegi'")
-    assert "no shift has two sources to compare" in written(estimates=single)[2]
+    assert "no shift has two sources to compare: a change" in written(estimates=single)[2]
+
+
+def test_sources_are_compared_on_their_common_months_only():
+    alike = {("b-2015-01", "inegi", "slope", COMMON): (-18.0, -25.0, -9.0)}
+    elsewhere = {("b-2015-01", "inegi", "slope", HEADLINE): (22.0, 19.0, 25.0)}
+    for planted in (alike, alike | elsewhere):
+        assert "no shift divides the two sources" in written(estimates=estimate_rows(planted))[2]
+    none = estimate_rows().query("estimator == 'reml'")
+    assert "no shift has two sources to compare: a change" in written(estimates=none)[2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "wandering"),
+    [("wandering few_months_after", 1), ("size_changed season_remembers", 0), (None, 0)],
+)
+def test_only_series_that_wander_are_told_to(flags, wandering):
+    estimates = estimate_rows().assign(flags=None)
+    estimates.loc[estimates["shift"] == "a-2010-01", "flags"] = flags
+    said = f"{int(flags is not None)} of the 3 carry at least one warning, {wandering} of them"
+    assert written(estimates=estimates)[2].startswith(said)
 
 
 def test_what_is_not_estimated_is_not_counted():
-    missing = estimate_rows({("b-2015-01", "inegi", "slope"): (None, None, None)})
+    missing = estimate_rows({("b-2015-01", "inegi", "slope", HEADLINE): (None, None, None)})
     said = written(estimates=missing)
     assert said[0].startswith("Of 2 estimates of a national shift")
-    assert "1 of the 2 carry" in said[2] or "0 of the 2 carry" in said[2]
+    assert said[2].startswith("0 of the 2 carry")
 
 
 def test_states_among_which_no_difference_was_found_are_told_apart():
@@ -135,6 +158,8 @@ def test_every_sentence_is_traced_to_rows_that_are_there():
         named = dict(part.split("=", 1) for part in row["row"].split(", "))
         matches = (table[list(named)] == list(named.values())).all(axis=1)
         assert matches.sum() == 1, row.to_list()
+    for sentence, told in ((1, "estimand=post_trend"), (3, f"estimator={COMMON}")):
+        assert traced.loc[traced["sentence"] == sentence, "row"].str.contains(told).any()
 
 
 def test_a_run_without_the_headline_operations_is_not_passed_over():
@@ -142,13 +167,25 @@ def test_a_run_without_the_headline_operations_is_not_passed_over():
         written(operations=made.operation_rows().query("label == 'all seven'"))
 
 
-def test_the_summary_has_one_row_per_shift_and_source():
+def test_the_summary_has_one_row_per_shift_and_source_and_one_of_common_months():
     table = summary_table(estimate_rows(), TITLES)
-    assert table["Shift"].tolist() == ["The first", "The second", "The second"]
-    assert table["Source"].tolist() == ["INEGI", "INEGI", "SESNSP"]
+    common = "The second, months that both sources have"
+    assert table["Shift"].tolist() == ["The first", "The second", common, "The second", common]
+    assert table["Source"].tolist() == ["INEGI", "INEGI", "INEGI", "SESNSP", "SESNSP"]
+    assert table["Trend"].tolist() == [
+        "-2% → +18% a year", "+4% → +6% a year", "+19% → +10% a year", "+21% → -6% a year",
+        "+20% → -5% a year",
+    ]  # fmt: skip
     assert table.loc[0, "After 24 months"] == "not estimated"
-    assert table.loc[2, "Excess deaths"] == "-1,500 (-2,600 to -400)"
-    assert table["Warnings"].tolist() == ["none", "near unit root, few months after", "none"]
+    assert table.loc[3, "Excess deaths"] == "-1,500 (-2,600 to -400)"
+    assert table.loc[4, "Change of trend"] == "-21.0% per year (-26.0 to -15.0)"
+    assert table["Months"].tolist() == ["80 + 70", "80 + 70", "47 + 43", "80 + 70", "47 + 43"]
+    assert table.loc[0, ["Memory", "Noise"]].tolist() == ["0.90", "0.50"]
+    told = ["none", "wandering, few months after", "as above", "none", "as above"]
+    assert table["Warnings"].tolist() == told
+    own = ["The data's own break", "Estimators"]
+    assert table.loc[3, own].tolist() == ["2012-03 (+26 months)", "agree"]
+    assert table.loc[4, own].tolist() == ["as above", "as above"]
 
 
 def test_the_front_page_numbers_its_sentences(tmp_path):

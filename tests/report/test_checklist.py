@@ -10,7 +10,9 @@ from analysis.its.model import prepare_model
 from analysis.report.checklist import fill_checklist
 
 SHIFTS = {
-    "a-2010-01": PolicyShift("a-2010-01", "2010-01", source="gazette", overlaps=("b-2015-01",)),
+    "a-2010-01": PolicyShift(
+        "a-2010-01", "2010-01", source="gazette", overlaps=("b-2015-01",), omit=("2007-01:2007-02",)
+    ),
     "b-2015-01": PolicyShift("b-2015-01", "2018-01", until="2018-03", impact="slope"),
 }
 ROBUSTNESS = pd.DataFrame({"specifications": [640, 2688]})
@@ -30,6 +32,11 @@ def dispersion(slug, source):
 @pytest.fixture
 def filled():
     estimates = estimate_rows().assign(note="")
+    estimates.loc[estimates["shift"] == "a-2010-01", ["phi", "noise", "flags"]] = [
+        0.7,
+        0.25,
+        "size_changed source_gap",
+    ]
     counts = estimates.iloc[[0, -1]].assign(estimator="quasi_poisson")
     table = fill_checklist(SHIFTS, pd.concat([estimates, counts]), ROBUSTNESS, CERTIFICATES)
     return table.set_index("Item")["Answer"]
@@ -42,7 +49,12 @@ def test_every_item_is_answered_from_the_run(filled):
     assert "for 1 of 2; b-2015-01 as a range of months" in filled["Date of the intervention"]
     assert "level and slope (1), slope (1)" in filled["Impact model chosen before"]
     assert "1 lie within a year" in filled["Other events"]
-    assert "near a unit root in 1 of 3 runs" in filled["Autocorrelation"]
+    memory = filled["Autocorrelation"]
+    assert memory.startswith("Memory seen through noise, both integrated out (medians of phi 0.70 ")
+    assert "0.70 to 0.90, of the share of noise 0.25 to 0.50)" in memory
+    assert "the series wanders in 1 of 3 runs; the errors' size changes at the shift in 1" in memory
+    assert "has holes in 1 of 3 runs; 1 of 2 shifts leave out" in filled["Missing data"]
+    assert filled["Sensitivity"].startswith("8 estimators for each (agree 3); ")
     low, high = sorted((dispersion("a-2010-01", "inegi"), dispersion("b-2015-01", "sesnsp")))
     assert f"is {low:.1f} to {high:.1f};" in filled["Over-dispersion"]
     assert "640 to 2,688 specifications" in filled["Sensitivity"]

@@ -2,22 +2,37 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.independent import effect_rows, monthly_values, noise, segmented_design
+from support.independent_law import fit_law
 from support.published import assert_published, published_estimates
 
-from analysis import fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.files import round_table, write_table
 from analysis.its.words import significant
-from analysis.report.estimates import ESTIMATE_COLUMNS, estimate_rows, read_rows
+from analysis.report.estimates import ESTIMATE_COLUMNS, estimate_rows, read_rows, refit
 from analysis.style import save_figure
 
 SINALOA, CALDERON = ("sinaloa-2008-05", "inegi"), ("calderon-2006-12", "inegi")
 
 
+def fit_as_published(slug, source):
+    """A shift fitted under a source, and the fits beside it, as 03-policy-shift does."""
+    shift = load_policy_shifts()[slug]
+    every = {name: load_series(name, place=shift.places) for name in shift.sources}
+    result = fit_its(every[source], shift)
+    return result, refit(result, every[source], list(every.values()))
+
+
+@pytest.fixture(scope="module")
+def calderon():
+    return fit_as_published(*CALDERON)
+
+
 @pytest.mark.parametrize(("slug", "source"), [CALDERON, ("special-forces-2020", "sesnsp"), SINALOA])
 def test_published_numbers_come_out_of_a_fit(slug, source):
-    shift = load_policy_shifts()[slug]
-    series = load_series(source, place=shift.places)
-    rows = estimate_rows(fit_its(series, shift), source=source, place="+".join(shift.places))
+    result, beside = fit_as_published(slug, source)
+    place = "+".join(load_policy_shifts()[slug].places)
+    rows = estimate_rows(result, source=source, place=place, beside=beside)
     assert list(rows.columns) == ESTIMATE_COLUMNS
     assert_published(rows, published_estimates().query("shift == @slug and source == @source"))
 
@@ -26,9 +41,117 @@ def test_a_missing_estimand_carries_its_reason():
     shift = load_policy_shifts()["sheinbaum-2024-10"]
     rows = estimate_rows(fit_its(load_series("sesnsp"), shift), source="sesnsp", place="MX00")
     rows = rows[rows["estimand"] == "effect_24m"]
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert rows["estimate"].isna().all()
     assert set(rows["note"]) == {"9 months after the shift; 24 are needed, or it extrapolates"}
+
+
+def test_rows_are_the_effects_the_excess_and_every_other_estimator(calderon):
+    rows = estimate_rows(calderon[0], source="inegi", place="MX00")
+    own = rows[rows["estimator"] == "reml"]
+    effects = ["level", "slope", "effect_12m", "effect_24m", "pre_trend", "post_trend"]
+    units = ("deaths", "per_100k", "percent")
+    excess = [f"excess_{unit}_{kind}" for kind in ("forecast", "segmented") for unit in units]
+    assert own["estimand"].tolist() == effects + excess
+    assert own["unit"].tolist()[:2] == ["percent", "percent per year"]
+    assert own["unit"].tolist()[4:8] == [
+        *["percent per year"] * 2,
+        "deaths",
+        "deaths per 100,000 person-years",
+    ]
+    others = ["reml_ar1", "newey_west", "prais_winsten", "quasi_poisson", "negative_binomial"]
+    others += ["arima", "structural"]
+    assert rows["estimator"].unique().tolist() == ["reml", *others]
+    assert (rows.groupby("estimator", sort=False)["estimand"].size()[others] == 6).all()
+    pd.testing.assert_series_equal(
+        own.set_index("estimand").loc[effects, "estimate"],
+        calderon[0].effects["estimate"],
+        check_names=False,
+    )
+    memory = calderon[0].memory["estimate"]
+    assert (rows[["phi", "noise", "sd_ratio"]] == memory.to_numpy()).all(axis=None)
+    assert (rows[["n_before", "n_after"]] == [83, 72]).all(axis=None)
+    assert set(rows["flags"]) == {" ".join(flag.name for flag in calderon[0].flags)}
+
+
+def test_where_months_are_left_out_the_fit_of_all_stands_beside(calderon):
+    """In percent with two months left out and with all, from the independent implementation."""
+    result, beside = calderon
+    assert result.months_left_out == 2
+    assert list(beside) == ["reml_all_months"]
+    assert beside["reml_all_months"].months_left_out == 0
+    rows = estimate_rows(result, source="inegi", place="MX00", beside=beside)
+    numbers = rows.set_index(["estimator", "estimand"])[["estimate", "low", "high"]]
+    series = load_series("inegi", end="2012-11")
+    y, n = np.log(1e5 * series["deaths"] / series["person_years"]).to_numpy(), len(series)
+    X = segmented_design(n, 83, harmonics=2)
+    left_out = np.hstack([X, np.eye(n)[:, 84:86]])
+    for name, design in {"reml_all_months": X, "reml": left_out}.items():
+        C = effect_rows(design.shape[1])[:4]
+        expected = 100 * np.expm1(fit_law(y, design, C, after=83).summary()[:, :3])
+        found = numbers.loc[name].loc[["level", "slope", "effect_12m", "effect_24m"]]
+        width = (expected[:, 2] - expected[:, 1])[:, None]
+        assert (np.abs(found - expected) < 5e-3 * width).all(axis=None)
+    both = rows.set_index("estimator")
+    assert (both.loc["reml_all_months", "note"] == "2000-01 to 2012-11").all()
+    assert (both.loc["reml_all_months", "phi"] != both.loc["reml", "phi"].iloc[0]).all()
+    assert rows["estimator"].iloc[-1] == "reml_all_months"
+
+
+def test_sources_are_fitted_again_on_the_months_that_both_have():
+    result, beside = fit_as_published("lopez-obrador-2018-12", "inegi")
+    assert list(beside) == ["reml_common_months"]
+    common = beside["reml_common_months"]
+    assert [str(month) for month in common.series.index[[0, -1]]] == ["2015-01", "2022-06"]
+    rows = estimate_rows(result, source="inegi", place="MX00", beside=beside)
+    rows = rows.set_index(["estimator", "estimand"])
+    assert (rows.loc["reml_common_months", "note"] == "2015-01 to 2022-06").all()
+    assert (rows.loc["reml_common_months", ["n_before", "n_after"]] == [47, 43]).all(axis=None)
+    assert (rows.loc["reml", ["n_before", "n_after"]] == [72, 43]).all(axis=None)
+    cut = load_series("inegi", start="2015-01", end="2022-06")
+    y = np.log(1e5 * cut["deaths"] / cut["person_years"]).to_numpy()
+    X = segmented_design(90, 47, harmonics=2)
+    expected = 100 * np.expm1(fit_law(y, X, effect_rows(8)[1:2], after=47).summary()[0, :3])
+    found = rows.loc[("reml_common_months", "slope"), ["estimate", "low", "high"]].astype(float)
+    np.testing.assert_allclose(found, expected, atol=5e-3 * (expected[2] - expected[1]))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "fitted_again"),
+    [("2001-01", "2006-12", True), ("2001-02", "2006-12", False), ("2001-01", "2006-11", False)],
+)
+def test_common_months_need_a_year_on_either_side_of_the_shift(first, last, fitted_again):
+    series = monthly_values(noise(120))
+    shift = PolicyShift("range", "2002-01", until="2006-01", start="2000-06")
+    other = series.loc[first:last]
+    beside = refit(fit_its(series, shift), series, [series, other])
+    assert list(beside) == ["reml_common_months"] * fitted_again
+    if fitted_again:
+        window = beside["reml_common_months"].series
+        pd.testing.assert_frame_equal(window, other)
+
+
+def test_a_single_source_with_every_month_needs_no_other_fit():
+    series = monthly_values(noise(60))
+    assert refit(fit_its(series, PolicyShift("middle", "2002-07")), series, [series]) == {}
+
+
+def test_excess_that_no_one_could_believe_is_missing_with_its_reason():
+    rng, months = np.random.default_rng(3), pd.period_range("2000-01", periods=72, freq="M")
+    deaths = np.where(np.arange(72) < 36, 100, rng.poisson(100, 72))
+    series = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
+    rows = estimate_rows(fit_its(series, PolicyShift("s", "2003-01")), source="x", place="y")
+    excess = rows[rows["estimand"].str.startswith("excess_")]
+    assert len(excess) == 6
+    assert excess[["estimate", "low", "high"]].isna().all(axis=None)
+    why = "the deaths before the shift do not vary, and nothing says how they would have"
+    assert set(excess["note"]) == {why}
+    told = estimate_rows(
+        fit_its(series.iloc[36:], PolicyShift("s", "2004-07")), source="x", place="y"
+    )
+    told = told[told["estimand"].str.startswith("excess_")]
+    assert told["estimate"].notna().all()
+    assert set(told["note"]) == {"over the first 18 periods"}
 
 
 def test_numbers_are_rounded_to_significant_digits_and_the_table_is_left_alone():

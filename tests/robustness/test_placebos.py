@@ -53,7 +53,7 @@ def test_placebo_date_is_a_fit_of_what_came_before(impact, scale):
     assert found.placebo.index.equals(before.index[12:30])
     for month, row in found.placebo.iloc[[0, 7, 17]].iterrows():
         fit = judged(before, replace(shift, month=month), scale=scale, harmonics=1)
-        np.testing.assert_allclose(row, fit, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(row, fit, rtol=1e-5)
     pd.testing.assert_series_equal(found.real, judged(series, shift, scale=scale, harmonics=1))
     assert found.scale == scale
     assert found.skipped == {}
@@ -65,7 +65,7 @@ def test_other_frequencies_have_placebo_dates_too(frequency, fewest):
     found, middle = placebo_dates(series, PolicyShift("x", series.index[24])), series.index[11]
     assert found.placebo.index.equals(series.index[fewest : 24 - fewest + 1])
     fit = judged(series.iloc[:24], PolicyShift("x", middle))
-    np.testing.assert_allclose(found.placebo.loc[middle], fit, rtol=1e-8)
+    np.testing.assert_allclose(found.placebo.loc[middle], fit, rtol=1e-5)
 
 
 def test_months_from_the_shift_on_do_not_reach_the_placebo_dates():
@@ -91,7 +91,7 @@ def test_shift_beside_enters_if_it_came_before_and_its_neighbours_are_no_placebo
     assert found.placebo.index.equals(series.index[[*range(12, 21), *range(28, 30)]])
     month, before = series.index[15], series.loc[:"2003-05"]
     fit = judged(before, PolicyShift("x", month, beside=early))
-    np.testing.assert_allclose(found.placebo.loc[month], fit, rtol=1e-8)
+    np.testing.assert_allclose(found.placebo.loc[month], fit, rtol=1e-5)
     pd.testing.assert_series_equal(found.real, judged(series, both))
 
 
@@ -149,9 +149,9 @@ def test_own_states_are_no_placebos_and_states_without_deaths_are_named(sierra):
 def test_placebo_place_is_a_fit_of_its_series(sierra):
     for place in ("MX16", "MX32"):
         fit = judged(load_series("inegi", place=place), SIERRA)
-        np.testing.assert_allclose(sierra.placebo.loc[place], fit, rtol=1e-8)
+        np.testing.assert_allclose(sierra.placebo.loc[place], fit, rtol=1e-5)
     own = load_series("inegi", place=SIERRA.places)
-    np.testing.assert_allclose(sierra.real, judged(own, SIERRA), rtol=1e-8)
+    np.testing.assert_allclose(sierra.real, judged(own, SIERRA), rtol=1e-5)
 
 
 def test_nation_is_set_beside_every_state():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,12 @@ def test_curve_is_drawn_in_order_with_its_null(ax):
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.y0, band.y1) == pytest.approx((-4, 4))
     assert line(ax, "median").get_ydata()[0] == 2.5
+    assert ax.get_ylabel() == "Change of slope (% per year)"
+
+
+def test_curve_of_a_step_says_so(ax):
+    plots.plot_curve(replace(curve(), estimand="level"), ax=ax)
+    assert ax.get_ylabel() == "Step (%)"
 
 
 def test_choices_are_drawn_one_row_each(ax):

@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support import independent
 from support.independent import monthly_values, segmented_design, simulate_ar1
+from support.independent_gaps import fit_seen
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis.its import breaks
+from analysis.its.breaks import break_posterior
 from analysis.robustness import windows
-from analysis.robustness.windows import COLUMNS, vary_window
+from analysis.robustness.windows import COLUMNS, leave_out_dates, vary_window
 
 SHIFT, EARLY = PolicyShift("reform", "2004-01"), PolicyShift("x", "2000-09")
 NUMBERS = ["estimate", "low", "high"]
@@ -50,30 +52,6 @@ def fitted(series, shift, **options):
 
 def settings(table, change):
     return table.loc[table["change"] == change, "setting"].unique().tolist()
-
-
-def fit_with_gaps(y, X, C, keep):
-    """The headline model where only the months `keep` were ever seen."""
-    point, width = np.polynomial.legendre.leggauss(200)
-    low, high = np.arctanh(independent.RHO)
-    rho = np.tanh(low + (high - low) * (point + 1) / 2)
-    step = width * (1 - rho**2)
-    y, X = y[keep], X[keep]
-    df = len(y) - X.shape[1]
-    log_weight, mean, scale = [], [], []
-    for value in rho:
-        full = independent.ar1_correlation(len(keep), value) / (1 - value**2)
-        L = np.linalg.cholesky(full[np.ix_(keep, keep)])
-        white, target = np.linalg.solve(L, X), np.linalg.solve(L, y)
-        b = np.linalg.lstsq(white, target, rcond=None)[0]
-        rss, information = ((target - white @ b) ** 2).sum(), white.T @ white
-        mean.append(C @ b)
-        scale.append(np.sqrt(rss / df * np.diag(C @ np.linalg.solve(information, C.T))))
-        determinant = np.linalg.slogdet(information)[1] + 2 * np.log(np.diag(L)).sum()
-        log_weight.append(-0.5 * (df * np.log(rss) + determinant))
-    weight = step * np.exp(np.array(log_weight) - max(log_weight))
-    weight, mean, scale = weight / weight.sum(), np.array(mean).T, np.array(scale).T
-    return independent.Mixture(rho, step, weight, mean, scale, df)
 
 
 @pytest.mark.usefixtures("few_edges")
@@ -131,8 +109,13 @@ def test_values_of_a_transition_do_not_matter(usual):
 def test_months_left_out_are_months_never_seen(usual, change, setting, out):
     y, X = values()["value"].to_numpy(), segmented_design(96, 48, harmonics=2)
     keep = ~np.isin(np.arange(96), out)
-    expected = fit_with_gaps(y, X, np.eye(8)[2:4], keep).summary()[:, :3]
-    np.testing.assert_allclose(numbers(usual, change, setting), expected, rtol=1e-6, atol=1e-7)
+    sizes = (10, 12, 12)
+    expected = fit_seen(y, X, np.eye(8)[2:4], keep, after=48, sizes=sizes).summary()[:, :3]
+    width = (expected[:, 2] - expected[:, 1])[:, None]
+    found = numbers(usual, change, setting).to_numpy()
+    assert (abs(found - expected) / width).max() < 6e-3
+    same = numbers(usual, "transition", "0").to_numpy()
+    assert (abs(same - expected) / width).max() > 0.05
 
 
 def test_every_change_has_its_settings(usual):
@@ -235,3 +218,73 @@ def test_calderons_slope_rises_whatever_is_left_out():
 def test_bad_input_is_refused(series, shift, options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         vary_window(series, shift, **options)
+
+
+SHORT = values(36, seed=3)
+REFORM = PolicyShift("reform", "2001-08", until="2001-09")
+
+
+@pytest.fixture(scope="module")
+def short():
+    return leave_out_dates(SHORT, REFORM, harmonics=0)
+
+
+def test_every_run_of_one_to_three_periods_is_left_out_once(short):
+    assert short.columns.tolist() == ["first", "periods", "mode", "mass_near"]
+    runs = [(SHORT.index[0], 0)]
+    runs += [(SHORT.index[at], length) for length in (1, 2, 3) for at in range(37 - length)]
+    assert list(zip(short["first"], short["periods"], strict=True)) == runs
+
+
+@pytest.fixture
+def known_ratio(monkeypatch):
+    """One change of the errors' size for all: each series without a run would find its own."""
+    monkeypatch.setattr(breaks, "_ratio_at", lambda *_: 1.3)
+
+
+@pytest.mark.usefixtures("known_ratio")
+def test_dates_without_a_run_are_those_of_a_series_that_lacks_it():
+    """By `break_posterior`, which is checked against dense algebra, one run after the other."""
+    table = leave_out_dates(SHORT, REFORM, harmonics=0)
+    for first, periods, mode, mass in table.itertuples(index=False):
+        omit = tuple(pd.period_range(first, periods=periods, freq="M"))
+        alone = break_posterior(SHORT, shift=replace(REFORM, omit=omit), harmonics=0)
+        near = max(alone.mass_near(month) for month in REFORM.months)
+        assert mass == pytest.approx(near, rel=1e-6)
+        # a date and the next are one where the month between them is left out
+        assert alone.probability[mode] == pytest.approx(alone.probability.max(), rel=1e-9)
+
+
+@pytest.mark.usefixtures("known_ratio")
+def test_run_that_touches_a_month_left_out_already_is_not_asked_again():
+    shift = replace(REFORM, omit="2001-01")
+    table = leave_out_dates(SHORT, shift, harmonics=0)
+    assert len(table) == 1 + 36 + 35 + 34 - (1 + 2 + 3)
+    for first, periods, _, mass in table.iloc[[0, 5, 40]].itertuples(index=False):
+        omit = (*shift.omit, *pd.period_range(first, periods=periods, freq="M"))
+        alone = break_posterior(SHORT, shift=replace(shift, omit=omit), harmonics=0)
+        near = max(alone.mass_near(month) for month in shift.months)
+        assert mass == pytest.approx(near, rel=1e-6)
+
+
+def test_date_that_rests_on_two_wild_months_is_lost_without_them():
+    frame = monthly_values(0.3 * values(72, seed=4)["value"].to_numpy())
+    frame.iloc[36:38] += 6
+    shift = PolicyShift("x", "2003-01")
+    table = leave_out_dates(frame, shift, harmonics=0)
+    assert table["mass_near"].iloc[0] > 0.5
+    least = table.iloc[table["mass_near"].to_numpy().argmin()]
+    assert least["mass_near"] < 0.5
+    run = str(least["first"]), least["periods"]
+    assert run in {("2003-01", 2), ("2002-12", 3), ("2003-01", 3)}
+    frame.iloc[38:] += 6  # a step that stays
+    assert (leave_out_dates(frame, shift, harmonics=0)["mass_near"] > 0.5).all()
+
+
+def test_calderons_date_does_not_survive_the_loss_of_two_months():
+    """By dense algebra 97% lie within three months of it, and without the two 7%."""
+    shift = load_policy_shifts()["calderon-2006-12"]
+    table = leave_out_dates(load_series("inegi"), replace(shift, omit=()))
+    assert table["mass_near"].iloc[0] == pytest.approx(0.970, abs=5e-3)
+    (two,) = table[(table["first"] == "2007-01") & (table["periods"] == 2)]["mass_near"]
+    assert two == pytest.approx(0.07, abs=0.02)  # at the ratio that the two helped to find

@@ -4,43 +4,71 @@ import pandas as pd
 
 OWN_BREAK = {"own_break": "2012-03", "months_off": 26, "date_verdict": "no date"}
 TITLES = {"a-2010-01": "The first", "b-2015-01": "The second"}
-WARNED = "near_unit_root few_months_after"
+WARNED = "wandering few_months_after"
+
+
+HEADLINE, COMMON = "reml", "reml_common_months"
 
 
 def estimate_rows(planted=None):
-    columns = ["shift", "source", "estimand", "estimate", "low", "high", "unit", "flags"]
+    """Rows of estimates; `planted` has other numbers by shift, source, estimand and estimator."""
+    columns = ["shift", "source", "estimand", "estimator", "estimate", "low", "high", "flags"]
+    first, second = "a-2010-01", "b-2015-01"
     rows = [
-        ("a-2010-01", "inegi", "level", 5.0, -1.0, 12.0, "percent", ""),
-        ("a-2010-01", "inegi", "slope", 20.0, 4.0, 38.0, "percent per year", ""),
-        ("a-2010-01", "inegi", "effect_24m", None, None, None, "percent", ""),
-        ("b-2015-01", "inegi", "level", 3.0, -2.0, 9.0, "percent", WARNED),
-        ("b-2015-01", "inegi", "slope", 2.0, -9.0, 15.0, "percent per year", WARNED),
-        ("b-2015-01", "inegi", "effect_24m", 7.0, -20.0, 40.0, "percent", WARNED),
-        ("a-2010-01", "inegi", "excess_deaths_forecast", 900.0, 200.0, 1600.0, "deaths", ""),
-        ("b-2015-01", "inegi", "excess_deaths_forecast", -9.0, -90.0, 70.0, "deaths", ""),
-        ("b-2015-01", "sesnsp", "excess_deaths_forecast", -1500, -2600, -400, "deaths", ""),
-        ("b-2015-01", "sesnsp", "level", 3.0, -2.0, 9.0, "percent", ""),
-        ("b-2015-01", "sesnsp", "slope", -22.0, -25.0, -19.0, "percent per year", ""),
-        ("b-2015-01", "sesnsp", "effect_24m", 7.0, -20.0, 40.0, "percent", ""),
+        (first, "inegi", "level", HEADLINE, 5.0, -1.0, 12.0, ""),
+        (first, "inegi", "slope", HEADLINE, 20.0, 4.0, 38.0, ""),
+        (first, "inegi", "effect_24m", HEADLINE, None, None, None, ""),
+        (first, "inegi", "pre_trend", HEADLINE, -2.0, -9.0, 6.0, ""),
+        (first, "inegi", "post_trend", HEADLINE, 17.6, 6.0, 30.0, ""),
+        (first, "inegi", "excess_deaths_forecast", HEADLINE, 900.0, 200.0, 1600.0, ""),
+        (second, "inegi", "level", HEADLINE, 3.0, -2.0, 9.0, WARNED),
+        (second, "inegi", "slope", HEADLINE, 2.0, -9.0, 15.0, WARNED),
+        (second, "inegi", "effect_24m", HEADLINE, 7.0, -20.0, 40.0, WARNED),
+        (second, "inegi", "pre_trend", HEADLINE, 4.0, 1.0, 7.0, WARNED),
+        (second, "inegi", "post_trend", HEADLINE, 6.1, -4.0, 17.0, WARNED),
+        (second, "inegi", "excess_deaths_forecast", HEADLINE, -9.0, -90.0, 70.0, WARNED),
+        (second, "inegi", "level", COMMON, -4.0, -12.0, 5.0, WARNED),
+        (second, "inegi", "slope", COMMON, -8.0, -20.0, 6.0, WARNED),
+        (second, "inegi", "pre_trend", COMMON, 19.0, 12.0, 27.0, WARNED),
+        (second, "inegi", "post_trend", COMMON, 9.5, -3.0, 23.0, WARNED),
+        (second, "sesnsp", "level", HEADLINE, 3.0, -2.0, 9.0, ""),
+        (second, "sesnsp", "slope", HEADLINE, -22.0, -25.0, -19.0, ""),
+        (second, "sesnsp", "effect_24m", HEADLINE, 7.0, -20.0, 40.0, ""),
+        (second, "sesnsp", "pre_trend", HEADLINE, 21.0, 15.0, 27.0, ""),
+        (second, "sesnsp", "post_trend", HEADLINE, -5.6, -9.0, -2.0, ""),
+        (second, "sesnsp", "excess_deaths_forecast", HEADLINE, -1500, -2600, -400, ""),
+        (second, "sesnsp", "level", COMMON, 2.0, -5.0, 9.0, ""),
+        (second, "sesnsp", "slope", COMMON, -21.0, -26.0, -15.0, ""),
+        (second, "sesnsp", "pre_trend", COMMON, 20.0, 13.0, 28.0, ""),
+        (second, "sesnsp", "post_trend", COMMON, -5.2, -12.0, 2.0, ""),
     ]
-    fixed = {"estimator": "reml", "n_before": 80, "n_after": 70, "rho": 0.5}
     table = pd.DataFrame(rows, columns=columns)
-    table = table.assign(**fixed, comparison_verdict="agree", **OWN_BREAK)
+    yearly = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
+    units = yearly | {"excess_deaths_forecast": "deaths"}
+    table["unit"] = table["estimand"].map(units).fillna("percent")
+    memory = {"phi": 0.9, "noise": 0.5, "sd_ratio": 1.1}
+    whole = {"n_before": 80, "n_after": 70, "comparison_verdict": "agree"}
+    table = table.assign(place="MX00", **whole, **memory, **OWN_BREAK)
+    table.loc[table["estimator"] == COMMON, ["n_before", "n_after"]] = 47, 43
     for key, values in (planted or {}).items():
-        table.loc[(table[columns[:3]] == list(key)).all(axis=1), columns[3:6]] = values
+        chosen = (table[columns[:4]] == list(key)).all(axis=1)
+        assert chosen.any()
+        table.loc[chosen, columns[4:7]] = values
     return table
 
 
 def state_rows(**changes):
     columns = ["shift", "source", "method", "estimate", "low", "high"]
-    columns += ["prediction_low", "prediction_high", "minus_national"]
+    columns += ["trend_before", "trend_after", "prediction_low", "prediction_high"]
+    columns += ["minus_national"]
+    first, second, none = ("a-2010-01", "inegi"), ("b-2015-01", "inegi"), (None, None)
     rows = [
-        ("a-2010-01", "inegi", "average", 12.0, 3.0, 22.0, None, None, -1.0),
-        ("a-2010-01", "inegi", "weighted_average", 14.0, 4.0, 25.0, None, None, -5.0),
-        ("a-2010-01", "inegi", "random_effects_shared", 12.0, 2.0, 23.0, -6.0, 58.0, -1.0),
-        ("b-2015-01", "inegi", "average", 2.0, -5.0, 9.0, None, None, 0.0),
-        ("b-2015-01", "inegi", "weighted_average", 3.0, -5.0, 11.0, None, None, 1.0),
-        ("b-2015-01", "inegi", "random_effects_shared", 2.0, -6.0, 10.0, 0.5, 30.0, 0.0),
+        (*first, "average", 12.0, 3.0, 22.0, -3.0, 8.6, *none, -1.0),
+        (*first, "weighted_average", 14.0, 4.0, 25.0, -3.5, 10.0, *none, -5.0),
+        (*first, "random_effects_shared", 12.0, 2.0, 23.0, *none, -6.0, 58.0, -1.0),
+        (*second, "average", 2.0, -5.0, 9.0, 1.0, 3.0, *none, 0.0),
+        (*second, "weighted_average", 3.0, -5.0, 11.0, 1.0, 4.0, *none, 1.0),
+        (*second, "random_effects_shared", 2.0, -6.0, 10.0, *none, 0.5, 30.0, 0.0),
     ]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(**{"estimand": "slope", "tau": 0.1} | changes)

@@ -18,7 +18,8 @@ def assert_published(found: pd.DataFrame, expected: pd.DataFrame) -> None:
     names = ["shift", "source", "place", "estimator", "estimand", "unit", "comparison_verdict"]
     pd.testing.assert_frame_equal(found[names], expected[names])
     assert found["flags"].fillna("").tolist() == expected["flags"].fillna("").tolist()
-    numbers = ["estimate", "low", "high", "p", "n_before", "n_after", "rho"]
+    numbers = ["estimate", "low", "high", "p", "n_before", "n_after"]
+    numbers += ["phi", "noise", "sd_ratio"]
     optimised = expected["estimator"].isin(OPTIMISED)
     pd.testing.assert_frame_equal(
         found.loc[~optimised, numbers], expected.loc[~optimised, numbers], rtol=1e-4, atol=1e-6

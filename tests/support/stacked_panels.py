@@ -6,6 +6,7 @@ from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from analysis import PolicyShift, load_policy_shifts
+from analysis.mexico.tables import load_table
 
 OPERATIONS = [
     PolicyShift("early", "2003-01", places=("A", "F")),
@@ -15,6 +16,7 @@ OPERATIONS = [
 TWO = OPERATIONS[:2]
 SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
 
+PUBLISHED = load_table("published_effects")
 # Estimates of ours, as `compare_yardsticks` takes them.
 OURS = pd.DataFrame({"label": ["first", "first", "seven", "first"], "months": [6, 12, 6, 12]})
 OURS["unit"] = ["percent"] * 3 + ["per 100,000"]
