@@ -87,7 +87,7 @@ def main() -> None:
     for name, loop, count in (("GLSAR", glsar_loop, 100), ("SARIMAX(1,0,1)", sarimax_loop, 20)):
         taken = best_time(lambda loop=loop, count=count: loop(y[:, :count], X)) / count
         print(f"loop over {name + ':':<16}{1 / taken:>10,.1f} fits a second")
-        print(f"  ratio, series: {taken / series:,.0f}; designs: {taken / per_design:,.0f}")
+        print(f"  ratio, series: {taken / series:,.1f}; designs: {taken / per_design:,.1f}")
     calderon, inegi = load_policy_shifts()["calderon-2006-12"], load_series("inegi")
     print(f"one fit_its: {1e3 * best_time(lambda: fit_its(inegi, calderon)):.0f} ms")
 

@@ -19,7 +19,8 @@ GROUPS = (
 )
 COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")  # with countries
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
-RECORDED = ("tests/reference/*.csv", "benchmarks/calibration.csv", "benchmarks/pooling.csv")
+RECORDED = tuple(f"benchmarks/{name}.csv" for name in ("calibration", "windows", "pooling"))
+RECORDED += ("tests/reference/*.csv",)
 
 
 @dataclass(frozen=True)
