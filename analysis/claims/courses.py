@@ -16,7 +16,7 @@ from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.series import as_percent, outcome, rate_of
 from analysis.its.shifts import PolicyShift
-from analysis.its.words import format_effect
+from analysis.its.words import format_effect, name_trends
 from analysis.mexico.shifts import load_policy_shifts
 
 
@@ -165,13 +165,17 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
             part = "" if place == cell else "; on the doubling only"
             change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{part}"
             said.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
+    trends = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
+    deaths = "no number of deaths that could be believed"
+    if pd.notna(excess["estimate"]):
+        ends = f"{excess['low']:,.0f} to {excess['high']:,.0f}"
+        deaths = f"{excess['estimate']:,.0f} deaths above the course before ({ends})"
     warnings = ", ".join(flag.name.replace("_", " ") for flag in result.flags) or "none"
     finding = (
         f"{name_cell(cell)}: at {result.shift.when} the trend changed by "
-        f"{format_effect(slope, PERCENT_A_YEAR)}, and "
+        f"{format_effect(slope, PERCENT_A_YEAR)}, from {name_trends(*trends)}, and "
         f"{above} of {len(compared)} estimators have their interval above zero; over the term "
-        f"{excess['estimate']:,.0f} deaths above the course before ({excess['low']:,.0f} to "
-        f"{excess['high']:,.0f}). The rate per 100,000 person-years rose {', '.join(said)}. "
+        f"{deaths}. The rate per 100,000 person-years rose {', '.join(said)}. "
         f"Warnings: {warnings}. This dates the rise and leaves its cause open."
     )
     return Measured(claim, rows.collect(made), "change of trend", finding)
