@@ -27,7 +27,7 @@ class Placebos:
     placebo: pd.DataFrame  # one row per date or place; columns `JUDGED`
     real: pd.Series  # the real shift's estimates, index `JUDGED`
     scale: Scale
-    skipped: dict[str, str] = field(default_factory=dict)  # place -> why it has no estimate
+    skipped: dict[str, str] = field(default_factory=dict)  # place or date -> why it has no estimate
 
     @property
     def rank(self) -> pd.DataFrame:
@@ -58,7 +58,8 @@ def placebo_dates(
     Returns
     -------
     Placebos
-        `placebo` by period, in the units of `fit_its`. The estimates of one series are not
+        `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
+        are in `skipped`. The estimates of one series are not
         independent of each other: the rank describes, it is no exact test.
 
     Raises
@@ -86,12 +87,14 @@ def placebo_dates(
     terms = [name for name in ("level", "slope") if shift.impact in (name, "level_and_slope")]
     C = np.zeros((len(terms) + 1, designs.shape[2]))
     C[:, -len(terms) :] = [*np.eye(len(terms)), np.ones(len(terms))]  # each; all after a year
-    estimate = fit_many(model.outcome[: model.n_before], designs, C, after=positions).estimate
-    placebo = pd.DataFrame(estimate, before.index[positions], [*terms, "effect_12m"])
-    placebo = placebo.reindex(columns=list(JUDGED))
+    fits = fit_many(model.outcome[: model.n_before], designs, C, after=positions)
+    placebo = pd.DataFrame(fits.estimate, before.index[positions], [*terms, "effect_12m"])
+    still = np.isnan(fits.p).any(axis=1)  # rounding error, before which every real one ranks
+    skipped = dict.fromkeys(placebo.index[still].astype(str), "its months do not vary")
+    placebo = placebo[~still].reindex(columns=list(JUDGED))
     if scale == "log":
         placebo = as_percent(placebo)
-    return Placebos(placebo, _judged(model), scale)
+    return Placebos(placebo, _judged(model), scale, skipped)
 
 
 def placebo_places(

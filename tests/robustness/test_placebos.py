@@ -201,3 +201,14 @@ def test_series_in_the_place_of_a_panel_is_refused():
         placebo_places("inegi", counts(), SHIFT)
     with pytest.raises(TypeError, match="A single series goes to fit_its"):
         placebo_places(counts(), counts(), SHIFT)
+
+
+def test_dates_in_months_that_do_not_vary_are_skipped_with_the_reason():
+    months = pd.period_range("2000-01", periods=90, freq="M")
+    value = np.r_[np.full(60, 5.0), 5 + np.random.default_rng(0).standard_normal(30)]
+    found = placebo_dates(pd.DataFrame({"value": value}, months), PolicyShift("x", "2005-01"))
+    assert found.placebo.empty
+    assert len(found.skipped) == 60 - 24 + 1
+    assert set(found.skipped.values()) == {"its months do not vary"}
+    assert found.rank.loc["slope", "rank"] == 1
+    assert found.rank.loc["slope", "of"] == 1
