@@ -325,8 +325,9 @@ def test_counterfactual_of_an_exact_line_is_the_line(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rho", [0.4, 0.7, 0.85])
-def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho):
+@pytest.mark.parametrize(("rho", "held"), [(0.4, 0.99), (0.7, 0.95), (0.85, 0.95)])
+def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho, held):
+    """Of errors that forget quickly more: 60 months do not rule out a slow drift beneath them."""
     count, cut, rng, inside = 1_000, 60, np.random.default_rng(7), []
     for _ in range(count):
         y = 3 + np.arange(84) / 12 + noise(84, rng, rho)
@@ -337,4 +338,5 @@ def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho):
         inside.append(((low <= y[cut:]) & (y[cut:] <= high)).all())
     error = np.sqrt(0.95 * 0.05 / count)  # of the simulation: 0.7 points
     print(f"rho {rho}: {100 * np.mean(inside):.1f}% of whole paths inside")
-    assert np.mean(inside) == pytest.approx(0.95, abs=3 * error + 0.015)
+    allowed = 3 * error + 0.015 if held == 0.95 else 3 * np.sqrt(held * (1 - held) / count)
+    assert np.mean(inside) == pytest.approx(held, abs=allowed)
