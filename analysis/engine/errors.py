@@ -14,9 +14,7 @@ from analysis.engine.mixture import lighten, mixture_cdf, mixture_quantiles
 
 EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
 STRIDE = 3  # of the grid's nodes that are looked at first
-TINY = (
-    3e-5  # of the largest weight: what weighs less is left out, with all that is not next to more
-)
+TINY = 3e-5  # of the largest weight: what weighs less, and is not next to more, is left out
 FEW = 200  # nodes: of so few, all are looked at
 TOGETHER = 128  # series that share the nodes that any of them needs
 

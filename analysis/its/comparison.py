@@ -136,15 +136,16 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[dict]:
         }
 
 
-def _reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+def _reml(
+    model: SegmentedModel, what: str = "errors' law integrated out"
+) -> tuple[pd.DataFrame, str]:
     _check_log(model)
     table, exact = estimate_effects(model)
-    return table, NO_VARIATION if exact else "errors' law integrated out"
+    return table, NO_VARIATION if exact else what
 
 
 def _reml_ar1(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
-    table, note = _reml(replace(model, law="ar1"))
-    return table, note.replace("errors' law", "rho of AR(1) errors")
+    return _reml(replace(model, law="ar1"), "rho of AR(1) errors integrated out")
 
 
 def _count_reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:

@@ -15,7 +15,7 @@ from analysis.its.series import (
     as_percent,
     split_panel,
 )
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift, check_shift, is_earlier
 
 JUDGED = ("level", "slope", "effect_12m")
 
@@ -75,7 +75,7 @@ def placebo_dates(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     scale, omit = model.scale, model.shift.omit
     before = model.window.iloc[: model.n_before]
-    beside = [other for other in shift.beside if other.month.start_time < shift.month.start_time]
+    beside = [other for other in shift.beside if is_earlier(other, shift)]
     positions = admissible_positions(before.index, beside=beside)
     if not positions:
         raise ValueError(
