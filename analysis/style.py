@@ -19,14 +19,8 @@ RATE_LABEL = "Deaths per 100,000 person-years"
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
-COLOURS = dict(
-    zip(
-        ("fit", "forecast", "segmented", "inegi", "sesnsp"),
-        sns.color_palette("colorblind")[:5],
-        strict=True,
-    )
-)
-COLOURS |= {"inegi": COLOURS["fit"], "sesnsp": COLOURS["forecast"]}
+BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
+COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
 
 
 def percent_axis(axis: Axis, ticks: Sequence[float], zero: str = "0") -> None:

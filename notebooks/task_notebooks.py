@@ -1,15 +1,16 @@
 """Run every notebook of `analysis.report.runs`, then the report; ``pytask`` runs what changed."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pytask import Product, PythonNode, task
 
 from analysis.engine.executors import register_cluster
-from analysis.files import hash_files
+from analysis.files import hash_files, sha256
 from analysis.report.notebooks import reached_by_notebook, reached_files, run_notebook
 from analysis.report.runs import declare_runs
-from analysis.report.site import FRONT, SiteNode, make_report
+from analysis.report.site import FRONT, make_report
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"
@@ -48,10 +49,36 @@ for _name, _run in RUNS.items():
         run_notebook(notebook, executed, parameters)
 
 
+@dataclass(kw_only=True)
+class SiteNode:
+    """The folder of the site as one product of a task: a page edited or deleted is noticed."""
+
+    folder: Path  # not `path`: pytask would take it for a file
+    name: str = "site"
+    attributes: dict = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """Return what tells this node from others."""
+        return sha256(self.folder.as_posix().encode())
+
+    def state(self) -> str | None:
+        """Return a hash of all files, or None where there is no site."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return hash_files(files, self.folder) if files else None
+
+    def load(self, is_product: bool = False) -> Path:
+        """Return the folder."""
+        return self.folder
+
+    def save(self, value: object) -> None:
+        """The task itself has written the site."""
+
+
 def task_report(
     site: Annotated[Path, SiteNode(folder=RESULTS / "report"), Product],
     executed: dict[str, Path] = EXECUTED,
-    front: list[Path] = [RESULTS / path for path in FRONT.values()],
+    front: list[Path] = [RESULTS / path for path in FRONT],
     configuration: list[Path] = CONFIGURATION,
     package: Any = code(reached_files("import analysis.report.site")),
 ) -> None:

@@ -141,8 +141,6 @@ def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
         told = isinstance(value, int) and value > SPELT_OUT
         if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
             raise ValueError(f"{name}: {key} = {value} does not stand in its words")
-    others = [other.number for other in known.values()]
-    require(claim.number not in others, f"{name}: number {claim.number} appears twice")
     for field in ("title", "words", "measured", "rule", "sources"):
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:

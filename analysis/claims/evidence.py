@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
 from analysis.its.series import rate_of
-from analysis.mexico.sources import RELEASES, SOURCES, load_series
+from analysis.mexico.sources import SOURCES, load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
@@ -92,13 +92,13 @@ def observed_years(source: str) -> pd.Series:
 
 def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.DataFrame) -> str:
     """Return what an article of a month could know of a source's slug, and what it could not."""
-    last, release, name = known.index[-1], RELEASES[source], SOURCES[source].name
-    caution = release.caution.format(published=published, month=last, before=last - 1)
+    last, told = known.index[-1], SOURCES[source]
+    caution = told.caution.format(published=published, month=last, before=last - 1)
     revised = "later registrations of these months are in it"
     if source != "inegi":
-        revised = _describe_revision(yearly, name, published)
+        revised = _describe_revision(yearly, told.name, published)
     return (
-        f"An article of {published} could know {name} until {last}: {release.reason}. "
+        f"An article of {published} could know {told.name} until {last}: {told.released}. "
         f"{caution}{' ' if caution else ''}The frozen series has {len(known)} months and "
         f"{known['deaths'].sum():,} deaths as they are counted today, not as they stood then: "
         f"{revised}, and the population is CONAPO's of 2023."

@@ -18,11 +18,9 @@ CAME = {True: "higher", False: "not higher", None: "not known"}
 def worse_probabilities(
     forecasts: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str
 ) -> pd.DataFrame:
-    """Return the probability that each method gave to a higher rate than in the claim's year.
-
-    By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
-    rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
-    """
+    """Return the probability that each method gave to a higher rate than in the claim's year."""
+    # By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
+    # rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
     for slug, made in forecasts.items():
@@ -30,8 +28,7 @@ def worse_probabilities(
         base = _draw_base(made, drawn, than)
         missing = [year for year in years if year not in drawn]
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
-        ways = "freeze earlier, forecast further, or ask about other years"
-        require(not missing, f"{fault}; {ways}")
+        require(not missing, f"{fault}; forecast further, or ask about other years")
         worse = drawn[years].gt(base, axis=0)
         worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
@@ -49,12 +46,9 @@ def worse_probabilities(
 
 def _draw_base(made: Forecast, drawn: pd.DataFrame, than: int) -> pd.Series | float:
     """Return a year as counted if it ended before the freeze, and otherwise drawn with the rest."""
-    if than in drawn:
-        return drawn[than]
-    counted = yearly_rates(made.known)
-    if than not in counted:
-        raise ValueError(f"{than} is neither known in full at the freeze nor in the forecast")
-    return counted[than]
+    known = yearly_rates(made.known) if than not in drawn else drawn
+    require(than in known, f"{than} is neither known in full at the freeze nor in the forecast")
+    return known[than]
 
 
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
@@ -96,12 +90,11 @@ def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> flo
         return None
     by_year = own.set_index("year")["probability"]
     found = sorted(int(year) for year in by_year.index if year.isdigit())
-    if found != claim.years or set(own["than"]) != {claim["year"]}:
-        raise ValueError(
-            f"the forecasts from {source} were asked about {found} against "
-            f"{sorted(set(own['than']))}, claim {claim.number} about {claim.years} against "
-            f"{claim['year']}; run 08-forecast again"
-        )
+    than = own["than"].unique().tolist()
+    asked = f"the forecasts from {source} were asked about {found} against {than}"
+    wanted = f"claim {claim.number} about {claim.years} against {claim['year']}"
+    same = found == claim.years and than == [claim["year"]]
+    require(same, f"{asked}, {wanted}; run 08-forecast again")
     return float(by_year["every"])
 
 
@@ -163,9 +156,8 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     than, name = claim["year"], SOURCES[source].name
     freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
     pooled = pool.set_index("year")["probability"]
-    single = probabilities[(probabilities["year"] == "every") & (probabilities["method"] != POOL)]
-    single = single.set_index("method")["probability"]
-    years = pool[pool["year"].str.isdigit()]
+    every = probabilities[probabilities["year"] == "every"].set_index("method")["probability"]
+    single, years = every.drop(POOL), pool[pool["year"].str.isdigit()]
     rates = years.assign(year=years["year"].astype(int)).set_index("year")["observed"]
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)

@@ -21,7 +21,6 @@ FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many 
 class Method:
     """One way to forecast, declared before its forecast was seen."""
 
-    slug: str
     title: str
     model: str  # in words; y is the log of the monthly rate
     why: str
@@ -151,53 +150,44 @@ def _size(changes: np.ndarray) -> float:
 
 
 METHODS = {
-    method.slug: method
-    for method in (
-        Method(
-            "last_value",
-            "last value",
-            "a random walk of y from its last value, no drift",
-            "what a reader does who expects nothing to change; the yardstick of the scores",
-            _draw_last_value,
-        ),
-        Method(
-            "seasonal_naive",
-            "seasonal naive",
-            "the same month of the year before, plus independent errors that add up over the years",
-            "the textbook's benchmark for months",
-            _draw_seasonal_naive,
-        ),
-        Method(
-            "linear_trend_ar1",
-            "linear trend",
-            "one line and two harmonics through all months known, errors of the headline's law: "
-            "memory seen through noise, integrated out with sigma and coefficients",
-            "the model of this study without any shift",
-            partial(_draw_regression, in_office=False),
-        ),
-        Method(
-            "local_linear_trend",
-            "local linear trend",
-            "level and slope are random walks, plus two fixed harmonics and noise; variances by "
-            "maximum likelihood, plugged in",
-            "a trend that may have turned: the latest months count most",
-            _draw_local_linear_trend,
-        ),
-        Method(
-            "damped_trend",
-            "damped trend (ETS)",
-            "exponential smoothing with additive errors, damped trend and season; smoothing "
-            "parameters by maximum likelihood, plugged in",
-            "the hardest benchmark to beat in forecasting competitions",
-            _draw_damped_trend,
-        ),
-        Method(
-            "its_inauguration",
-            "the president's slope",
-            "step and change of slope at the last inauguration at least a year back (in May 2021 "
-            "López Obrador's), from the one before it on, continued; otherwise as the linear trend",
-            "the article's own reading: this policy leads where it has been leading",
-            partial(_draw_regression, in_office=True),
-        ),
-    )
+    "last_value": Method(
+        "last value",
+        "a random walk of y from its last value, no drift",
+        "what a reader does who expects nothing to change; the yardstick of the scores",
+        _draw_last_value,
+    ),
+    "seasonal_naive": Method(
+        "seasonal naive",
+        "the same month of the year before, plus independent errors that add up over the years",
+        "the textbook's benchmark for months",
+        _draw_seasonal_naive,
+    ),
+    "linear_trend_ar1": Method(
+        "linear trend",
+        "one line and two harmonics through all months known, errors of the headline's law: "
+        "memory seen through noise, integrated out with sigma and coefficients",
+        "the model of this study without any shift",
+        partial(_draw_regression, in_office=False),
+    ),
+    "local_linear_trend": Method(
+        "local linear trend",
+        "level and slope are random walks, plus two fixed harmonics and noise; variances by "
+        "maximum likelihood, plugged in",
+        "a trend that may have turned: the latest months count most",
+        _draw_local_linear_trend,
+    ),
+    "damped_trend": Method(
+        "damped trend (ETS)",
+        "exponential smoothing with additive errors, damped trend and season; smoothing "
+        "parameters by maximum likelihood, plugged in",
+        "the hardest benchmark to beat in forecasting competitions",
+        _draw_damped_trend,
+    ),
+    "its_inauguration": Method(
+        "the president's slope",
+        "step and change of slope at the last inauguration at least a year back (in May 2021 "
+        "López Obrador's), from the one before it on, continued; otherwise as the linear trend",
+        "the article's own reading: this policy leads where it has been leading",
+        partial(_draw_regression, in_office=True),
+    ),
 }

@@ -39,15 +39,13 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
     """
     if not isinstance(series, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
-    if not isinstance(series.index, pd.PeriodIndex) or series.index.freqstr != "M":
-        raise ValueError("a forecast needs months: a PeriodIndex of freq 'M'")
+    months = series.index
+    monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
+    require(monthly, "a forecast needs months: a PeriodIndex of freq 'M'")
     at = check_month(at, "at")
-    if at not in series.index:
-        raise ValueError(
-            f"the freeze at {at} is outside the series, {series.index[0]} to {series.index[-1]}; "
-            "choose one of its months"
-        )
-    known = check_known_months(series.loc[series.index <= at].copy())
+    fault = f"the freeze at {at} is outside the series"
+    require(at in months, f"{fault}, {months.min()} to {months.max()}; choose one of its months")
+    known = check_known_months(series.loc[months <= at].copy())
     middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
     if at > middle:
         ahead = carry_person_years(known.loc[:middle], at)
@@ -58,16 +56,11 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     """Return the frame unchanged, or raise what `freeze` declares."""
     check_frame(known)
-    if known.index.freqstr != "M" or not has_counts(known):
-        raise ValueError(
-            "a forecast needs months with the columns 'deaths' and 'person_years'; found "
-            f"frequency {known.index.freqstr!r} and {known.columns.tolist()}"
-        )
-    if len(known) < FEWEST:
-        raise ValueError(
-            f"{len(known)} months until {known.index[-1]} are too few to forecast from; at least "
-            f"{FEWEST} are needed. Freeze later or use a longer series."
-        )
+    found = f"found frequency {known.index.freqstr!r} and {known.columns.tolist()}"
+    needs = "a forecast needs months with the columns 'deaths' and 'person_years'"
+    require(known.index.freqstr == "M" and has_counts(known), f"{needs}; {found}")
+    few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
+    require(len(known) >= FEWEST, f"{few}; at least {FEWEST} are needed. Freeze later.")
     choose_scale(known, "log")
     return known
 
@@ -102,9 +95,9 @@ class Forecast:
         """Deaths per 100,000 person-years, shape (draws, months)."""
         return np.exp(self.paths)
 
-    def bands(self, bands: Iterable[float] = BANDS) -> pd.DataFrame:
+    def bands(self) -> pd.DataFrame:
         """Return each month's median (`expected`) and bands (`low_50`, `high_50`, … columns)."""
-        return band_table(self.rates, self.person_years.index, bands)
+        return band_table(self.rates, self.person_years.index)
 
     def yearly(self) -> pd.DataFrame:
         """Return draws of each full calendar year's rate, (draws, years), with months counted."""
@@ -120,10 +113,10 @@ class Forecast:
         return pd.DataFrame(columns)
 
 
-def band_table(rates: np.ndarray, index: pd.Index, bands: Iterable[float] = BANDS) -> pd.DataFrame:
+def band_table(rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
     """Return the median and central bands of draws (draws, m), one row per entry of `index`."""
     columns = {"expected": np.median(rates, axis=0)}
-    for share in bands:
+    for share in BANDS:
         ends = np.quantile(rates, [(1 - share) / 2, (1 + share) / 2], axis=0)
         name = f"{100 * share:.0f}"
         columns |= {f"low_{name}": ends[0], f"high_{name}": ends[1]}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import scoringrules
 
-from analysis.checks import check_whole
+from analysis.checks import check_whole, require
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import BANDS, FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
@@ -25,10 +25,9 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     """Score draws (draws, m) of the rate against what was observed, (m,), one row per target."""
     # Gneiting and Raftery (2007), Strictly proper scoring rules, doi:10.1198/016214506000001437.
     observed = np.asarray(observed, dtype=float)
-    if rates.ndim != 2 or observed.shape != (rates.shape[1],):
-        raise ValueError(
-            f"expected observed (m,) and rates (draws, m); found {observed.shape}, {rates.shape}"
-        )
+    found = f"{observed.shape}, {rates.shape}"
+    fitting = rates.ndim == 2 and observed.shape == rates.shape[1:]
+    require(fitting, f"expected observed (m,) and rates (draws, m); found {found}")
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
@@ -44,8 +43,8 @@ def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
     """Score a forecast on the months of `series` that came after its freeze, one row per month."""
     ahead = made.person_years.index
     came = series.loc[series.index.isin(ahead)]
-    if came.empty:
-        raise ValueError(f"no month from {ahead[0]} to {ahead[-1]} is in the series: nothing came")
+    fault = f"no month from {ahead[0]} to {ahead[-1]} is in the series: nothing came"
+    require(len(came) > 0, fault)
     rates = made.rates[:, ahead.isin(came.index)]
     return score_draws(outcome(came, "rate"), rates, came.index)
 
@@ -110,10 +109,8 @@ def roll_origins(
     """
     every, horizon = check_whole(every, "every", 1, 120), check_whole(horizon, "horizon", 1, 120)
     origins = known.index[FEWEST - 1 : -1 : every]
-    if origins.empty:
-        raise ValueError(
-            f"{len(known)} months leave no origin: {FEWEST} must be known before it and one after"
-        )
+    needs = f"{FEWEST} must be known before it and one after"
+    require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
     methods, parts = None if methods is None else list(methods), []
     options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     for origin in origins:

@@ -1,36 +1,24 @@
 """When did the series break? The posterior over the dates, and the classical answer beside it."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole, is_whole
+from analysis.checks import check_whole, is_whole, require
 from analysis.engine.bai_perron import break_intervals, find_breaks
-from analysis.engine.reml import integrate
-from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
-from analysis.its.design import (
-    build_design,
-    cut_window,
-    fewest_periods,
-    first_position,
-    omitted_periods,
-)
+from analysis.its.candidates import weigh_dates
 from analysis.its.series import (
     Scale,
     check_frame,
     choose_scale,
-    fill_missing,
-    missing_values,
     outcome,
     periods_of,
     periods_per_year,
 )
-from analysis.its.shifts import Impact, PolicyShift
+from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
 
@@ -116,9 +104,8 @@ def break_posterior(
     Returns
     -------
     BreakPosterior
-        Over all periods with at least 12 months on either side (and between two breaks).
-
-        A series that some dates fit exactly leaves those, and no other.
+        Over all periods with at least 12 months on either side (and between two breaks). A series
+        that some dates fit exactly leaves those, and no other.
 
     Raises
     ------
@@ -136,123 +123,24 @@ def break_posterior(
     Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
     Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
     """
-    if not is_whole(breaks) or breaks not in (1, 2):
-        raise ValueError(f"breaks must be 1 or 2; found {breaks!r}")
+    known = is_whole(breaks) and breaks in (1, 2)
+    require(known, f"breaks must be 1 or 2; found {breaks!r}")
     index, choices, (found, *_), exact = weigh_dates(
         series, shift, breaks=breaks, scale=scale, harmonics=harmonics
     )
     sides = [index[list(side)] for side in zip(*choices, strict=True)]
-    names = ["first", "second"]
-    dates = sides[0] if breaks == 1 else pd.MultiIndex.from_arrays(sides, names=names)
+    dates: pd.Index = sides[0]
+    if breaks == 2:
+        dates = pd.MultiIndex.from_arrays(sides, names=["first", "second"])
     return BreakPosterior(pd.Series(share_evidence(found, exact)[0], dates, name="probability"))
 
 
 def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """Return the probabilities (R, D) of choices equally likely beforehand, from their evidence.
-
-    Where some fit exactly nothing is left to explain, and the likelihood has no bound: those.
-    """
+    """Return the probabilities (R, D) of choices equally likely beforehand, from their evidence."""
     weight = np.exp(found - found.max(axis=1, keepdims=True))
-    if exact.any():
+    if exact.any():  # nothing is left to explain, and the likelihood has no bound
         weight = np.broadcast_to(exact.astype(float), found.shape)
     return weight / weight.sum(axis=1, keepdims=True)
-
-
-def weigh_dates(
-    series: pd.DataFrame,
-    shift: PolicyShift | None,
-    *,
-    breaks: int = 1,
-    scale: Scale | None = None,
-    harmonics: int = 2,
-    longest: int = 0,
-) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
-    """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
-    window = fill_missing(series) if shift is None else cut_window(series, shift)
-    index = periods_of(window)
-    omit = (*(() if shift is None else shift.omit), *index[missing_values(window)])
-    omitted = omitted_periods(index, omit)
-    scale = choose_scale(window, scale, omitted=omitted)
-    own: Sequence[int] = ()
-    if shift is not None:
-        first, last = (first_position(index, m) for m in (shift.month, shift.months[-1]))
-        own = range(first, last + 1)
-    beside = () if shift is None else shift.beside
-    places = admissible_positions(index, own, beside)
-    gap = fewest_periods(index)
-    numbers = combinations(range(len(places)), breaks)
-    chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
-    if not chosen:
-        raise ValueError(
-            f"{len(window)} periods leave no admissible date for {breaks} break(s): "
-            f"{gap} are needed on either side of each. Use a longer series."
-        )
-    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
-    shared = design.loc[:, (design != 0).any()].to_numpy()
-    columns = np.hstack(_break_columns(index, places))
-    columns_of = np.array(chosen)
-    columns_of = np.hstack([columns_of, columns_of + len(places)])  # steps, then changes of slope
-    y = outcome(window, scale, omitted)
-    ratio = _ratio_at(own[0], y, shared, index) if own else 1.0
-    after = own[0] if own else 0
-    found, exact = scan(y, shared, columns, columns_of, longest=longest, ratio=ratio, after=after)
-    return index, [tuple(places[i] for i in each) for each in chosen], found, exact
-
-
-def _ratio_at(place: int, y: np.ndarray, shared: np.ndarray, index: pd.PeriodIndex) -> float:
-    """Return how much larger the errors are from a break at `place` on, by its own model."""
-    X = np.column_stack([shared, *_break_columns(index, place)])
-    mixture = integrate(y, X, np.eye(X.shape[1])[:1], after=place)
-    return 1.0 if mixture.exact[0] else float(np.exp(mixture.weight[0] @ np.log(mixture.ratio)))
-
-
-def _break_columns(
-    index: pd.PeriodIndex, places: int | Sequence[int] | np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the step and the change of slope (n, ...) of a break at each of `places`."""
-    since = np.subtract.outer(np.arange(len(index)), np.asarray(places))
-    return (since >= 0).astype(float), np.maximum(since, 0) / periods_per_year(index)
-
-
-def admissible_positions(
-    index: pd.PeriodIndex, own: Sequence[int] = (), beside: Sequence[PolicyShift] = ()
-) -> list[int]:
-    """Return where a break may be: enough periods on either side, and none of a shift beside.
-
-    `own` are positions in a row that stay candidates with fewer periods around them.
-    """
-    before = after = fewest_periods(index)
-    if own:
-        before, after = min(before, own[0]), min(after, len(index) - own[-1])
-    taken = taken_positions(index, beside) - set(own)
-    return [place for place in range(before, len(index) - after + 1) if place not in taken]
-
-
-def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set[int]:
-    """Return the positions within three months of a shift beside: not to be told apart from it."""
-    reach = max(1, fewest_periods(index) // 4)
-    places = [first_position(index, other.month) for other in beside]
-    return {place + step for place in places for step in range(-reach, reach + 1)}
-
-
-def break_designs(
-    index: pd.PeriodIndex,
-    choices: Sequence[tuple[int, ...]],
-    beside: Sequence[PolicyShift],
-    harmonics: int,
-    impact: Impact = "level_and_slope",
-    omit: Iterable[pd.Period] = (),
-) -> np.ndarray:
-    """Return one design (n, k) for each choice of positions, shape (len(choices), n, k).
-
-    The last columns are the steps, then the changes of slope.
-    """
-    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
-    common = design.loc[:, (design != 0).any()].to_numpy()
-    level, slope = (each.swapaxes(0, 1) for each in _break_columns(index, np.array(choices)))
-    terms = {"level": [level], "slope": [slope], "level_and_slope": [level, slope]}[impact]
-    same = np.broadcast_to(common, (len(choices), *common.shape))
-    return np.concatenate([same, *terms], axis=2)
 
 
 def date_breaks(
@@ -290,11 +178,10 @@ def date_breaks(
     test = sup_f(y, X, trimming=trimming)
     breaks = find_breaks(y, X, most=most, trimming=trimming)
     number, index = breaks.best("bic"), series.index[season:]
-    names = ["first", "low", "high"]
+    names, last = ["first", "low", "high"], len(index) - 1
     dates = pd.DataFrame(columns=names)
     if number:
         found = break_intervals(y, X, breaks, number)
-        ends = [np.clip(getattr(found, name), 0, len(index) - 1) for name in names]
-        dates = pd.DataFrame({name: index[end] for name, end in zip(names, ends, strict=True)})
+        dates = pd.DataFrame({name: index[getattr(found, name).clip(0, last)] for name in names})
     dates.attrs = {"sup_f": test.statistic, "p": test.p}
     return dates

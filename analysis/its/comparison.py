@@ -18,17 +18,8 @@ from analysis.engine.estimators import (
 )
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
-from analysis.its.model import (
-    ESTIMANDS,
-    SegmentedModel,
-    estimate_effects,
-    prepare_model,
-)
-from analysis.its.series import (
-    Scale,
-    as_percent,
-    has_counts,
-)
+from analysis.its.model import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model
+from analysis.its.series import Scale, as_percent, has_counts
 from analysis.its.shifts import PolicyShift
 
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
@@ -66,7 +57,7 @@ def compare_estimators(
         the count models then have an answer.
     estimators : sequence of str
         Default all that are named below; on request also `count_reml`, the headline's principle
-        for counts with few or no deaths in a month (`analysis.engine.counts`).
+        for counts with few or no deaths in a month.
 
     Returns
     -------
@@ -100,19 +91,17 @@ def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFram
 
 
 def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
-    """Return the verdict on a comparison.
-
-    For level and slope: *sign differs* if the interval of one estimator lies wholly on one side of
-    zero and the estimate of another on the other; otherwise *intervals differ* if some intervals
-    exclude zero and others do not; otherwise *agree*, also where fewer than two have an answer.
-    """
+    """Return the worse of the verdicts on level and slope."""
     verdicts = [judge_estimand(comparison[comparison["estimand"] == name]) for name in JUDGED]
     order = ["sign differs", "intervals differ", "agree"]
     return min(verdicts, key=order.index)
 
 
 def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
-    """Return the verdict of `judge_comparison` for the rows of one estimand."""
+    """Return the verdict on the rows of one estimand: *agree* where fewer than two have an answer.
+
+    *sign differs*: an interval lies wholly on one side of zero, another estimate on the other.
+    """
     rows = rows.dropna(subset=["estimate", "p"])  # an exact fit has no p
     above, below = (rows["low"] > 0).any(), (rows["high"] < 0).any()
     if (above and (rows["estimate"] < 0).any()) or (below and (rows["estimate"] > 0).any()):
@@ -121,47 +110,31 @@ def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
     return "intervals differ" if excludes.any() and not excludes.all() else "agree"
 
 
-def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[dict]:
+def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
+    estimate = _textbook if name in LINEAR or name in COUNTS else _integrated
     try:
-        table, note = ENGINE[name](model) if name in ENGINE else _textbook(name, model)
+        table, note = estimate(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=ESTIMANDS), str(error)
-    table = table.reindex(columns=COLUMNS[2:7])
+    table = table.reindex(columns=COLUMNS[2:7]).astype(float)
     for estimand in ESTIMANDS:
-        yield {
-            "estimator": name,
-            "estimand": estimand,
-            **table.loc[estimand].astype(float),
-            "note": model.notes.get(estimand, note),
-        }
+        yield [name, estimand, *table.loc[estimand], model.notes.get(estimand, note)]
 
 
-def _reml(
-    model: SegmentedModel, what: str = "errors' law integrated out"
-) -> tuple[pd.DataFrame, str]:
-    _check_log(model)
-    table, exact = estimate_effects(model)
-    return table, NO_VARIATION if exact else what
-
-
-def _reml_ar1(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
-    return _reml(replace(model, law="ar1"), "rho of AR(1) errors integrated out")
-
-
-def _count_reml(model: SegmentedModel) -> tuple[pd.DataFrame, str]:
-    _check_counts(model)
-    return estimate_effects(replace(model, counted=True))[0], "errors' law integrated out"
-
-
-ENGINE = {"reml": _reml, "reml_ar1": _reml_ar1, "count_reml": _count_reml}
+def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
+    counted, what = name == "count_reml", "errors' law"
+    (_check_counts if counted else _check_log)(model)
+    if name == "reml_ar1":
+        model, what = replace(model, law="ar1"), "rho of AR(1) errors"
+    table, mixture = estimate_effects(replace(model, counted=counted))
+    return table, NO_VARIATION if mixture.exact[0] else f"{what} integrated out"
 
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     fits = [_fit(name, model, design.to_numpy()) for design in model.designs]
-    means = np.array([model.contrasts @ np.nan_to_num(fit.estimate) for fit in fits])
-    within = [
-        np.diag(model.contrasts @ np.nan_to_num(fit.covariance) @ model.contrasts.T) for fit in fits
-    ]
+    C = model.contrasts
+    means = np.array([C @ np.nan_to_num(fit.estimate) for fit in fits])
+    within = [np.diag(C @ np.nan_to_num(fit.covariance) @ C.T) for fit in fits]
     estimate, variance = means.mean(axis=0), np.mean(within, axis=0) + means.var(axis=0)
     if not np.isfinite(variance).all() or (variance < 0).any():
         raise EstimatorError("no standard errors: the likelihood is not curved where it ended")

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed, check_whole
+from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
@@ -25,13 +25,7 @@ EXCESS_UNITS = {
 
 
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
-    """Draw counterfactual paths (draws, n) on the scale of the model.
-
-    *segmented*: what was observed less the shift's step and change of slope, with their uncertainty
-    only: where errors wander, the line alone would say little of any month. *forecast*: the model
-    without the shift, fitted to the periods before it and projected, errors and all.
-    """
-    check_draws(kind, draws, seed)
+    """Draw the paths (draws, n) of `ITSResult.counterfactual` on the scale of the model."""
     if model.counted:
         raise EmptyPeriodsError(
             "no path is drawn for counts with periods without deaths (`effects` and `fitted` are "
@@ -39,7 +33,7 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
         )
     rng = np.random.default_rng(seed)
     y, index, shift = model.outcome, periods_of(model.window), model.shift
-    if kind == "segmented":
+    if kind == "segmented":  # less the effects only: where errors wander the line says little
         shares = np.array_split(np.arange(draws), len(model.designs))
         parts = []
         for design, after, share in zip(model.designs, model.sides, shares, strict=True):
@@ -48,7 +42,6 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
             effect = drawn.b[:, own] @ design.loc[:, own].to_numpy().T
             parts.append(y - effect)
         return np.concatenate(parts)
-
     before = model.n_before
     design = build_design(index, harmonics=model.harmonics, beside=shift.beside, omit=shift.omit)
     X = design.loc[:, (design.iloc[:before] != 0).any()].to_numpy()
@@ -68,13 +61,29 @@ def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.n
     return centre - reach * spread, centre + reach * spread
 
 
+def tabulate_paths(model: SegmentedModel, paths: np.ndarray, observed: pd.Series) -> pd.DataFrame:
+    """Return the table of `ITSResult.counterfactual` from drawn paths (draws, n)."""
+    split, names = model.n_before, ["expected", "low", "high"]
+    bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
+    low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
+    columns = np.column_stack([np.median(paths, axis=0), low, high])
+    columns = np.exp(columns) if model.scale == "log" else columns
+    table = pd.DataFrame(columns, observed.index, names)
+    table.insert(0, "observed", observed)
+    table.loc[model.omitted, names] = np.nan
+    after = table.iloc[split:]
+    width = (after["high"] - after["low"]).to_numpy()
+    at, why = find_doubt(model, after["expected"].to_numpy(), width, after["observed"].mean())
+    if why:
+        table.attrs["note"] = f"from {after.index[at]} on {why}"
+        table.iloc[split + at :, 1:] = np.nan
+    return table
+
+
 def find_doubt(
     model: SegmentedModel, expected: np.ndarray, width: np.ndarray, observed: float
 ) -> tuple[int, str]:
-    """Return the first place from which no one could believe a projection, and why (or nothing).
-
-    What is `expected`, the `width` of its band or interval, and what was `observed` on average.
-    """
+    """Return from where on no one could believe what is `expected` (m,), and why, or nothing."""
     counts = "value" if model.scale == "value" else "deaths"
     kept = ~model.omitted[: model.n_before]
     if np.ptp(model.window[counts].to_numpy()[: model.n_before][kept]) == 0:
@@ -89,15 +98,10 @@ def find_doubt(
 
 
 def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd.DataFrame:
-    """Return observed minus expected over `positions` not left out, all from the same quantiles.
-
-    Rows `deaths`, `per_100k` (person-years), `percent`; for a frame of values `total`, `mean`,
-    `percent`. Columns `estimate`, `low`, `high`; missing, with a note, where it is not believed.
-    """
+    """Return the table of `ITSResult.excess` from drawn paths (draws, n)."""
     kept = np.arange(len(model.window))[positions]
     kept = kept[~model.omitted[kept]]
-    part = model.window.iloc[kept]
-    expected = paths[:, kept]
+    part, expected = model.window.iloc[kept], paths[:, kept]
     if model.scale == "value":
         observed, size = part["value"].sum(), float(len(part))
         names = ["total", "mean", "percent"]
@@ -111,9 +115,8 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
     with np.errstate(divide="ignore", invalid="ignore"):
         positive = observed >= 0 and (total > 0).all()
         percent = np.where(positive, 100 * excess / total, np.nan)
-    table = pd.DataFrame(
-        [excess, excess / size, percent], index=names, columns=["estimate", "low", "high"]
-    )
+    rows, columns = [excess, excess / size, percent], ["estimate", "low", "high"]
+    table = pd.DataFrame(rows, index=names, columns=columns)
     why = find_doubt(model, total[:1], total[1:2] - total[2:], observed)[1]
     if why:
         table[:] = np.nan
@@ -123,7 +126,6 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
 
 def check_draws(kind: str, draws: int, seed: int) -> None:
     """Raise a ValueError for an unknown kind, a useless number of draws, or no seed."""
-    if kind not in get_args(Kind):
-        raise ValueError(f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
+    require(kind in get_args(Kind), f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
     check_whole(draws, "draws", 100)
     check_seed(seed)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.checks import is_whole
+from analysis.checks import is_whole, require
 from analysis.its.series import (
     PERIOD_NAMES,
     check_index,
@@ -20,6 +20,7 @@ FEWEST_TO_FIT = 6  # months on either side of a shift
 FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
 OMITTED = "omit:"  # begins the column of a period that is left out
 FEWEST_AROUND = 12  # months on either side of a break, and between two
+TERMS = {"level": ("level",), "slope": ("slope",), "level_and_slope": ("level", "slope")}
 
 
 def fewest_periods(index: pd.PeriodIndex, months: int = FEWEST_AROUND) -> int:
@@ -28,41 +29,33 @@ def fewest_periods(index: pd.PeriodIndex, months: int = FEWEST_AROUND) -> int:
 
 
 def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
-    """Return a copy of the rows of `series` inside the shift's window, checked for use.
-
-    A shift outside the series, or with too few periods on either side, is refused.
-    """
+    """Return a copy of the rows of `series` inside the shift's window, checked for use."""
     check_shift(shift)
     series = fill_missing(series)
     index = periods_of(series)
-    inside = np.ones(len(series), dtype=bool)
-    if shift.start is not None:
-        inside &= index.start_time >= shift.start.start_time
-    if shift.end is not None:
-        inside &= index.end_time <= shift.end.end_time
+    start, end = shift.start or index[0], shift.end or index[-1]
+    inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    if window.empty:
-        raise ValueError(
-            f"{shift.slug}: its window {shift.start} to {shift.end} holds nothing of the series, "
-            f"which has {index[0]} to {index[-1]}"
-        )
-    names = PERIOD_NAMES[index.freqstr.split("-")[0]]
-    fewest = fewest_periods(index, FEWEST_TO_FIT)
+    require(
+        not window.empty,
+        f"{shift.slug}: its window {shift.start} to {shift.end} holds nothing of the series, "
+        f"which has {index[0]} to {index[-1]}",
+    )
     index = periods_of(window)
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
-    after = len(window) - last
+    require(
+        shift.month.start_time >= index[0].start_time and last < len(index),
+        f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
+        f"{index[0]} to {index[-1]}",
+    )
     out = omitted_periods(index, shift.omit) | missing_values(window)
     kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
-    if (before == 0 and shift.month.start_time < index[0].start_time) or after == 0:
-        raise ValueError(
-            f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
-            f"{index[0]} to {index[-1]}"
-        )
-    if min(kept_before, kept_after) < fewest:
-        raise ValueError(
-            f"{shift.slug}: {kept_before} {names} before the shift and {kept_after} from it on; at "
-            f"least {fewest} are needed on either side. Widen the window or use a longer series."
-        )
+    fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
+    require(
+        min(kept_before, kept_after) >= fewest,
+        f"{shift.slug}: {kept_before} {names} before the shift and {kept_after} from it on; at "
+        f"least {fewest} are needed on either side. Widen the window or use a longer series.",
+    )
     return window
 
 
@@ -90,23 +83,25 @@ def build_design(
 ) -> pd.DataFrame:
     """Return the design (n, k) of a shift at one of its months, by default the first.
 
-    `const`; `trend`, years since the first period; `level`, 1 from the shift's period on; `slope`,
-    years since the shift's period, 0 before; `level:SLUG` and `slope:SLUG` of the shifts beside, by
-    default ``shift.beside``; `sin1`, `cos1`, …, at most as many pairs as the frequency has;
-    `omit:PERIOD`, one for each of `omit`, by default ``shift.omit``: the same as a missing period.
+    `const`, `trend`, `level`, `slope` (in years), `level:SLUG` and `slope:SLUG` of shifts beside,
+    `sin1`, `cos1`, …, and `omit:PERIOD`, the same as a missing period; `beside` and `omit` are by
+    default the shift's.
     """
-    if not is_whole(harmonics) or harmonics < 0:
-        raise ValueError(f"harmonics must be a whole number from 0 up; found {harmonics!r}")
+    whole = is_whole(harmonics) and harmonics >= 0
+    require(whole, f"harmonics must be a whole number from 0 up; found {harmonics!r}")
     check_index(index)
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}
+    terms = []
     if shift is not None:
-        columns |= _terms(index, shift, month or shift.month, "")
+        terms = [(shift.impact, month or shift.month, "")]
         beside = shift.beside if beside is None else beside
         omit = shift.omit if omit is None else omit
-    for other in beside or ():
-        columns |= _terms(index, other, other.month, f":{other.slug}")
+    terms += [(other.impact, other.month, f":{other.slug}") for other in beside or ()]
+    for impact, first, suffix in terms:
+        found = break_columns(index, first_position(index, first))
+        columns |= {f"{name}{suffix}": found[name] for name in TERMS[impact]}
     season = index.month if per_year == 12 else index.quarter
     turn = 2 * np.pi * season.to_numpy() / per_year
     for pair in range(1, min(harmonics, per_year // 2) + 1):
@@ -114,17 +109,14 @@ def build_design(
             columns[f"sin{pair}"] = np.sin(pair * turn)
         columns[f"cos{pair}"] = np.cos(pair * turn)
     for place in np.flatnonzero(omitted_periods(index, omit or ())).tolist():
-        columns[f"{OMITTED}{index[place]}"] = (np.arange(len(index)) == place).astype(float)
+        columns[f"{OMITTED}{index[place]}"] = (position == place).astype(float)
     return pd.DataFrame(columns, index=index)
 
 
-def _terms(
-    index: pd.PeriodIndex, shift: PolicyShift, month: pd.Period, suffix: str
+def break_columns(
+    index: pd.PeriodIndex, places: int | Sequence[int] | np.ndarray
 ) -> dict[str, np.ndarray]:
-    since = np.arange(len(index)) - first_position(index, month)
-    terms = {}
-    if shift.impact != "slope":
-        terms[f"level{suffix}"] = (since >= 0).astype(float)
-    if shift.impact != "level":
-        terms[f"slope{suffix}"] = np.maximum(since, 0) / periods_per_year(index)
-    return terms
+    """Return the step and the change of slope (n, ...) of a break at each of `places`."""
+    since = np.subtract.outer(np.arange(len(index)), np.asarray(places))
+    slope = np.maximum(since, 0) / periods_per_year(index)
+    return {"level": (since >= 0).astype(float), "slope": slope}

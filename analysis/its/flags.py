@@ -5,21 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import t as student
 
 from analysis.engine.errors import Mixture
-from analysis.engine.law import precision
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
-from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
+from analysis.its.model import SegmentedModel
+from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
-CURVED_P = 0.05
-SEASON_P, OUTLIER_P = 0.01, 0.01
-RATIO_DRIFT = 0.05
+CURVED_P, RATIO_DRIFT = 0.05, 0.05
 
 
 @dataclass(frozen=True)
@@ -34,26 +30,27 @@ class Flag:
         return self.text
 
 
-def find_flags(model: SegmentedModel, mixture: Mixture) -> tuple[Flag, ...]:
-    """Return the flags of a fit; `mixture` is what it says of the errors' law.
+def find_flags(model: SegmentedModel, mixture: Mixture) -> Iterator[Flag]:
+    """Yield the flags of a fit; `mixture` is what it says of the errors' law.
 
     The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
-    month that is no longer filling up (text); `gaps`, records of `place`, `first`, `last` (text),
-    `found` and `expected`, the deaths; and `source_ratio`, another source over this one or
-    the other way round: `name` and `by_month` (text to number).
+    month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
+    deaths; `source_ratio`, of another source to this one: `name`, `by_month` (text to number).
     """
     series, shift = model.window, model.shift
-    months = 12 // periods_per_year(periods_of(series))
-    return (
-        *(() if mixture.exact[0] else _of_errors(model, mixture)),  # exact: no law is identified
-        *_few_months(*(int((~side).sum()) * months for side in _sides(model))),
-        *_overlapping(shift),
-        *(() if model.counted else _curved(model)),
-        *_gaps(model),
-        *_registering(series, model.attrs),
-        *_drifting(series, model.attrs),
-        *_unconfirmed(shift),
-    )
+    for doubt in doubt_errors(model, mixture):
+        yield Flag(*doubt)
+    yield from _few_months(model)
+    if shift.overlaps:
+        text = f"overlapping: within 12 months of {', '.join(shift.overlaps)}"
+        yield Flag("overlapping_shift", len(shift.overlaps), text)
+    if not model.counted:
+        yield from _curved(model)
+    yield from _gaps(model)
+    yield from _registering(series, model.attrs)
+    yield from _drifting(series, model.attrs)
+    if shift.caveat:
+        yield Flag("unconfirmed", len(shift.months), shift.caveat)
 
 
 def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
@@ -64,12 +61,9 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
     sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
     sides["fewer"] = np.minimum(sides["sum"], sides["size"] - sides["sum"])
     name = str(sides["fewer"].idxmax())
-    yield Flag(
-        "signs_differ",
-        int(sides["fewer"][name]),
-        f"estimators contradict each other: the {name} change is above zero by "
-        f"{sides['sum'][name]} of {sides['size'][name]}",
-    )
+    count = f"{sides['sum'][name]} of {sides['size'][name]}"
+    text = f"estimators contradict each other: the {name} change is above zero by {count}"
+    yield Flag("signs_differ", int(sides["fewer"][name]), text)
 
 
 def unremarkable_date(
@@ -83,108 +77,26 @@ def unremarkable_date(
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
-        yield Flag(
-            "unremarkable_date",
-            likelier,
-            f"unremarkable date: {100 * likelier:.0f}% of the other dates fit better, "
-            f"{dates.mode} best",
-        )
+        others = f"{100 * likelier:.0f}% of the other dates fit better, {dates.mode} best"
+        yield Flag("unremarkable_date", likelier, f"unremarkable date: {others}")
 
 
-def _of_errors(model: SegmentedModel, mixture: Mixture) -> Iterator[Flag]:
-    """Yield what the law of the errors does not carry well, or not at all."""
-    wandering = float(mixture.weight[0, mixture.phi > NEAR_UNIT_ROOT].sum())
-    if wandering > 0.5:
-        yield Flag(
-            "wandering",
-            wandering,
-            f"the series wanders: phi is above {NEAR_UNIT_ROOT} with probability {wandering:.2f}, "
-            "so a straight line before the shift says little about after, and 95% intervals of "
-            "the slope hold the truth in about 90%",
-        )
-    ratio = describe_memory(mixture).T["sd_ratio"]
-    if ratio["low"] > 1 or ratio["high"] < 1:
-        yield Flag(
-            "size_changed",
-            float(ratio["estimate"]),
-            f"the errors' size changed: from the shift on {ratio['estimate']:.2f} times what it "
-            f"was before ({ratio['low']:.2f} to {ratio['high']:.2f})",
-        )
-    if model.counted:
-        return
-    index = periods_of(model.window)
-    left, shocks = _standardise(model, mixture)
-    year = periods_per_year(index)
-    if year > 1 and len(index) >= 4 * year:
-        lags = np.array([year, 2 * year])
-        r = np.array([shocks[lag:] @ shocks[:-lag] for lag in lags]) / (shocks @ shocks)
-        p = float(chi2.sf(len(index) * (len(index) + 2) * (r**2 / (len(index) - lags)).sum(), 2))
-        if p < SEASON_P:
-            yield Flag(
-                "season_remembers",
-                p,
-                f"the season remembers: errors a year and two years apart go together (p = "
-                f"{p:.2g}), so intervals of the slope are too short; harmonics=6 often cures it",
-            )
-    p = 2 * student.sf(np.abs(left), mixture.df - 1) * len(index)  # after Bonferroni
-    if p.min() < OUTLIER_P:
-        yield Flag(
-            "outlier",
-            float(left[p.argmin()]),
-            f"{index[p.argmin()]} lies {abs(left[p.argmin()]):.1f} standard errors from what the "
-            "other months say of it, more than any law of the errors explains; see what happened, "
-            "and leave it out",
-        )
-
-
-def _standardise(model: SegmentedModel, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
-    """Return each period against all others, as a t statistic, and the innovations, both (n,).
-
-    At the likeliest law of the errors, for the first of the shift's months.
-    """
-    best = int(mixture.weight[0].argmax())
-    law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
-    y, X = model.outcome, model.designs[0].to_numpy()
-    P = precision(len(y), *law, model.n_before)
-    solved = P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
-    left = P - solved
-    u = left @ y
-    own = np.maximum(np.diag(left), 1e-12 * np.diag(P))  # zero where a column has the period alone
-    rss = np.maximum(y @ u - u**2 / own, np.finfo(float).tiny)
-    residual = y - np.linalg.solve(P, P @ y - u)
-    root = np.linalg.cholesky(P[::-1, ::-1])[::-1, ::-1]  # upper: P = root root'
-    return u / np.sqrt(own * rss / (mixture.df - 1)), root.T @ residual
-
-
-def _sides(model: SegmentedModel) -> tuple[np.ndarray, np.ndarray]:
-    """Return which periods are left out, before the shift and from its last month on."""
-    return model.omitted[: model.n_before], model.omitted[len(model.omitted) - model.n_after :]
-
-
-def _few_months(before: int, after: int) -> Iterator[Flag]:
-    for side, found in (("before", before), ("after", after)):
-        if found < FEWEST_MONTHS[side]:
-            yield Flag(
-                f"few_months_{side}",
-                found,
-                f"few months: {found} {side} the shift, fewer than {FEWEST_MONTHS[side]}",
-            )
-
-
-def _overlapping(shift: PolicyShift) -> Iterator[Flag]:
-    if shift.overlaps:
-        yield Flag(
-            "overlapping_shift",
-            len(shift.overlaps),
-            f"overlapping: within 12 months of {', '.join(shift.overlaps)}",
-        )
+def _few_months(model: SegmentedModel) -> Iterator[Flag]:
+    """Count what is fitted before the shift and from its last month on."""
+    kept, step = ~model.omitted, 12 // periods_per_year(periods_of(model.window))
+    sides = {"before": kept[: model.n_before], "after": kept[len(kept) - model.n_after :]}
+    for side, fewest in FEWEST_MONTHS.items():
+        found = step * int(sides[side].sum())
+        if found < fewest:
+            text = f"few months: {found} {side} the shift, fewer than {fewest}"
+            yield Flag(f"few_months_{side}", found, text)
 
 
 def _curved(model: SegmentedModel) -> Iterator[Flag]:
     """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
-    before, beside = model.window.iloc[: model.n_before], model.shift.beside
-    omit = model.shift.omit
-    design = build_design(periods_of(before), harmonics=model.harmonics, beside=beside, omit=omit)
+    own, before = model.shift, periods_of(model.window)[: model.n_before]
+    harmonics = model.harmonics
+    design = build_design(before, harmonics=harmonics, beside=own.beside, omit=own.omit)
     design = design.loc[:, (design != 0).any()]
     design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
     if len(design) < design.shape[1] + 3:
@@ -193,12 +105,11 @@ def _curved(model: SegmentedModel) -> Iterator[Flag]:
     y = model.outcome[: model.n_before]
     p = fit_many(y, design.to_numpy(), contrast, law=model.law).p.item()
     if p < CURVED_P:
-        yield Flag(
-            "curved_pre_period",
-            p,
+        text = (
             f"curved pre-period: the trend before the shift bends (quadratic term, p = {p:.2g}), "
-            "so a straight line is a poor guide to what would have followed",
+            "so a straight line is a poor guide to what would have followed"
         )
+        yield Flag("curved_pre_period", p, text)
 
 
 def _gaps(model: SegmentedModel) -> Iterator[Flag]:
@@ -212,14 +123,12 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
         hit |= omitted_periods(index, pd.period_range(gap["first"], gap["last"], freq="M"))
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
     runs = ", ".join(dict.fromkeys(sorted(name_run(gap) for gap in inside)))
-    kept = int((hit & ~model.omitted).sum())
-    yield Flag(
-        "source_gap",
-        missing,
+    kept, places = (hit & ~model.omitted).sum(), len({gap["place"] for gap in inside})
+    text = (
         f"holes in the record: about {missing:,.0f} deaths are missing in {runs} (places: "
-        f"{len({gap['place'] for gap in inside})}); {kept} of these {int(hit.sum())} months are in "
-        "the fit",
+        f"{places}); {kept} of these {hit.sum()} months are in the fit"
     )
+    yield Flag("source_gap", missing, text)
 
 
 def name_run(gap: dict) -> str:
@@ -235,14 +144,11 @@ def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
 
 def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     last = attrs.get("complete_through")
-    if last is not None and periods_of(series).freqstr == "M":
-        touched = int((series.index > pd.Period(last, "M")).sum())
-        if touched:
-            yield Flag(
-                "still_registering",
-                touched,
-                f"still being registered: {touched} months after {last}",
-            )
+    monthly = last is not None and periods_of(series).freqstr == "M"
+    touched = int((series.index > pd.Period(last, "M")).sum()) if monthly else 0
+    if touched:
+        text = f"still being registered: {touched} months after {last}"
+        yield Flag("still_registering", touched, text)
 
 
 def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
@@ -255,16 +161,10 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     ratio = ratio[ratio.index.isin(series.index)]
     years = ratio.groupby(periods_of(ratio).year).agg(["mean", "size"])
     yearly = years["mean"][years["size"] >= 6]
-    if len(yearly) > 1 and yearly.max() - yearly.min() > RATIO_DRIFT:
-        low, high = yearly.idxmin(), yearly.idxmax()
-        yield Flag(
-            "source_ratio_drifting",
-            yearly.max() - yearly.min(),
-            f"sources drift apart: {given['name']} is {yearly.min():.2f} in {low} and "
-            f"{yearly.max():.2f} in {high}, both inside the window",
+    low, high = yearly.min(), yearly.max()
+    if len(yearly) > 1 and high - low > RATIO_DRIFT:
+        text = (
+            f"sources drift apart: {given['name']} is {low:.2f} in {yearly.idxmin()} and "
+            f"{high:.2f} in {yearly.idxmax()}, both inside the window"
         )
-
-
-def _unconfirmed(shift: PolicyShift) -> Iterator[Flag]:
-    if shift.caveat:
-        yield Flag("unconfirmed", len(shift.months), shift.caveat)
+        yield Flag("source_ratio_drifting", high - low, text)

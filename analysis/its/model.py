@@ -12,13 +12,7 @@ from analysis.engine.counts import split_noise, working_response
 from analysis.engine.errors import Mixture, join_months
 from analysis.engine.law import LawName
 from analysis.engine.reml import integrate, summarise
-from analysis.its.design import (
-    OMITTED,
-    build_design,
-    cut_window,
-    first_position,
-    omitted_periods,
-)
+from analysis.its.design import OMITTED, build_design, cut_window, first_position, omitted_periods
 from analysis.its.series import (
     PER,
     Scale,
@@ -73,14 +67,9 @@ class SegmentedModel:
 
     @property
     def sides(self) -> list[int | None]:
-        """Return the periods before each of the shift's months, where the errors' size may change.
-
-        Errors of the law "ar1" keep their size.
-        """
-        if self.law == "ar1":
-            return [None] * len(self.designs)
-        index = periods_of(self.window)
-        return [first_position(index, month) for month in self.shift.months]
+        """Return where the errors' size may change, for each of the shift's months, or None."""
+        index, kept = periods_of(self.window), self.law == "ar1"
+        return [None if kept else first_position(index, month) for month in self.shift.months]
 
     @property
     def kept(self) -> np.ndarray:
@@ -104,16 +93,12 @@ def estimand_contrasts(
     earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
     rows["pre_trend"] = has["trend"] + columns.isin(earlier)
     rows["post_trend"] = rows["pre_trend"] + has["slope"]
-    notes = {
-        name: f"the impact model has no {name} term"
-        for name in ("level", "slope")
-        if name not in columns
-    }
-    notes |= {
-        f"effect_{h}m": f"{months_after} months after the shift; {h} are needed, or it extrapolates"
-        for h in HORIZONS
-        if months_after < h
-    }
+    absent = [name for name in ("level", "slope") if name not in columns]
+    notes = {name: f"the impact model has no {name} term" for name in absent}
+    for h in HORIZONS:
+        if months_after < h:
+            needed = f"{months_after} months after the shift; {h} are needed, or it extrapolates"
+            notes[f"effect_{h}m"] = needed
     contrasts = np.array([rows[name] for name in ESTIMANDS])
     contrasts[[name in notes for name in ESTIMANDS]] = has["trend"]  # a stand-in, blanked later
     return contrasts, notes
@@ -140,9 +125,7 @@ def prepare_model(
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
     shift = replace(shift, month=month, until=until)  # each the first that lies wholly after it
-    designs = tuple(
-        build_design(index, shift, month=month, harmonics=harmonics) for month in shift.months
-    )
+    designs = tuple(build_design(index, shift, month=m, harmonics=harmonics) for m in shift.months)
     n_after = len(window) - last
     months_after = n_after * 12 // periods_per_year(index)
     contrasts, notes = estimand_contrasts(designs[0].columns, shift, months_after)
@@ -164,10 +147,7 @@ def prepare_model(
 
 
 def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Mixture:
-    """Return the mixture over the errors' law and, equally, over the months of the shift.
-
-    `contrasts` holds one array (m, k) for each month.
-    """
+    """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
     parts, kept = [], model.kept
     for number, (rows, after) in enumerate(zip(contrasts, model.sides, strict=True)):
         X = model.designs[number].to_numpy()
@@ -180,11 +160,7 @@ def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Mixture
 
 
 def describe_memory(mixture: Mixture) -> pd.DataFrame:
-    """Return median and 95% interval of `phi`, `noise` and `sd_ratio` (rows) of one series.
-
-    Of a period's surprise the share `noise` is gone a period later, and of the rest the share `phi`
-    is left; from the shift on the errors are `sd_ratio` times as large.
-    """
+    """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
     rows = {
         "phi": _quantiles(mixture.phi, weight),
@@ -201,10 +177,7 @@ def _quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _noise_quantiles(mixture: Mixture, weight: np.ndarray) -> np.ndarray:
-    """Return the quantiles of s, of which the grid has few values, or few of theta = phi s.
-
-    Each node's weight is spread evenly over what lies nearer to it than to its neighbours.
-    """
+    """Return the quantiles of s; each of its few nodes' weight is spread evenly around it."""
     pairs = (mixture.theta, mixture.phi), (mixture.noise, np.ones_like(weight))
     value, scale = min(pairs, key=lambda pair: len(np.unique(np.round(pair[0], 12))))
     node, place = np.unique(np.round(value, 12), return_inverse=True)
@@ -227,21 +200,13 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return _quantiles(fine, mass / mass.sum())
 
 
-def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, bool]:
-    """Return the table of effects by the headline model, and whether the fit is exact.
-
-    Rows `ESTIMANDS`, columns `estimate`, `low`, `high`, `p`, in the units of the model's scale.
-    """
+def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Mixture]:
+    """Return the effects (rows ESTIMANDS), in units of the scale, and the mixture behind them."""
     mixture = posterior(model, [model.contrasts] * len(model.designs))
-    return effects_table(mixture, model), bool(mixture.exact[0])
-
-
-def effects_table(mixture: Mixture, model: SegmentedModel) -> pd.DataFrame:
-    """Return the table of effects that `mixture`, of the model's contrasts, says."""
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)
     if model.scale == "log":
         effects[columns[:3]] = as_percent(effects[columns[:3]])
     effects.loc[list(model.notes)] = np.nan
-    return effects
+    return effects, mixture

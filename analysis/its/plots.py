@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from analysis.its.counterfactual import Kind
 from analysis.its.design import omitted_periods
 from analysis.its.result import ITSResult
-from analysis.its.series import Scale, has_counts, outcome, periods_of
+from analysis.its.series import has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
 from analysis.style import COLOURS, RATE_LABEL, ZERO, interval_rows, name_line
 
@@ -44,9 +44,8 @@ def plot_series(
     ax = ax or plt.gca()
     for label, frame in series.items():
         name = label.upper() if label in COLOURS else label
-        scale: Scale = "rate" if has_counts(frame) else "value"
-        rate = pd.Series(outcome(frame, scale), index=frame.index)
-        _line(rate, label=name, color=COLOURS.get(label), ax=ax)
+        rate = outcome(frame, "rate" if has_counts(frame) else "value")
+        _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:
         _mark_shift(ax, shift, label=True)
     ax.set(xlabel="", ylabel=RATE_LABEL)
@@ -80,9 +79,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
     for kind, label in WITHOUT.items():
         expected = result.counterfactual(kind).iloc[result.n_before :]
-        dates = periods_of(expected).to_timestamp()
-        ax.fill_between(dates, expected["low"], expected["high"], color=COLOURS[kind], alpha=0.18)
-        _line(expected["expected"], color=COLOURS[kind], linestyle="--", label=label, ax=ax)
+        _band(ax, kind, label, expected["expected"], expected["low"], expected["high"])
     _mark_shift(ax, result.shift)
     unit = "Value" if result.scale == "value" else RATE_LABEL
     ax.set(xlabel="", ylabel=unit, title=result.shift.title or result.shift.slug)
@@ -106,14 +103,12 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    gaps = []
+    largest = 0.1 * result.observed.max()
     for kind in WITHOUT:
         expected = result.counterfactual(kind).iloc[result.n_before :]
-        dates = periods_of(expected).to_timestamp()
         gap, low, high = (expected["observed"] - expected[x] for x in ("expected", "high", "low"))
-        ax.fill_between(dates, low, high, color=COLOURS[kind], alpha=0.18)
-        _line(gap, color=COLOURS[kind], linestyle="--", label=kind, ax=ax)
-        gaps.append(gap)
+        _band(ax, kind, kind, gap, low, high)
+        largest = max(largest, gap.abs().max())
     ax.axhline(0, **ZERO)
     _mark_shift(ax, result.shift)
     unit = "" if result.scale == "value" else "\nper 100,000 person-years"
@@ -121,9 +116,8 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     margin = (dates[-1] - dates[0]) * 0.02
     limits = dates[0] - margin, dates[-1] + margin
     ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=limits)
-    reach = 2.5 * max(max(gap.abs().max() for gap in gaps), 0.1 * result.observed.max())
     bottom, top = ax.get_ylim()
-    ax.set_ylim(max(bottom, -reach), min(top, reach))
+    ax.set_ylim(max(bottom, -2.5 * largest), min(top, 2.5 * largest))
     ax.legend(frameon=False, fontsize="small", loc="lower left")
     return ax
 
@@ -144,12 +138,10 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    labels = list(dict.fromkeys(estimates["label"]))
-    sources = list(dict.fromkeys(estimates["source"]))
-    for source in sources:
+    labels, sources = (estimates[name].unique().tolist() for name in ("label", "source"))
+    for number, source in enumerate(sources):
         part = estimates[estimates["source"] == source]
-        shift = 0.14 * (2 * sources.index(source) - (len(sources) - 1))
-        place = part["label"].map(labels.index) + shift
+        place = part["label"].map(labels.index) + 0.14 * (2 * number - (len(sources) - 1))
         reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
         style = {"fmt": "o", "color": COLOURS.get(source, "0.3"), "capsize": 3}
         ax.errorbar(part["estimate"], place, xerr=reach, label=source.upper(), **style)
@@ -180,14 +172,14 @@ def plot_comparison(
     """
     ax = ax or plt.gca()
     rows = comparison[comparison["estimand"] == estimand]
-    reach = rows[["low", "high"]].sub(rows["estimate"], axis=0).abs().T.to_numpy()
-    for place, row in enumerate(rows.to_dict("records")):
-        if np.isnan(row["estimate"]):
+    columns = ["estimator", "estimate", "low", "high"]
+    for place, (name, estimate, low, high) in enumerate(rows[columns].to_numpy()):
+        if np.isnan(estimate):
             ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
             continue
-        colour = COLOURS["fit"] if row["estimator"] in ("reml", "count_reml") else "0.35"
-        ends = reach[:, [place]]
-        ax.errorbar(row["estimate"], place, xerr=ends, fmt="o", color=colour, capsize=3)
+        colour = COLOURS["fit"] if name in ("reml", "count_reml") else "0.35"
+        ends = [[estimate - low], [high - estimate]]
+        ax.errorbar(estimate, place, xerr=ends, fmt="o", color=colour, capsize=3)
     interval_rows(ax, rows["estimator"].str.replace("_", " ").tolist())
     ax.set(xlabel=f"{estimand.replace('_', ' ')}, with 95% interval", ylabel="")
     return ax
@@ -200,6 +192,13 @@ def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
     """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
     dates = periods_of(values).to_timestamp()
     sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
+
+
+def _band(
+    ax: Axes, kind: Kind, label: str, line: pd.Series, low: pd.Series, high: pd.Series
+) -> None:
+    ax.fill_between(periods_of(line).to_timestamp(), low, high, color=COLOURS[kind], alpha=0.18)
+    _line(line, color=COLOURS[kind], linestyle="--", label=label, ax=ax)
 
 
 def _mark_shift(ax: Axes, shift: PolicyShift, *, label: bool = False) -> None:

@@ -7,24 +7,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis.checks import is_whole
+from analysis.checks import is_whole, require
 from analysis.engine.errors import Mixture
 from analysis.engine.optimise import NO_VARIATION
 from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
-from analysis.its.counterfactual import (
-    Kind,
-    check_draws,
-    draw_paths,
-    find_doubt,
-    simultaneous_band,
-    sum_excess,
-)
+from analysis.its.counterfactual import Kind, check_draws, draw_paths, sum_excess, tabulate_paths
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
 from analysis.its.model import (
     ESTIMANDS,
     SegmentedModel,
     describe_memory,
-    effects_table,
+    estimate_effects,
     posterior,
     prepare_model,
 )
@@ -61,30 +54,21 @@ class ITSResult:
         headline = "count_reml" if self._model.counted else "reml"
         return estimate_by((headline, *ESTIMATORS[1:]), self._model)
 
-    @cached_property
+    @property
     def comparison_verdict(self) -> ComparisonVerdict:
         """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
-        return judge_comparison(self.comparison)
+        return judge_comparison(self._comparison)
 
-    @property
-    def panel(self) -> pd.DataFrame:
-        """`comparison` by its former name."""
-        return self.comparison
-
-    @property
-    def verdict(self) -> ComparisonVerdict:
-        """`comparison_verdict` by its former name."""
-        return self.comparison_verdict
+    panel, verdict = comparison, comparison_verdict  # their former names
 
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """The warnings that stand next to the result, each with its number."""
-        chosen = self.series, self.shift, self.scale, self.harmonics
-        signs = signs_differ(self.comparison, self.comparison_verdict)
-        flags = find_flags(self._model, self._mixture)
-        if "intervals" in self.notes:  # an exact fit leaves nothing to ask about
-            return (*flags, *signs)
-        return (*flags, *signs, *unremarkable_date(*chosen))
+        flags = [*find_flags(self._model, self._mixture)]
+        flags += signs_differ(self.comparison, self.comparison_verdict)
+        if "intervals" not in self.notes:  # an exact fit leaves nothing to ask about
+            flags += unremarkable_date(self.series, self.shift, self.scale, self.harmonics)
+        return tuple(flags)
 
     @property
     def months_left_out(self) -> int:
@@ -136,25 +120,7 @@ class ITSResult:
             unit of `value`. From the first month on that no one could believe they are missing, and
             `attrs["note"]` says why.
         """
-        paths = self._paths(kind, draws, seed)
-        split = self.n_before
-        bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
-        low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
-        expected = np.median(paths, axis=0)
-        columns = {"expected": expected, "low": low, "high": high}
-        if self.scale == "log":
-            columns = {name: np.exp(values) for name, values in columns.items()}
-        table = pd.DataFrame({"observed": self.observed, **columns}, index=self.series.index)
-        table.loc[self._model.omitted, ["expected", "low", "high"]] = np.nan
-        after = table.iloc[split:]
-        width = (after["high"] - after["low"]).to_numpy()
-        at, why = find_doubt(
-            self._model, after["expected"].to_numpy(), width, after["observed"].mean()
-        )
-        if why:
-            table.attrs["note"] = f"from {after.index[at]} on {why}"
-            table.iloc[split + at :, 1:] = np.nan
-        return table
+        return tabulate_paths(self._model, self._paths(kind, draws, seed), self.observed)
 
     def excess(
         self,
@@ -187,16 +153,15 @@ class ITSResult:
             If there are not so many months after the shift.
         """
         step = 12 // periods_per_year(periods_of(self.series))
-        available = len(self.series) - self.n_before
-        months = available * step if months is None else months
-        if not is_whole(months) or months < step or months % step or months > available * step:
-            raise ValueError(
-                f"months must be a multiple of {step} from {step} to {available * step}, which is "
-                f"what the window has from {self.shift.month} on; found {months!r}"
-            )
-        paths = self._paths(kind, draws, seed)
+        available = (len(self.series) - self.n_before) * step
+        months = available if months is None else months
+        require(
+            is_whole(months) and months % step == 0 and step <= months <= available,
+            f"months must be a multiple of {step} from {step} to {available}, which is what the "
+            f"window has from {self.shift.month} on; found {months!r}",
+        )
         positions = slice(self.n_before, self.n_before + months // step)
-        return sum_excess(self._model, paths, positions)
+        return sum_excess(self._model, self._paths(kind, draws, seed), positions)
 
     def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
         check_draws(kind, draws, seed)
@@ -258,16 +223,15 @@ def fit_its(
     check_shift(shift)
     shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
-    mixture = posterior(model, [model.contrasts] * len(model.designs))
-    exact = bool(mixture.exact[0])
-    exact_note = {"intervals": NO_VARIATION} if exact else {}
+    effects, mixture = estimate_effects(model)
+    exact = {"intervals": NO_VARIATION} if mixture.exact[0] else {}
     return ITSResult(
         shift=model.shift,
         series=model.window,
         scale=model.scale,
         harmonics=harmonics,
-        effects=effects_table(mixture, model),
-        notes=model.notes | exact_note,
+        effects=effects,
+        notes=model.notes | exact,
         memory=describe_memory(mixture),
         n_before=model.n_before,
         n_after=model.n_after,

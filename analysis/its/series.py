@@ -24,15 +24,6 @@ def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
     return cast("pd.PeriodIndex", frame.index)
 
 
-def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` unchanged, or raise a TypeError or ValueError that says what to do.
-
-    Regular periods without gaps; columns `deaths` (whole numbers) and `person_years` (positive), or
-    one column `value` (finite numbers).
-    """
-    return _check_frame(frame, missing=False)
-
-
 def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with every period, checked as by `check_frame`, but values may be missing."""
     if isinstance(frame, pd.DataFrame) and "value" in frame.columns and not has_counts(frame):
@@ -40,7 +31,7 @@ def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
         orderly = isinstance(index, pd.PeriodIndex) and index.is_monotonic_increasing
         if orderly and len(index) and not (index.has_duplicates or index.hasnans):
             frame = frame.reindex(pd.period_range(index[0], index[-1]))
-    return _check_frame(frame, missing=True)
+    return check_frame(frame, missing=True)
 
 
 def missing_values(frame: pd.DataFrame) -> np.ndarray:
@@ -50,26 +41,25 @@ def missing_values(frame: pd.DataFrame) -> np.ndarray:
     return frame["value"].isna().to_numpy()
 
 
-def _check_frame(frame: pd.DataFrame, *, missing: bool) -> pd.DataFrame:
+def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
+    """Return `frame` unchanged if it can be used; with `missing` some of its values may not be."""
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
     check_index(frame.index)
-    if frame.columns.nlevels > 1:
-        raise ValueError("columns must have one level, such as 'deaths' and 'person_years'")
-    duplicated = frame.columns[frame.columns.duplicated()].unique().tolist()
-    if duplicated:
-        raise ValueError(f"columns must be unique; {duplicated} appear twice")
+    columns = frame.columns
+    one = columns.nlevels == 1
+    require(one, "columns must have one level, such as 'deaths' and 'person_years'")
+    duplicated = columns[columns.duplicated()].unique().tolist()
+    require(not duplicated, f"columns must be unique; {duplicated} appear twice")
+    wanted = "the columns 'deaths' and 'person_years', or 'value'"
+    known = has_counts(frame) or "value" in columns
+    require(known, f"series needs {wanted}; found {columns.tolist()}")
     if has_counts(frame):
         _check_counts(frame)
-    if "value" in frame.columns:
-        known = frame["value"].dropna() if missing else frame["value"]
-        _check_numbers(known, "value")
-        require(len(known) > 0, "every value is missing")
-    elif not has_counts(frame):
-        raise ValueError(
-            f"series needs the columns 'deaths' and 'person_years', or 'value'; "
-            f"found {frame.columns.tolist()}"
-        )
+    if "value" in columns:
+        values = frame["value"].dropna() if missing else frame["value"]
+        _check_numbers(values, "value")
+        require(len(values) > 0, "every value is missing")
     return frame
 
 
@@ -98,35 +88,28 @@ def choose_scale(
     empty: bool = False,
     omitted: np.ndarray | None = None,
 ) -> Scale:
-    """Return `scale`, or the default for the frame's columns, if it can be used.
-
-    On the log scale a period without deaths is refused, unless it is `omitted` (n,), or `empty`
-    ones may be.
-    """
+    """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
         scale = "log" if has_counts(frame) else "value"
-    if scale not in get_args(Scale):
-        raise ValueError(f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
-    if not ("value" in frame.columns if scale == "value" else has_counts(frame)):
-        wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
-        raise ValueError(f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
+    known = scale in get_args(Scale)
+    require(known, f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
+    held = "value" in frame.columns if scale == "value" else has_counts(frame)
+    wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
+    require(held, f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
     if scale == "log" and not empty:
-        check_log(frame if omitted is None else frame[~omitted])
+        kept = frame if omitted is None else frame[~omitted]
+        without = kept.index[kept["deaths"] == 0].astype(str)
+        if len(without):
+            raise EmptyPeriodsError(
+                "the log scale needs deaths in every period; none in "
+                f"{name_some(without)}. Use scale='rate' or a longer period; fit_its without a "
+                "scale takes such counts too."
+            )
     return scale
 
 
 class EmptyPeriodsError(ValueError):
     """Periods without deaths, which have no logarithm."""
-
-
-def check_log(frame: pd.DataFrame) -> None:
-    """Raise an EmptyPeriodsError if a period without deaths keeps `frame` from the log scale."""
-    if (frame["deaths"] == 0).any():
-        empty = frame.index[frame["deaths"] == 0].astype(str).tolist()
-        raise EmptyPeriodsError(
-            f"the log scale needs deaths in every period; none in {name_some(empty)}. "
-            "Use scale='rate' or a longer period; fit_its without a scale takes such counts too."
-        )
 
 
 def as_percent(logs: Any) -> Any:
@@ -145,15 +128,10 @@ def rate_of(deaths: Any, person_years: Any) -> Any:
 
 
 def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None) -> np.ndarray:
-    """Return what is modelled, shape (n,): log rate, rate per 100,000 person-years, or value.
-
-    What is `omitted` (n,) has the mean of the others.
-    """
-    if scale == "value":
-        numbers = frame["value"].to_numpy(dtype=float, copy=True)
-    else:
-        columns = (frame[name].to_numpy(dtype=float) for name in ("deaths", "person_years"))
-        numbers = rate_of(*columns)
+    """Return what is modelled, shape (n,); what is `omitted` (n,) has the mean of the others."""
+    counts = scale != "value"
+    columns = rate_of(frame["deaths"], frame["person_years"]) if counts else frame["value"]
+    numbers = columns.to_numpy(dtype=float, copy=True)
     if omitted is not None and omitted.any():
         numbers[omitted] = numbers[~omitted].mean()
     return np.log(numbers) if scale == "log" else numbers
@@ -167,24 +145,20 @@ def check_index(index: pd.Index) -> None:
             "use frame.to_period('M'), 'Q' or 'Y'"
         )
     name = index.freqstr.split("-")[0]
-    if name not in PERIODS_PER_YEAR:
-        raise ValueError(f"periods must be months, quarters or years; found frequency {name!r}")
-    if len(index) == 0:
-        raise ValueError("series is empty")
-    if index.hasnans:
-        raise ValueError("periods must not be missing; found NaT in the index")
-    if index.has_duplicates:
-        twice = index[index.duplicated()].unique().astype(str).tolist()
-        raise ValueError(f"periods must be unique; {name_some(twice)} appear more than once")
-    if not index.is_monotonic_increasing:
-        raise ValueError("periods must be in order; use frame.sort_index()")
+    known = name in PERIODS_PER_YEAR
+    require(known, f"periods must be months, quarters or years; found frequency {name!r}")
+    require(len(index) > 0, "series is empty")
+    require(not index.hasnans, "periods must not be missing; found NaT in the index")
+    twice = name_some(index[index.duplicated()].unique().astype(str))
+    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
+    require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
     missing = pd.period_range(index[0], index[-1]).difference(index)
-    if len(missing):
-        raise ValueError(
-            f"{PERIOD_NAMES[name]} must be consecutive; missing {name_some(missing.astype(str))}. "
-            "Reindex the series, with 0 deaths where the source reports none, or any number where "
-            "it lost them, and leave those periods out with omit."
-        )
+    require(
+        missing.empty,
+        f"{PERIOD_NAMES[name]} must be consecutive; missing {name_some(missing.astype(str))}. "
+        "Reindex the series, with 0 deaths where the source reports none, or any number where it "
+        "lost them, and leave those periods out with omit.",
+    )
 
 
 def _check_counts(frame: pd.DataFrame) -> None:
@@ -196,18 +170,13 @@ def _check_counts(frame: pd.DataFrame) -> None:
         (deaths, deaths != np.floor(deaths), "must be whole numbers"),
         (person_years, person_years <= 0, "must be positive"),
     ):
-        if wrong.any():
-            where = frame.index[wrong].astype(str).tolist()
-            values = column[wrong].head(3).tolist()
-            raise ValueError(f"{column.name} {wanted}; found {values} in {name_some(where)}")
+        values, where = column[wrong].head(3).tolist(), name_some(frame.index[wrong].astype(str))
+        require(not values, f"{column.name} {wanted}; found {values} in {where}")
 
 
 def _check_numbers(column: pd.Series, name: str) -> None:
     if column.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be numbers; found {column.dtype}")
     bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
-    if bad.any():
-        where = column.index[bad].astype(str).tolist()
-        raise ValueError(
-            f"{name} must be finite and not missing; found otherwise in {name_some(where)}"
-        )
+    where = name_some(column.index[bad].astype(str))
+    require(not bad.any(), f"{name} must be finite and not missing; found otherwise in {where}")

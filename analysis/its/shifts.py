@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
-from analysis.checks import read_period
+from analysis.checks import read_period, require
 
 Impact = Literal["level_and_slope", "level", "slope"]
 
@@ -63,16 +63,14 @@ class PolicyShift:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.slug, str) or not self.slug.strip():
-            raise ValueError(f"a shift needs a slug, such as 'reform-2010-01'; found {self.slug!r}")
+        named = isinstance(self.slug, str) and bool(self.slug.strip())
+        require(named, f"a shift needs a slug, such as 'reform-2010-01'; found {self.slug!r}")
         for name in ("month", "until", "start", "end"):
             object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
-        if self.month is None:
-            raise ValueError(f"{self.slug}: month is missing; expected a period such as '2006-12'")
-        if self.impact not in get_args(Impact):
-            raise ValueError(
-                f"{self.slug}: unknown impact {self.impact!r}; use one of {list(get_args(Impact))}"
-            )
+        given, impacts = self.month is not None, list(get_args(Impact))
+        require(given, f"{self.slug}: month is missing; expected a period such as '2006-12'")
+        known = self.impact in impacts
+        require(known, f"{self.slug}: unknown impact {self.impact!r}; use one of {impacts}")
         for name in ("beside", "places", "sources", "overlaps"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
         object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
@@ -80,21 +78,17 @@ class PolicyShift:
         if stray:
             raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
         slugs = [other.slug for other in self.beside]
-        if len(set(slugs)) < len(slugs):
-            raise ValueError(f"{self.slug}: shifts beside need slugs of their own; found {slugs}")
-        if self.until is not None and self.until.freqstr != self.month.freqstr:
-            raise ValueError(
-                f"{self.slug}: month and until must have one frequency; found "
-                f"{self.month!r} and {self.until!r}"
-            )
+        distinct = len(set(slugs)) == len(slugs)
+        require(distinct, f"{self.slug}: shifts beside need slugs of their own; found {slugs}")
+        found = f"found {self.month!r} and {self.until!r}"
+        alike = self.until is None or self.until.freqstr == self.month.freqstr
+        require(alike, f"{self.slug}: month and until must have one frequency; {found}")
         ordered = [self.start, self.month, self.until, self.end]
+        found = f"found {[str(period) for period in ordered]}"
         dates = [period.start_time for period in ordered[:3] if period is not None]
         dates += [self.end.end_time] if self.end is not None else []
-        if dates != sorted(dates):
-            raise ValueError(
-                f"{self.slug}: start, month, until and end must be in order; found "
-                f"{[str(period) for period in ordered]}"
-            )
+        orderly = dates == sorted(dates)
+        require(orderly, f"{self.slug}: start, month, until and end must be in order; {found}")
 
     @property
     def months(self) -> tuple[pd.Period, ...]:
@@ -120,19 +114,14 @@ def check_shift(shift: PolicyShift) -> None:
 def with_choices(
     shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
 ) -> PolicyShift:
-    """Return `shift` with another place, window or impact than declared; empty text: as declared.
-
-    A place is codes joined by ``+``; of a window such as ``"2003-01:2010-12"`` either end may be
-    left out.
-    """
+    """Return `shift` with places (codes joined by ``+``), window or impact other than declared."""
     changes: dict[str, Any] = {}
     if place:
         changes["places"] = tuple(place.split("+"))
     if window:
-        if window.count(":") != 1:
-            raise ValueError(f"window must look like '2003-01:2010-12'; found {window!r}")
-        start, end = window.split(":")
-        changes |= {"start": start.strip() or None, "end": end.strip() or None}
+        ends = [end.strip() or None for end in window.split(":")]
+        require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
+        changes |= {"start": ends[0], "end": ends[1]}
         changes["window_reason"] = "Chosen for this run, not the declared one."
     if impact:
         changes["impact"] = impact
@@ -167,8 +156,7 @@ def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
             raise ValueError(
                 f"{slug}: omit takes periods and ranges such as '2007-01:2007-02'; found {each!r}"
             )
-        if last < first:
-            raise ValueError(f"{slug}: the range {each!r} to omit ends before it begins")
+        require(first <= last, f"{slug}: the range {each!r} to omit ends before it begins")
         found |= set(pd.period_range(first, last, freq=first.freqstr))
     return tuple(sorted(found, key=lambda period: period.start_time))
 

@@ -15,18 +15,14 @@ def significant(row: pd.Series) -> bool:
 
 
 def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
-    """Return an estimate with its interval and unit: ``+22.6% per year (+4.3 to +37.8)``.
-
-    Unless `named`, a unit other than percent is left out.
-    """
+    """Return ``+22.6% per year (+4.3 to +37.8)``; other units than percent only if `named`."""
     if pd.isna(row["estimate"]):
         return "not estimated"
-    percent, yearly = unit.startswith("percent"), unit.endswith("per year")
-    name = f" {unit.removesuffix(' per year')}" if named else ""
-    name = "%" if percent else name
+    percent, yearly = unit.startswith("percent"), " per year" if unit.endswith("per year") else ""
+    name = f" {unit.removesuffix(yearly)}" if named else ""
     digits = 1 if percent or abs(row["estimate"]) < 1000 else 0
     estimate, low, high = (f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high"))
-    return f"{estimate}{name}{' per year' if yearly else ''} ({low} to {high})"
+    return f"{estimate}{'%' if percent else name}{yearly} ({low} to {high})"
 
 
 def name_trends(before: float, after: float) -> str:
@@ -38,16 +34,17 @@ def describe_shift(shift: PolicyShift) -> str:
     """Return what was declared of a shift before fitting, as Markdown."""
     beside = ", ".join(other.title or other.slug for other in shift.beside)
     window = f"{shift.start or 'first month of the source'} to {shift.end or 'its last'}"
+    caveat = f": {shift.caveat}" if shift.caveat else ""
     lines = [
-        f"**{shift.title or shift.slug}**, first month {shift.when}"
-        f"{': ' + shift.caveat if shift.caveat else ''}.",
+        f"**{shift.title or shift.slug}**, first month {shift.when}{caveat}.",
+        "",
         f"- The article: “{shift.words}”.",
         f"- Why this month, and this impact ({shift.impact.replace('_', ' ')}): {shift.reason}",
         f"- Source of the date: {shift.source}.",
         f"- Window: {window}. {shift.window_reason}",
         f"- Beside it in the model: {beside or 'nothing'}.",
     ]
-    return "\n".join([lines[0], "", *lines[1:]])
+    return "\n".join(lines)
 
 
 def describe_effects(result: ITSResult) -> str:
@@ -60,21 +57,21 @@ def describe_effects(result: ITSResult) -> str:
         "effect_12m": "Twelve months later it stood {} from where the old course led",
         "effect_24m": "Twenty-four months later it stood {} from where the old course led",
     }
+    trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
+    if result.scale == "log":
+        subject["slope"] += f" ({trends})"
     lines = []
     for name, sentence in subject.items():
         if name in result.notes:
             lines.append(f"- **{name}**: not estimated, {result.notes[name]}.")
             continue
         row = result.effects.T[name]
-        shown = format_effect(row, result.units[name])
+        told = sentence.format(format_effect(row, result.units[name]))
         p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
         meaning = "zero is inside the interval"
         if significant(row):
             meaning = "the 95% interval leaves zero out"
-        trends = result.effects["estimate"]
-        told = f" ({name_trends(trends['pre_trend'], trends['post_trend'])})"
-        told = told if name == "slope" and result.scale == "log" else ""
-        lines.append(f"- **{name}**: {sentence.format(shown)}{told}; {meaning} ({p}).")
+        lines.append(f"- **{name}**: {told}; {meaning} ({p}).")
     return "\n".join(lines)
 
 
@@ -105,10 +102,8 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
 
 def describe_memory(memory: pd.DataFrame) -> str:
     """Return what the errors of a fit remember, in words."""
-    said = {
-        name: "{estimate:.2f} ({low:.2f} to {high:.2f})".format(**row)
-        for name, row in memory.T.items()
-    }
+    told = "{estimate:.2f} ({low:.2f} to {high:.2f})"
+    said = {name: told.format(**row) for name, row in memory.T.items()}
     return (
         f"Of a month's surprise the share {said['noise']} is gone the next month; of the rest the "
         f"share {said['phi']} is left a month later; the months from the shift on are "
@@ -128,10 +123,8 @@ def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     deaths, percent = excess.T["deaths"], excess.T["percent"]
     if pd.isna(deaths["estimate"]):
         return f"No number of deaths by the {kind} counterfactual: {excess.attrs['note']}."
-    basis = {
-        "forecast": "the months before the shift alone",
-        "segmented": "the whole window with the shift's terms taken out",
-    }[kind]
+    basis = "the whole window with the shift's terms taken out"
+    basis = "the months before the shift alone" if kind == "forecast" else basis
     side = "more" if deaths["estimate"] > 0 else "fewer"
     return (
         f"Over the first {months} months, {abs(deaths['estimate']):,.0f} {side} deaths than "

@@ -1,8 +1,4 @@
-"""Rebuild the embedded tables from a folder of source figures.
-
-``python -m analysis.mexico.compile FOLDER``. Every table is checked on the way in,
-and nothing is written unless all of them pass.
-"""
+"""Rebuild the tables from a folder of figures: ``python -m analysis.mexico.compile FOLDER``."""
 
 import argparse
 import json
@@ -18,11 +14,7 @@ from analysis.files import sha256, write_atomically
 from analysis.mexico.tables import DATA_FOLDER, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
-
-# Columns of text in a source; all others hold numbers.
-WORDS = {"month", "state", "states", "municipality", "name", "start", "operation"}
-WORDS |= {"iso3", "country", "city", "iso_3166_2", "parents", "source", "note"}
-WORDS |= {"study", "events", "places", "unit", "words", "differs", "reference"}
+NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
 
 # Yearly totals known independently of the files, to check a compilation against.
 INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
@@ -49,11 +41,6 @@ def _stack_population(wide: pd.DataFrame) -> pd.DataFrame:
     return wide.melt("year", var_name="state", value_name="population")
 
 
-def _split_states(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.assign(state=table["states"].str.split(";")).explode("state")
-    return table[["operation", "start", "state"]]
-
-
 RECIPES = {
     "inegi_deaths": Recipe(
         "inegi_deaths_by_homicide_state_month.csv",
@@ -78,24 +65,23 @@ RECIPES = {
     "country_rates": Recipe("unodc_homicide_rate_country_year.csv"),
     "city_ranking_2020": Recipe("city_ranking_2020.csv"),
     "military_operations": Recipe(
-        "military_operations.csv", ("operation", "start", "states"), reshape=_split_states
+        "military_operations.csv",
+        ("operation", "start", "states"),
+        reshape=lambda each: each.assign(state=each.pop("states").str.split(";")).explode("state"),
     ),
     "states": Recipe("states.csv"),
 }
 
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
-    """Write all tables made of the figures in `folder`, and ``datapackage.json``; return the files.
-
-    Nothing is written if a file is missing or malformed or a sum does not add up.
-    """
+    """Write all tables and ``datapackage.json``, or nothing if a check fails; return the files."""
     descriptor = deepcopy(load_descriptor(DATA_FOLDER))
     described = {resource["name"]: resource for resource in descriptor["resources"]}
-    tables: dict[str, pd.DataFrame] = {}
-    for name, recipe in RECIPES.items():
-        tables[name] = _compile_table(recipe, Path(folder), described[name])
-        if name == "municipal_population":
-            _check_municipalities(tables)
+    tables = {
+        name: _compile_table(recipe, Path(folder), described[name])
+        for name, recipe in RECIPES.items()
+    }
+    _check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
     text = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
@@ -115,7 +101,8 @@ def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame
     """Read, reshape and check one table; `resource` is what datapackage.json says of it."""
     name, schema = resource["name"], resource["schema"]
     columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
-    table = _read(recipe.folder or folder, recipe.source, columns)
+    words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
+    table = _read(recipe.folder or folder, recipe.source, columns, ["states", *words])
     if recipe.reshape:
         table = recipe.reshape(table)
     key = schema["primaryKey"]
@@ -129,23 +116,21 @@ def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame
     return table
 
 
-def _read(folder: Path, source: str, columns: list[str]) -> pd.DataFrame:
+def _read(folder: Path, source: str, columns: list[str], words: list[str]) -> pd.DataFrame:
     path = folder / source
     require(path.is_file(), f"{source} not found in {folder}")
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(WORDS, str))
+        table = pd.read_csv(path, dtype=dict.fromkeys(words, str))
     except (ValueError, UnicodeError) as error:
         raise ValueError(f"{source} cannot be read as CSV: {error}") from error
     found = list(table.columns)
     missing = [name for name in columns if name not in found]
     extra = [name for name in found if name not in columns]
-    fault = f"missing {missing}, unexpected {extra}"
-    fault += "" if missing or extra else ", in another order"
-    wanted = f"{columns[0]}..{columns[-1]}"
-    require(found == columns, f"{source}: expected columns {wanted}; {fault}")
+    fault = f"missing {missing}, unexpected {extra}, or in another order"
+    require(found == columns, f"{source}: expected columns {columns[0]}..{columns[-1]}; {fault}")
     holes = table.columns[table.isna().any()].difference({"rate_per_100000"})
     require(holes.empty, f"{source}: missing values in {list(holes)}")
-    wordy = [name for name in table if name not in WORDS and table[name].dtype.kind not in "iuf"]
+    wordy = [name for name in table if name not in words and table[name].dtype.kind not in "iuf"]
     require(not wordy, f"{source}: {wordy[:6]} must be numbers")
     return table
 
@@ -191,9 +176,8 @@ def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
 
 def _check_schema(table: pd.DataFrame, name: str, fields: list[dict]) -> None:
     """Hold a table against its fields in datapackage.json."""
-    found = list(table.columns)
-    same = found == [field["name"] for field in fields]
-    require(same, f"{name}: columns {found[:6]} are not those of datapackage.json")
+    same = list(table.columns) == [field["name"] for field in fields]
+    require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:
         column, rules = table[field["name"]], field.get("constraints", {})
         label = f"{name}: {field['name']}"

@@ -13,16 +13,15 @@ from analysis.mexico.sources import NATION
 from analysis.mexico.tables import load_table
 
 MEXICO = "MEX"
-# United Nations, Standard country or area codes for statistical use (M49), by ISO 3166-1 alpha-3
-# code: Caribbean (029), Central America (013), South America (005).
-REGION = (
-    *("AIA", "ATG", "ABW", "BHS", "BRB", "BES", "VGB", "CYM", "CUB", "CUW", "DMA", "DOM", "GRD"),
-    *("GLP", "HTI", "JAM", "MTQ", "MSR", "PRI", "BLM", "KNA", "LCA", "MAF", "VCT", "SXM", "TTO"),
-    *("TCA", "VIR"),
-    *("BLZ", "CRI", "SLV", "GTM", "HND", "MEX", "NIC", "PAN"),
-    *("ARG", "BOL", "BVT", "BRA", "CHL", "COL", "ECU", "FLK", "GUF", "GUY", "PRY", "PER", "SGS"),
-    *("SUR", "URY", "VEN"),
+# United Nations, Standard country or area codes for statistical use (M49): 029, 013 and 005, by
+# ISO 3166-1 alpha-3 code.
+CARIBBEAN = (
+    "AIA ATG ABW BHS BRB BES VGB CYM CUB CUW DMA DOM GRD GLP HTI JAM MTQ MSR PRI BLM KNA LCA MAF "
+    "VCT SXM TTO TCA VIR"
 )
+CENTRAL_AMERICA = "BLZ CRI SLV GTM HND MEX NIC PAN"
+SOUTH_AMERICA = "ARG BOL BVT BRA CHL COL ECU FLK GUF GUY PRY PER SGS SUR URY VEN"
+REGION = f"{CARIBBEAN} {CENTRAL_AMERICA} {SOUTH_AMERICA}".split()
 FEWEST_DONORS = 12  # a choice; `vary_start` shows what hangs on it
 FEWEST_YEARS = 10  # before the change: with fewer, a dozen donors can fit anything
 # From one year to the next a rate made of d deaths moves by about sqrt(2 / d) on the log scale by
@@ -44,11 +43,6 @@ class CountryPanel:
         """First year of the panel."""
         return int(self.rates.index[0])
 
-    @property
-    def last_year(self) -> int:
-        """Last year of the panel."""
-        return int(self.rates.index[-1])
-
 
 def load_country_rates() -> pd.DataFrame:
     """Load every rate of the region: year x ISO3 code, with its gaps, nothing interpolated."""
@@ -62,29 +56,19 @@ def load_country_rates() -> pd.DataFrame:
 def treated_years(shift: PolicyShift) -> tuple[int, int]:
     """Return the first and last full year under a national shift that Mexico has a rate for."""
     check_shift(shift)
-    if shift.places not in ((), (NATION,)):
-        raise ValueError(
-            f"{shift.slug} is a shift of {', '.join(shift.places)}; the rates of countries carry "
-            "national shifts only"
-        )
+    national = shift.places in ((), (NATION,))
+    require(national, f"{shift.slug}: the rates of countries carry national shifts only")
     first = shift.month.year + (shift.month.start_time.month > 1)
     rates = load_country_rates()[MEXICO].dropna()
     newest = int(rates.index[-1])
     last = newest if shift.end is None else min(newest, shift.end.end_time.year)
-    require(
-        first <= last,
-        f"{shift.slug}: the first full year under it is {first}, but Mexico's last UNODC rate is "
-        f"of {newest}. Use an earlier shift, or wait for newer rates.",
-    )
+    fault = f"the first full year under it is {first}, but Mexico's last UNODC rate is of {newest}"
+    require(first <= last, f"{shift.slug}: {fault}. Use an earlier shift.")
     return first, last
 
 
 def load_country_panel(
-    first_year: int,
-    last_year: int,
-    *,
-    start: int | None = None,
-    fewest_donors: int = FEWEST_DONORS,
+    first_year: int, last_year: int, *, start: int | None = None, fewest_donors: int = FEWEST_DONORS
 ) -> CountryPanel:
     """Load Mexico and every country of the region that can stand beside it.
 
@@ -116,9 +100,9 @@ def load_country_panel(
         panel = _cut_panel(rates, begin, first_year, last_year)
         if panel.rates.shape[1] > fewest_donors:
             return panel
+    tried = f"no start from {starts.start} to {starts.stop - 1} leaves {fewest_donors} donors"
     raise ValueError(
-        f"no start from {starts.start} to {starts.stop - 1} leaves {fewest_donors} donors with a "
-        f"rate in every year to {last_year}; ask for fewer, or for an earlier last year."
+        f"{tried} with every rate to {last_year}; ask for fewer, or an earlier last year"
     )
 
 
@@ -130,11 +114,9 @@ def load_starts(first_year: int, last_year: int) -> dict[int, pd.DataFrame]:
 
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:
     ends = rates.index[0], rates.index[-1]
-    require(
-        ends[0] <= start < first_year <= last_year <= ends[1],
-        f"years must be in order and within {ends[0]} to {ends[1]}; found start {start}, "
-        f"first year {first_year}, last year {last_year}",
-    )
+    inside = ends[0] <= start < first_year <= last_year <= ends[1]
+    found = f"found start {start}, first year {first_year}, last year {last_year}"
+    require(inside, f"years must be in order and within {ends[0]} to {ends[1]}; {found}")
     part = rates.loc[start:last_year]
     reasons = {code: _why_out(part[code], first_year) for code in part}
     excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)

@@ -21,7 +21,7 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     header = _check_header(path)
     synthetic = "synthetic" in header
     kinds = dict.fromkeys(COLUMNS + ["synthetic"] * synthetic, pa.float64())
-    kinds["ent_mun"] = pa.dictionary(pa.int32(), pa.string())
+    kinds["ent_mun"] = pa.string()
     options = {"include_columns": list(kinds), "column_types": kinds, "null_values": ["", "NA"]}
     parse, convert = csv.ParseOptions(delimiter="|"), csv.ConvertOptions(**options)
     try:
@@ -32,18 +32,20 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     numbers = {name: table[name].to_numpy() for name in kinds if name != "ent_mun"}
     for name, column in numbers.items():
         wrong = ~((column >= 0) & (column == np.floor(column)) & (column < 1e6))
-        require(
-            not wrong.any(),
-            f"{path.name}: {name} must be whole numbers from 0 to 999,999; found "
-            f"{column[wrong][:3].tolist()}, the first in row {np.argmax(wrong) + 1}",
-        )
+        found = f"{column[wrong][:3].tolist()}, the first in row {np.argmax(wrong) + 1}"
+        fault = f"{name} must be whole numbers from 0 to 999,999; found {found}"
+        require(not wrong.any(), f"{path.name}: {fault}")
     off = ~((numbers["month"] >= 1) & (numbers["month"] <= 12))
     found = numbers["month"][off][:3].tolist()
     require(not off.any(), f"{path.name}: months must be 1 to 12; found {found}")
     if synthetic:
         require((numbers["synthetic"] == 1).all(), f"{path.name}: synthetic must be 1 in every row")
     ordinal = ((numbers["year"] - 1970) * 12 + numbers["month"] - 1).astype(int)
-    codes = _pad_codes(table["ent_mun"].combine_chunks(), path.name)
+    codes = table["ent_mun"].to_pandas()
+    wrong = codes[~codes.str.fullmatch("[0-9]{4,5}")].unique()
+    fault = f"ent_mun must be codes of five digits; found {name_some(wrong)}"
+    require(len(wrong) == 0, f"{path.name}: {fault}")
+    codes = codes.str.zfill(5)  # spreadsheets drop the zero of the first nine states
     months, deaths = pd.PeriodIndex.from_ordinals(ordinal, freq="M"), numbers["homicides"]
     counts = pd.DataFrame({"municipality": codes, "month": months, "deaths": deaths.astype(int)})
     counts.attrs = {"synthetic": synthetic}
@@ -54,19 +56,12 @@ def _check_header(path: Path) -> list[str]:
     """Return the names of the columns, if the file begins as the table does."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}. {WHERE}")
-    with path.open("rb") as stream:
-        line = stream.readline(10_000)
-    start = line.removeprefix(b"\xef\xbb\xbf").strip()
-    require(start != b"", f"{path.name} is empty. {WHERE}")
-    require(not start.startswith(b"<"), f"{path.name} is a web page, not the table. {WHERE}")
-    packed = start.startswith((b"PK", b"\x1f\x8b"))
-    require(not packed, f"{path.name} is compressed: unpack it first")
-    header = [name.strip('"') for name in start.decode("utf-8", errors="replace").split("|")]
-    fault = f"expected columns separated by |, as published; found {header[0][:60]!r}"
-    require(len(header) > 1, f"{path.name}: {fault}")
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        start = stream.readline(10_000).strip()
+    header = [name.strip('"') for name in start.split("|")]
     missing = [name for name in COLUMNS if name not in header]
-    fault = f"columns {missing} are missing; found {header[:10]}. {WHERE}"
-    require(not missing, f"{path.name}: {fault}")
+    fault = f"{path.name}: columns {missing}, separated by |, are missing; found {start[:60]!r}"
+    require(not missing, f"{fault}. {WHERE}")
     twice = {name for name in header if header.count(name) > 1}
     require(not twice, f"{path.name}: columns {sorted(twice)} appear twice")
     # A misspelt mark would make synthetic counts real ones.
@@ -79,13 +74,3 @@ def _looks_synthetic(name: str) -> bool:
     """Tell whether `name` is "synthetic" with letters changed, or with some of them lost."""
     left = iter("synthetic")
     return bool(get_close_matches(name, ["synthetic"])) or all(letter in left for letter in name)
-
-
-def _pad_codes(column: pa.DictionaryArray, name: str) -> pd.Categorical:
-    """Return codes of five digits; spreadsheets drop the zero of the first nine states."""
-    found = pd.Index(column.dictionary.to_pylist(), dtype=str)
-    wrong = found[~found.str.fullmatch("[0-9]{4,5}")]
-    require(wrong.empty, f"{name}: ent_mun must be codes of five digits; found {name_some(wrong)}")
-    codes = found.str.zfill(5)
-    known = codes.unique()
-    return pd.Categorical.from_codes(known.get_indexer(codes)[column.indices.to_numpy()], known)

@@ -1,8 +1,7 @@
 """Deaths and person-years by municipality and month, from the table that a user downloads.
 
-Gargiulo, Aburto & Floridi (2024) count INEGI's death certificates by municipality: 680,000 rows,
-too many to embed. What is read is held against the embedded state table; the population is
-CONAPO's, since the file's own ``pop_est`` is a step function that falls on every rate in 2010.
+Its 680,000 rows are too many to embed. What is read is held against the embedded state table; the
+population is CONAPO's: the file's own ``pop_est`` is a step function that falls on rates in 2010.
 """
 
 from pathlib import Path
@@ -99,9 +98,8 @@ def assemble_municipalities(
     units = merge_units(people.index, merging)
     years = people.filter(regex=r"^\d{4}$")
     person_years = share_person_years(years, by_state["person_years"]).groupby(units).sum()
-    empty = person_years.index[(person_years <= 0).any(axis=1)]
-    fault = f"units without population: {name_some(empty)}; correct municipal_population"
-    require(empty.empty, fault)
+    empty = name_some(person_years.index[(person_years <= 0).any(axis=1)])
+    require(empty == "[]", f"units without population: {empty}; correct municipal_population")
     deaths = wide[named].reindex(people.index, fill_value=0).groupby(units).sum()
     kept = months[months <= (last or months[-1])]
     index = pd.MultiIndex.from_product([deaths.index, kept], names=["municipality", "month"])
@@ -121,22 +119,20 @@ def assemble_municipalities(
 
 def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     """Return deaths with a row per code and a column per month, if every one is there once."""
-    rows, codes = pd.factorize(counts["municipality"].astype(str), sort=True)
-    at = counts["month"].array.asi8 - months[0].ordinal
-    outside = (at < 0) | (at >= len(months))
-    found = counts["month"][outside].astype(str).unique()
-    fault = f"months must be {months[0]} to {months[-1]}; found {name_some(found)}"
-    require(not outside.any(), fault)
-    cell = rows * len(months) + at
-    shape = (len(codes), len(months))
-    times = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    found = counts["month"].unique()
+    outside = [str(month) for month in found if month not in months]
+    fault = f"months must be {months[0]} to {months[-1]}; found {name_some(outside)}"
+    require(not outside, fault)
+    cells = counts.groupby(["municipality", "month"])["deaths"].agg(["size", "sum"])
+    wide = cells.unstack(fill_value=0)
+    times, deaths = (wide[name].reindex(columns=months, fill_value=0) for name in ("size", "sum"))
     # Deaths without a known municipality need no row in a month without one.
-    needed = ~codes.str.endswith(UNSPECIFIED)[:, None]
+    needed = ~times.index.str.endswith(UNSPECIFIED)[:, None]
     for wrong, fault in ((times > 1, "more than one row"), ((times == 0) & needed, "no row")):
-        where = [f"{codes[row]} {months[column]}" for row, column in np.argwhere(wrong)[:6]]
-        require(not wrong.any(), f"{fault} of {where} ({wrong.sum():,} in all). {WHERE}")
-    deaths = np.bincount(cell, weights=counts["deaths"], minlength=shape[0] * shape[1])
-    return pd.DataFrame(deaths.reshape(shape).astype(int), codes, months)
+        places = np.argwhere(wrong)
+        where = [f"{times.index[row]} {months[column]}" for row, column in places[:6]]
+        require(not where, f"{fault} of {where} ({len(places):,} in all). {WHERE}")
+    return deaths.rename_axis(index=None)
 
 
 def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame) -> None:
@@ -144,12 +140,10 @@ def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame) -> None:
     sums = wide.groupby(states_of(wide.index)).sum().reindex(deaths.columns, fill_value=0)
     gap = (sums - deaths.T).to_numpy()
     where = np.argwhere(gap)
-    listed = [f"{sums.index[i]} {sums.columns[j]}: {gap[i, j]:+d}" for i, j in where[:6]]
-    require(
-        len(where) == 0,
-        f"the municipalities do not add up to inegi_deaths in {len(where):,} state-months, by "
-        f"{listed}: counts were changed, or the file is of another release. {WHERE}",
-    )
+    off = [f"{sums.index[i]} {sums.columns[j]}: {gap[i, j]:+d}" for i, j in where[:6]]
+    fault = f"do not add up to inegi_deaths in {len(where):,} state-months, by {off}"
+    why = "counts were changed, or the file is of another release"
+    require(not off, f"the municipalities {fault}: {why}. {WHERE}")
 
 
 def merge_units(codes: pd.Index, changes: pd.DataFrame) -> pd.Series:

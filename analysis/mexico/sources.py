@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.checks import UnknownNameError, check_known, check_month, read_period, require
 from analysis.mexico.gaps import search_gaps
-from analysis.mexico.tables import load_table
+from analysis.mexico.tables import DATA_FOLDER, load_table, read_toml
 
 NATION = "MX00"
 RATIO = "SESNSP / INEGI"
@@ -18,44 +18,25 @@ RATIO = "SESNSP / INEGI"
 
 @dataclass(frozen=True)
 class Source:
-    """One publisher's way of counting homicides."""
+    """One publisher's way of counting homicides, as ``sources.toml`` declares it."""
 
     slug: str
     name: str
     title: str
     table: str
-    columns: tuple[str, ...]  # their sum is `deaths`
+    columns: list[str]  # their sum is `deaths`
     complete_through: pd.Period  # last month whose count is no longer filling up
     reason: str  # why that month
+    delay: int  # months from the end of a period until it is published
+    whole_years: bool  # is it published in whole calendar years?
+    released: str  # both in words
+    caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
 
 
-PUBLISHERS = (
-    Source(
-        slug="inegi",
-        name="INEGI",
-        title="death certificates, by month of death",
-        table="inegi_deaths",
-        columns=("deaths",),
-        complete_through=pd.Period("2022-06", "M"),
-        reason="The table holds certificates registered until the end of 2022. INEGI / SESNSP is "
-        "1.00 on average in 2018-2021 and 0.98 in the first half of 2022; in the second half it is "
-        "0.96, below every half-year since 2018: deaths of those months were still to be "
-        "registered. The cut leaves six months for registration.",
-    ),
-    Source(
-        slug="sesnsp",
-        name="SESNSP",
-        title="victims in prosecutors' files, by month the file was opened",
-        table="sesnsp_victims",
-        columns=("intentional_homicide", "femicide"),
-        complete_through=pd.Period("2025-06", "M"),
-        reason="Victims are dated by the day the file is opened, so a month does not fill up with "
-        "late reports. It is revised instead: intentional homicides of 2019 and 2020 stood at "
-        "34,648 and 34,515 in January 2021 and stand at 34,723 and 34,569 here; recent months may "
-        "move more.",
-    ),
-)
-SOURCES = {source.slug: source for source in PUBLISHERS}
+SOURCES = {
+    block["slug"]: Source(**block | {"complete_through": pd.Period(block["complete_through"], "M")})
+    for block in read_toml(DATA_FOLDER / "sources.toml")[1]["source"]
+}
 
 
 def load_series(
@@ -128,9 +109,7 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
 
     Parameters
     ----------
-    source : {"inegi", "sesnsp"}
-        As in `load_series`.
-    complete_only : bool
+    source, complete_only
         As in `load_series`.
 
     Returns
@@ -146,11 +125,8 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
 
 
 def source_ratio(place: str = NATION) -> pd.Series:
-    """Return the ratio `RATIO` by month, where both sources are complete; NaN without INEGI deaths.
-
-    `place` is a code, or several joined by ``+`` as in ``attrs["place"]``.
-    """
-    codes = _check_places(place.split("+"))
+    """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
+    codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
     inegi, sesnsp = (
         _monthly_deaths(slug)[codes].sum(axis=1).loc[: SOURCES[slug].complete_through]
         for slug in ("inegi", "sesnsp")
@@ -175,7 +151,7 @@ def _gaps(source: str) -> list[dict]:
 @cache
 def _monthly_deaths(source: str) -> pd.DataFrame:
     table = load_table(SOURCES[source].table)
-    table["deaths"] = table[list(SOURCES[source].columns)].sum(axis=1)
+    table["deaths"] = table[SOURCES[source].columns].sum(axis=1)
     wide = table.pivot(index="month", columns="state", values="deaths")
     wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
     wide.insert(0, NATION, wide.sum(axis=1))
@@ -219,39 +195,14 @@ def _plain(name: str) -> str:
 def _month(month: str | pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
     period = default if month is None else read_period(month)
     require(period is not None, f"expected a month like '2006-12', found {month!r}")
-    late = period > index[-1]
-    require(
-        index[0] <= period <= index[-1],
-        f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
-        f"{'; months still being registered need complete_only=False' if late else ''}",
-    )
+    fault = f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
+    hint = "months still being registered need complete_only=False"
+    require(index[0] <= period <= index[-1], f"{fault}; {hint}")
     return period
 
 
-@dataclass(frozen=True)
-class Release:
-    """How long after its end a source's period is published."""
-
-    months: int
-    yearly: bool  # whole calendar years at a time
-    reason: str
-    caution: str = ""  # with {published}: the article, {month}: the freeze, {before}: before it
-
-
-RELEASES = {
-    "sesnsp": Release(
-        1,
-        False,
-        "a month's victims are published around the 20th of the next",
-        "The article's day is not known here: until about the 20th of {published} only {before} "
-        "was out, so that {month}, which is taken, is the most that it can have known.",
-    ),
-    "inegi": Release(10, True, "a year's deaths are published about ten months after it ends"),
-}
-
-
 def freeze_month(source: str, published: str | pd.Period) -> pd.Period:
-    """Return the last month of `source` that `RELEASES` lets an article of a month have known."""
-    check_known(source, RELEASES, "source")
-    last = check_month(published, "published") - RELEASES[source].months
-    return last - last.month % 12 if RELEASES[source].yearly else last
+    """Return the last month of `source` that an article of a month can have known."""
+    check_known(source, SOURCES, "source")
+    last = check_month(published, "published") - SOURCES[source].delay
+    return last - last.month % 12 if SOURCES[source].whole_years else last

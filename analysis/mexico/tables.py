@@ -78,11 +78,8 @@ def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
     resource = resources[name]
     path = folder / resource["path"]
     content = path.read_bytes()
-    found = sha256(content)
-    if f"sha256:{found}" != resource["hash"]:
-        raise ValueError(
-            f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects "
-            f"{resource['hash'].removeprefix('sha256:')[:12]}…: the table was changed. Restore it "
-            "with git, or rebuild all tables with `python -m analysis.mexico.compile FOLDER`."
-        )
+    found, wanted = sha256(content), resource["hash"].removeprefix("sha256:")
+    fault = f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects {wanted[:12]}…"
+    cure = "with git, or rebuild all tables with `python -m analysis.mexico.compile FOLDER`"
+    require(found == wanted, f"{fault}: the table was changed. Restore it {cure}.")
     return resource, content

@@ -69,10 +69,7 @@ def list_estimates(effects: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def compare_yardsticks(effects: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Set effects of ours (`list_estimates`) beside those published in their months and unit.
-
-    Each row holds a yardstick with one of ours: is its `figure` `inside` our interval?
-    """
+    """Set effects (`list_estimates`) beside published figures, and tell if these are `inside`."""
     ours = effects[["label", "months", "unit", "estimate", "low", "high"]]
     found = published.merge(ours, on=["months", "unit"])
     return found.assign(inside=found["figure"].between(found["low"], found["high"]))

@@ -76,11 +76,10 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
 def list_bins(before: int, after: int, months: int) -> range:
     """Return the first months of the bins, or raise a ValueError if they do not come out even."""
     check_whole(months, "months", 1)
-    if before % months or after % months or before < 2 * months or not after:
-        raise ValueError(
-            f"{before} months before and {after} from the operation on must be whole bins of "
-            f"{months} months, at least two of them before and one after"
-        )
+    even = not (before % months or after % months) and before >= 2 * months and after
+    sides = f"{before} months before and {after} from the operation on"
+    bins = f"whole bins of {months} months, at least two before and one after"
+    require(even, f"{sides} must be {bins}")
     return range(-before, after, months)
 
 
@@ -133,11 +132,8 @@ def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.n
 
     rows = _informative(rows)
     empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
-    require(
-        not empty,
-        f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months: their "
-        "effect has no estimate. Use longer bins or horizons, or stack more operations.",
-    )
+    fault = f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months"
+    require(not empty, f"{fault}: use longer bins or horizons, or stack more operations")
     data = rows[["deaths", *terms]].assign(
         offset=np.log(rows["person_years"]),
         place=pd.factorize(rows["place"])[0],

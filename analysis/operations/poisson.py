@@ -1,7 +1,6 @@
 """One effect by Poisson with place and month effects in each stack, for many reassignments.
 
-Reassigning the operations to other places a thousand times means a thousand fits. All share counts,
-exposures and dates, so that every sum over places or months is one matrix product for all of them.
+All share counts, exposures and dates, so that a sum over places or months is one matrix product.
 """
 
 from dataclasses import dataclass, replace
@@ -32,10 +31,8 @@ class Fits:
 def fit_reassigned(
     layout: Layout, history: np.ndarray, *, fixed: float | None = None, effect: float = 0.0
 ) -> Fits:
-    """Estimate the log rate ratio under the operations, for each reassignment (n, R) of histories.
-
-    Or hold it `fixed`; `effect` is one taken out of the counts where the operations really were.
-    """
+    """Estimate the log rate ratio of each reassignment (n, R), or hold it `fixed`."""
+    # `effect` is taken out of the counts where the operations really were.
     fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
     estimate, se, scores = zip(*fits, strict=True)
     return Fits(np.concatenate(estimate), np.concatenate(se), np.hstack(scores))
@@ -58,10 +55,8 @@ def _fit_effect(
         if not moved >= TOLERANCE:
             break
     if not moved < TOLERANCE:
-        raise RuntimeError(
-            f"the fit did not converge in {MOST_STEPS} steps (last moved by {moved:.1e}): are "
-            "there deaths on both sides of every date, in treated places and controls?"
-        )
+        why = "are there deaths on both sides of every date, in treated places and controls?"
+        raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
     clusters = np.count_nonzero(scores, axis=0)
     spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
     return b, spread / information, scores
@@ -88,10 +83,8 @@ def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: 
         ratio = ratio * step
         if max(moved, np.abs(step - 1).max()) < TOLERANCE:
             return np.log(ratio / ratio[reference])
-    raise RuntimeError(
-        f"the fit did not converge in {MOST_STEPS} steps: are there deaths in every bin of the "
-        "treated places and of their controls?"
-    )
+    why = "are there deaths in every bin of the treated places and of their controls?"
+    raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
 
 
 def _split(history: np.ndarray) -> list[np.ndarray]:
@@ -100,11 +93,10 @@ def _split(history: np.ndarray) -> list[np.ndarray]:
 
 
 class _Stack:
-    """Place effects a and month effects g of one sub-experiment, and its part of the score.
+    """Place effects a and month effects g of one sub-experiment, and its part of the score."""
 
-    The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
-    projection on the effects, D - alpha - gamma, weighted by that mean.
-    """
+    # The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
+    # projection on the effects, D - alpha - gamma, weighted by that mean.
 
     def __init__(
         self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float = 0.0

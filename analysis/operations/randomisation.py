@@ -212,8 +212,7 @@ def vary_operations(
             left = replace(layout, experiments=others)
             without = fit_reassigned(left, reassigned[:, :1]).estimate[0]
         band = np.nanquantile(alone[1:], [ALPHA / 2, 1 - ALPHA / 2])
-        percent = [as_percent(effect) for effect in (alone[0], *band, without)]
-        rows[operation.slug] = [len(operation.places), *percent, share_as_large(alone)]
-    columns = ["places", "alone", "reassigned_low", "reassigned_high", "without", "p"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table[[*columns[:4], "p", "without"]].rename_axis("operation")
+        *percent, left = (as_percent(effect) for effect in (alone[0], *band, without))
+        rows[operation.slug] = [len(operation.places), *percent, share_as_large(alone), left]
+    columns = ["places", "alone", "reassigned_low", "reassigned_high", "p", "without"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("operation")

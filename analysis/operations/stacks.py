@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_whole, require
+from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift, check_shift
 
 Controls = Literal["never", "not_yet"]
@@ -143,11 +144,9 @@ def lay_out(
         cut = [_cut_months(wide, months, operation.slug) for wide in (deaths, person_years)]
         counted = np.array([_months_in(row, k, starts, months, controls) for row in histories])
         treated = histories[:, k]
-        require(
-            (counted.any(axis=1) & ~treated)[history].any(),
-            f"{operation.slug}: no place is left as a control ({controls}). Leave operations out, "
-            "or use controls='not_yet'.",
-        )
+        left = (counted.any(axis=1) & ~treated)[history].any()
+        fault = f"{operation.slug}: no place is left as a control ({controls})"
+        require(left, f"{fault}. Leave operations out, or use controls='not_yet'.")
         exposed = treated[:, None] & (np.arange(before + after) >= before)
         experiments.append(Experiment(operation.slug, months, *cut, counted, exposed, treated))
     return Layout(tuple(experiments), deaths.index, history.ravel())
@@ -155,32 +154,19 @@ def lay_out(
 
 def check_panel(panel: pd.DataFrame) -> None:
     """Raise an error unless `panel` has places, months and counts that can be true."""
-    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
-        raise TypeError(
-            "panel must be a DataFrame indexed by place and month, as load_states gives it; found "
-            f"{type(panel).__name__}"
-        )
-    if panel.index.has_duplicates:
-        twice = panel.index[panel.index.duplicated()][0]
-        raise ValueError(f"each place needs one row a month; {twice} appears more than once")
-    places, months = (panel.index.get_level_values(level) for level in (0, 1))
-    require(
-        not places.hasnans and places.nunique() >= FEWEST_PLACES,
-        f"at least {FEWEST_PLACES} places with names are needed; found {places.nunique()} and "
-        f"{places.isna().sum()} rows without",
-    )
+    found = len(split_panel(panel))
+    require(found >= FEWEST_PLACES, f"at least {FEWEST_PLACES} places are needed; found {found}")
+    twice = panel.index[panel.index.duplicated()].tolist()[:1]
+    require(not twice, f"each place needs one row a month; {twice} appears more than once")
+    months = panel.index.get_level_values(1)
     if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
     for name, least in (("deaths", 0), ("person_years", np.nextafter(0, 1))):
         columns = panel.columns.tolist()
         require(name in columns, f"the panel needs a column {name!r}; found {columns}")
-        wrong = ~((panel[name] >= least) & (panel[name] < np.inf))
-        if wrong.any():
-            wanted = "positive" if least else "zero or more"
-            raise ValueError(
-                f"{name} must be {wanted}, finite and not missing; found "
-                f"{panel[name][wrong].iloc[0]} in {panel.index[wrong][0]}"
-            )
+        wrong = panel[name][~((panel[name] >= least) & (panel[name] < np.inf))].head(1).to_dict()
+        wanted = "positive" if least else "zero or more"
+        require(not wrong, f"{name} must be {wanted}, finite and not missing; found {wrong}")
 
 
 def check_operation(operation: PolicyShift) -> None:
@@ -220,8 +206,6 @@ def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.nda
     if found.any(axis=None):
         place = found.index[found.any(axis=1)][0]
         missing = months[found.loc[place]].astype(str).tolist()
-        raise ValueError(
-            f"{slug}: needs {months[0]} to {months[-1]} for every place; {place} has no "
-            f"{missing[:3]}. Take a shorter `before` or `after`, or fill the panel."
-        )
+        fault = f"needs {months[0]} to {months[-1]} for every place; {place} has no {missing[:3]}"
+        raise ValueError(f"{slug}: {fault}. Take a shorter `before` or `after`, or fill the panel.")
     return wide[months].to_numpy(dtype=float)

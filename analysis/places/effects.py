@@ -35,26 +35,7 @@ class PlaceEffects:
     models: dict[str, SegmentedModel]  # what was fitted, place by place
 
     def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
-        """Return one estimand by one estimator.
-
-        Parameters
-        ----------
-        estimand : str
-            Such as ``"slope"``.
-        estimator : str
-            One that was fitted; default `count_reml`.
-
-        Returns
-        -------
-        DataFrame
-            One row a place: `estimate`, `low`, `high` (95%, percent), `p`, `q`,
-            `comparison_verdict`, `doubt`, `note`.
-
-        Raises
-        ------
-        KeyError
-            For an unknown estimand, or an estimator that was not fitted.
-        """
+        """Return the rows of one estimand by an estimator that was fitted, indexed by place."""
         effects = self.effects
         check_known(estimand, ESTIMANDS, "estimand")
         check_known(estimator, effects["estimator"].unique(), "estimator")
@@ -123,19 +104,17 @@ def fit_places(
         gap = _gap_at_shift(panel.attrs.get("gaps", ()), place, model)
         tables.append(_doubts(own, gap).assign(place=place))
     effects = pd.concat(tables, ignore_index=True)
-    effects["q"] = effects.groupby(["estimator", "estimand"])["p"].transform(_control)
+    tested = effects.dropna(subset=["p"]).groupby(["estimator", "estimand"])["p"]
+    effects["q"] = tested.transform(lambda p: multipletests(p, method="fdr_bh")[1])
     names = ["deaths_before", "deaths_after", "empty_months"]
     places = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("place")
     return PlaceEffects(shift, effects[COLUMNS], places, models)
 
 
 def variance_grows(deaths: np.ndarray, expected: np.ndarray) -> bool:
-    """Tell whether the variance of counts (n,) grows with the square of their mean.
-
-    Squared residuals relative to mu are fitted once by phi, as quasi-Poisson has it, and once by
-    1 + alpha mu, as the negative binomial has it; the better fit wins (Ver Hoef and Boveng 2007,
-    doi:10.1890/07-0043.1).
-    """
+    """Tell whether the variance of counts (n,) grows with the square of their mean."""
+    # Squared residuals relative to mu are fitted by phi, as quasi-Poisson has it, and by 1 + alpha
+    # mu, as the negative binomial has it (Ver Hoef and Boveng 2007, doi:10.1890/07-0043.1).
     relative = (deaths - expected) ** 2 / expected
     linear = relative - relative.mean()
     alpha = max(0.0, ((relative - 1) @ expected) / (expected @ expected))
@@ -184,15 +163,6 @@ def _count_model(model: SegmentedModel) -> str:
         return "quasi_poisson"
     grows = fit.scale > 1 and variance_grows(deaths, fit.mu)
     return "negative_binomial" if grows else "quasi_poisson"
-
-
-def _control(p: pd.Series) -> pd.Series:
-    """Return p-values after Benjamini and Hochberg, among those that there are."""
-    q = pd.Series(np.nan, p.index)
-    known = p.notna()
-    if known.any():
-        q[known] = multipletests(p[known], method="fdr_bh")[1]
-    return q
 
 
 def _gap_at_shift(gaps: Iterable[dict], place: str, model: SegmentedModel) -> str:

@@ -135,11 +135,8 @@ def plot_map(
     """
     ax = ax or plt.gca()
     effects = fitted.of(estimand)
-    require(
-        set(effects.index) == set(outlines),
-        f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}. "
-        "Give the outlines of these, or use plot_forest.",
-    )
+    fault = f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}"
+    require(set(effects.index) == set(outlines), f"{fault}. Give the outlines of these.")
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
     for place, rings in outlines.items():
         effect = effects.loc[place]

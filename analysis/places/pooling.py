@@ -22,11 +22,9 @@ FEWEST_PLACES = 4
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
 NODES = 101  # values of the spread between places that are weighed
-POOLED = ["estimate", "low", "high", "p", "places"]
-POOLED += ["trend_before", "trend_after"]
+POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after"]
 POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
-PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
-PERCENT += ["prediction_low", "prediction_high"]
+PERCENT = [*POOLED[:3], "trend_before", "trend_after", "prediction_low", "prediction_high"]
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
@@ -80,10 +78,9 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     if len(known) < FEWEST_PLACES:
         notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
         why = f" ({notes.index[0]})" if len(notes) else ""
-        raise ValueError(
-            f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}; at "
-            f"least {FEWEST_PLACES} are needed to pool them. Use larger places or a longer window."
-        )
+        few = f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}"
+        cure = "Use larger places or a longer window."
+        raise ValueError(f"{few}; at least {FEWEST_PLACES} are needed to pool them. {cure}")
     logs = as_logs(known[["estimate", "low", "high"]])
     series = _PooledSeries(fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
@@ -126,19 +123,14 @@ class _PooledSeries:
         ]
         estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
         row = {"estimate": estimate[0], "low": low[0], "high": high[0], "p": p[0]}
-        return row | {
-            "places": len(weights),
-            "trend_before": estimate[1],
-            "trend_after": estimate[2],
-        }
+        trends = {"trend_before": estimate[1], "trend_after": estimate[2]}
+        return row | {"places": len(weights)} | trends
 
 
 def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
-    """Return the random-effects rows: errors taken as independent, and as they share them.
-
-    The shared part of the errors moves all places alike: it is in the variance of the mean once,
-    and not in the spread between places, which only their own part explains.
-    """
+    """Return the random-effects rows: errors taken as independent, and as they share them."""
+    # The shared part of the errors moves all places alike: it is in the variance of the mean once,
+    # and not in the spread between places, which only their own part explains.
     effects = logs["estimate"].to_numpy()
     variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
     alone = _combine(effects, variances)

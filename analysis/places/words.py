@@ -13,11 +13,9 @@ UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
-    """Return `pooled` with `nation`, a comparison by estimator and estimand, as one series.
-
-    *national* is by the places' estimator, *national_headline* by the headline's; `minus_national`
-    is how much larger each estimate is than *national*, in percent of it as a factor.
-    """
+    """Return `pooled` with `nation`, a comparison by estimator and estimand, as one series."""
+    # *national* is by the places' estimator, *national_headline* by the headline's;
+    # `minus_national` is how much larger an estimate is than *national*, in percent of the factor.
     table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
     for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
         table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
@@ -25,28 +23,6 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
     factor = 1 + table["estimate"] / 100
     table["minus_national"] = 100 * (factor / factor["national"] - 1)
     return table
-
-
-def describe_units(panel: pd.DataFrame) -> str:
-    """Return what a table of municipalities holds, and whether it is real."""
-    attrs, deaths, lines = panel.attrs, panel["deaths"], []
-    merged = attrs["merged"]
-    created = sum(len(codes) - 1 for codes in merged.values())
-    if attrs["synthetic"]:
-        lines.append(
-            "**These counts are synthetic**: the state figures, split over the municipalities by "
-            "chance. They show that the functions run and what they cost; no number below says "
-            "anything about a municipality.\n\n"
-        )
-    lines += [
-        f"{panel.index.unique(0).size:,} units over {panel.index.unique(1).size} months with "
-        f"{deaths.sum():,} deaths; {100 * (deaths == 0).mean():.0f}% of the unit-months have none.",
-        f"{created} municipalities were created or split in the period and are counted with the "
-        f"one they came from, in {len(merged)} units.",
-        f"{sum(attrs['unspecified'].values()):,} deaths name a state but no municipality and are "
-        "in no unit.",
-    ]
-    return " ".join(lines)
 
 
 def describe_size(record: pd.DataFrame) -> str:

@@ -24,10 +24,7 @@ def write_sentences(found: Findings) -> list[Sentence]:
 
 
 def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
-    """Return the rows that each sentence rests on: its number, a file, and what names the row.
-
-    Such as ``shift=calderon-2006-12, source=inegi, estimator=reml, estimand=slope``.
-    """
+    """Return the rows that each sentence rests on: its number, a file, and what names the row."""
     lines = [
         (number, said.file.format(**key), ", ".join(f"{name}={key[name]}" for name in key))
         for number, said in enumerate(sentences, start=1)
@@ -82,19 +79,17 @@ def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: 
 
 def _operations(found: Findings) -> Sentence:
     table = found.operations
-    average = table.query(
-        "block == 'average' and label == 'headline' and method == 'score bootstrap' "
-        "and unit == 'percent'"
-    )
+    keys = {"block": "average", "label": "headline", "method": "score bootstrap", "unit": "percent"}
+    average = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
     row = average[average["months"] == OPERATION_MONTHS].iloc[0]
     longest = average.loc[average["months"].idxmax()]
-    meaning = {0: "neither leaves zero out", 1: "one of the two leaves zero out"}
+    meaning = ("neither leaves zero out", "one of the two leaves zero out", "both leave zero out")
     apart = significant(row) + significant(longest)
     return Sentence(
         "Against the states that no joint operation reached, homicides in those that one did "
         f"changed by {format_effect(row, 'percent')} over the first {OPERATION_MONTHS} months and "
         f"by {format_effect(longest, 'percent')} over the first {longest['months']:.0f}: "
-        f"{meaning.get(apart, 'both leave zero out')}, and the states under an operation are few.",
+        f"{meaning[apart]}, and the states under an operation are few.",
         "tables/operations-event-study.csv",
         pd.DataFrame([row, longest])[["block", "label", "method", "months", "unit"]],
     )
@@ -104,20 +99,18 @@ def _countries(found: Findings) -> Sentence:
     rows = found.countries.query("estimand in ('average_gap', 'explained_before')")
     gaps = rows[rows["estimand"] == "average_gap"]
     share = rows[rows["estimand"] == "explained_before"].set_index("shift")["estimate"]
-
-    def told(row: pd.Series) -> str:
-        followed = share[row["shift"]]
+    told, apart = [], 0
+    for _, row in gaps.iterrows():
+        followed, gap = share[row["shift"]], format_effect(row, "deaths per 100,000")
         fit = "followed in part" if followed >= POOR_FIT else "missed"
         fit = "followed" if followed >= GOOD_FIT else fit
-        gap = format_effect(row, "deaths per 100,000")
-        return f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})"
-
-    listed = "; ".join(told(row) for _, row in gaps.iterrows())
-    apart = sum(significant(row) for _, row in gaps.iterrows())
+        told.append(f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})")
+        apart += significant(row)
     return Sentence(
         "Against a mixture of Latin American countries the yearly rate differed on average by "
         f"({CONFIDENCE:.0%} intervals; in brackets at the end the share of the variance before "
-        f"that the mixture explains): {listed}; {apart} of the {len(gaps)} leave zero out.",
+        f"that the mixture explains): {'; '.join(told)}; {apart} of the {len(gaps)} leave zero "
+        "out.",
         "countries/{shift}.csv",
         rows[["shift", "estimand"]],
     )

@@ -42,6 +42,8 @@ def fill_checklist(
     """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
+    impacts = pd.Series([shift.impact.replace("_", " ") for shift in used]).value_counts()
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in impacts.items())
     answers = {
         "Design": f"Interrupted time series, {len(runs)} runs of {len(used)} shifts under their "
         "sources; the states, comparison countries and forecasts stand beside them.",
@@ -51,7 +53,8 @@ def fill_checklist(
         "Months before and after": f"{runs['n_before'].min()} to {runs['n_before'].max()} before, "
         f"{runs['n_after'].min()} to {runs['n_after'].max()} after.",
         "Date of the intervention": _dates(used),
-        "Impact model chosen before": _impacts(used),
+        "Impact model chosen before": "Yes, in policy-shifts.toml, with a reason for each: "
+        f"{kinds}.",
         "Other events": f"{sum(bool(shift.beside) for shift in used)} of {len(used)} shifts have "
         f"another one beside them in the model; {sum(bool(shift.overlaps) for shift in used)} lie "
         "within a year of another, and say so.",
@@ -87,16 +90,10 @@ def _data(runs: pd.DataFrame) -> str:
 
 
 def _dates(used: list[PolicyShift]) -> str:
-    ranges = [shift for shift in used if shift.until is not None]
-    told = f"; {', '.join(shift.slug for shift in ranges)} as a range of months" if ranges else ""
+    ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
+    told = f"; {ranges} as a range of months" if ranges else ""
     sourced = sum(bool(shift.source) for shift in used)
     return f"The first month under the policy, with its source for {sourced} of {len(used)}{told}."
-
-
-def _impacts(used: list[PolicyShift]) -> str:
-    kinds = pd.Series([shift.impact.replace("_", " ") for shift in used]).value_counts()
-    listed = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
-    return f"Yes, in policy-shifts.toml, with a reason for each: {listed}."
 
 
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> str:
@@ -106,9 +103,8 @@ def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> s
     for slug, source in runs.groupby(["shift", "source"], sort=False).groups:
         series = load_series(source, place=shifts[slug].places or NATION)
         model = prepare_model(series, shifts[slug], scale="log", empty=True)
-        deaths, exposure = model.counts
-        fit = fit_quasi_poisson(deaths, model.designs[0].to_numpy(), exposure=exposure)
-        found.append(fit.dispersion)
+        (deaths, exposure), X = model.counts, model.designs[0].to_numpy()
+        found.append(fit_quasi_poisson(deaths, X, exposure=exposure).dispersion)
     if not found:
         return "Not estimated in this run."
     return (
@@ -120,9 +116,9 @@ def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> s
 def _sensitivity(runs: pd.DataFrame, robustness: pd.DataFrame) -> str:
     verdicts = runs["comparison_verdict"].value_counts()
     listed = ", ".join(f"{name} {count}" for name, count in verdicts.items())
+    least, most = robustness["specifications"].agg(["min", "max"])
     return (
-        f"{len(ESTIMATORS)} estimators for each ({listed}); "
-        f"{robustness['specifications'].min():,.0f} to {robustness['specifications'].max():,.0f} "
+        f"{len(ESTIMATORS)} estimators for each ({listed}); {least:,.0f} to {most:,.0f} "
         "specifications with a null; every other date and place as a placebo; one year left out."
     )
 

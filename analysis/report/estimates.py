@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from analysis.checks import require
 from analysis.its.counterfactual import EXCESS_UNITS
 from analysis.its.design import FEWEST_AROUND as FEWEST
 from analysis.its.result import ITSResult, fit_its
@@ -19,10 +21,7 @@ ESTIMATE_COLUMNS = [
 
 
 def refit(result: ITSResult, series: pd.DataFrame, every: Sequence[pd.DataFrame]) -> dict:
-    """Return the fit of `series` with no month left out, and on the months that `every` source has.
-
-    By estimator, `reml_all_months` and `reml_common_months`; only where they differ.
-    """
+    """Return fits with no month left out, and on what `every` source has, where they differ."""
     shift, index, fits = result.shift, result.series.index, {}
     if result.months_left_out:
         fits["reml_all_months"] = replace(shift, omit=())
@@ -39,30 +38,21 @@ def refit(result: ITSResult, series: pd.DataFrame, every: Sequence[pd.DataFrame]
 def estimate_rows(
     result: ITSResult, *, source: str, place: str, beside: Mapping[str, ITSResult] | None = None
 ) -> pd.DataFrame:
-    """Return a fit as rows of ``estimates.csv``, labelled with the series' source and place.
-
-    They are the effects, the excess over the first 24 months, or all there are, under both
-    counterfactuals, the estimands by every other estimator, and the effects of fits `beside` it,
-    whose months and memory are their own.
-    """
+    """Return a fit, its excess, all other estimators and fits `beside` it as rows of the table."""
     headline = result.comparison["estimator"].iloc[0]
-    effects = result.effects.assign(unit=result.units.to_numpy(), estimator=headline).reset_index()
-    rows = [effects.assign(note=effects["estimand"].map(result.notes))]
+    rows = [_effects(result, headline)]
     months = min(EXCESS_MONTHS, result.n_after)
     for kind in ("forecast", "segmented"):
         excess = result.excess(months, kind=kind)
-        excess["unit"] = [EXCESS_UNITS[name] for name in excess.index]
-        excess["estimand"] = [f"excess_{name}_{kind}" for name in excess.index]
         note = excess.attrs.get("note") or f"over the first {months} periods"
-        rows.append(excess.assign(estimator=headline, note=note))
+        named = {"estimator": headline, "unit": excess.index.map(EXCESS_UNITS), "note": note}
+        rows.append(excess.assign(estimand="excess_" + excess.index + f"_{kind}", **named))
     others = result.comparison[result.comparison["estimator"] != headline]
     rows.append(others.assign(unit=others["estimand"].map(result.units)))
     tables = [pd.concat(rows, ignore_index=True).assign(**_size(result))]
     for name, other in (beside or {}).items():
         window = f"{other.series.index[0]} to {other.series.index[-1]}"
-        effects = other.effects.assign(unit=other.units.to_numpy(), estimator=name).reset_index()
-        effects["note"] = [other.notes.get(name, window) for name in effects["estimand"]]
-        tables.append(effects.assign(**_size(other)))
+        tables.append(_effects(other, name, window).assign(**_size(other)))
     table = pd.concat(tables, ignore_index=True).assign(
         shift=result.shift.slug,
         source=source,
@@ -73,6 +63,11 @@ def estimate_rows(
     return table[ESTIMATE_COLUMNS]
 
 
+def _effects(fit: ITSResult, name: str, note: object = np.nan) -> pd.DataFrame:
+    effects = fit.effects.assign(unit=fit.units, estimator=name).reset_index()
+    return effects.assign(note=[fit.notes.get(row, note) for row in effects["estimand"]])
+
+
 def _size(fit: ITSResult) -> dict[str, float]:
     return {"n_before": fit.n_before, "n_after": fit.n_after, **fit.memory["estimate"]}
 
@@ -81,9 +76,8 @@ def read_rows(paths: list[Path]) -> pd.DataFrame:
     """Read and join tables of estimates, in the order of `paths`; name those that are missing."""
     missing = [path.stem for path in paths if not path.is_file()]
     if missing:
-        raise FileNotFoundError(
-            f"no result yet of {missing}: run `pytask`, and read why if one of them failed"
-        )
+        failed = "run `pytask`, and read why if one of them failed"
+        raise FileNotFoundError(f"no result yet of {missing}: {failed}")
     read = {"dtype": {"flags": str, "note": str}, "keep_default_na": False, "na_values": [""]}
     tables = [pd.read_csv(path, **read) for path in paths]
     return pd.concat(tables, ignore_index=True).fillna({"flags": "", "note": ""})
@@ -93,7 +87,7 @@ def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFram
     """Return `estimates` with the data's own break of each shift and source beside every row."""
     dates = robustness[["shift", "source", "own_break", "months_off", "mass_near", "date_verdict"]]
     joined = estimates.merge(dates, on=["shift", "source"], validate="m:1")
-    if len(joined) != len(estimates):
-        missing = set(estimates["shift"]) - set(robustness["shift"])
-        raise ValueError(f"no robustness result of {sorted(missing)}: run `pytask`")
+    missing = sorted(set(estimates["shift"]) - set(robustness["shift"]))
+    complete = len(joined) == len(estimates)
+    require(complete, f"no robustness result of {missing}: run `pytask`")
     return joined

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -60,22 +61,18 @@ def tell_trends(found: Findings) -> Sentence:
     """Say how many trends changed, and which."""
     slopes = headline_rows(found, "slope")
     bent = name_significant(slopes, found.titles, lambda row: tell_course(found, row))
+    shown = f"{len(bent)} {'shows' if len(bent) == 1 else 'show'}"
     return _sentence(
-        f"Of {len(slopes)} estimates of a national shift (shift by source), {len(bent)} "
-        f"{'shows' if len(bent) == 1 else 'show'} a change of trend whose 95% interval leaves zero "
-        f"out{list_names(bent)}.",
+        f"Of {len(slopes)} estimates of a national shift (shift by source), {shown} a change of "
+        f"trend whose 95% interval leaves zero out{list_names(bent)}.",
         pd.concat([slopes, *(headline_rows(found, name) for name in ("pre_trend", "post_trend"))]),
     )
 
 
 def tell_course(found: Findings, row: pd.Series) -> str:
     """Return the yearly trend before and after a shift, the row of whose change is given."""
-    same = found.estimates[
-        (
-            found.estimates[["shift", "source", "estimator"]]
-            == row[["shift", "source", "estimator"]]
-        ).all(axis=1)
-    ].set_index("estimand")["estimate"]
+    keys, estimates = ["shift", "source", "estimator"], found.estimates
+    same = estimates[(estimates[keys] == row[keys]).all(axis=1)].set_index("estimand")["estimate"]
     return name_trends(same["pre_trend"], same["post_trend"])
 
 
@@ -83,9 +80,8 @@ def tell_steps(found: Findings) -> Sentence:
     """Say where a step was seen."""
     levels = headline_rows(found, "level")
     stepped = name_significant(levels, found.titles, lambda row: f"{row['estimate']:+.0f}%")
-    where = (
-        f"in {len(stepped)} of {len(levels)}{list_names(stepped)}" if stepped else "at none of them"
-    )
+    where = f"in {len(stepped)} of {len(levels)}{list_names(stepped)}"
+    where = where if stepped else "at none of them"
     return _sentence(
         f"A step at the date itself that leaves zero out is seen {where}; where an interval "
         "includes zero, these data do not tell an effect from none.",
@@ -95,23 +91,20 @@ def tell_steps(found: Findings) -> Sentence:
 
 def tell_trust(found: Findings) -> Sentence:
     """Say how far the estimates may be trusted."""
-    slopes, titles = headline_rows(found, "slope"), found.titles
-    flagged = slopes[slopes["flags"].fillna("") != ""]
-    unit_root = slopes["flags"].fillna("").str.contains("wandering").sum()
-    verdicts = Counter(slopes["comparison_verdict"])
-    common = headline_rows(found, "slope", "reml_common_months")
-    said = {slug: _directions(rows) for slug, rows in common.groupby("shift", sort=False)}
-    both = {slug: found for slug, found in said.items() if len(found) > 1}
-    split = [titles[slug] for slug, found in both.items() if len(set(found)) > 1]
-    agreement = "no shift has two sources to compare"
+    slopes, common = (headline_rows(found, "slope", x) for x in ("reml", "reml_common_months"))
+    flags, verdicts = slopes["flags"].fillna(""), Counter(slopes["comparison_verdict"])
+    flagged, wandering = (flags != "").sum(), flags.str.contains("wandering").sum()
+    signs = np.sign(common["estimate"]).where(common["low"] * common["high"] > 0, 0)
+    both = signs.groupby(common["shift"], sort=False).agg(["size", "nunique"]).query("size > 1")
+    split = [found.titles[slug] for slug in both.index[both["nunique"] > 1]]
+    agreement = "no shift divides the two sources"
     if split:
         agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
-    elif both:
-        agreement = "no shift divides the two sources"
-    agreement += ", on the months that both have" if both else ""
+    agreement += ", on the months that both have"
+    agreement = agreement if len(both) else "no shift has two sources to compare"
     return _sentence(
-        f"{len(flagged)} of the {len(slopes)} carry at least one warning, {unit_root} of them that "
-        "the series wanders like a random walk; the estimators in use agree in "
+        f"{flagged} of the {len(slopes)} carry at least one warning, {wandering} of them that the "
+        "series wanders like a random walk; the estimators in use agree in "
         f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
         f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
         "not yet the work of the policy.",
@@ -130,12 +123,10 @@ def tell_own_breaks(found: Findings) -> Sentence:
         off = f"{row['own_break']}, {abs(row['months_off']):.0f} months {side}"
         return name_row(row, found.titles, off)
 
-    said = {
-        verdict: [told(row) for _, row in part.iterrows()]
-        for verdict, part in slopes.groupby("date_verdict")
-    }
-    verdicts = ("the official date", "another date", "no date")
-    own, other, none = (said.get(verdict, []) for verdict in verdicts)
+    own, other, none = (
+        [told(row) for _, row in slopes[slopes["date_verdict"] == verdict].iterrows()]
+        for verdict in ("the official date", "another date", "no date")
+    )
     return _sentence(
         f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
         f"official date, give or take three months{list_names(own)}; {len(other)} with another"
@@ -147,9 +138,8 @@ def tell_own_breaks(found: Findings) -> Sentence:
 def tell_deaths(found: Findings) -> Sentence:
     """Say what the changes were in deaths."""
     excess = headline_rows(found, "excess_deaths_forecast")
-    apart = name_significant(
-        excess, found.titles, lambda row: format_effect(row, "deaths", named=False)
-    )
+    told = partial(format_effect, unit="deaths", named=False)
+    apart = name_significant(excess, found.titles, told)
     return _sentence(
         "In deaths, over the first 24 months or as many as there are, "
         f"{len(apart)} of {len(excess)} stand apart from what the months before alone would have "
@@ -161,15 +151,14 @@ def tell_deaths(found: Findings) -> Sentence:
 def tell_states(found: Findings) -> Sentence:
     """Say how the states differ in their change of trend."""
     slopes = found.states[found.states["estimand"] == "slope"]
-    average = slopes[slopes["method"] == "average"]
+    methods = ("average", "random_effects_shared", "weighted_average")
+    average, spread, weighted = (slopes[slopes["method"] == method] for method in methods)
     apart = name_significant(
         average, found.titles, lambda row: name_trends(row["trend_before"], row["trend_after"])
     )
-    spread = slopes[slopes["method"] == "random_effects_shared"]
     told = spread.dropna(subset=["prediction_low", "prediction_high"])
     either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
-    alike = int((either["tau"] == 0).sum())
-    weighted = slopes[slopes["method"] == "weighted_average"]
+    alike = (either["tau"] == 0).sum()
     furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
     rows = pd.concat([average, spread, weighted])
     return Sentence(
@@ -186,11 +175,6 @@ def tell_states(found: Findings) -> Sentence:
 
 
 TELLERS = (tell_trends, tell_steps, tell_trust, tell_own_breaks, tell_deaths, tell_states)
-
-
-def _directions(rows: pd.DataFrame) -> list[int]:
-    """Return 1, -1 or 0 for each row: a rise, a fall, or an interval that includes zero."""
-    return [int(np.sign(row["estimate"])) * significant(row) for _, row in rows.iterrows()]
 
 
 def _sentence(text: str, rows: pd.DataFrame) -> Sentence:

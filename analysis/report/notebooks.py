@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
         path = waiting.pop()
         if path not in reached:
             reached.add(path)
-            waiting += _imports_of(path, package) if path.suffix == ".py" else ()
+            code = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+            waiting += _imports(code, package)
     if package / "mexico/tables.py" in reached:
         data = (package / "data").iterdir()
         reached |= {path for path in data if path.is_file() and path.suffix != ".toml"}
@@ -95,29 +96,19 @@ def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
 
 
 @cache
-def _imports_of(path: Path, package: Path) -> tuple[Path, ...]:
-    return tuple(_imports(path.read_text(encoding="utf-8"), package))
-
-
-def _imports(code: str, package: Path) -> Iterator[Path]:
-    """Yield the files of the package that some code imports, and the declarations it names."""
-    yield from (path for path in package.glob("data/*.toml") if path.name in code)
-    for statement in ast.walk(ast.parse(code)):
-        if isinstance(statement, ast.Import):
-            names = [alias.name for alias in statement.names]
-        elif isinstance(statement, ast.ImportFrom) and statement.level == 0:
-            names = [f"{statement.module}.{alias.name}" for alias in statement.names]
-        else:
-            continue
-        for name in names:
-            top, *parts = name.split(".")
-            if top != package.name:
-                continue
-            parts = _public(package).get(parts[0], parts) if len(parts) == 1 else parts
-            for depth in range(len(parts) + 1):
-                stem = package.joinpath(*parts[:depth])
-                files = (stem / "__init__.py", stem.with_suffix(".py"))
-                yield from (path for path in files if path.is_file())
+def _imports(code: str, package: Path) -> tuple[Path, ...]:
+    """Return the files of the package that some code imports, and the declarations it names."""
+    files = [path for path in package.glob("data/*.toml") if path.name in code]
+    tree = list(ast.walk(ast.parse(code)))
+    names = [alias.name for each in tree if isinstance(each, ast.Import) for alias in each.names]
+    imports = [each for each in tree if isinstance(each, ast.ImportFrom) and each.level == 0]
+    names += [f"{each.module}.{alias.name}" for each in imports for alias in each.names]
+    for top, *parts in (name.split(".") for name in names):
+        parts = _public(package).get(parts[0], parts) if len(parts) == 1 else parts
+        for depth in range(len(parts) + 1 if top == package.name else 0):
+            stem = package.joinpath(*parts[:depth])
+            files += [stem / "__init__.py", stem.with_suffix(".py")]
+    return tuple(path for path in files if path.is_file())
 
 
 @cache

@@ -60,13 +60,8 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
 def _describe_software() -> dict[str, Any]:
     needed = [text for text in requires(DISTRIBUTION) or () if "extra ==" not in text]
     direct = sorted({text.split(">")[0] for text in needed})
-    libraries = [f"Python {platform.python_version()}"]
-    libraries += [f"{name} {version(name)}" for name in direct]
-    return {
-        "name": DISTRIBUTION,
-        "version": version(DISTRIBUTION),
-        "softwareRequirements": libraries,
-    }
+    needs = [f"Python {platform.python_version()}", *(f"{each} {version(each)}" for each in direct)]
+    return {"name": DISTRIBUTION, "version": version(DISTRIBUTION), "softwareRequirements": needs}
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, **described: Any) -> Any:

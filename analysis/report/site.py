@@ -6,44 +6,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.files import hash_files, sha256
 from analysis.report.runs import GROUPS, Run
 
-# Name in index.md to the result that the front page shows.
-FRONT = {
-    "answer.md": "answer.md",
-    "summary.csv": "tables/summary.csv",
-    "summary.svg": "figures/summary.svg",
-}
-
-
-@dataclass(kw_only=True)
-class SiteNode:
-    """The folder of the site as one product of a task: a page edited or deleted is noticed."""
-
-    folder: Path  # not `path`: pytask would take it for a file
-    name: str = "site"
-    attributes: dict = field(default_factory=dict)
-
-    @property
-    def signature(self) -> str:
-        """Return what tells this node from others."""
-        return sha256(self.folder.as_posix().encode())
-
-    def state(self) -> str | None:
-        """Return a hash of all files, or None where there is no site."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return hash_files(files, self.folder) if files else None
-
-    def load(self, is_product: bool = False) -> Path:
-        """Return the folder."""
-        return self.folder
-
-    def save(self, value: object) -> None:
-        """The task itself has written the site."""
+FRONT = ("answer.md", "tables/summary.csv", "figures/summary.svg")  # what index.md shows
 
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
@@ -52,8 +19,8 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("__pycache__"))
-        for name, path in FRONT.items():
-            shutil.copy(results / path, source / name)
+        for path in FRONT:
+            shutil.copy(results / path, source)
         _lay_out_notebooks(results / "notebooks", runs, source)
         _run_sphinx(source, built)
         shutil.rmtree(site, ignore_errors=True)

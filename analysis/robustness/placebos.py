@@ -5,16 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
 from analysis.engine.reml import fit_many
-from analysis.its.breaks import admissible_positions, break_designs, fewest_periods
+from analysis.its.candidates import admissible_positions, break_designs
+from analysis.its.design import TERMS, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import (
-    EmptyPeriodsError,
-    Scale,
-    as_logs,
-    as_percent,
-    split_panel,
-)
+from analysis.its.series import EmptyPeriodsError, Scale, as_logs, as_percent, split_panel
 from analysis.its.shifts import PolicyShift, check_shift, is_earlier
 
 JUDGED = ("level", "slope", "effect_12m")
@@ -31,18 +27,12 @@ class Placebos:
 
     @property
     def rank(self) -> pd.DataFrame:
-        """By estimand: `rank` of the real estimate by size (1: the largest), `of`, and `p`.
-
-        `p` is the share of all, the real one included, that are at least as large in absolute
-        value on the scale of the model.
-        """
+        """By estimand, the real one's `rank` by size on the scale of the model, `of`, and `p`."""
         placebo, real = self.placebo, self.real
         if self.scale == "log":
             placebo, real = as_logs(placebo), as_logs(real)
-        larger = (placebo.abs() >= real.abs()).sum()
-        of = self.placebo.notna().sum() + 1
-        rank = pd.DataFrame({"rank": larger + 1, "of": of, "p": (larger + 1) / of})
-        return rank.where(self.real.notna(), np.nan)
+        rank, of = (placebo.abs() >= real.abs()).sum() + 1, placebo.notna().sum() + 1
+        return pd.DataFrame({"rank": rank, "of": of, "p": rank / of}).where(real.notna(), np.nan)
 
 
 def placebo_dates(
@@ -59,8 +49,8 @@ def placebo_dates(
     -------
     Placebos
         `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
-        are in `skipped`. The estimates of one series are not
-        independent of each other: the rank describes, it is no exact test.
+        are in `skipped`. The estimates of one series depend on each other: the rank describes, it
+        is no exact test.
 
     Raises
     ------
@@ -77,14 +67,13 @@ def placebo_dates(
     before = model.window.iloc[: model.n_before]
     beside = [other for other in shift.beside if is_earlier(other, shift)]
     positions = admissible_positions(before.index, beside=beside)
-    if not positions:
-        raise ValueError(
-            f"{shift.slug}: {len(before)} periods before the shift leave no admissible placebo "
-            f"date: {fewest_periods(before.index)} are needed on either side. Use a longer series."
-        )
-    choices = [(place,) for place in positions]
-    designs = break_designs(before.index, choices, beside, harmonics, shift.impact, omit)
-    terms = [name for name in ("level", "slope") if shift.impact in (name, "level_and_slope")]
+    require(
+        len(positions) > 0,
+        f"{shift.slug}: {len(before)} periods before the shift leave no admissible placebo date: "
+        f"{fewest_periods(before.index)} are needed on either side. Use a longer series.",
+    )
+    designs = break_designs(before.index, positions, beside, harmonics, shift.impact, omit)
+    terms = TERMS[shift.impact]
     C = np.zeros((len(terms) + 1, designs.shape[2]))
     C[:, -len(terms) :] = [*np.eye(len(terms)), np.ones(len(terms))]  # each; all after a year
     fits = fit_many(model.outcome[: model.n_before], designs, C, after=positions)
@@ -139,11 +128,9 @@ def placebo_places(
         if place in shift.places:
             continue
         try:
-            model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+            rows[place] = _judged(prepare_model(series, shift, scale=scale, harmonics=harmonics))
         except EmptyPeriodsError as error:
             skipped[place] = str(error)
-        else:
-            rows[place] = _judged(model)
     model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
     placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
     return Placebos(placebo, _judged(model), model.scale, skipped)

@@ -37,8 +37,8 @@ def plot_break_posterior(
     probability = posterior.by_period
     dates = probability.index.to_timestamp()
     credible = posterior.credible
-    either = [credible.get_level_values(level) for level in range(credible.nlevels)]
-    inside = np.any([probability.index.isin(dates) for dates in either], axis=0)
+    sides = [credible.get_level_values(level) for level in range(credible.nlevels)]
+    inside = probability.index.isin(sides[0].union(sides[-1]))
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
     parts = ((inside, FITTED, "95% set"), (~inside, NOT_SIGNIFICANT, "outside it"))
     for chosen, colour, label in parts:

@@ -6,6 +6,7 @@ whose resampling of rows becomes a parametric bootstrap of the series: months ar
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, product
 from typing import Any, Literal
 
@@ -19,16 +20,10 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
-from analysis.its.breaks import break_designs, taken_positions
-from analysis.its.design import (
-    FEWEST_MONTHS,
-    build_design,
-    cut_window,
-    first_position,
-    omitted_periods,
-)
-from analysis.its.model import estimate_effects, prepare_model
-from analysis.its.series import PERIOD_NAMES, as_percent, choose_scale, has_counts, outcome
+from analysis.its.candidates import break_designs, taken_positions
+from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
+from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
+from analysis.its.series import PERIOD_NAMES, as_percent, outcome
 from analysis.its.shifts import PolicyShift, check_shift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -41,6 +36,7 @@ CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is 
 }
 SHORTER = 24  # months cut off a side of the window, where enough are left
 SIGNIFICANT = 0.05
+Case = tuple[dict[str, Any], slice, int]  # the choices with a design of their own, months, position
 
 
 @dataclass(frozen=True)
@@ -61,11 +57,8 @@ class SpecificationCurve:
     def variance_shares(self) -> pd.Series:
         """The share of the estimates' variance that each choice explains alone, largest first."""
         estimate = self.table["estimate"]
-        shares = {
-            name: estimate.groupby(self.table[name]).transform("mean").var(ddof=0)
-            / estimate.var(ddof=0)
-            for name in self.choices
-        }
+        means = {x: estimate.groupby(self.table[x]).transform("mean") for x in self.choices}
+        shares = {name: mean.var(ddof=0) / estimate.var(ddof=0) for name, mean in means.items()}
         return pd.Series(shares).sort_values(ascending=False)
 
 
@@ -115,14 +108,12 @@ def specification_curve(
     check_whole(draws, "draws", 100)
     check_seed(seed)
     shift = replace(shift, until=None)
-    cases = [case for name, frame in series.items() for case in _cases(name, frame, shift)]
-    paths = {name: simulate_null(frame, shift, draws, seed) for name, frame in series.items()}
-    for name, frame in series.items():
-        if estimate_effects(prepare_model(frame, shift))[1]:
-            raise ValueError(f"{name!r} is fitted without residual variation: it has no null")
-    frames, nulls = ([held[case.chosen["source"]] for case in cases] for held in (series, paths))
+    models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
+    cases = [case for name, model in models.items() for case in _cases(name, model)]
+    paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
+    frames, nulls = ([held[chosen["source"]] for chosen, *_ in cases] for held in (series, paths))
     with open_executor(jobs) as pool:
-        fitted = pool.map(_fit_case, cases, frames, nulls)
+        fitted = pool.map(partial(_fit_case, shift), cases, frames, nulls)
         done = tqdm(fitted, total=len(cases), disable=not progress, desc="designs")
         rows, *numbers = zip(*chain.from_iterable(done), strict=True)
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
@@ -135,28 +126,27 @@ def _estimand(shift: PolicyShift) -> Literal["level", "slope"]:
     return "level" if shift.impact == "level" else "slope"
 
 
-def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int) -> pd.DataFrame:
-    """Simulate the log rate in the shift's window without the shift, shape (n, draws).
-
-    One line and season through the whole window, and errors of the headline's law about them.
-    Series of one seed share their shocks month by month, as two sources share the deaths.
-    """
-    window = cut_window(frame, shift)
-    needs = "a specification curve needs"
-    require(has_counts(window), f"{needs} the columns 'deaths' and 'person_years'")
-    frequency = window.index.freqstr.split("-")[0]
+def _prepare(name: str, frame: pd.DataFrame, shift: PolicyShift) -> SegmentedModel:
+    model, needs = prepare_model(frame, shift), "a specification curve needs"
+    require(model.scale == "log", f"{needs} the columns 'deaths' and 'person_years'")
+    frequency = model.window.index.freqstr.split("-")[0]
     require(frequency == "M", f"{needs} months; found {PERIOD_NAMES[frequency]}")
-    omitted = omitted_periods(window.index, shift.omit)
-    choose_scale(window, "log", omitted=omitted)
-    y = outcome(window, "log", omitted)
-    X = build_design(window.index, beside=shift.beside, omit=shift.omit).to_numpy()
-    full = build_design(window.index, shift).to_numpy()
+    exact = estimate_effects(model)[1].exact[0]
+    require(not exact, f"{name!r} is fitted without residual variation: it has no null")
+    return model
+
+
+def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
+    """Simulate the log rate (n, draws): one line and season through the window, and errors."""
+    index, y, after = model.window.index, model.outcome, model.n_before
+    X = build_design(index, beside=model.shift.beside, omit=model.shift.omit).to_numpy()
     # The errors' law is that of the model with step and slope: without these a true change would
     # pass for a series that wanders, and hide in a null as wide.
-    after = first_position(window.index, shift.month)
+    full = model.designs[0].to_numpy()
     drawn = draw_parameters(y, full, np.random.default_rng(seed), draws, after=after)
     b = draw_parameters(y, X, np.random.default_rng(seed), draws).b
-    months = 12 * window.index.year + window.index.month
+    # series of one seed share their shocks month by month, as two sources share the deaths
+    months = 12 * index.year + index.month
     generators = (np.random.default_rng([seed, month]) for month in months)
     shocks = np.array([each.standard_normal(draws) for each in generators])
     first = np.random.default_rng([seed, 0]).standard_normal(draws)
@@ -165,22 +155,11 @@ def simulate_null(frame: pd.DataFrame, shift: PolicyShift, draws: int, seed: int
     wide = np.minimum(drawn.sigma * np.sqrt(start_variance(drawn.phi, drawn.theta)), left.std())
     shocks[after:] *= drawn.ratio
     errors = run_errors(drawn.phi, drawn.theta, wide * first, drawn.sigma * shocks)
-    return pd.DataFrame((X @ np.median(b, axis=0))[:, None] + errors, index=window.index)
+    return pd.DataFrame((X @ np.median(b, axis=0))[:, None] + errors, index=index)
 
 
-@dataclass(frozen=True)
-class _Case:
-    """The choices that need a design of their own."""
-
-    chosen: dict[str, Any]  # source, date, window, harmonics, impact
-    months: slice
-    position: int
-    shift: PolicyShift
-
-
-def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Case]:
-    index = cut_window(frame, shift).index
-    own = first_position(index, shift.month)
+def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
+    index, own, shift = model.window.index, model.n_before, model.shift
     before = SHORTER if own - SHORTER >= FEWEST_MONTHS["before"] else 0
     after = SHORTER if len(index) - own - SHORTER >= FEWEST_MONTHS["after"] else 0
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
@@ -194,60 +173,52 @@ def _cases(source: str, frame: pd.DataFrame, shift: PolicyShift) -> Iterator[_Ca
             if 6 <= position <= len(part) - 6 and own + date not in taken:
                 chosen = {"source": source, "date": date, "window": window}
                 chosen |= {"harmonics": harmonics, "impact": impact}
-                yield _Case(chosen, slice(part[0], part[-1]), position, shift)
+                yield chosen, slice(part[0], part[-1]), position
 
 
 def _fit_case(
-    case: _Case, frame: pd.DataFrame, paths: pd.DataFrame
+    shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame
 ) -> list[tuple[dict, np.ndarray, np.ndarray]]:
     """Fit one design to the series and its null, on both scales, with both denominators."""
-    part, chosen, shift = frame.loc[case.months], case.chosen, case.shift
+    chosen, months, position = case
+    part = frame.loc[months]
     out = omitted_periods(part.index, shift.omit)
-    own, before = outcome(part, "log", out), np.flatnonzero(~out[: case.position])
-    log_rates = np.column_stack([own, paths.loc[case.months]])
+    own, before = outcome(part, "log", out), np.flatnonzero(~out[:position])
+    log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
-    X = break_designs(part.index, [(case.position,)], shift.beside, *terms, shift.omit)[0]
+    X = break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
     if chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
         return []  # the shorter window has lost what tells a shift beside apart
     level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it
     contrast = np.eye(X.shape[1])[-2 if level_of_both else -1]
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
-    stepped = np.log(frame["person_years"] / yearly).loc[case.months].to_numpy()
+    stepped = np.log(frame["person_years"] / yearly).loc[months].to_numpy()
+    # "population": a step a year, blind to the length of the months
+    logs = {"person-years": log_rates, "population": log_rates + stepped[:, None]}
     measures = list(product(CHOICES["denominator"], CHOICES["scale"]))
-    outcomes = []
-    for denominator, scale in measures:
-        # "population": a step a year, blind to the length of the months
-        y = log_rates + (stepped[:, None] if denominator == "population" else 0)
-        outcomes.append(y if scale == "log" else np.exp(y))
+    outcomes = [logs[name] if scale == "log" else np.exp(logs[name]) for name, scale in measures]
     stacked = np.hstack(outcomes)
-    fits = {
-        "reml": screen_many(stacked, X, contrast, jobs=1),
-        "newey_west": newey_west_many(stacked, X, contrast),
-    }
+    fits = {"reml": screen_many(stacked, X, contrast, jobs=1)}
+    fits["newey_west"] = newey_west_many(stacked, X, contrast)
     fitted = []
     for estimator, found in fits.items():
         each = (values.reshape(len(measures), -1) for values in found)  # (measures, 1 + draws)
         for (denominator, scale), y, estimate, p in zip(measures, outcomes, *each, strict=True):
-            if scale == "log":
-                percent = as_percent(estimate)
-            else:
-                percent = 100 * estimate / y[before].mean(axis=0)
+            logs = scale == "log"
+            percent = as_percent(estimate) if logs else 100 * estimate / y[before].mean(axis=0)
             choice = {"scale": scale, "denominator": denominator, "estimator": estimator}
             fitted.append((chosen | choice, percent, p))
     return fitted
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:
-    median = np.median(estimate, axis=0)
-    significant = p < SIGNIFICANT
     sides = estimate > 0, estimate < 0
-    share = np.maximum(*((significant & side).mean(axis=0) for side in sides))
+    share = np.maximum(*(((p < SIGNIFICANT) & side).mean(axis=0) for side in sides))
     joint = {}
-    for name, value in {"median": median, "share": share}.items():
-        null, observed = value[1:], value[0]
-        low, high = np.quantile(null, [0.025, 0.975])
-        beyond = null - observed, observed - null
-        above, below = ((1 + (side >= 0).sum()) / len(value) for side in beyond)
+    for name, (observed, *null) in {"median": np.median(estimate, axis=0), "share": share}.items():
+        beyond = np.array(null) - observed
+        above, below = ((1 + side.sum()) / (1 + len(null)) for side in (beyond >= 0, beyond <= 0))
         p_joint = above if name == "share" else min(1.0, 2 * min(above, below))
-        joint[name] = {"observed": observed, "null_low": low, "null_high": high, "p": p_joint}
-    return pd.DataFrame.from_dict(joint, orient="index")
+        joint[name] = [observed, *np.quantile(null, [0.025, 0.975]), p_joint]
+    columns = ["observed", "null_low", "null_high", "p"]
+    return pd.DataFrame.from_dict(joint, orient="index", columns=columns)

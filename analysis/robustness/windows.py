@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.engine.reml import fit_many
-from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
+from analysis.its.breaks import BreakPosterior, share_evidence
+from analysis.its.candidates import weigh_dates
 from analysis.its.design import FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
 from analysis.its.series import Scale, as_percent, periods_per_year
@@ -51,20 +52,15 @@ def vary_window(
 def leave_out_dates(
     series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
 ) -> pd.DataFrame:
-    """Ask the date of the break again without each run of one to three periods.
-
-    A date that rests on two months is no date. Columns `first`, `periods` (of the run; 0: nothing
-    is left out), `mode`, `mass_near` (within three months of the shift, the best of a range).
-    """
+    """Ask the date of the break again without each run of one to three periods, and with all."""
     index, choices, found, exact = weigh_dates(
         series, shift, scale=scale, harmonics=harmonics, longest=LONGEST_RUN
     )
     dates, rows = index[[place for (place,) in choices]], []
     for periods, evidence in enumerate(found):
         known = np.isfinite(evidence).all(axis=1)
-        for first, probability in zip(
-            index[np.flatnonzero(known)], share_evidence(evidence[known], exact), strict=True
-        ):
+        shares = share_evidence(evidence[known], exact)
+        for first, probability in zip(index[np.flatnonzero(known)], shares, strict=True):
             posterior = BreakPosterior(pd.Series(probability, dates))
             near = max(posterior.mass_near(month) for month in shift.months)
             rows.append([first, periods, posterior.mode, near])
@@ -102,14 +98,12 @@ def _rows(
     full = np.column_stack([X, dummies])
     names = [name for name in CONTRASTS if name in X]
     n, k = full.shape
-    C = np.eye(k)[[X.columns.get_loc(name) for name in names]]
+    C = np.eye(k)[X.columns.get_indexer(names)]
     changed = out.any() or n < len(out)
     if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
         return  # too little is left, or nothing that tells a shift beside apart
-    after = model.n_before - (part.start or 0)
-    fit = fit_many(model.outcome[part], full, C, after=after)
+    fit = fit_many(model.outcome[part], full, C, after=model.n_before - (part.start or 0))
     numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
-    if model.scale == "log":
-        numbers = as_percent(numbers)
+    numbers = as_percent(numbers) if model.scale == "log" else numbers
     for name, row in zip(names, numbers, strict=True):
         yield change, str(setting), name, *row

@@ -24,14 +24,7 @@ def robustness_row(
     places: Placebos,
     curve: SpecificationCurve,
 ) -> pd.DataFrame:
-    """Return the numbers of 04-robustness as one row; the posterior is that of one break.
-
-    `own_break` is the data's likeliest date, `mass_near` the probability within three months of
-    the official one, `mass_least` the least of it when up to three months are left out, `without`
-    those and `then` the likeliest date without them; `own_level` and `own_slope` the break at the
-    likeliest date, by the effects `at_mode` of a fit there; `classical` Bai and Perron's dates;
-    `date_p` and `place_p` are of the rank of the curve's `estimand` among the placebos.
-    """
+    """Return the numbers of 04-robustness as one row; the posterior is that of one break."""
     mode, credible = posterior.mode, posterior.credible
     least = left_out.iloc[left_out["mass_near"].to_numpy().argmin()]
     last = least["first"] + max(least["periods"] - 1, 0)
@@ -41,12 +34,13 @@ def robustness_row(
         "shift": shift.slug,
         "source": source,
         "place": "+".join(shift.places),
-        "own_break": str(mode),
+        "own_break": str(mode),  # the data's likeliest date
         "months_off": months_off(mode, shift),
         "mass_near": max(posterior.mass_near(month) for month in shift.months),
-        "mass_least": least["mass_near"],
+        "mass_least": least["mass_near"],  # when up to three months are left out
         "without": without if least["periods"] else "",
         "then": str(least["mode"]),
+        # the break at the likeliest date, by a fit there
         "own_level": at_mode["estimate"].get("level", np.nan),
         "own_slope": at_mode["estimate"].get("slope", np.nan),
         "classical": "; ".join("{} ({} to {})".format(*dated) for dated in classical.to_numpy()),
@@ -74,12 +68,7 @@ def months_off(mode: pd.Period, shift: PolicyShift) -> int:
 
 
 def judge_date(row: dict | pd.Series) -> str:
-    """Return the verdict on the date: *the official date*, *another date* or *no date*.
-
-    *The official date* if more than half of the probability lies within three months of it,
-    whichever one to three months are left out; *another date* if the 95% set is at most a year long
-    and leaves those months out; otherwise, the probability is spread wider, *no date*.
-    """
+    """Return the verdict on the date, *no date* where the probability is spread wide."""
     if min(row["mass_near"], row["mass_least"]) > 0.5:
         return "the official date"
     if row["credible_periods"] <= SHARP and row["mass_near"] < RARE:
@@ -89,10 +78,10 @@ def judge_date(row: dict | pd.Series) -> str:
 
 def describe_date(row: dict | pd.Series) -> str:
     """Return what the break posterior says, in words."""
-    off = int(row["months_off"])
-    side = "before" if off < 0 else "after"
-    where = f"{abs(off)} month{'s' * (abs(off) != 1)} {side} the official one"
-    where = where if off else "in the official month itself"
+    off, where = int(row["months_off"]), "in the official month itself"
+    if off:
+        side = "before" if off < 0 else "after"
+        where = f"{abs(off)} month{'s' * (abs(off) != 1)} {side} the official one"
     meaning = {
         "the official date": "The data date the break where the policy changed",
         "another date": "The data date a break, but elsewhere",
@@ -117,17 +106,14 @@ def describe_date(row: dict | pd.Series) -> str:
 
 def describe_placebos(row: dict | pd.Series) -> str:
     """Return what the two placebo tests say of the estimand, in words."""
-    return " ".join(
-        _placebo_sentence(NAMES[row["estimand"]], row[f"{kind}_p"], what)
-        for kind, what in (("date", "dates before the shift"), ("place", "other places"))
-    )
-
-
-def _placebo_sentence(name: str, p: float, what: str) -> str:
-    if pd.isna(p):
-        return f"Against {what} the {name} could not be ranked."
-    verb = "stands out from" if p <= RARE else "is not unusual among"
-    return f"The {name} {verb} those estimated at {what} (rank p = {p:.2f})."
+    name, said = NAMES[row["estimand"]], []
+    for kind, what in (("date", "dates before the shift"), ("place", "other places")):
+        p = row[f"{kind}_p"]
+        verb = "stands out from" if p <= RARE else "is not unusual among"
+        ranked = f"The {name} {verb} those estimated at {what} (rank p = {p:.2f})."
+        unknown = f"Against {what} the {name} could not be ranked."
+        said.append(unknown if pd.isna(p) else ranked)
+    return " ".join(said)
 
 
 def describe_curve(row: dict | pd.Series) -> str:

@@ -148,16 +148,11 @@ def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
     if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():
         raise ValueError("the index must be consecutive years, such as 1992, 1993, 1994")
     missing = rates.columns[~np.isfinite(rates.astype(float)).all()].tolist()
-    require(
-        not missing,
-        f"every unit needs a rate in every year; missing in {missing}. Leave those donors out "
-        "and say so, or use other years.",
-    )
+    fault = f"every unit needs a rate in every year; missing in {missing}"
+    require(not missing, f"{fault}. Leave those donors out, or use other years.")
     donors = rates.shape[1] - 1
     require(donors >= 2, f"at least two donors are needed; found {donors}")
     before = int((years < first_year).sum())
-    require(
-        FEWEST_BEFORE <= before < len(years),
-        f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on; "
-        f"found {before} and {len(years) - before} in {years.min()} to {years.max()}",
-    )
+    needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
+    found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
+    require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")

@@ -48,9 +48,8 @@ def plot_placebo_gaps(
     drawn = [fit.gap / fit.rmspe for fit in placebos.placebo.values() if fit.rmspe > 0]
     after = np.concatenate([gap.loc[real.first_year :].abs() for gap in drawn])
     reach = max(1.3 * (real.gap / real.rmspe).abs().max(), np.quantile(after, 0.9))
-    for number, gap in enumerate(drawn):
-        label = f"{len(drawn)} placebo countries" if number == 0 else None
-        ax.plot(gap, color=OTHER, linewidth=0.8, label=label)
+    lines = ax.plot(pd.concat(drawn, axis=1), color=OTHER, linewidth=0.8)
+    lines[0].set_label(f"{len(drawn)} placebo countries")
     ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=_name(real.treated, names))
     ax.axhline(0, **ZERO)
     ax.set(ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach))
@@ -77,9 +76,8 @@ def plot_left_out(
 ) -> Axes:
     """Draw the gap of the full fit, and of each fit without one donor."""
     ax = ax or plt.gca()
-    for number, fit in enumerate(left_out.values()):
-        label = "one donor left out" if number == 0 else None
-        ax.plot(fit.gap, color=FITTED, linewidth=0.9, alpha=0.7, label=label)
+    gaps = pd.concat([fit.gap for fit in left_out.values()], axis=1)
+    ax.plot(gaps, color=FITTED, linewidth=0.9, alpha=0.7)[0].set_label("one donor left out")
     ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
     ax.axhline(0, **ZERO)
     ax.set_ylabel("Gap, " + UNIT.replace(" and", "\nand"))
@@ -118,9 +116,8 @@ def _finish(ax: Axes, control: SyntheticControl) -> Axes:
     """Mark the change, in whole years, and add the legend."""
     ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
     style = {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.25"}
-    places = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    name = f"from {control.first_year}"
-    ax.annotate(name, (control.first_year - 0.5, 1), (0, 2), **places, **style)
+    style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    ax.annotate(f"from {control.first_year}", (control.first_year - 0.5, 1), (0, 2), **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("")
     # Below the axis: curves may go anywhere inside the frame.

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed
+from analysis.checks import check_seed, require
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.processes import check_simulations
 from analysis.engine.reml import fit_many
@@ -74,11 +74,8 @@ def certificate(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
     drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)
-    if not drawn.sigma.all():
-        raise ValueError(
-            "the model fits without any residual variation: there is no error to simulate. "
-            "Use a series with noise, or fewer terms."
-        )
+    fault = "the model fits without any residual variation: there is no error to simulate"
+    require(drawn.sigma.all(), f"{fault}. Use a series with noise, or fewer terms.")
     wanted = [name for name in ESTIMANDS if name.startswith(JUDGED) and name not in model.notes]
     C = model.contrasts[[ESTIMANDS.index(name) for name in wanted]]
     errors = simulate_law(drawn, len(X), rng, after=after)
@@ -99,18 +96,14 @@ def certificate(
 
 
 def _least_effects(low: np.ndarray, high: np.ndarray, scale: Scale) -> tuple[float, float, float]:
-    """Return the least rise and fall found with probability `POWER`, and the rise's error.
-
-    A rise is found if it exceeds -low, a fall if it exceeds high. The errors are symmetric, so one
-    least size serves both signs, and every series counts twice.
-    """
+    """Return the least rise and fall found with probability `POWER`, and the rise's error."""
+    # A rise is found if it exceeds -low, a fall if it exceeds high. The errors are symmetric: one
+    # least size serves both signs, and every series counts twice.
     needed = np.concatenate([-low, high])
     size = np.quantile(needed, POWER)
     found = ((-low < size).astype(float) + (high < size)) / 2
     error = found.std() / np.sqrt(len(low))  # of the share found
     near = np.quantile(needed, [max(POWER - error, 0), min(POWER + error, 1)])
     sizes = np.array([size, -size, *near])
-    if scale == "log":
-        sizes = as_percent(sizes)
-    rise, fall, below, above = sizes.tolist()
+    rise, fall, below, above = (as_percent(sizes) if scale == "log" else sizes).tolist()
     return rise, fall, (above - below) / 2

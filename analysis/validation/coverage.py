@@ -1,9 +1,7 @@
 """How often the intervals of each estimator hold the truth, by simulation.
 
-Series without any shift are simulated with errors of a known process, and every estimator is asked
-for its 95% intervals for level and slope. Adding a shift to a series moves estimate and interval by
-that shift, so what covers zero here covers any other truth. (The count models' intervals move so to
-a good approximation.)
+Series are simulated without any shift: one would move estimate and interval alike (for the count
+models nearly so), so what covers zero here covers any other truth.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.checks import check_known
+from analysis.checks import check_known, require
 from analysis.engine.optimise import Coefficients, EstimatorError
 from analysis.engine.processes import check_simulations, simulate_errors
 from analysis.engine.reml import fit_many
@@ -26,8 +24,6 @@ BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on
 
 ESTIMANDS = ("level", "slope")
 CALIBRATED = ("reml", "reml_ar1", "ols", *LINEAR, *COUNTS)
-
-
 LATE = 12  # months from a late shift on
 
 
@@ -107,10 +103,7 @@ def coverage_table(
 
 
 def lay_out_coverage(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `coverage_table` to be read: a column an estimator, "level / slope" in percent.
-
-    Rows are what stands before the estimator; where one was not tried the cell is empty.
-    """
+    """Return `coverage_table` to be read: a column an estimator, "level / slope" in percent."""
     keys = [table[name] for name in table.columns[: table.columns.get_loc("estimator") + 1]]
     percent = table["coverage"].map("{:.0f}".format).groupby(keys, sort=False)
     wide = percent.agg(" / ".join).unstack("estimator", sort=False, fill_value="")
@@ -131,10 +124,7 @@ def share_held(low: np.ndarray, high: np.ndarray, estimands: Sequence[str]) -> I
 def intervals(
     name: str, data: np.ndarray, X: np.ndarray, C: np.ndarray, after: int, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m).
-
-    `options` go to estimators that are fitted one series at a time.
-    """
+    """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m)."""
     if name in ("reml", "reml_ar1"):
         own = {"after": after} if name == "reml" else {"law": "ar1"}
         fits = fit_many(data, X, C, **own)
@@ -180,11 +170,10 @@ def _simulations_of_each(
     estimators: Sequence[str], simulations: int | Mapping[str, int]
 ) -> dict[str, int]:
     unknown = [name for name in estimators if name not in CALIBRATED]
-    if unknown or not len(estimators):
-        raise ValueError(f"unknown estimators {unknown}; choose of {list(CALIBRATED)}")
+    some = len(estimators) > 0 and not unknown
+    require(some, f"unknown estimators {unknown}; choose of {list(CALIBRATED)}")
     if not isinstance(simulations, Mapping):
         simulations = dict.fromkeys(estimators, simulations)
     missing = [name for name in estimators if name not in simulations]
-    if missing:
-        raise ValueError(f"simulations has no number for {missing}; add one for each estimator")
+    require(not missing, f"simulations has no number for {missing}; add one")
     return {name: check_simulations(simulations[name]) for name in estimators}

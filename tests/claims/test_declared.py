@@ -25,7 +25,7 @@ def test_ten_claims_are_declared_and_each_has_its_measure():
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
-        ("number = 2", "number = 1", ValueError, "claim 'decline-2020': number 1 appears twice"),
+        ("number = 2", "number = 1", ValueError, r"numbered 1, 2, 3, …; found \[1, 1"),
         ("number = 10", "number = 12", ValueError, r"numbered 1, 2, 3, …; found \[1, 2"),
         ('"decline-2020"', '"record-2019"', ValueError, "'record-2019': the slug appears twice"),
         ("rule = ", "rul = ", KeyError, r"unknown key in claims.toml, claim 'record-2019'.*rule"),

@@ -11,7 +11,8 @@ from support.independent import monthly_values, noise, segmented_design
 from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
-from analysis.its.flags import _standardise, find_flags, signs_differ
+from analysis.its.flags import find_flags, signs_differ
+from analysis.its.residuals import standardise
 
 SHIFT = PolicyShift("x", "2004-01")
 
@@ -156,7 +157,7 @@ def test_outlier_is_found_where_nine_in_a_hundred_thousand_would_be():
         frame = calm_values()
         frame.iloc[30] += size
         fit = fit_its(frame, SHIFT, harmonics=0)
-        largest.append(abs(_standardise(fit._model, fit._mixture)[0]).max())
+        largest.append(abs(standardise(fit._model, fit._mixture)[0]).max())
         flagged.append("outlier" in by_name(find_flags(fit._model, fit._mixture)))
     assert flagged == (np.array(largest) > reached).tolist()
     assert 0 < sum(flagged) < len(sizes)
@@ -168,7 +169,7 @@ def test_distance_of_a_period_is_the_deletion_residual_of_least_squares_without_
     law = replace(result._mixture, **nothing, weight=np.ones((1, 1)))
     y, X = result.series["value"].to_numpy(), segmented_design(96, 48)
     expected = OLS(y, X).fit().get_influence().resid_studentized_external
-    found, innovations = _standardise(result._model, law)
+    found, innovations = standardise(result._model, law)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     np.testing.assert_allclose(innovations, OLS(y, X).fit().resid, rtol=1e-9, atol=1e-12)
 
@@ -181,7 +182,7 @@ def test_distance_of_a_period_is_that_of_its_own_dummy(law):
     at = replace(result._mixture, phi=phi, theta=theta, ratio=ratio, weight=np.ones((1, 1)))
     y, X = result.series["value"].to_numpy(), segmented_design(96, 48)
     L = np.linalg.cholesky(covariance(96, *law, 48))
-    found, innovations = _standardise(result._model, at)
+    found, innovations = standardise(result._model, at)
     for place in (0, 30, 48, 95):
         one_more = np.column_stack([X, np.eye(96)[place]])
         fit = OLS(np.linalg.solve(L, y), np.linalg.solve(L, one_more)).fit()
@@ -192,7 +193,7 @@ def test_distance_of_a_period_is_that_of_its_own_dummy(law):
 
 def test_months_left_out_are_no_outliers_and_bring_no_innovation():
     result = fit_its(calm_values(), SHIFT, harmonics=0, omit="2002-05")
-    t, innovations = _standardise(result._model, result._mixture)
+    t, innovations = standardise(result._model, result._mixture)
     assert abs(t[28]) < 1e-3
     assert np.isfinite(innovations).all()
 

@@ -80,7 +80,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
         ("claims/rows.py", {"02", "08"}), ("report/answer.py", {"10"}),
         ("data/claims.toml", {"02", "08", "10"}), ("data/policy-shifts.toml", ALL),
-        ("data/population.csv", ALL),
+        ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", set()),
     ],
 )  # fmt: skip
 def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):

@@ -4,7 +4,8 @@ import pytest
 
 from analysis.report import site
 from analysis.report.runs import Run
-from analysis.report.site import SiteNode, make_report
+from analysis.report.site import make_report
+from notebooks.task_notebooks import SiteNode
 
 
 def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):
@@ -24,9 +25,9 @@ def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):
 
 
 def lay_out(tmp_path, monkeypatch, build):
-    for name, text in site.FRONT.items():
-        (tmp_path / "results" / text).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "results" / text).write_text(name)
+    for path in site.FRONT:
+        (tmp_path / "results" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / path).write_text(path)
     (tmp_path / "results/notebooks").mkdir()
     cell = {"cell_type": "markdown", "metadata": {}, "source": ["# Of all\n", "\n", "Text"]}
     for name in ("a--x", "b"):

@@ -11,6 +11,7 @@ from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.engine import estimators
 from analysis.engine.draws import Draws
 from analysis.engine.estimators import fit_newey_west, newey_west_lags, newey_west_many
+from analysis.its.model import prepare_model
 from analysis.robustness import specifications
 from analysis.robustness.specifications import simulate_null, specification_curve
 
@@ -272,11 +273,13 @@ def test_seed_decides_the_numbers():
 
 def test_null_keeps_the_line_and_drops_the_shift():
     frame, log_rate = exact_line()
-    paths = simulate_null(frame, SHIFT, 100, 0)
+    paths = simulate_null(prepare_model(frame, SHIFT), 100, 0)
     assert paths.index.equals(frame.index)
     np.testing.assert_allclose(paths, np.tile(log_rate[:, None], 100), rtol=0, atol=1e-9)
     shifted = frame.assign(person_years=frame["person_years"] * np.where(log_rate > 2.5, 0.5, 1))
-    slopes = np.polyfit(np.arange(120) / 12, simulate_null(shifted, SHIFT, 100, 0), 1)[0]
+    slopes = np.polyfit(
+        np.arange(120) / 12, simulate_null(prepare_model(shifted, SHIFT), 100, 0), 1
+    )[0]
     assert 0.1 < np.median(slopes) < 0.3  # one line through both parts
 
 
@@ -291,7 +294,7 @@ def null_of(drawn, frame, monkeypatch):
     """Null series less their median constant; of which harmonics have no part."""
     monkeypatch.setattr(specifications, "draw_parameters", lambda *_, **__: drawn)
     count = len(drawn.phi)
-    return simulate_null(frame, SHIFT, count, 0).to_numpy() - (count - 1) / 2
+    return simulate_null(prepare_model(frame, SHIFT), count, 0).to_numpy() - (count - 1) / 2
 
 
 def test_null_has_the_law_of_its_parameters_with_its_change_of_size(monkeypatch):
@@ -316,11 +319,12 @@ def test_sources_share_the_shocks_of_their_common_months(monkeypatch):
     drawn = planted(0.0, 0.0, 1.0, 100)._replace(b=np.zeros((100, 6)))  # the path is its shocks
     monkeypatch.setattr(specifications, "draw_parameters", lambda *_, **__: drawn)
     frame, _ = exact_line()
-    long = simulate_null(frame, replace(SHIFT, start="2000-12"), 100, 0)
-    short = simulate_null(frame.loc["2002-04":], SHIFT, 100, 0)
+    model = prepare_model(frame, replace(SHIFT, start="2000-12"))
+    long = simulate_null(model, 100, 0)
+    short = simulate_null(prepare_model(frame.loc["2002-04":], SHIFT), 100, 0)
     pd.testing.assert_frame_equal(long.loc["2002-04":], short, check_exact=True)
     assert not np.allclose(long.iloc[0], long.iloc[12])
-    assert not np.allclose(long, simulate_null(frame, replace(SHIFT, start="2000-12"), 100, 1))
+    assert not np.allclose(long, simulate_null(model, 100, 1))
 
 
 @pytest.mark.parametrize("number", [100, 90_000])
@@ -334,7 +338,9 @@ def test_curve_does_not_look_at_months_left_out(number):
 
 def test_null_of_two_real_sources_moves_together():
     shift = load_policy_shifts()["lopez-obrador-2018-12"]
-    paths = [simulate_null(load_series(source), shift, 100, 0) for source in shift.sources]
+    paths = [
+        simulate_null(prepare_model(load_series(source), shift), 100, 0) for source in shift.sources
+    ]
     inegi, sesnsp = (path.loc["2015-02":"2022-06"].diff().iloc[1:] for path in paths)
     assert inegi.corrwith(sesnsp).median() > 0.75
 

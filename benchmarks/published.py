@@ -1,7 +1,10 @@
-"""Published results, and what this package makes of the same data.
+"""Record what this package makes of published cases: writes published.csv beside this file.
 
-`published.csv`, beside the data, names for each target a fit made here, a statistic and a term.
-Where none is printed, the target is what the R script of the fit's first name wrote of it.
+    python benchmarks/published.py
+
+A few seconds. ``tests/reference/published.csv`` names for each target a fit made here, a statistic
+and a term; where none is printed, the target is what the R script of the fit's first name wrote of
+it. ``tests/validation`` fits all cases again and holds the record against that.
 """
 
 from collections.abc import Iterator
@@ -20,6 +23,8 @@ from analysis.its.design import build_design
 from analysis.its.series import periods_per_year
 from analysis.its.shifts import PolicyShift
 
+REFERENCE = Path(__file__).parents[1] / "tests/reference"
+RECORD = Path(__file__).with_suffix(".csv")
 COLUMNS = ["case", "quantity", "target", "ours", "deviation", "tolerance", "holds", "source"]
 PRINTED = 0.51  # of the last printed digit
 FULL = 1e-6  # of R's full digits, at most 1e-6
@@ -194,3 +199,13 @@ def _by_r(folder: Path, fit: str) -> pd.Series:
     script, _, case = fit.partition("/")
     table = pd.read_csv(folder / f"{script}_expected.csv", comment="#", keep_default_na=False)
     return table.set_index(["case", "statistic", "term"])["value"].sort_index()[case]
+
+
+def record() -> pd.DataFrame:
+    table = compare_published(REFERENCE)
+    table.to_csv(RECORD, index=False, float_format="%.12g", lineterminator="\n")
+    return table
+
+
+if __name__ == "__main__":
+    print(record().to_string())

@@ -1,0 +1,73 @@
+"""What the errors of a fit show that their law does not carry."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import chi2
+from scipy.stats import t as student
+
+from analysis.engine.errors import Mixture
+from analysis.engine.law import precision
+from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
+from analysis.its.series import periods_of, periods_per_year
+
+SEASON_P, OUTLIER_P = 0.01, 0.01
+
+
+def doubt_errors(model: SegmentedModel, mixture: Mixture) -> Iterator[tuple[str, float, str]]:
+    """Yield what the law of the errors does not carry well, as the parts of a `Flag`."""
+    if mixture.exact[0]:
+        return  # no law is identified
+    wandering = float(mixture.weight[0, mixture.phi > NEAR_UNIT_ROOT].sum())
+    if wandering > 0.5:
+        text = (
+            f"the series wanders: phi is above {NEAR_UNIT_ROOT} with probability {wandering:.2f}, "
+            "so a straight line before the shift says little about after, and 95% intervals of "
+            "the slope hold the truth in about 90%"
+        )
+        yield "wandering", wandering, text
+    estimate, low, high = describe_memory(mixture).T["sd_ratio"].to_numpy()
+    if low > 1 or high < 1:
+        times = f"{estimate:.2f} times what it was before ({low:.2f} to {high:.2f})"
+        text = f"the errors' size changed: from the shift on {times}"
+        yield "size_changed", float(estimate), text
+    if model.counted:
+        return
+    index = periods_of(model.window)
+    n, year = len(index), periods_per_year(index)
+    left, shocks = standardise(model, mixture)
+    if year > 1 and n >= 4 * year:
+        lags = np.array([year, 2 * year])
+        r = np.array([shocks[lag:] @ shocks[:-lag] for lag in lags]) / (shocks @ shocks)
+        p = float(chi2.sf(n * (n + 2) * (r**2 / (n - lags)).sum(), 2))  # Ljung and Box's
+        if p < SEASON_P:
+            text = (
+                f"the season remembers: errors a year and two years apart go together (p = "
+                f"{p:.2g}), so intervals of the slope are too short; harmonics=6 often cures it"
+            )
+            yield "season_remembers", p, text
+    p = 2 * student.sf(np.abs(left), mixture.df - 1) * n  # after Bonferroni
+    if p.min() < OUTLIER_P:
+        worst = p.argmin()
+        text = (
+            f"{index[worst]} lies {abs(left[worst]):.1f} standard errors from what the other "
+            "months say of it, more than any law of the errors explains; see what happened, and "
+            "leave it out"
+        )
+        yield "outlier", float(left[worst]), text
+
+
+def standardise(model: SegmentedModel, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """Return each period against all others, as a t statistic, and the innovations, both (n,)."""
+    best = int(mixture.weight[0].argmax())  # the likeliest law, for the shift's first month
+    law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
+    y, X = model.outcome, model.designs[0].to_numpy()
+    P = precision(len(y), *law, model.n_before)
+    solved = P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
+    left = P - solved
+    u = left @ y
+    own = np.maximum(np.diag(left), 1e-12 * np.diag(P))  # zero where a column has the period alone
+    rss = np.maximum(y @ u - u**2 / own, np.finfo(float).tiny)
+    residual = y - np.linalg.solve(P, P @ y - u)
+    root = np.linalg.cholesky(P[::-1, ::-1])[::-1, ::-1]  # upper: P = root root'
+    return u / np.sqrt(own * rss / (mixture.df - 1)), root.T @ residual
