@@ -81,40 +81,32 @@ def check_regression(
     y: np.ndarray, X: np.ndarray, exposure: np.ndarray | None = None, *, counts: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
-    arrays = [_numbers(y, "the outcome"), _numbers(X, "the design")]
-    y, X = arrays
-    if y.ndim != 1 or X.ndim != 2 or len(y) != len(X) or 0 in X.shape:
-        raise ValueError(
-            f"expected an outcome (n,) and a design (n, k); found {y.shape}, {X.shape}"
-        )
-    if len(y) <= X.shape[1]:
-        raise ValueError(
-            f"{len(y)} observations are too few for {X.shape[1]} coefficients; use fewer columns"
-        )
+    y, X = _numbers(y, "the outcome"), _numbers(X, "the design")
+    fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
+    require(fits, f"expected an outcome (n,) and a design (n, k); found {y.shape}, {X.shape}")
+    n, k = X.shape
+    require(n > k, f"{n} observations are too few for {k} coefficients; use fewer columns")
     size = np.sqrt((X**2).sum(axis=0))
     pivots = np.abs(np.diag(np.linalg.qr(X / np.where(size > 0, size, 1), mode="r")))
-    if pivots.min() < 1e-10:
-        raise ValueError(
-            f"the design's columns are linearly dependent: column {int(np.argmin(pivots))} adds "
-            "nothing to those before it. Leave a column out."
-        )
-    if counts and (y < 0).any():
-        raise ValueError(f"counts must not be negative; found {y[y < 0][:3].tolist()}")
+    idle = f"column {pivots.argmin()} adds nothing to those before it. Leave a column out."
+    require(pivots.min() >= 1e-10, f"the design's columns are linearly dependent: {idle}")
+    below = y[y < 0][:3].tolist() if counts else []
+    require(not below, f"counts must not be negative; found {below}")
     if exposure is not None:
         exposure = _numbers(exposure, "the exposure")
-        if exposure.shape != y.shape or (exposure <= 0).any():
-            raise ValueError(f"the exposure must be positive and of shape {y.shape}")
+        positive = exposure.shape == y.shape and bool((exposure > 0).all())
+        require(positive, f"the exposure must be positive and of shape {y.shape}")
     return y, X, exposure
 
 
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be real numbers; found {array.dtype}")
+    require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
     array = array.astype(float)
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise ValueError(f"{name} must be finite and not missing; found {bad} that are not")
+    bad = np.nonzero(np.atleast_1d(~np.isfinite(array)))[0]
+    if len(bad):
+        found = f"found {len(bad)} that are not, the first at position {bad[0]}"
+        raise ValueError(f"{name} must be finite and not missing; {found}")
     return array
 
 

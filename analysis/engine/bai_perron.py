@@ -7,9 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import check_whole, is_whole, renamed, require
-from analysis.engine import segments
-from analysis.engine.segments import add_rows, independent, prepare
+from analysis.checks import check_whole, renamed, require
+from analysis.engine.segments import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
     if not np.isfinite(rss).all():
         count = int(np.argmin(np.isfinite(rss))) + 1
-        raise ValueError(segments.NEVER_INDEPENDENT.format(count, shortest))
+        raise ValueError(NO_SEGMENTS.format(count, shortest))
     rss[rss <= exact] = 0.0  # the criteria must not tell one rounding error from another
     with np.errstate(divide="ignore"):
         log_rss = np.log(rss)
@@ -79,8 +78,7 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
 
 
 def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
-    """Return the residual sum of squares of rows i, …, j - 1 at [i, j], shape (n, n + 1)."""
-    # Infinite where the segment is too short or columns of X are dependent in it.
+    """Return the RSS of rows i, …, j - 1 at [i, j], (n, n + 1); infinite where none is allowed."""
     n, k = len(rows), rows.shape[1] - 1
     squares = np.full((n, n + 1), np.inf)
     triangle, total = np.zeros((n, k, k + 1)), np.zeros(n)
@@ -96,8 +94,7 @@ def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
 
 def _best_partitions(squares: np.ndarray, most: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Return the least sum of squares with 0, …, `most` breaks, and where these are."""
-    # Dynamic programming: the best m breaks before observation j end in a last segment from some i
-    # on, with the best m - 1 breaks before i.
+    # the best m breaks before j end in a segment from some i on, with the best m - 1 before i
     n = len(squares)
     cost, last = [squares[0]], []
     for _ in range(most):
@@ -178,49 +175,39 @@ def break_intervals(
     changes. Econometrica 66, 47-78. doi:10.2307/2998540
     """
     require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
-    most = len(breaks.first) - 1
-    if not is_whole(m) or not 1 <= m <= most:
-        raise ValueError(
-            f"m must be a whole number from 1 to {most}, the most breaks that were looked for; "
-            f"found {m!r}"
-        )
-    rows, exact = segments.orthogonalise(*segments.check_shapes(y, X))
+    check_whole(m, "m", 1, len(breaks.first) - 1)
+    rows, exact = orthogonalise(y, X)
     first = breaks.first[m]
-    coefficients, rss, size = _fit_segments(rows, first[first < len(rows)])
-    if breaks.n != len(rows) or not np.isclose(rss.sum(), breaks.rss[m], rtol=1e-6, atol=exact):
-        raise ValueError("breaks must come from find_breaks with the same y and X; these do not")
+    parts = np.split(rows, first[first < len(rows)])
+    fits = [np.linalg.lstsq(part[:, :-1], part[:, -1], rcond=None)[0] for part in parts]
+    left = [part[:, -1] - part[:, :-1] @ fit for part, fit in zip(parts, fits, strict=True)]
+    rss = np.array([(residual**2).sum() for residual in left])
+    same = breaks.n == len(rows) and np.isclose(rss.sum(), breaks.rss[m], rtol=1e-6, atol=exact)
+    require(bool(same), "breaks must come from find_breaks with the same y and X; these do not")
+    size = np.array([len(part) for part in parts])
     variance = rss / size if errors_differ else np.full(m + 1, rss.sum() / len(rows))
     variance = np.maximum(variance, exact / len(rows))
     low, high = first.copy(), first.copy()
-    for i, change in enumerate(np.diff(coefficients, axis=0)):
+    for i, change in enumerate(np.diff(fits, axis=0)):
         effect = (rows[:, :-1] @ change) ** 2
         before, after = (effect.mean(),) * 2
         if regressors_differ:
             before, after = (part.mean() for part in np.split(effect, first)[i : i + 2])
         if min(before, after) * len(rows) <= UNCHANGED * variance[i : i + 2].max():
             raise ValueError(f"the coefficients do not change at {first[i]}: no interval for it")
-        # A date found too late lies under the new regime, whose moments tell how far it may err.
+        # a date found too late lies under the new regime, whose moments tell how far it may err
         tail = (1 - confidence) / 2
         low[i] -= _reach(after, variance[i + 1], variance[i], tail)
         high[i] += _reach(before, variance[i], variance[i + 1], tail)
     return BreakIntervals(first.copy(), low, high, confidence)
 
 
-def _fit_segments(rows: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return coefficients (m + 1, k), residual sum of squares and size of every segment."""
-    parts = np.split(rows, first)
-    fits = [np.linalg.lstsq(part[:, :-1], part[:, -1], rcond=None)[0] for part in parts]
-    left = [part[:, -1] - part[:, :-1] @ fit for part, fit in zip(parts, fits, strict=True)]
-    rss = np.array([(residual**2).sum() for residual in left])
-    return np.array(fits), rss, np.array([len(part) for part in parts])
-
-
 def _reach(drift: float, own: float, other: float, tail: float) -> int:
     """Return how many observations a date may err into the regime whose variance is `own`."""
 
-    # There the objective falls by drift / 2 an observation, its noise has variance own * drift. In
-    # z = sqrt(observations * drift / own) / 2 the share of errors that are larger depends on the
-    # ratio of the variances alone. Scaled `erfc` keeps growing times falling exponentials finite.
+    # There the objective falls by drift / 2 an observation, its noise has variance own * drift: in
+    # z = sqrt(observations * drift / own) / 2 the share of larger errors depends on the ratio of
+    # the variances alone. Scaled `erfc` keeps growing times falling exponentials finite.
     def share_beyond(z: float) -> float:
         here, there = erfcx(z / np.sqrt(2)), erfcx((1 + ratio) * z / np.sqrt(2))
         lost = 2 * ((1 + ratio) * there - here) / (ratio * (ratio + 2))

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
-from analysis.engine.errors import TINY, Mixture, first_nodes, near_nodes
+from analysis.engine.errors import TINY, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.law import Grid, noise_grid
+from analysis.engine.posterior import Posterior
 
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
 TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the log scale at its end
@@ -25,51 +27,34 @@ def working_response(
     Where the mean count is below `FEWEST_TO_SMOOTH`, the log rate is linearised at the line of the
     Poisson regression; otherwise at that line plus the disturbance, as far as it shows through the
     noise, and again until it settles: with many deaths that is the log rate itself. Periods not
-    `seen` (n,) have a variance without bound.
-
-    Breslow and Clayton (1993), doi:10.2307/2290687.
+    `seen` (n,) have a variance without bound. Breslow and Clayton (1993), doi:10.2307/2290687.
     """
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
     line = X @ fit_poisson(deaths[seen], X[seen], exposure[seen]).params
-    response, variance = _linearise(line, deaths, exposure, seen)
-    if deaths[seen].mean() < FEWEST_TO_SMOOTH:
-        return response, variance
-    for _ in range(TURNS):
-        step = np.clip(_smooth(response, variance, X, after) - line, -1, 1)
-        line = line + step
-        response, variance = _linearise(line, deaths, exposure, seen)
-        if np.abs(step).max() < SETTLED:
+    turns, largest = TURNS if deaths[seen].mean() >= FEWEST_TO_SMOOTH else 0, np.inf
+    for turn in range(turns + 1):
+        expected = exposure * np.exp(line)
+        response = line + np.where(seen, (deaths - expected) / expected, 0)
+        variance = np.where(seen, 1 / expected, np.inf)
+        if turn == turns or largest < SETTLED:
             break
+        step = np.clip(_smooth(response, variance, X, after) - line, -1, 1)
+        line, largest = line + step, np.abs(step).max()
     return response, variance
-
-
-def _linearise(
-    line: np.ndarray, deaths: np.ndarray, exposure: np.ndarray, seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    expected = exposure * np.exp(line)
-    step, variance = (deaths - expected) / expected, 1 / expected
-    return line + np.where(seen, step, 0), np.where(seen, variance, np.inf)
 
 
 def _smooth(
     response: np.ndarray, variance: np.ndarray, X: np.ndarray, after: int | None
 ) -> np.ndarray:
-    """Return the response without the noise of counting, at the likeliest of a coarse grid.
-
-    What varies more than Poisson counts do, with memory or without, belongs to the rate.
-    """
-    grid = noise_grid(len(X), after is not None)
-    mask = first_nodes(grid)
-    found = _solve(response, variance, X, grid, mask, after)
+    """Return the response without the noise of counting, at the likeliest of a coarse grid."""
+    # what varies more than Poisson counts do, with memory or without, belongs to the rate
+    found = _solve(response, variance, X, after)
     best = int(found.log_weight.argmax())
-    parts = _disturbance(grid, mask, variance, after)
-    phi, signal, shocks, variance = (part[best] for part in parts)
-    own = [signal]
-    for shock in shocks[1:]:
-        own.append(phi**2 * own[-1] + shock)
+    phi, signal, shocks, variance = (part[best] for part in found.parts)
+    own = lfilter([1.0], [1.0, -(phi**2)], [signal, *shocks[1:]])
     month, seen = np.arange(len(X)), np.isfinite(variance)
     apart, earlier = (part.outer(month, month) for part in (np.subtract, np.minimum))
-    disturbance = phi ** np.abs(apart) * np.array(own)[earlier]
+    disturbance = phi ** np.abs(apart) * own[earlier]
     precision = np.linalg.inv(disturbance[np.ix_(seen, seen)] + np.diag(variance[seen]))
     Z, z = X[seen], response[seen]
     b = np.linalg.solve(Z.T @ precision @ Z, Z.T @ precision @ z)
@@ -87,7 +72,7 @@ def split_noise(
     C: np.ndarray,
     *,
     after: int | None = None,
-) -> Mixture:
+) -> Posterior:
     """Return contrasts (m, k) as one mixture over the errors' law, noise of known relative size.
 
     The covariance of the response is sigma^2 [diag(variance) + lambda R], R that of an AR(1)
@@ -97,16 +82,15 @@ def split_noise(
     noise, near s = 1 quasi-Poisson regression. Zeger (1988), doi:10.1093/biomet/75.4.621.
     """
     grid = noise_grid(len(X), after is not None)
-    mask = first_nodes(grid)
-    first = _solve(response, variance, X, grid, mask, after).log_weight
-    mask = near_nodes(mask, first > first.max() + np.log(TINY))
-    found = _solve(response, variance, X, grid, mask, after)
+    first = _solve(response, variance, X, after).log_weight
+    mask = near_nodes(first_nodes(grid), first > first.max() + np.log(TINY))
+    found = _solve(response, variance, X, after, mask)
     top = found.log_weight.max()
     weight = np.exp(found.log_weight - top)
     spread = np.einsum("mi,gij,mj->mg", C, found.inverse, C)
     t, u, v = np.nonzero(mask)
     df = int(np.isfinite(variance).sum()) - X.shape[1]
-    return Mixture(
+    return Posterior(
         phi=grid.phi[t, u],
         theta=grid.phi[t, u] * grid.theta[t],
         ratio=np.exp(grid.log_ratio[v]),
@@ -127,6 +111,7 @@ class _Solved(NamedTuple):
     inverse: np.ndarray  # (G, k, k) of X'PX
     rss: np.ndarray  # (G,)
     log_weight: np.ndarray  # (G,)
+    parts: tuple[np.ndarray, ...]  # of `_disturbance`
 
 
 def _disturbance(
@@ -149,17 +134,16 @@ def _solve(
     response: np.ndarray,
     variance: np.ndarray,
     X: np.ndarray,
-    grid: Grid,
-    mask: np.ndarray,
     after: int | None,
+    mask: np.ndarray | None = None,
 ) -> _Solved:
-    """Solve by the Kalman filter of all nodes at once."""
+    """Solve by the Kalman filter of all nodes of a mask at once, or of the first nodes."""
     n, k = X.shape
-    phi, spread, shocks, noise = _disturbance(grid, mask, variance, after)
+    grid = noise_grid(n, after is not None)
+    mask = first_nodes(grid) if mask is None else mask
+    phi, spread, shocks, noise = parts = _disturbance(grid, mask, variance, after)
     seen = np.isfinite(variance)
-    start = np.linalg.lstsq(X[seen], response[seen], rcond=None)[
-        0
-    ]  # what is split starts at zero: digits
+    start, *_ = np.linalg.lstsq(X[seen], response[seen], rcond=None)  # a high level costs digits
     columns = np.column_stack([X, response - X @ start])
     state = np.zeros((len(phi), k + 1))
     moments = np.zeros((len(phi), k + 1, k + 1))
@@ -182,4 +166,4 @@ def _solve(
     rss = moments[:, k, k] - (Xy * b).sum(axis=1)
     log_det -= np.linalg.slogdet(inverse)[1]
     log_weight = grid.log_weight[mask] - 0.5 * ((seen.sum() - k) * np.log(rss) + log_det)
-    return _Solved(b + start, inverse, rss, log_weight)
+    return _Solved(b + start, inverse, rss, log_weight, parts)

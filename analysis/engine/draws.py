@@ -40,12 +40,11 @@ def draw_parameters(
     for g in np.unique(node):
         phi, theta, own = mixture.phi[g], mixture.theta[g], node == g
         size[after if after is not None else n :] = 1 / mixture.ratio[g]
+        white = lfilter([1.0, -phi], [1.0, -theta], columns) * size
         # the first error, of which something is known beforehand, is one more coefficient
-        fading = theta ** np.arange(n)
-        white = np.vstack([lfilter([1.0, -phi], [1.0, -theta], columns), fading]) * size
-        prior = np.zeros(k + 1)
-        prior[k] = 1 / np.sqrt(start_variance(phi, theta))
-        Q, R = np.linalg.qr(np.vstack([np.delete(white, k, axis=0).T, prior]))
+        fading = theta ** np.arange(n) * size
+        prior = np.append(np.zeros(k), 1 / np.sqrt(start_variance(phi, theta)))
+        Q, R = np.linalg.qr(np.vstack([np.column_stack([*white[:k], fading]), prior]))
         drawn = np.linalg.solve(R, (Q[:n].T @ white[k])[:, None] + normal[own].T)
         b[own] = drawn[:k].T
         ahead = (phi - theta) * theta ** np.arange(n - 1, -1, -1)  # of u_1 to u_n

@@ -71,10 +71,7 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
 def newey_west_many(
     outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return estimate and p of one contrast by OLS with Newey-West errors, for many series.
-
-    The arithmetic of `fit_newey_west` for outcomes (n, N) at once.
-    """
+    """Return estimate and p of one contrast as `fit_newey_west` has them, of outcomes (n, N)."""
     n, k = X.shape
     inverse = np.linalg.pinv(X)
     coefficients = inverse @ outcomes
@@ -204,10 +201,9 @@ def fit_negative_binomial(
         )
     Q, R = orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
-    start = R @ poisson.params
     fit = best_of_starts(  # Newton's steps from below: from above the maximum they run away
         lambda params: model.fit(params, method="newton", tol=1e-12, maxiter=100, disp=0),
-        [np.append(start, alpha) for alpha in (moment / 3, moment / 30)],
+        [np.append(R @ poisson.params, alpha) for alpha in (moment / 3, moment / 30)],
     )
     k = X.shape[1]
     back = np.linalg.inv(R)
@@ -216,10 +212,7 @@ def fit_negative_binomial(
 
 
 def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
-    """Return statsmodels' Poisson fit, Pearson scale, or raise an EstimatorError if there is none.
-
-    Arguments are taken as checked.
-    """
+    """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
     if not np.any(deaths):
         raise EstimatorError("no maximum: there are no deaths at all")
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)

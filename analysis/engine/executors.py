@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from analysis.checks import is_whole, require
 from analysis.files import hash_files
 
 if TYPE_CHECKING:
@@ -41,10 +42,8 @@ def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     """
     if jobs == "dask":
         return ClusterExecutor(connect())
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise ValueError(
-            f"jobs must be a whole number from 1 up; found {jobs!r}. For a cluster it is 'dask'."
-        )
+    whole = jobs is None or (is_whole(jobs) and jobs >= 1)
+    require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {jobs!r}")
     if processes:
         return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
     return ThreadPoolExecutor(jobs or os.cpu_count())
@@ -98,11 +97,8 @@ def register_cluster(project: Path) -> None:
         client = connect(project=project)
         threads = sum(client.nthreads().values())
         if threads > n_workers:
-            warnings.warn(
-                f"the cluster has {threads} threads, but only {n_workers} of them get work at a "
-                f"time: add -n {threads}",
-                stacklevel=2,
-            )
+            idle = f"the cluster has {threads} threads, but only {n_workers} get work at a time"
+            warnings.warn(f"{idle}: add -n {threads}", stacklevel=2)
         return client.get_executor(pure=False)
 
     registry.register_parallel_backend(ParallelBackend.DASK, build)
@@ -113,9 +109,8 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         from distributed import Client
     except ImportError:
-        raise ClusterError(
-            "the package distributed is not installed: pip install 'mexico-homicide-its[cluster]'"
-        ) from None
+        needed = "pip install 'mexico-homicide-its[cluster]'"
+        raise ClusterError(f"the package distributed is not installed: {needed}") from None
     try:
         client = Client.current()
     except ValueError:  # there is none
@@ -124,24 +119,15 @@ def connect(*, project: Path | None = None) -> "Client":
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
         raise ClusterError(
-            f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s; "
-            "expected one or more. Start `dask worker` with its address, or wait for the queue."
+            f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s. "
+            "Start `dask worker` with its address, or wait for the queue."
         ) from None
-    here = _describe_process()
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked
-        if problem := _find_problem(found, here, project):
+        if problem := _find_problem(found, project):
             raise ClusterError(f"the worker at {worker} {problem}")
     return client
-
-
-@cache
-def package_hash() -> str:
-    """Return one sha256 for the code and tables of this package, as first seen by this process."""
-    package = Path(__file__).parents[1]
-    files = (path for path in package.rglob("*") if path.suffix in SUFFIXES)
-    return hash_files(files, package)
 
 
 def _address() -> str | None:
@@ -170,34 +156,27 @@ def _reachable_address() -> str:
     return address
 
 
-def _find_problem(found: Any, here: dict[str, str], project: Path | None) -> str:
+def _find_problem(found: Any, project: Path | None) -> str:
     """Return why a worker, by what it `found`, cannot share the work; or nothing."""
     if isinstance(found, Exception):
-        return (
-            f"does not answer for this package ({found}). Start it with the Python of this "
-            "environment."
-        )
-    there, sees_project = found
-    others = [name for name in here if there[name] != here[name]]
-    if others:
-        differences = [f"{name} {there[name]} instead of {here[name]}" for name in others]
-        return (
-            f"has {', '.join(differences)}: its numbers could differ. Start the workers anew, from "
-            "the same environment and copy of the project."
-        )
-    if not sees_project:
-        return (
-            f"does not see {project}; notebooks and results must lie on a file system that all "
-            "machines share. Move the project there."
-        )
-    return ""
+        return f"does not answer for this package ({found}). Start it in this Python environment."
+    (there, sees_project), here = found, _describe_process()
+    if there != here:
+        others = [f"{x} {there[x]} instead of {here[x]}" for x in here if there[x] != here[x]]
+        what = "Start the workers anew, from the same environment and copy of the project."
+        return f"has {', '.join(others)}: its numbers could differ. {what}"
+    shared = "notebooks and results must lie where all machines see them. Move the project there."
+    return "" if sees_project else f"does not see {project}; {shared}"
 
 
 def _look_around(project: Path | None) -> tuple[dict[str, str], bool]:
     return _describe_process(), project is None or project.is_dir()
 
 
+@cache
 def _describe_process() -> dict[str, str]:
-    versions = {name: version(name) for name in LIBRARIES}
-    package = f"with sha256 {package_hash()[:12]}…"
-    return {"Python": platform.python_version(), **versions, "this package": package}
+    """Return versions, and the hash of this package's code and tables as first seen."""
+    package = Path(__file__).parents[1]
+    files = (path for path in package.rglob("*") if path.suffix in SUFFIXES)
+    own = {"this package": f"with sha256 {hash_files(files, package)[:12]}…"}
+    return {"Python": platform.python_version()} | {x: version(x) for x in LIBRARIES} | own

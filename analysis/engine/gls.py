@@ -1,17 +1,18 @@
 """Generalised least squares at many values of the errors' law, from a few cross-products.
 
-With theta fixed, x = u / (1 - theta B) and h_t = theta^t, the weighted sum of squares of the
-innovations is a polynomial of degree two in phi, a line in q^-2, and one square less for what is
-not known of the first error. So every further phi and q costs the same, whatever the number of
-periods.
+The innovations are f_t = x_t - phi x_{t-1} with x = u / (1 - theta B), less theta^t times what is
+known of the first error beforehand, which is one more coefficient. So with theta fixed, sums at
+three lags give any phi. With phi fixed too, one turn of the coefficients makes their precision
+diagonal both before and after the shift, and then every q is a weighted sum.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from analysis.engine.law import start_variance
+
+EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
 
 
 class Basis:
@@ -44,31 +45,6 @@ class Basis:
         return contrasts.reshape(-1, contrasts.shape[2]), left.swapaxes(1, 2).copy()
 
 
-class Products(NamedTuple):
-    """Cross-products of design, residuals and h for one theta.
-
-    By side of `after` (S, 1 or 2) and lag: 00, 01 + 10 and 11 of squares, 0 and 1 of sums with h.
-    """
-
-    XX: np.ndarray  # (D, 3 S, k, k)
-    Xy: np.ndarray  # (D, 3 S, k, N)
-    yy: np.ndarray  # (D, 3 S, N)
-    hx: np.ndarray  # (D, 2 S, k)
-    hy: np.ndarray  # (D, 2 S, N)
-    hh: np.ndarray  # (D, S)
-
-
-class AtNodes(NamedTuple):
-    """What generalised least squares say at J nodes of R = D or N rows; R or D is 1."""
-
-    step: np.ndarray  # (J, m, R) each contrast: GLS minus OLS
-    rss: np.ndarray  # (J, R)
-    variance: np.ndarray  # (J, m, D) c (X'PX)^-1 c'
-    log_det: (
-        np.ndarray
-    )  # (J, D) log |X'PX| + log |Sigma| / sigma^2n, less log |X'X| and the power of q
-
-
 def split_periods(n: int, after: np.ndarray | None) -> np.ndarray:
     """Return 1 for the periods before and for those from `after` on, (D, 2, n); or (1, 1, n)."""
     if after is None:
@@ -77,70 +53,163 @@ def split_periods(n: int, after: np.ndarray | None) -> np.ndarray:
     return np.stack([before, ~before], axis=1).astype(float)
 
 
-def cross_products(basis: Basis, left: np.ndarray, periods: np.ndarray, theta: float) -> Products:
-    """Return what `solve_nodes` needs of the designs and of residuals `left` (D, N, n)."""
-    (designs, k, n), sides = basis.columns.shape, periods.shape[1]
-    now = lfilter([1.0], [1.0, -theta], np.concatenate([basis.columns, left], axis=1))
-    before = np.zeros_like(now)
-    before[..., 1:] = now[..., :-1]
-    fading = theta ** np.arange(n)
-    weights = periods.swapaxes(1, 2)
-    turned = np.concatenate([now, before], axis=1).swapaxes(1, 2)  # (D, n, 2 (k + N))
-    X = np.concatenate([now[:, :k], before[:, :k]], axis=1)
-    P = (X[:, None] * periods[:, :, None]).reshape(designs, -1, n) @ turned
-    P = P.reshape(designs, sides, 2, k, 2, -1)
-    P = np.stack([P[:, :, 0, :, 0], P[:, :, 0, :, 1] + P[:, :, 1, :, 0], P[:, :, 1, :, 1]], axis=2)
-    P = P.reshape(designs, 3 * sides, k, -1)
-    y, y_before = now[:, k:], before[:, k:]
-    of_y = [(a * b) @ weights for a, b in ((y, y), (2 * y, y_before), (y_before, y_before))]
-    yy = np.stack(of_y, axis=-1).reshape(designs, -1, 3 * sides).swapaxes(1, 2)
-    h = ((periods * fading) @ turned).reshape(designs, 2 * sides, -1)
-    hh = np.broadcast_to(periods @ fading**2, (designs, sides))
-    return Products(P[..., :k], P[..., k:], yy, h[..., :k], h[..., k:], hh)
+class Lagged(NamedTuple):
+    """B designs, or one design at B values of theta, as weights that make sums over the periods.
+
+    At lags 00, 01 + 10 and 11, of k columns and theta^t, by side of `after` (S, 1 or 2).
+    """
+
+    rows: np.ndarray  # (B, 3, k + 1, S, n)
+    own: np.ndarray  # (B, 3, k + 1, S, k) sums with the k columns
+    fading: np.ndarray  # (B, S, 1) of theta^t with itself
 
 
-def solve_nodes(
-    basis: Basis, products: Products, theta: float, phi: np.ndarray, log_ratio: np.ndarray
-) -> AtNodes:
-    """Solve for all rows at J pairs of phi and log q."""
-    XX, Xy, yy, hx, hy, hh = products
-    designs, _, k, series = Xy.shape
-    one = np.ones_like(phi)
-    side = np.stack([one, np.exp(-2 * log_ratio)][: hh.shape[1]], axis=1)
-    squares, lines = (
-        (side[:, :, None] * np.stack(powers, axis=1)[:, None]).reshape(len(phi), -1)
-        for powers in ([one, -phi, phi**2], [one, -phi])
+class Sums(NamedTuple):
+    """Sums over the periods of residuals."""
+
+    left: np.ndarray  # (B, 3, k + 1, S, N) with the designs
+    squares: np.ndarray  # (B, 3, S, N) with themselves
+
+
+class Turned(NamedTuple):
+    """B designs at J values of phi, in coordinates w in which no two mix.
+
+    The precision of w is 1 - late from the periods before and what is known beforehand, and late
+    / q^2 from those after.
+    """
+
+    turn: np.ndarray  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
+    powers: np.ndarray  # (B or 1, J, 3) from `Sums.squares` to the sum of squares of f
+    late: np.ndarray  # (B, J, k + 1)
+    contrasts: np.ndarray  # (B, J, m, k + 1)
+    log_det: np.ndarray  # (B, J) log |X'PX| + log |Sigma| at q = 1, less log |X'X|
+
+
+class Seen(NamedTuple):
+    """Residuals (B, N) at J values of phi."""
+
+    w: np.ndarray  # (B, J, k + 1, S, N)
+    squares: np.ndarray  # (B, J, S, N)
+
+
+def lag(basis: Basis, periods: np.ndarray, theta: np.ndarray) -> Lagged:
+    """Return D designs at values of theta (T,); D or T is 1."""
+    columns = _filter(basis.columns, theta)  # (B, n, k)
+    B, n, k = columns.shape
+    fading = np.broadcast_to(theta[:, None] ** np.arange(n), (B, n))
+    designs = np.concatenate([columns.swapaxes(1, 2), fading[:, None]], axis=1)[:, :, None]
+    early, late = designs * periods[:, None], _move(designs, 1) * periods[:, None]
+    late[:, k] = 0  # what is known of the first error has no lag
+    rows = np.stack([early, late + _move(early, -1), _move(late, -1)], axis=1)
+    own = (rows.reshape(B, -1, n) @ columns).reshape(*rows.shape[:-1], k)
+    return Lagged(rows, own, periods @ (fading**2)[..., None])
+
+
+def add_up(lagged: Lagged, left: np.ndarray, periods: np.ndarray, theta: np.ndarray) -> Sums:
+    """Return the sums of residuals `left` (D, N, n) at values of theta (T,)."""
+    y = _filter(left, theta)
+    B, *axes, n = lagged.rows.shape
+    sums = (lagged.rows.reshape(B, -1, n) @ y).reshape(B, *axes, -1)
+    squares = np.empty((B, 3, *sums.shape[3:]))
+    product = y * y
+    squares[:, 0] = periods @ product
+    squares[:, 1] = 2 * periods[..., 1:] @ (y[:, 1:] * y[:, :-1])
+    squares[:, 2] = periods[..., 1:] @ product[:, :-1]
+    return Sums(sums, squares)
+
+
+def _filter(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Return x / (1 - theta B) of x (D, M, n), shape (B, n, M)."""
+    x = x.transpose(2, 0, 1)
+    filtered = np.repeat(x, len(theta), axis=1) if len(theta) > 1 else x.copy()
+    for now, before in zip(filtered[1:], filtered[:-1], strict=True):
+        now += theta[:, None] * before
+    return filtered.swapaxes(0, 1)
+
+
+def _move(x: np.ndarray, periods: int) -> np.ndarray:
+    """Return x later (1) or sooner (-1) by one of the periods, its last axis."""
+    moved = np.zeros_like(x)
+    to, of = (np.s_[..., 1:], np.s_[..., :-1])[::periods]
+    moved[to] = x[of]
+    return moved
+
+
+def turn(basis: Basis, lagged: Lagged, theta: np.ndarray, phi: np.ndarray) -> Turned:
+    """Turn the designs at values of theta (T,) and of phi (T, J)."""
+    B, _, _, sides, k = lagged.own.shape
+    J = phi.shape[1]
+    powers = np.stack([np.ones_like(phi), -phi, phi**2], axis=2)
+    scale = np.ones((*phi.shape, k + 1))
+    scale[..., k] = np.sqrt(start_variance(phi, theta[:, None]))
+    own = (powers @ lagged.own.reshape(B, 3, -1)).reshape(B, J, k + 1, sides, k)
+    A = np.empty((sides, B, J, k + 1, k + 1))
+    A[..., :k] = (own * scale[..., None, None]).transpose(3, 0, 1, 2, 4)
+    A[..., :k, k] = A[..., k, :k]
+    A[..., k, k] = scale[..., k] ** 2 * lagged.fading.swapaxes(0, 1)
+    A[0, ..., k, k] += 1
+    unit = np.broadcast_to(np.eye(k + 1), A.shape[1:])
+    rows = np.concatenate([A.sum(axis=0), unit], axis=3).transpose(2, 3, 0, 1)
+    rows, log_det = eliminate(np.ascontiguousarray(rows), k + 1)
+    W = rows[:, k + 1 :].transpose(2, 3, 0, 1)  # W A W' = I
+    late = np.zeros((B, J, k + 1))
+    if sides > 1:
+        late, V = np.linalg.eigh(W @ A[1] @ W.swapaxes(2, 3))
+        late, W = np.clip(late, 0, 1), V.swapaxes(2, 3) @ W
+    of_lags = (W * scale[:, :, None])[:, :, :, None] * powers[:, :, None, :, None]
+    contrasts = basis.contrasts[:, None] @ W[..., :k].swapaxes(2, 3)
+    return Turned(of_lags.reshape(B, J, k + 1, -1), powers, late, contrasts, log_det)
+
+
+def look(turned: Turned, sums: Sums) -> Seen:
+    """Bring the sums of residuals into the coordinates of the designs."""
+    B, J, k, _ = turned.turn.shape
+    sides, series = sums.squares.shape[2:]
+    w = turned.turn.reshape(B, J * k, -1) @ sums.left.reshape(B, -1, sides * series)
+    squares = turned.powers @ sums.squares.reshape(B, 3, -1)
+    return Seen(w.reshape(B, J, k, sides, series), squares.reshape(B, J, sides, series))
+
+
+def weigh(turned: Turned, seen: Seen, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return residual sums of squares (B, J, V, N) and log determinants (B, J, V) at V ratios q."""
+    size = ratio[:, None] ** -2.0
+    total = 1 + (size - 1) * turned.late[:, :, None]  # (B, J, V, k + 1)
+    log_det = turned.log_det[..., None] + np.log(total).sum(axis=3)
+    early, late = seen.w[:, :, :, 0], seen.w[:, :, :, -1]
+    products, factors = [seen.squares, early**2], [np.ones_like(total[..., :1]), -1 / total]
+    if seen.w.shape[3] > 1:
+        products += [early * late, late**2]
+        factors[1:1] = [size * factors[0]]
+        factors += [2 * size * factors[-1], size**2 * factors[-1]]
+    return np.concatenate(factors, axis=3) @ np.concatenate(products, axis=2), log_det
+
+
+def solve(
+    turned: Turned, seen: Seen, place: np.ndarray, ratio: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Solve at L places in (B, J, N), counted through, and at P ratios q of each, (P, L).
+
+    Returns each contrast's GLS less OLS, (m, P, L), the residual sum of squares, (P, L), and the
+    contrast's variance, c (X'PX)^-1 c', (m, P, L).
+    """
+    pair, size = place // seen.w.shape[4], (1 / ratio**2)[:, None]
+    late, contrasts, w, squares = (
+        np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
+        for x, axis, at in (
+            (turned.late.transpose(2, 0, 1), 1, pair),
+            (turned.contrasts.transpose(2, 3, 0, 1), 2, pair),
+            (seen.w.transpose(3, 2, 0, 1, 4), 2, place),
+            (seen.squares.transpose(2, 0, 1, 3), 1, place),
+        )
     )
-    start = start_variance(phi, theta)
-    certain = 1 + start * (hh @ side.T)  # (D, J)
-    share = start / certain
-    V, Vy = lines @ hx, lines @ hy  # (D, J, k), (D, J, N)
-    rss = squares @ yy - share[..., None] * Vy**2
-    XX = (squares @ XX.reshape(designs, -1, k * k)).reshape(*V.shape, k)
-    XX -= (share[..., None] * V)[..., None] * V[..., None, :]
-    C = np.broadcast_to(basis.contrasts[:, None], (*share.shape, *basis.contrasts.shape[1:]))
-    if series == 1:
-        right = (squares @ Xy[..., 0] - (share[..., None] * V) * Vy)[..., None, :]
-    else:
-        right = np.broadcast_to(np.eye(k), XX.shape)
-    m = C.shape[2]
-    rows = np.concatenate([XX, C, right], axis=2).transpose(3, 2, 0, 1)  # nodes last
-    factor, log_det = eliminate(np.ascontiguousarray(rows), k)
-    log_det += np.log(certain)
-    H, rest = factor[:, k : k + m], factor[:, k + m :]
-    variance = (H * H).sum(axis=0).transpose(2, 0, 1)
-    if series == 1:
-        rss[..., 0] -= (rest[:, 0] ** 2).sum(axis=0)
-        step = np.einsum("kmdj,kdj->jmd", H, rest[:, 0])
-        return AtNodes(step, rss[..., 0].T, variance, log_det.T)
-    inverse = rest[:, :, 0].transpose(2, 0, 1)  # (J, k, k)
-    of_squares = (inverse[:, :, None] * squares[:, None, :, None]).reshape(len(phi), k, -1)
-    of_lines = (inverse @ (share[0, :, None] * V[0])[..., None]) * -lines[:, None]
-    linear = np.concatenate([of_squares, of_lines], axis=2).reshape(len(phi) * k, -1)
-    z = (linear @ np.concatenate([Xy[0].reshape(-1, series), hy[0]])).reshape(-1, k, series)
-    rss = rss[0] - np.einsum("jkn,jkn->jn", z, z)
-    step = H[:, :, 0].transpose(2, 1, 0) @ z
-    return AtNodes(step, rss, variance, log_det.T)
+    inverse = 1 / (1 + (size - 1) * late)  # (P, k + 1, L)
+    sums, rss = np.broadcast_to(w[0], inverse.shape), squares[0]
+    if len(w) > 1:
+        sums, rss = sums + size * w[1], rss + size[:, 0] * squares[1]
+    b = sums * inverse
+    rss = rss - np.einsum("pkl,pkl->pl", sums, b)
+    step = np.einsum("pkl,mkl->mpl", b, contrasts)
+    return step, rss, np.einsum("pkl,mkl->mpl", inverse, contrasts**2)
 
 
 def eliminate(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,14 +13,13 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray]  # weight, mean and scale
 
 SQRT_2PI = np.sqrt(2 * np.pi)
-STEPS = 2  # of Newton's method for every mixture; the few that need more get more
-MOST_STEPS = 20
+MOST_STEPS = 20  # of Newton's method
 LONGEST_STEP = 2.0  # of the mixture's standard deviation: between two far modes F is flat
 TOLERANCE = 1e-6  # of the standard deviation, for the last step: what is left is its square
 NO_WEIGHT = 1e-14  # components lighter than this everywhere are left out
 MANY = 200  # components: of more, the lightest are left out of a quantile
 LIGHT = 3e-4  # share of a mixture that these may make up
-BLOCK = 30_000  # components at a time: as many as the processor's cache holds
+BLOCK = 12_000  # components at a time: larger arrays cost more to get than to fill
 
 
 def lighten(weight: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> Parts:
@@ -63,7 +62,10 @@ class StudentTable:
 
     def cdf_pdf(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return distribution function and density at `x`."""
-        shrink = 1 / np.sqrt(self.df + x * x)
+        shrink = x * x
+        shrink += self.df
+        np.sqrt(shrink, out=shrink)
+        np.divide(1, shrink, out=shrink)
         place = x * shrink
         place += 1
         place *= self.cells / 2
@@ -71,9 +73,20 @@ class StudentTable:
         np.minimum(cell, self.cells - 1, out=cell)
         place -= cell
         c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
-        cdf = ((c3 * place + c2) * place + c1) * place + c0
-        pdf = (3 * c3 * place + 2 * c2) * place + c1
-        pdf *= shrink**3 * (self.df * self.cells / 2)
+        c3 *= place
+        cdf = c3 + c2
+        pdf = 2 * c3  # and the derivative in step with it
+        pdf += cdf
+        pdf += c2
+        for c in (c1, c0):
+            cdf *= place
+            cdf += c
+        pdf *= place
+        pdf += c1
+        pdf *= shrink
+        shrink *= shrink
+        pdf *= shrink
+        pdf *= self.df * self.cells / 2
         return cdf, pdf
 
 
@@ -139,15 +152,19 @@ def _moments(
     weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
 ) -> tuple[np.ndarray, ...]:
     """Return centre, standard deviation, skewness and excess kurtosis, each (R, m)."""
-    centre = np.einsum("rmg,rg->rm", mean, weight)
+
+    def average(x: np.ndarray) -> np.ndarray:
+        return (x @ weight[..., None])[..., 0]
+
+    centre = average(mean)
     off = mean - centre[..., None]
     size = np.maximum(np.abs(off).max(axis=-1), scale.max(axis=-1))  # no power may underflow
-    off = off / size[..., None]
+    off /= size[..., None]
     own, square = (scale / size[..., None]) ** 2 * (df / (df - 2)), off**2
-    variance = np.einsum("rmg,rg->rm", square + own, weight)
-    third = np.einsum("rmg,rg->rm", off * (square + 3 * own), weight)
+    variance = average(square + own)
+    third = average(off * (square + 3 * own))
     tail = 3 + 6 / (df - 4) if df > 4.5 else 6.0
-    fourth = np.einsum("rmg,rg->rm", square * (square + 6 * own) + tail * own**2, weight)
+    fourth = average(square * (square + 6 * own) + tail * own**2)
     sd = size * np.sqrt(variance)
     return centre, sd, third / variance**1.5, fourth / variance**2 - 3
 
@@ -161,13 +178,21 @@ def _quantile(
     start = z + a * (z**2 - 1) + b * (z**3 - 3 * z) - a**2 * (2 * z**3 - 5 * z)
     x = centre + start * sd
     inverse = 1 / scale
-    for _ in range(STEPS):
-        step = _newton_step(x, z, sd, (weight, mean, inverse), df)
-        x -= step
+    step = _newton_step(x, z, sd, (weight, mean, inverse), df)
+    x -= step
     row, column = np.nonzero(~(np.abs(step) <= tolerance * sd))
-    if len(row):
-        at, mean, inverse = (part[row, column][:, None] for part in (x, mean, inverse))
-        x[row, column] = _persist(q, at, (weight[row], mean, inverse), df)[:, 0]
+    for _ in range(MOST_STEPS):
+        if not len(row):
+            return x
+        at, mean_at, inverse_at, sd_at = (
+            part[row, column][:, None] for part in (x, mean, inverse, sd)
+        )
+        step = _newton_step(at, z, sd_at, (weight[row], mean_at, inverse_at), df)
+        x[row, column] = (at - step)[:, 0]
+        late = ~(np.abs(step) <= tolerance * sd_at)[:, 0]
+        row, column = row[late], column[late]
+    parts = weight[row], mean[row, column][:, None], scale[row, column][:, None]
+    x[row, column] = _bisect(q, *parts, df)[:, 0]
     return x
 
 
@@ -180,20 +205,6 @@ def _newton_step(x: np.ndarray, z: float, sd: np.ndarray, parts: Parts, df: floa
     reached = ndtri(np.clip(cdf, 1e-15, 1 - 1e-15))
     step = (reached - z) * np.exp(-0.5 * reached**2) / (SQRT_2PI * np.maximum(pdf, 1e-300))
     return np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)
-
-
-def _persist(q: float, x: np.ndarray, parts: Parts, df: float) -> np.ndarray:
-    """Find the quantile of stubborn mixtures: more Newton steps, then bisection."""
-    weight, mean, inverse = parts
-    sd = _moments(weight, mean, 1 / inverse, df)[1]
-    for _ in range(MOST_STEPS):
-        step = _newton_step(x, ndtri(q), sd, parts, df)
-        x = x - step
-        if (np.abs(step) <= TOLERANCE * sd).all():
-            return x
-    late = ~(np.abs(step) <= TOLERANCE * sd)[:, 0]
-    x[late] = _bisect(q, weight[late], mean[late], 1 / inverse[late], df)
-    return x
 
 
 def _bisect(

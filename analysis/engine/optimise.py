@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.engine.errors import EXACT
+from analysis.engine.gls import EXACT
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
 MOST_RESTARTS = 5
@@ -33,10 +33,7 @@ class Coefficients:
 
 
 def best_of_starts(fit: Callable[[np.ndarray], Any], starts: Sequence[np.ndarray]) -> Any:
-    """Return the best of the fits from `starts`; where they differ, go on until nothing is gained.
-
-    What an optimiser says of its own convergence is not asked.
-    """
+    """Return the best fit from `starts`; where they differ, go on until nothing is gained."""
     fits = [found for start in starts if (found := _attempt(fit, start)) is not None]
     if not fits:
         raise EstimatorError("the optimiser failed from every start")
@@ -76,11 +73,8 @@ def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def at_unit_scale(
     y: np.ndarray, X: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, Callable[..., tuple[np.ndarray, np.ndarray]]]:
-    """Return residuals of least squares (n,) and design (n, k), of mean square 1, and the way back.
-
-    That makes of coefficients (k,) and covariance those of `y` on `X`: what is fitted to residuals
-    knows nothing of the outcome's level, line and unit.
-    """
+    """Return residuals (n,) and design (n, k), both of mean square 1, and the way back."""
+    # what is fitted to residuals knows nothing of the outcome's level, line and unit
     Q, R = orthonormal(X)
     start = np.linalg.solve(R, Q.T @ y / len(y))
     residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
@@ -96,12 +90,9 @@ def at_unit_scale(
 
 
 def polish(model: Any, fit: Any) -> Any:
-    """Go on from an optimum of a state-space model to digits that no processor changes.
-
-    Where the top is an edge, which Newton's steps do not find, as near as quasi-Newton ones come.
-    """
+    """Go on from an optimum of a state-space model to digits that no processor changes."""
     further = _attempt(partial(_newton, model), fit)
-    if further is None:
+    if further is None:  # the top is an edge: as near as quasi-Newton steps come
         options = {"method": "bfgs", "gtol": 1e-9, "maxiter": 200, "disp": 0, "cov_type": "none"}
         further = quietly(lambda: model.fit(fit.params, **options))
     return further if further.llf > fit.llf - 1e-8 else fit

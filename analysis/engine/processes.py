@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gamma
 from statsmodels.tsa.arima_process import arma_acovf
 
-from analysis.checks import check_known, check_whole
+from analysis.checks import check_known, check_whole, require
 
 WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
 LATER_SD = {"sd_doubled": 2.0, "variance_doubled": np.sqrt(2)}  # from the shift on
@@ -29,12 +29,10 @@ def process_covariance(process: str, n: int, rho: float) -> np.ndarray:
     """
     check_known(process, PROCESSES, "process")
     if process == "local_level":
-        if not rho > 0:
-            raise ValueError(f"the variance of a level's steps must be positive; found {rho}")
+        require(rho > 0, f"the variance of a level's steps must be positive; found {rho}")
         return np.eye(n) + rho * np.minimum.outer(np.arange(n), np.arange(n))
     if process == "arfima":
-        if not 0 < rho < 0.5:
-            raise ValueError(f"the order of an ARFIMA must lie between 0 and 0.5; found {rho}")
+        require(0 < rho < 0.5, f"the order of an ARFIMA must lie between 0 and 0.5; found {rho}")
         lag = np.arange(1, n)
         correlation = np.cumprod(np.append(1.0, (lag - 1 + rho) / (lag - rho)))
         covariance = gamma(1 - 2 * rho) / gamma(1 - rho) ** 2 * correlation
@@ -44,11 +42,10 @@ def process_covariance(process: str, n: int, rho: float) -> np.ndarray:
             "ar3": [1.0, -rho, -0.2, -0.2],
             "seasonal_noise": np.convolve([1.0, -rho], [1.0, *[0.0] * 11, -0.4]),
         }.get(process, [1.0, -rho])
-        if not np.abs(np.roots(autoregressive)).max(initial=0) < 1:
-            raise ValueError(f"{process} with rho = {rho} is not stationary")
+        stationary = bool(np.abs(np.roots(autoregressive)).max(initial=0) < 1)
+        require(stationary, f"{process} with rho = {rho} is not stationary")
         covariance = arma_acovf(autoregressive, [1.0, -0.4] if process == "arma" else [1.0], n)
-    white = WHITE.get(process, 0.0)
-    covariance[0] /= 1 - white
+    covariance[0] /= 1 - WHITE.get(process, 0.0)
     return covariance[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
 
 

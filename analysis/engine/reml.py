@@ -7,15 +7,16 @@ from functools import partial
 import numpy as np
 
 from analysis.checks import check_whole, renamed
-from analysis.engine.errors import Mixture, mix
+from analysis.engine.errors import mix, mix_alike
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.gls import Basis, cross_products, solve_nodes, split_periods
+from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
 from analysis.engine.law import Grid, LawName, law_grid
-from analysis.engine.mixture import lighten, mixture_quantiles, mixture_tails
+from analysis.engine.mixture import mixture_quantiles, mixture_tails
+from analysis.engine.posterior import Mixture, Posterior
 
 Maker = Callable[[], Iterator[tuple[np.ndarray, Mixture]]]  # of rows and their mixtures
 
-ROUGH = 1e-3  # of the standard deviation: what is left is its square
+ROUGH = 0.001  # of the standard deviation: what is left is its square
 FAR = 0.01  # tail areas below which no component is left out
 SERIES, DESIGNS = 1024, 64  # rows at a time: memory is bounded, and threads share the work
 
@@ -125,11 +126,10 @@ def integrate(
     *,
     after: int | None = None,
     law: LawName = "ar1_noise",
-) -> Mixture:
+) -> Posterior:
     """Return the mixture of one series, or of some that share their nodes, with one design."""
     y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
-    grid = law_grid(law, len(y), sides is not None)
-    return next(mix(Basis(X, C), y, grid, sides, together=y.shape[1]))[1]
+    return mix_alike(Basis(X, C), y, law_grid(law, len(y), sides is not None), sides)
 
 
 def restricted_log_likelihood(
@@ -164,16 +164,20 @@ def restricted_log_likelihood(
             f"{np.shape(design)}"
         )
     basis = Basis(X, C)
-    products = cross_products(basis, basis.take_out(y)[1], split_periods(len(y), None), theta)
-    solved = solve_nodes(basis, products, theta, phi, np.zeros_like(phi))
+    periods = split_periods(len(y), None)
+    at = np.array([theta])
+    lagged = lag(basis, periods, at)
+    sums = add_up(lagged, basis.take_out(y)[1], periods, at)
+    turned = turn(basis, lagged, at, phi[None])
+    rss, log_det = weigh(turned, look(turned, sums), np.ones(1))
     df = X.shape[1] - X.shape[2]
-    return -0.5 * (df * np.log(solved.rss) + solved.log_det + basis.log_size)[:, 0]
+    return -0.5 * (df * np.log(rss[0, :, 0, 0]) + log_det[0, :, 0] + basis.log_size)
 
 
 def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
     shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
-    parts = lighten(*mixture.parts[:3])
+    parts = mixture.light
     low, estimate, high = mixture_quantiles(shares, *parts, mixture.df, tolerance=ROUGH)
     p = mixture_tails(np.zeros_like(estimate), *parts, mixture.df)
     far = (p < FAR).any(axis=1)  # there the lightest components have a say

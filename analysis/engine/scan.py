@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.engine.errors import EXACT
-from analysis.engine.gls import eliminate
+from analysis.engine.gls import EXACT, eliminate
 from analysis.engine.law import law_grid, precision
 
 CLOSE = 1e-9  # of the sum of squares: too near to tell from an exact fit without more digits
@@ -25,11 +24,10 @@ def scan(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the log of the integrated likelihood of each choice, and which fit exactly (D,).
 
-    Every model has the columns `shared` (n, c), and of `own` (n, K) those that its row of `choices`
-    (D, b) names. The first array is (1, D), of all periods; the others, one for each length up to
-    `longest`, are (n - length + 1, D), without the run of periods that begins at each row: missing
-    where one has a column of its own. The errors are `ratio` times as large from `after` on; their
-    law is weighed on a rough grid.
+    Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
+    (D, b). The first array is (1, D), of all periods; the others, for each length up to `longest`,
+    are (n - length + 1, D), without the run of periods that begins at each row: missing where one
+    has a column of its own. From `after` on the errors are `ratio` times as large.
     """
     n, b = len(y), choices.shape[1]
     Q, total_square = np.linalg.qr(shared)[0], y @ y
@@ -46,13 +44,11 @@ def scan(
         left = y - W @ np.linalg.lstsq(W, y, rcond=None)[0]
         left -= W @ np.linalg.lstsq(W, left, rcond=None)[0]
         exact[choice] = left @ left * size**2 <= EXACT * total_square
+    runs = [1, *range(n, n - longest, -1)]  # of 0 to `longest` periods
+    total = [np.full((count, len(choices)), -np.inf) for count in runs]
     if exact.any():  # nothing is left to explain, and no likelihood has a bound
-        return [
-            np.zeros((n - length + 1 if length else 1, len(choices)))
-            for length in range(longest + 1)
-        ], exact
+        return [np.zeros_like(each) for each in total], exact
     grid = law_grid("ar1_noise", n, False, rough=True)
-    total: list[np.ndarray] = []
     for t, theta in enumerate(grid.theta):
         for u, phi in enumerate(grid.phi[t]):
             P = precision(n, phi, theta, ratio, after)
@@ -66,9 +62,7 @@ def scan(
                 weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
                 for length, (rss, log_det) in enumerate(_leave_out(M, y, own, choices, longest))
             ]
-            total = (
-                [np.logaddexp(*pair) for pair in zip(total, found, strict=True)] if total else found
-            )
+            total = [np.logaddexp(*pair) for pair in zip(total, found, strict=True)]
     return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
 
 

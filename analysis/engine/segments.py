@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from analysis.checks import check_regression, require
+
 ROUNDING = 1e-26  # share of the sum of squares of y below which a residual one is rounding error
 DEPENDENT = 1e-9  # part of a column, relative to it, that the other columns do not explain
-NEVER_INDEPENDENT = (
+NO_SEGMENTS = (
     "there are no {} segments of at least {} observations in each of which the columns of X are "
     "independent. Leave out columns that hardly vary, or ask for fewer breaks."
 )
@@ -12,7 +14,7 @@ NEVER_INDEPENDENT = (
 
 def add_rows(triangle: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Rotate a row (B, k + 1), y last, into each triangle (B, k, k + 1); give squared residuals."""
-    # Givens rotations in place: sums of squares only grow, so that nothing cancels.
+    # Givens rotations in place: sums of squares only grow, so that nothing cancels
     for j in range(row.shape[1] - 1):
         above, here = triangle[:, j, j], row[:, j]
         length = np.hypot(above, here)
@@ -34,44 +36,25 @@ def prepare(
     y: np.ndarray, X: np.ndarray, trimming: float, most: int
 ) -> tuple[np.ndarray, float, int]:
     """Return what `orthogonalise` does, and the length of the shortest segment."""
-    y, X = check_shapes(y, X)
-    n, k = X.shape
-    share = isinstance(trimming, int | float | np.number) and not isinstance(trimming, bool)
-    if not share or not 0 < trimming <= 0.5:
-        raise ValueError(f"trimming must be a share above 0 and at most 0.5; found {trimming!r}")
+    rows, exact = orthogonalise(y, X)
+    n, k = len(rows), rows.shape[1] - 1
+    share = isinstance(trimming, int | float | np.number) and bool(0 < trimming <= 0.5)
+    require(share, f"trimming must be a share above 0 and at most 0.5; found {trimming!r}")
     shortest = max(int(trimming * n), k + 1)
     if (most + 1) * shortest > n:
         raise ValueError(
             f"{n} observations cannot hold {most} breaks: {most + 1} segments need at least "
-            f"{shortest} each (trimming {trimming}, {k} coefficients). Ask for fewer breaks or a "
-            "smaller trimming, or use a longer series."
+            f"{shortest} each. Ask for fewer breaks, a smaller trimming or fewer columns of X."
         )
-    return *orthogonalise(y, X), shortest
-
-
-def check_shapes(y: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `y` (n,) and `X` (n, k) as numbers, or raise a ValueError that says what is wrong."""
-    y, X = np.asarray(y, dtype=float), np.asarray(X, dtype=float)
-    if y.ndim != 1 or X.ndim != 2 or len(y) != len(X) or X.shape[1] == 0:
-        raise ValueError(f"expected y (n,) and X (n, k); found {y.shape} and {X.shape}")
-    for array, name in ((y, "y"), (X, "X")):
-        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                f"{name} must be finite and not missing; found {len(bad)} bad observations, the "
-                f"first at position {bad[0]}. Leave these out or fill them before."
-            )
-    return y, X
+    return rows, exact, shortest
 
 
 def orthogonalise(y: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, float]:
     """Return [orthonormal X, residuals of y], (n, k + 1), and what is rounding error in RSS."""
-    # No segment's residual sum of squares changes, whatever the scales of X and the level of y.
-    basis, triangle = np.linalg.qr(X)
-    if len(X) < X.shape[1] or not independent(triangle):
-        raise ValueError("columns of X are dependent. Leave out those that others make up.")
+    # No segment's residual sum of squares changes, whatever the scales of X and the level of y
+    y, X, _ = check_regression(np.asarray(y, dtype=float), np.asarray(X, dtype=float))
+    basis = np.linalg.qr(X)[0]
     residual = y - basis @ (basis.T @ y)
     exact = ROUNDING * float(y @ y)
-    if residual @ residual <= exact:
-        raise ValueError("X fits y exactly: nothing is left in which a break could be found")
+    require(residual @ residual > exact, "X fits y exactly: no break can be found in what is left")
     return np.column_stack([basis, residual]), exact

@@ -9,7 +9,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.checks import check_regression, is_whole
+from analysis.checks import check_regression, is_whole, require
 from analysis.engine.optimise import (
     Coefficients,
     EstimatorError,
@@ -19,8 +19,6 @@ from analysis.engine.optimise import (
     quietly,
 )
 
-Order = tuple[int, int, int]
-
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
@@ -29,7 +27,7 @@ def fit_arima(
     y: np.ndarray,
     X: np.ndarray,
     *,
-    order: Order | None = None,
+    order: tuple[int, int, int] | None = None,
     seasonal_order: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> Coefficients:
     """Fit a regression with ARIMA errors by maximum likelihood, from two starts.
@@ -124,13 +122,10 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
 
 
 def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return (1 - s) I + s walk (n, n) where the restricted likelihood is highest, and s / (1 - s).
-
-    In the complement of the design (n, k), on the axes of the walk, errors are independent with
-    variances 1 + s (spread - 1).
-    """
+    """Return (1 - s) I + s walk (n, n) at the top of the restricted likelihood, and s / (1 - s)."""
     (n, k), complement = Q.shape, np.linalg.qr(Q, mode="complete")[0][:, Q.shape[1] :]
     walk = 1.0 + np.minimum.outer(np.arange(n), np.arange(n))
+    # without the design (n, k), on the walk's axes, errors have variances 1 + s (spread - 1)
     spread, axes = np.linalg.eigh(complement.T @ walk @ complement)
     squares = ((complement @ axes).T @ residual) ** 2
 
@@ -162,17 +157,15 @@ def _search(model: Any) -> Any:
 
 
 def _difference(
-    y: np.ndarray, X: np.ndarray, order: Order | None, seasonal_order: tuple
+    y: np.ndarray, X: np.ndarray, order: tuple[int, int, int] | None, seasonal_order: tuple
 ) -> tuple[np.ndarray, np.ndarray]:
     for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
         sizes = given if isinstance(given, tuple | list) else ()
-        if len(sizes) != length or not all(is_whole(part) and part >= 0 for part in sizes):
-            raise ValueError(f"an order is {length} whole numbers from 0 up; found {given!r}")
+        whole = len(sizes) == length and all(is_whole(part) and part >= 0 for part in sizes)
+        require(whole, f"an order is {length} whole numbers from 0 up; found {given!r}")
     times = order[1] if order else 0, seasonal_order[1], seasonal_order[3] or 1
     changes = diff(X, *times)
     gone = np.abs(changes).max(axis=0, initial=0) <= 1e-10 * np.abs(X).max(axis=0)
-    if gone.any():
-        raise ValueError(
-            f"differencing takes column {gone.argmax()} away: leave that column of the design out"
-        )
+    which = f"column {gone.argmax()} away: leave that column of the design out"
+    require(not gone.any(), f"differencing takes {which}")
     return check_regression(diff(y, *times), changes)[:2]

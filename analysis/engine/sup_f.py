@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.legendre import legder, legvander
 from scipy.special import chdtrc, gammaln, roots_jacobi
 
-from analysis.engine.segments import NEVER_INDEPENDENT, add_rows, independent, prepare
+from analysis.checks import require
+from analysis.engine.segments import NO_SEGMENTS, add_rows, independent, prepare
 
 FAR = 100.0  # so much above 2k, the leading terms of the p value of sup-F suffice
 
@@ -24,10 +26,8 @@ def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
 
     Parameters
     ----------
-    y, X : array, shapes (n,) and (n, k)
-        Outcome and regressors, a column of ones among them where a constant is meant.
-    trimming : float
-        Share of the observations, rounded down, that each regime has at least; or k + 1 of them.
+    y, X, trimming
+        As in `find_breaks`.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
     Raises
     ------
     ValueError
-        If shapes do not fit, a number is not finite, columns of `X` are dependent, `y` is fitted
-        exactly, the series is too short, or no date leaves `X` independent on both sides.
+        If the data or `trimming` cannot be used, `y` is fitted exactly, the series is too short, or
+        no date leaves the columns of `X` independent on both sides.
 
     References
     ----------
@@ -65,8 +65,7 @@ def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
     dates = np.arange(shortest, n - shortest + 1)
     split = squares[0, dates] + squares[1, n - dates]
     best = int(np.argmin(split))
-    if not np.isfinite(split[best]):
-        raise ValueError(NEVER_INDEPENDENT.format(2, shortest))
+    require(bool(np.isfinite(split[best])), NO_SEGMENTS.format(2, shortest))
     whole = float(rows[:, k] @ rows[:, k])
     if split[best] <= exact:
         return SupF(np.inf, int(dates[best]), 0.0)
@@ -78,9 +77,9 @@ def sup_f(y: np.ndarray, X: np.ndarray, *, trimming: float = 0.15) -> SupF:
 def _crossing_probability(boundary: float, k: int, time: float) -> float:
     """Return P(a stationary chi-square process of k degrees of freedom ever exceeds `boundary`)."""
     # The sum of squares of k Ornstein-Uhlenbeck processes with correlation exp(-t / 2) is watched
-    # for `time`: the limit of F over the dates, in the logarithm of the odds of the date. What has
-    # not crossed decays by the eigenvalues of the process' generator that vanish at the boundary,
-    # found here in the span of (1 - x) times polynomials, which is all but exact.
+    # for `time`: the limit of F, in the log odds of the date. What has not crossed decays by the
+    # eigenvalues of the process' generator whose functions vanish at the boundary, found here in
+    # the span of (1 - x) times Legendre polynomials, which is all but exact.
     at_start = float(chdtrc(k, boundary))
     if at_start == 1:
         return 1.0
@@ -90,20 +89,12 @@ def _crossing_probability(boundary: float, k: int, time: float) -> float:
     node, weight = roots_jacobi(80, 0, k / 2 - 1)
     share = (1 + node) / 2
     weight = weight * np.exp(log_density + (1 - share) * boundary / 2 - k / 2 * np.log(2))
-    basis, slope = _vanishing_polynomials(node, 40)
-    orthonormal, triangle = np.linalg.qr(np.sqrt(weight)[:, None] * basis)
-    slope = np.sqrt(8 / boundary * share * weight)[:, None] * slope
+    value, far = legvander(node, 40), (1 - node)[:, None]
+    derivative = legvander(node, 39) @ legder(np.eye(41))
+    orthonormal, triangle = np.linalg.qr(np.sqrt(weight)[:, None] * (far * value))
+    slope = np.sqrt(8 / boundary * share * weight)[:, None] * (far * derivative - value)
     _, root, modes = np.linalg.svd(np.linalg.solve(triangle.T, slope.T).T, full_matrices=False)
     start = orthonormal.T @ np.sqrt(weight)
     gone = np.sqrt(weight) - orthonormal @ start  # what crosses at once
     crossed = -np.expm1(-(root**2) * time)  # positive terms only: a small p keeps its digits
     return min(1.0, float(at_start + gone @ gone + crossed @ (modes @ start) ** 2))
-
-
-def _vanishing_polynomials(node: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (1 - x) times the Legendre polynomials up to `degree`, and the derivatives."""
-    legendre = np.polynomial.legendre
-    value = legendre.legvander(node, degree)
-    derivative = legendre.legvander(node, degree - 1) @ legendre.legder(np.eye(degree + 1))
-    far = (1 - node)[:, None]
-    return far * value, far * derivative - value

@@ -9,13 +9,13 @@ import pandas as pd
 from scipy.stats import t as student
 
 from analysis.checks import check_known
-from analysis.engine.errors import EXACT
 from analysis.engine.estimators import (
     fit_negative_binomial,
     fit_newey_west,
     fit_prais_winsten,
     fit_quasi_poisson,
 )
+from analysis.engine.gls import EXACT
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
 from analysis.its.model import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
+from analysis.engine.gls import EXACT
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
 from analysis.its.model import SegmentedModel
@@ -84,10 +85,15 @@ def find_doubt(
     model: SegmentedModel, expected: np.ndarray, width: np.ndarray, observed: float
 ) -> tuple[int, str]:
     """Return from where on no one could believe what is `expected` (m,), and why, or nothing."""
-    counts = "value" if model.scale == "value" else "deaths"
-    kept = ~model.omitted[: model.n_before]
-    if np.ptp(model.window[counts].to_numpy()[: model.n_before][kept]) == 0:
-        return 0, f"the {counts} before the shift do not vary, and nothing says how they would have"
+    column, plural = ("value", "values") if model.scale == "value" else ("deaths", "deaths")
+    kept = np.flatnonzero(~model.omitted[: model.n_before])
+    y, X = model.outcome[kept], model.designs[0].drop(columns=["level", "slope"], errors="ignore")
+    left = y - X.to_numpy()[kept] @ np.linalg.lstsq(X.to_numpy()[kept], y, rcond=None)[0]
+    same = np.ptp(model.window[column].to_numpy()[kept]) == 0
+    if same or left @ left <= EXACT * (y @ y):
+        about = "" if same else " about their line and season"
+        said = f"the {plural} before the shift do not vary{about}"
+        return 0, f"{said}, and nothing says how they would have"
     below, wide = expected < 0, width > WIDEST * observed
     doubted = np.flatnonzero(below | wide)
     if model.scale == "value" or not len(doubted):

@@ -62,8 +62,9 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 def omitted_periods(index: pd.PeriodIndex, omit: Iterable[pd.Period]) -> np.ndarray:
     """Return which periods of `index` touch one to omit, (n,)."""
     out = np.zeros(len(index), dtype=bool)
+    start, end = index.start_time, index.end_time
     for period in omit:
-        out |= (index.start_time <= period.end_time) & (index.end_time >= period.start_time)
+        out |= (start <= period.end_time) & (end >= period.start_time)
     return out
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.engine.errors import Mixture
+from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
@@ -30,7 +30,7 @@ class Flag:
         return self.text
 
 
-def find_flags(model: SegmentedModel, mixture: Mixture) -> Iterator[Flag]:
+def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     """Yield the flags of a fit; `mixture` is what it says of the errors' law.
 
     The ``attrs`` of the series may say what only its source can know: `complete_through`, the last

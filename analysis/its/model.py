@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from analysis.engine.counts import split_noise, working_response
-from analysis.engine.errors import Mixture, join_months
 from analysis.engine.law import LawName
+from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, cut_window, first_position, omitted_periods
 from analysis.its.series import (
@@ -146,7 +146,7 @@ def prepare_model(
     )
 
 
-def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Mixture:
+def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Posterior:
     """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
     parts, kept = [], model.kept
     for number, (rows, after) in enumerate(zip(contrasts, model.sides, strict=True)):
@@ -159,7 +159,7 @@ def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Mixture
     return join_months(parts)
 
 
-def describe_memory(mixture: Mixture) -> pd.DataFrame:
+def describe_memory(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
     rows = {
@@ -176,7 +176,7 @@ def _quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.interp(SHARES, np.cumsum(weight) - weight / 2, value)
 
 
-def _noise_quantiles(mixture: Mixture, weight: np.ndarray) -> np.ndarray:
+def _noise_quantiles(mixture: Posterior, weight: np.ndarray) -> np.ndarray:
     """Return the quantiles of s; each of its few nodes' weight is spread evenly around it."""
     pairs = (mixture.theta, mixture.phi), (mixture.noise, np.ones_like(weight))
     value, scale = min(pairs, key=lambda pair: len(np.unique(np.round(pair[0], 12))))
@@ -200,7 +200,7 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return _quantiles(fine, mass / mass.sum())
 
 
-def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Mixture]:
+def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows ESTIMANDS), in units of the scale, and the mixture behind them."""
     mixture = posterior(model, [model.contrasts] * len(model.designs))
     columns = ["estimate", "low", "high", "p"]

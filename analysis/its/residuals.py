@@ -6,15 +6,15 @@ import numpy as np
 from scipy.stats import chi2
 from scipy.stats import t as student
 
-from analysis.engine.errors import Mixture
 from analysis.engine.law import precision
+from analysis.engine.posterior import Posterior
 from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
 from analysis.its.series import periods_of, periods_per_year
 
 SEASON_P, OUTLIER_P = 0.01, 0.01
 
 
-def doubt_errors(model: SegmentedModel, mixture: Mixture) -> Iterator[tuple[str, float, str]]:
+def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[str, float, str]]:
     """Yield what the law of the errors does not carry well, as the parts of a `Flag`."""
     if mixture.exact[0]:
         return  # no law is identified
@@ -57,7 +57,7 @@ def doubt_errors(model: SegmentedModel, mixture: Mixture) -> Iterator[tuple[str,
         yield "outlier", float(left[worst]), text
 
 
-def standardise(model: SegmentedModel, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, np.ndarray]:
     """Return each period against all others, as a t statistic, and the innovations, both (n,)."""
     best = int(mixture.weight[0].argmax())  # the likeliest law, for the shift's first month
     law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import is_whole, require
-from analysis.engine.errors import Mixture
 from analysis.engine.optimise import NO_VARIATION
+from analysis.engine.posterior import Posterior
 from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, check_draws, draw_paths, sum_excess, tabulate_paths
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
@@ -37,12 +37,16 @@ class ITSResult:
     harmonics: int
     effects: pd.DataFrame  # rows ESTIMANDS; columns estimate, low, high, p
     notes: dict[str, str]  # why an estimand is missing
-    memory: pd.DataFrame  # rows phi, noise, sd_ratio; columns estimate (median), low, high
     n_before: int
     n_after: int
     _model: SegmentedModel = field(repr=False, compare=False)
-    _mixture: Mixture = field(repr=False, compare=False)
+    _mixture: Posterior = field(repr=False, compare=False)
     _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
+
+    @cached_property
+    def memory(self) -> pd.DataFrame:
+        """What the errors remember: phi, noise, sd_ratio; median as estimate, low and high."""
+        return describe_memory(self._mixture)
 
     @property
     def comparison(self) -> pd.DataFrame:
@@ -232,7 +236,6 @@ def fit_its(
         harmonics=harmonics,
         effects=effects,
         notes=model.notes | exact,
-        memory=describe_memory(mixture),
         n_before=model.n_before,
         n_after=model.n_after,
         _model=model,

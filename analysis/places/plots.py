@@ -1,7 +1,7 @@
 """Draw the effects of many places: a forest of intervals, and a map."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -54,6 +54,8 @@ def plot_forest(
 ) -> Axes:
     """Draw every place's effect with its 95% interval, in order, and the pooled ones below.
 
+    Beside a change of the trend stand the trends before and after it.
+
     Parameters
     ----------
     fitted : PlaceEffects
@@ -98,6 +100,18 @@ def plot_forest(
             ends = np.clip(ends, -reach, reach)
             ax.plot(ends, [row, row], color=MARKS[TOGETHER]["color"], linewidth=1)
         _interval(ax, row, effect, reach, TOGETHER, width=3)
+    if estimand == "slope":
+        own = (
+            fitted.of(f"{side}_trend")["estimate"].loc[effects.index] for side in ("pre", "post")
+        )
+        trends = [*zip(*own, strict=True)], shown[["trend_before", "trend_after"]].to_numpy()
+        told = {"fontsize": "x-small", "va": "center", "transform": ax.get_yaxis_transform()}
+        ax.text(1.02, -1, "trend, % a year", **told)
+        for row, both in zip(
+            [*range(len(effects)), *rows[below - 1 :]], chain(*trends), strict=True
+        ):
+            if np.isfinite(both).all():
+                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, both)), **told)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)

@@ -9,9 +9,10 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.checks import name_some
 from analysis.engine.counts import split_noise
-from analysis.engine.errors import EXACT, join_months
 from analysis.engine.estimators import newey_west_lags
+from analysis.engine.gls import EXACT
 from analysis.engine.mixture import mixture_quantiles
+from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
 from analysis.its.series import as_logs, as_percent

@@ -19,6 +19,10 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
     table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
     for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
         table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
+        trends = nation["estimate"].reindex(
+            [(estimator, f"{side}_trend") for side in ("pre", "post")]
+        )
+        table.loc[row, ["trend_before", "trend_after"]] = trends.to_numpy()
     table["note"] = table["note"].fillna("")
     factor = 1 + table["estimate"] / 100
     table["minus_national"] = 100 * (factor / factor["national"] - 1)

@@ -399,16 +399,16 @@ def test_frames_are_read_and_nothing_is_changed():
 @pytest.mark.parametrize(
     ("y", "X", "options", "message"),
     [
-        (NOISE[:, None], ONES, {}, r"expected y \(n,\) and X \(n, k\); found \(40, 1\)"),
-        (NOISE, ONES[:, 0], {}, r"found \(40,\) and \(40,\)"),
-        (NOISE[1:], ONES, {}, r"found \(39,\) and \(40, 1\)"),
+        (NOISE[:, None], ONES, {}, r"outcome \(n,\) and a design \(n, k\); found \(40, 1\)"),
+        (NOISE, ONES[:, 0], {}, r"found \(40,\), \(40,\)"),
+        (NOISE[1:], ONES, {}, r"found \(39,\), \(40, 1\)"),
         (NOISE, ONES[:, :0], {}, r"\(40, 0\)"),
-        (np.where(np.arange(40) == 7, np.nan, NOISE), ONES, {}, "y must be .* first at position 7"),
-        (NOISE, np.where(np.arange(40)[:, None] == 9, np.nan, ONES), {}, "X must .* position 9"),
+        (np.where(np.arange(40) == 7, np.nan, NOISE), ONES, {}, "outcome must .* at position 7"),
+        (NOISE, np.where(np.arange(40)[:, None] == 9, np.nan, ONES), {}, "design must .* first at"),
         (NOISE, ONES, {"trimming": 0}, "trimming must be a share above 0 .* found 0"),
         (NOISE, ONES, {"trimming": 0.6}, "at most 0.5; found 0.6"),
-        (NOISE, np.column_stack([ONES, 2 * ONES]), {}, "columns of X are dependent"),
-        (NOISE, np.column_stack([ONES, 0 * ONES]), {}, "columns of X are dependent"),
+        (NOISE, np.column_stack([ONES, 2 * ONES]), {}, "columns are linearly dependent"),
+        (NOISE, np.column_stack([ONES, 0 * ONES]), {}, "dependent: column 1 adds nothing"),
         (np.full(40, 3.3), ONES, {}, "X fits y exactly"),
         (np.zeros(40), ONES, {}, "X fits y exactly"),
     ],
@@ -435,7 +435,7 @@ def test_most_is_a_whole_number_of_breaks(most):
 
 def test_intervals_refuse_what_does_not_fit():
     breaks = find_breaks(NOISE, ONES, most=2)
-    for m, message in ((3, r"from 1 to 2, the most breaks .* found 3"), (0, "found 0")):
+    for m, message in ((3, "m must be a whole number from 1 to 2; found 3"), (0, "found 0")):
         with pytest.raises(ValueError, match=message):
             break_intervals(NOISE, ONES, breaks, m)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1; found 95"):

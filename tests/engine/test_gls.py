@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from support.independent import segmented_design, simulate_ar1
 from support.independent_law import arma_covariance, covariance, dense
+from support.solved import solve_at
 
-from analysis.engine.gls import Basis, cross_products, solve_nodes, split_periods
+from analysis.engine.gls import Basis
 
 N = 40
 DESIGNS = np.stack([segmented_design(N, first, harmonics=1) for first in (9, 20, 31)])
@@ -11,19 +12,6 @@ CONTRASTS = np.eye(6)[1:4] + np.eye(6)[[0, 2, 5]]
 SERIES = simulate_ar1(np.random.default_rng(1), N, 0.7, 3) + 2
 PHI = np.array([-0.4, 0.02, 0.5, 0.93, 0.9999])
 RATIO = np.array([0.35, 1.0, 1.7, 2.9, 0.8])
-
-
-def solve(y, X, C, after, theta, phi, ratio):
-    """Restricted log-likelihood (J, R), means and scales (J, m, R) by the engine's sums."""
-    basis = Basis(X, C)
-    ols, left = basis.take_out(y)
-    periods = split_periods(len(y), after)
-    at = solve_nodes(basis, cross_products(basis, left, periods, theta), theta, phi, np.log(ratio))
-    df = len(y) - X.shape[2]
-    late = 0 if after is None else periods[:, 1].sum(axis=1)
-    log_det = at.log_det + basis.log_size + 2 * late * np.log(ratio)[:, None]
-    scale = np.sqrt(at.rss[:, None] * at.variance / df)
-    return -0.5 * (df * np.log(at.rss) + log_det), ols.T + at.step, scale
 
 
 def assert_is_dense(found, row, y, X, C, after, theta, phi, ratio):
@@ -41,7 +29,7 @@ def test_likelihood_means_and_scales_are_those_of_dense_matrices(many, theta, af
     y, X = (SERIES[:, :1], DESIGNS) if many == "designs" else (SERIES, DESIGNS[:1])
     ratio = np.ones(5) if after is None else RATIO
     node = theta, PHI, ratio
-    found = solve(y, X, CONTRASTS, after if after is None else np.array([after]), *node)
+    found = solve_at(y, X, CONTRASTS, after if after is None else np.array([after]), *node)
     for row in range(3):
         series, design = (0, row) if many == "designs" else (row, 0)
         assert_is_dense(found, row, y[:, series], X[design], CONTRASTS, after, *node)
@@ -49,7 +37,7 @@ def test_likelihood_means_and_scales_are_those_of_dense_matrices(many, theta, af
 
 def test_every_design_has_a_change_of_size_of_its_own():
     after, node = np.array([9, 20, 31]), (0.6, PHI, RATIO)
-    found = solve(SERIES[:, :1], DESIGNS, CONTRASTS, after, *node)
+    found = solve_at(SERIES[:, :1], DESIGNS, CONTRASTS, after, *node)
     for row, own in enumerate(after):
         assert_is_dense(found, row, SERIES[:, 0], DESIGNS[row], CONTRASTS, own, *node)
 
@@ -61,7 +49,7 @@ def test_random_laws_lengths_and_sides_agree_with_dense_matrices(seed):
     X, after = segmented_design(n, n // 2), int(rng.integers(1, n))
     y = simulate_ar1(rng, n, 0.9)
     theta, phi, ratio = rng.uniform(0, 0.99), rng.uniform(0, 1, 8), rng.uniform(1 / 3, 3, 8)
-    found = solve(y, X[None], np.eye(4), np.array([after]), theta, phi, ratio)
+    found = solve_at(y, X[None], np.eye(4), np.array([after]), theta, phi, ratio)
     assert_is_dense(found, 0, y[:, 0], X, np.eye(4), after, theta, phi, ratio)
 
 
@@ -94,6 +82,6 @@ def test_nearly_dependent_columns_are_still_solved(copies):
     X[:, 3] = X[:, 1] + 1e-6 * X[:, 3]
     y = simulate_ar1(np.random.default_rng(2), 30, 0.5)
     node = 0.3, np.array([0.5]), np.ones(1)
-    scale = solve(y, np.stack([X] * copies), np.eye(4), None, *node)[2]
+    scale = solve_at(y, np.stack([X] * copies), np.eye(4), None, *node)[2]
     expected = dense(y[:, 0], X, np.eye(4), covariance(30, 0.5, 0.3))[2]
     np.testing.assert_allclose(scale[0, :, 0], expected, rtol=1e-6)

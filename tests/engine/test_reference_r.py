@@ -9,10 +9,10 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from support.folders import REFERENCE
+from support.solved import solve_at
 
 from analysis import PolicyShift
 from analysis.engine.estimators import fit_negative_binomial, fit_newey_west, fit_quasi_poisson
-from analysis.engine.gls import Basis, cross_products, solve_nodes, split_periods
 from analysis.engine.law import RHO_RANGE
 from analysis.engine.reml import restricted_log_likelihood
 from analysis.engine.state_space import fit_arima
@@ -54,12 +54,9 @@ def outcome_and_design(slug):
 def solve(slug, phi, theta):
     """Coefficients and their errors at one law of the errors."""
     y, X = outcome_and_design(slug)
-    basis = Basis(X[None], np.eye(len(DESIGN)))
-    ols, left = basis.take_out(y[:, None])
-    sums = cross_products(basis, left, split_periods(len(y), None), theta)
-    at = solve_nodes(basis, sums, theta, np.array([phi]), np.zeros(1))
-    variance = at.rss[0] * at.variance[0, :, 0] / (len(y) - len(DESIGN))
-    return ols[0] + at.step[0, :, 0], np.sqrt(variance)
+    law = theta, np.array([phi]), np.ones(1)
+    _, mean, scale = solve_at(y[:, None], X[None], np.eye(len(DESIGN)), None, *law)
+    return mean[0, :, 0], scale[0, :, 0]
 
 
 def constant_of_nlme(slug):

@@ -11,9 +11,9 @@ from support.independent_law import fit_law
 
 from analysis import fit_many
 from analysis.engine import errors, reml
-from analysis.engine.errors import join_months
 from analysis.engine.law import RHO_RANGE
 from analysis.engine.mixture import mixture_quantiles
+from analysis.engine.posterior import join_months
 from analysis.engine.reml import integrate, screen_many
 
 NAMES = ("estimate", "low", "high")

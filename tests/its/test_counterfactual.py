@@ -267,8 +267,20 @@ def test_months_before_that_do_not_vary_say_nothing_of_those_after(kind):
     excess = fit_its(counted(deaths), replace(SHIFT, omit="2000-11")).excess(12, draws=DRAWS)
     assert excess.attrs["note"] == why
     values = monthly_values(np.where(np.arange(72) == 10, np.nan, deaths))
-    why = why.replace("deaths", "value")
+    why = why.replace("deaths", "values")
     assert fit_its(values, SHIFT).excess(12, draws=DRAWS).attrs["note"] == why
+
+
+@pytest.mark.parametrize("before", [np.arange(48) * 0.1, np.sin(np.arange(48) * np.pi / 6)])
+def test_months_before_on_a_line_or_a_season_alone_say_nothing_of_those_after(before):
+    values = np.r_[before, before[-1] + np.random.default_rng(0).normal(size=24)]
+    result = fit_its(monthly_values(values), SHIFT)
+    why = (
+        "the values before the shift do not vary about their line and season, and nothing says how "
+        "they would have"
+    )
+    assert result.excess(draws=DRAWS).attrs["note"] == why
+    assert result.counterfactual(draws=DRAWS).attrs["note"] == f"from 2004-01 on {why}"
 
 
 def test_band_wider_than_ten_times_the_observed_rate_is_no_number():
@@ -314,14 +326,14 @@ def test_projection_that_can_be_believed_has_no_note(result):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_counterfactual_of_an_exact_line_is_the_line(kind):
+def test_the_path_of_an_exact_line_is_the_line_and_told_in_words_alone(kind):
     t = np.arange(72) / 12
-    frame = monthly_values(5 + 2 * t + 3 * (t >= 4))
-    found = fit_its(frame, SHIFT, harmonics=0).counterfactual(kind, draws=DRAWS)
-    for column in ("expected", "low", "high"):
-        np.testing.assert_allclose(found[column], 5 + 2 * t, rtol=1e-9)
-    assert (found["low"] <= found["expected"]).all()
-    assert (found["expected"] <= found["high"]).all()
+    model = prepare_model(monthly_values(5 + 2 * t + 3 * (t >= 4)), SHIFT, harmonics=0)
+    low, high = simultaneous_band(draw_paths(model, kind, DRAWS, 0))
+    np.testing.assert_allclose([low, high], [5 + 2 * t] * 2, rtol=1e-9)
+    found = fit_its(model.window, SHIFT, harmonics=0).counterfactual(kind, draws=DRAWS)
+    assert "do not vary about their line and season" in found.attrs["note"]
+    assert found["expected"].iloc[48:].isna().all()
 
 
 @pytest.mark.slow

@@ -29,6 +29,10 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     top = next(line for line in ax.lines if len(line.get_xdata()) == 2)
     ends = np.log1p(slope.iloc[0][["low", "high"]].astype(float) / 100)
     np.testing.assert_allclose(top.get_xdata(), ends)
+    told = [text.get_text() for text in ax.texts]
+    first = [fitted.of(name)["estimate"][slope.index[0]] for name in ("pre_trend", "post_trend")]
+    assert told[:2] == ["trend, % a year", "{:+d} → {:+d}".format(*map(round, first))]
+    assert len(told) == 1 + 32 + 2  # and of both averages
 
 
 def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):

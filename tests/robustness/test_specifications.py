@@ -430,7 +430,7 @@ VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
         (GOOD.assign(deaths=0), {}, "log scale needs deaths in every period"),
         (GOOD["deaths"], {}, "series must be a DataFrame, found Series"),
         (GOOD.iloc[:60], {}, "reform: the shift at 2005-01 is outside the series"),
-        (GOOD, {"jobs": 0}, "jobs must be a whole number from 1 up; found 0"),
+        (GOOD, {"jobs": 0}, "jobs must be 'dask' or a whole number from 1 up; found 0"),
         (GOOD, {"shift": TWICE}, r"linearly dependent.*move shifts apart"),
         (GOOD, {"series": {}}, "needs one series or more; found none"),
     ],

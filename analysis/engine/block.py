@@ -1,0 +1,215 @@
+"""The law's nodes for a block of series or of designs: their weights, and what to keep of them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.engine.gls import (
+    EXACT,
+    Basis,
+    Seen,
+    Sums,
+    Turned,
+    add_up,
+    lag,
+    look,
+    solve,
+    split_periods,
+    turn,
+)
+from analysis.engine.gls import weigh as weigh_nodes
+from analysis.engine.law import Grid
+from analysis.engine.posterior import Mixture, Posterior
+
+ALONE = 8  # series: of so few, all nodes are solved at once, and kept
+NARROW = 30  # periods on either side, from which two ratios stand for all
+CHUNK = 128  # series that are added up at a time
+NOTHING = 1e-7  # of a mixture: pairs of theta and phi that weigh less are left out
+
+
+class _Part(NamedTuple):
+    """J values of phi at one theta, or at each of B, with the residuals and all log weights."""
+
+    theta: np.ndarray  # (T, 1), T is B or 1
+    phi: np.ndarray  # (T, J)
+    log_ratio: np.ndarray  # (V,)
+    turned: Turned
+    seen: Seen
+    log_weight: np.ndarray  # (B, J, V, N)
+
+
+class Block:
+    """Many outcomes (n, N) with one design, or one with many (D), at any nodes of a grid.
+
+    A row is a series or a design.
+    """
+
+    def __init__(self, basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None) -> None:
+        self.basis, self.grid = basis, grid
+        self.ols, left = basis.take_out(np.ascontiguousarray(y, dtype=float))
+        designs, series, n = left.shape
+        self.left = left
+        self.df = n - basis.columns.shape[1]
+        total = np.broadcast_to((y**2).sum(axis=0), designs * series)
+        self.exact = (left**2).sum(axis=2).ravel() <= EXACT * np.maximum(total, 1e-300)
+        self.tiny = 1e-13 * np.maximum(np.sqrt(total / n), 1e-100)
+        self.periods = split_periods(n, after)
+        fewest = self.periods.sum(axis=2).min()
+        self.designs, self.alone = designs > 1, designs == 1 and series <= ALONE
+        self.narrow = series > ALONE and fewest >= NARROW
+        if series > ALONE:
+            lagged = lag(basis, self.periods, grid.theta)
+            chunks = (left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
+            found = zip(*(add_up(lagged, c, self.periods, grid.theta) for c in chunks), strict=True)
+            self.sums = Sums(*(np.concatenate(part, axis=-1) for part in found))
+            self.turned = turn(basis, lagged, grid.theta, grid.phi)
+
+    def first_weights(self, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return weights (R, G) of the nodes of `mask`, of which the largest is 1."""
+        parts = [self.by_row(part.log_weight) for part in self.parts(mask, rows)]
+        log_weight = np.concatenate(parts, axis=1)
+        weight: np.ndarray = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        return weight
+
+    def parts(self, mask: np.ndarray, rows: np.ndarray) -> list[_Part]:
+        """Look at the nodes of `mask`, and at those that they leave out of a box of ratios."""
+        basis, periods, (t, u) = self.basis, self.periods, np.nonzero(mask.any(axis=2))
+        theta, phi = self.grid.theta, self.grid.phi
+        if self.alone:
+            values, each = np.unique(t, return_inverse=True)
+            lagged = lag(basis, periods, theta[values])
+            sums = add_up(lagged, self.left, periods, theta[values])
+            lagged = lagged._replace(own=lagged.own[each], fading=lagged.fading[each])
+            sums = Sums(*(part[each] for part in sums))
+            turned = turn(basis, lagged, theta[t], phi[t, u][:, None])
+            return [self.weigh(rows, mask, t[:, None], u[:, None], turned, sums)]
+        parts = []
+        for one in np.unique(t)[:, None]:
+            own = u[t == one]
+            if self.designs:
+                lagged = lag(basis, periods, theta[one])
+                sums = add_up(lagged, self.left, periods, theta[one])
+                turned = turn(basis, lagged, theta[one], phi[one][:, own])
+            else:
+                sums = Sums(*(part[one][..., rows] for part in self.sums))
+                turned = Turned(*(part[one][:, own] for part in self.turned))
+            parts.append(self.weigh(rows, mask, one[:, None], own[None], turned, sums))
+        return parts
+
+    def weigh(
+        self,
+        rows: np.ndarray,
+        mask: np.ndarray,
+        t: np.ndarray,
+        u: np.ndarray,
+        turned: Turned,
+        sums: Sums,
+    ) -> _Part:
+        """Weigh the nodes of `mask` at theta numbers t (T, 1) and phi numbers u (T, J)."""
+        v = np.nonzero(mask[t, u].any(axis=(0, 1)))[0]
+        log_ratio, seen = self.grid.log_ratio[v], look(turned, sums)
+        rss, log_det = weigh_nodes(turned, seen, np.exp(log_ratio))
+        rss[self.exact if self.designs else (..., self.exact[rows])] = 1  # no law is identified
+        log_det = log_det + self.basis.log_size[:, None, None]
+        if self.periods.shape[1] > 1:
+            log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
+        log_weight = np.log(rss, out=rss)
+        log_weight *= -0.5 * self.df
+        log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
+        return _Part(self.grid.theta[t], self.grid.phi[t, u], log_ratio, turned, seen, log_weight)
+
+    def by_row(self, x: np.ndarray) -> np.ndarray:
+        """Turn (..., B, J, V, N) to (R, ..., nodes)."""
+        x = np.moveaxis(x, -4, 0)[..., 0] if self.designs else np.moveaxis(x, -1, 0)
+        return x.reshape(*x.shape[: -2 if self.designs else -3], -1)
+
+    def keep(self, mask: np.ndarray, rows: np.ndarray) -> Posterior:
+        """Return the mixture over all nodes."""
+        found = []
+        for part in self.parts(mask, rows):
+            B, J, V, N = part.log_weight.shape
+            place, ratios = np.arange(B * J * N), np.exp(part.log_ratio)
+            each = np.broadcast_to(ratios[:, None], (V, len(place)))
+            solved = [
+                self.by_row(np.moveaxis(x.reshape(-1, V, B, J, N), 1, 3))
+                for x in solve(part.turned, part.seen, place, each)
+            ]
+            nodes = np.broadcast_arrays(part.phi[..., None], part.theta[..., None], ratios)
+            log_weight = self.by_row(part.log_weight)
+            found.append((log_weight, *solved, *(node.ravel() for node in nodes)))
+        log_weight, step, rss, variance, phi, theta, ratio = (
+            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
+        )
+        top = log_weight.max(axis=1, keepdims=True)
+        weight = np.exp(log_weight - top)
+        sums = weight.sum(axis=1, keepdims=True)
+        return Posterior(
+            weight=weight / sums,
+            **self.components(rows, step, rss, variance),
+            phi=phi,
+            theta=theta,
+            ratio=ratio,
+            rss=np.where(self.exact[rows, None], 1.0, rss[:, 0]),
+            log_marginal=(top + np.log(sums))[:, 0],
+        )
+
+    def condense(self, mask: np.ndarray, rows: np.ndarray) -> Mixture:
+        """Return the mixture of many series over pairs of theta and phi, with two ratios each."""
+        parts = self.parts(mask, rows)
+        top = np.max([part.log_weight.max(axis=(0, 1, 2)) for part in parts], axis=0)
+        weights = [np.exp(part.log_weight - top) for part in parts]
+        pairs = [weight.sum(axis=2) for weight in weights]
+        least = NOTHING * np.sum([pair.sum(axis=(0, 1)) for pair in pairs], axis=0)
+        found = []
+        for part, weight, pair in zip(parts, weights, pairs, strict=True):
+            place = np.flatnonzero(pair > least)
+            log_ratio, share = two_ratios(part.log_ratio, weight, place)
+            solved = solve(part.turned, part.seen, place, np.exp(log_ratio))
+            found.append((place % len(rows), share * pair.take(place), *solved))
+        row, share, step, rss, variance = (
+            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
+        )
+        order = np.argsort(row, kind="stable")
+        row, count = row[order], np.bincount(row)
+        column = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+
+        def spread(x: np.ndarray, fill: float) -> np.ndarray:
+            table = np.full((*x.shape[:-1], len(rows), count.max()), fill)
+            table[..., row, column] = x[..., order]
+            table = np.moveaxis(table, -2, 0)
+            return table.reshape(*table.shape[:-2], -1)
+
+        share = spread(share, 0.0)
+        step, rss, variance = (spread(x, 1.0) for x in (step, rss, variance))
+        components = self.components(rows, step, rss[:, None], variance)
+        return Mixture(weight=share / share.sum(axis=1, keepdims=True), **components)
+
+    def components(
+        self, rows: np.ndarray, step: np.ndarray, rss: np.ndarray, variance: np.ndarray
+    ) -> dict[str, Any]:
+        """Return means and scales of steps from OLS, (R, m, G)."""
+        exact = self.exact[rows]
+        scale = np.sqrt(np.maximum(rss, 0) * variance / self.df)
+        scale[exact] = self.tiny[rows][exact][:, None, None]
+        mean = self.ols[rows][..., None] + step
+        return {"mean": mean, "scale": scale, "df": self.df, "exact": exact}
+
+
+def two_ratios(
+    log_ratio: np.ndarray, weight: np.ndarray, place: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two log ratios, and their shares, with the first moments of V, (2, L) at L places.
+
+    `weight` is (1, J, V, N), a place one of J and N counted through. Of one ratio, there is one.
+    """
+    if len(log_ratio) == 1:
+        return np.full((1, len(place)), log_ratio[0]), np.ones((1, len(place)))
+    middle = log_ratio.mean()
+    moments = ((log_ratio - middle) ** np.arange(4)[:, None] @ weight).transpose(2, 0, 1, 3)
+    m = np.ascontiguousarray(moments).reshape(4, -1).take(place, axis=1)
+    _, mean, square, cube = m / m[0]
+    sd = np.sqrt(np.maximum(square - mean**2, 1e-12))
+    lean = (cube - 3 * mean * square + 2 * mean**3) / (2 * sd**3)
+    root = np.sqrt(1 + lean**2)
+    reach = np.stack([lean - root, lean + root])
+    return middle + mean + sd * reach, np.stack([root + lean, root - lean]) / (2 * root)

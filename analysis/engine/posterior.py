@@ -1,0 +1,75 @@
+"""What the data say of contrasts: mixtures over the errors' law."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analysis.engine.mixture import Parts, lighten, mixture_cdf, mixture_quantiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """What the data say of contrasts c'b, for each of R rows, as a mixture over the errors' law.
+
+    Component g of c'b is Student t with `df` degrees of freedom, `mean` and `scale`.
+    """
+
+    weight: np.ndarray  # (R, G), each row sums to 1
+    mean: np.ndarray  # (R, m, G)
+    scale: np.ndarray  # (R, m, G)
+    df: int
+    exact: np.ndarray  # (R,) rows without residual variation
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """What the functions of `analysis.engine.mixture` take."""
+        return self.weight, self.mean, self.scale, self.df
+
+    @property
+    def light(self) -> Parts:
+        """Weight, mean and scale of what makes the quantiles."""
+        return self.weight, self.mean, self.scale
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """Return P(c'b <= x) for x of shape (R, m)."""
+        return mixture_cdf(x, *self.parts)[0]
+
+    def quantile(self, q: float) -> np.ndarray:
+        """Return the quantile of c'b, shape (R, m)."""
+        return mixture_quantiles([q], *self.light, self.df)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posterior(Mixture):
+    """A mixture whose components are nodes of the errors' law, the same for all rows."""
+
+    phi: np.ndarray  # (G,)
+    theta: np.ndarray  # (G,)
+    ratio: np.ndarray  # (G,) sd of the innovations from the shift on over that before
+    rss: np.ndarray  # (R, G) residual sum of squares of the whitened data
+    log_marginal: np.ndarray  # (R,) log integral over the law of the restricted likelihood
+
+    @property
+    def light(self) -> Parts:
+        """Weight, mean and scale of what makes the quantiles: without the lightest nodes."""
+        return lighten(self.weight, self.mean, self.scale)
+
+    @cached_property
+    def noise(self) -> np.ndarray:
+        """The share s = theta / phi of a period's surprise that is gone a period later, (G,)."""
+        return self.theta / self.phi
+
+
+def join_months(parts: Sequence[Posterior]) -> Posterior:
+    """Return one mixture of several that weigh the same, one for each month of a shift."""
+    if len(parts) == 1:
+        return parts[0]
+    names = ("phi", "theta", "ratio", "weight", "mean", "scale", "rss")
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names
+    }
+    joined["weight"] /= len(parts)
+    return replace(parts[0], **joined, exact=np.all([part.exact for part in parts], axis=0))
