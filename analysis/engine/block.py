@@ -169,14 +169,18 @@ class Block:
         row, share, step, rss, variance = (
             np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
         )
-        order = np.argsort(row, kind="stable")
-        row, count = row[order], np.bincount(row)
-        column = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        count, order = np.bincount(row), np.argsort(row, kind="stable")
+        place = np.empty_like(row)  # of each component in a table with a line a row
+        place[order] = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        place += row * count.max()
 
         def spread(x: np.ndarray, fill: float) -> np.ndarray:
-            table = np.full((*x.shape[:-1], len(rows), count.max()), fill)
-            table[..., row, column] = x[..., order]
-            table = np.moveaxis(table, -2, 0)
+            table = np.full((*x.shape[:-1], len(rows) * count.max()), fill)
+            for line, values in zip(
+                table.reshape(-1, table.shape[-1]), x.reshape(-1, len(row)), strict=True
+            ):
+                line[place] = values
+            table = np.moveaxis(table.reshape(*x.shape[:-1], len(rows), -1), -2, 0)
             return table.reshape(*table.shape[:-2], -1)
 
         share = spread(share, 0.0)

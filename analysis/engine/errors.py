@@ -13,7 +13,7 @@ from analysis.engine.posterior import Mixture, Posterior
 STRIDE = 3  # of the grid's nodes that are looked at first
 TINY = 3e-5  # of the largest weight: what weighs less, and is not next to more, is left out
 FEW = 200  # nodes: of so few, all are looked at
-TOGETHER = 128  # series that share the nodes that any of them needs
+TOGETHER = 256  # series that share the nodes that any of them needs
 
 
 def mix(

@@ -19,7 +19,7 @@ TOLERANCE = 1e-6  # of the standard deviation, for the last step: what is left i
 NO_WEIGHT = 1e-14  # components lighter than this everywhere are left out
 MANY = 200  # components: of more, the lightest are left out of a quantile
 LIGHT = 3e-4  # share of a mixture that these may make up
-BLOCK = 12_000  # components at a time: larger arrays cost more to get than to fill
+BLOCK = 64_000  # components at a time: enough for threads to share the work
 
 
 def lighten(weight: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> Parts:
