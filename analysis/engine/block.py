@@ -14,6 +14,7 @@ from analysis.engine.gls import (
     lag,
     look,
     solve,
+    solve_all,
     split_periods,
     turn,
 )
@@ -23,7 +24,7 @@ from analysis.engine.posterior import Mixture, Posterior
 
 ALONE = 8  # series: of so few, all nodes are solved at once, and kept
 NARROW = 30  # periods on either side, from which two ratios stand for all
-CHUNK = 128  # series that are added up at a time
+CHUNK = 256  # series that are added up at a time
 NOTHING = 1e-7  # of a mixture: pairs of theta and phi that weigh less are left out
 
 
@@ -127,13 +128,8 @@ class Block:
         """Return the mixture over all nodes."""
         found = []
         for part in self.parts(mask, rows):
-            B, J, V, N = part.log_weight.shape
-            place, ratios = np.arange(B * J * N), np.exp(part.log_ratio)
-            each = np.broadcast_to(ratios[:, None], (V, len(place)))
-            solved = [
-                self.by_row(np.moveaxis(x.reshape(-1, V, B, J, N), 1, 3))
-                for x in solve(part.turned, part.seen, place, each)
-            ]
+            ratios = np.exp(part.log_ratio)
+            solved = [self.by_row(x) for x in solve_all(part.turned, part.seen, ratios)]
             nodes = np.broadcast_arrays(part.phi[..., None], part.theta[..., None], ratios)
             log_weight = self.by_row(part.log_weight)
             found.append((log_weight, *solved, *(node.ravel() for node in nodes)))

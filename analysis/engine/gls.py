@@ -6,6 +6,7 @@ three lags give any phi. With phi fixed too, one turn of the coefficients makes 
 diagonal both before and after the shift, and then every q is a weighted sum.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -172,16 +173,32 @@ def look(turned: Turned, sums: Sums) -> Seen:
 
 def weigh(turned: Turned, seen: Seen, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return residual sums of squares (B, J, V, N) and log determinants (B, J, V) at V ratios q."""
+    early, late = seen.w[:, :, :, 0], seen.w[:, :, :, -1]
+    if seen.w.shape[3] == 1:
+        rss = seen.squares - np.einsum("bjkn,bjkn->bjn", early, early)[:, :, None]
+        return rss, turned.log_det[..., None]
     size = ratio[:, None] ** -2.0
     total = 1 + (size - 1) * turned.late[:, :, None]  # (B, J, V, k + 1)
     log_det = turned.log_det[..., None] + np.log(total).sum(axis=3)
-    early, late = seen.w[:, :, :, 0], seen.w[:, :, :, -1]
-    products, factors = [seen.squares, early**2], [np.ones_like(total[..., :1]), -1 / total]
-    if seen.w.shape[3] > 1:
-        products += [early * late, late**2]
-        factors[1:1] = [size * factors[0]]
-        factors += [2 * size * factors[-1], size**2 * factors[-1]]
+    one = np.ones_like(total[..., :1])
+    factors = [one, size * one, -1 / total, -2 * size / total, -(size**2) / total]
+    products = [seen.squares, early**2, early * late, late**2]
     return np.concatenate(factors, axis=3) @ np.concatenate(products, axis=2), log_det
+
+
+def solve_all(turned: Turned, seen: Seen, ratio: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield what `solve` does for all places and V ratios, (m or 1, B, J, V, N)."""
+    B, J, _, sides, N = seen.w.shape
+    if sides > 1:
+        place = np.arange(B * J * N)
+        found = solve(turned, seen, place, np.broadcast_to(ratio[:, None], (len(ratio), B * J * N)))
+        yield from (np.moveaxis(x.reshape(-1, len(ratio), B, J, N), 1, 3) for x in found)
+        return
+    w, contrasts = seen.w[..., 0, :], turned.contrasts
+    yield (contrasts @ w).transpose(2, 0, 1, 3)[:, :, :, None]
+    yield weigh(turned, seen, ratio)[0][None]
+    variance = (contrasts**2).sum(axis=3).transpose(2, 0, 1)
+    yield np.broadcast_to(variance[..., None, None], (*variance.shape, 1, N))
 
 
 def solve(

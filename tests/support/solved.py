@@ -23,11 +23,12 @@ def solve_at(y, X, C, after, theta, phi, ratio):
     )
     by_weigh, log_det = weigh(turned, seen, ratio)
     j = np.arange(J)
+    v = 0 * j if after is None else j  # of errors of one size there is one ratio
     np.testing.assert_allclose(
-        np.moveaxis(by_weigh[:, j, j], 1, 0).reshape(J, rows), rss[:, 0], rtol=1e-9
+        np.moveaxis(by_weigh[:, j, v], 1, 0).reshape(J, rows), rss[:, 0], rtol=1e-9
     )
     df = len(y) - X.shape[2]
     late = 0 if after is None else periods[:, 1].sum(axis=1)
-    log_det = log_det[:, j, j].T + basis.log_size + 2 * late * np.log(ratio)[:, None]
+    log_det = log_det[:, j, v].T + basis.log_size + 2 * late * np.log(ratio)[:, None]
     scale = np.sqrt(rss * variance / df)
     return -0.5 * (df * np.log(rss[:, 0]) + log_det), ols.T + step, scale
