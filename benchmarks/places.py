@@ -2,7 +2,7 @@
 
     python benchmarks/places.py
 
-About ten minutes on two cores. Counts without any change are simulated for the window of
+About twenty minutes on two cores. Counts without any change are simulated for the window of
 Calderón's shift, with an AR(1) disturbance of their log rate.
 """
 
