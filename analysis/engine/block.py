@@ -169,9 +169,10 @@ class Block:
         place = np.empty_like(row)  # of each component in a table with a line a row
         place[order] = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
         place += row * count.max()
+        first = order[np.cumsum(count) - count]  # fills a row, at no weight, in its own size
 
-        def spread(x: np.ndarray, fill: float) -> np.ndarray:
-            table = np.full((*x.shape[:-1], len(rows) * count.max()), fill)
+        def spread(x: np.ndarray, fill: np.ndarray) -> np.ndarray:
+            table = np.repeat(fill, count.max(), axis=-1)
             for line, values in zip(
                 table.reshape(-1, table.shape[-1]), x.reshape(-1, len(row)), strict=True
             ):
@@ -179,8 +180,8 @@ class Block:
             table = np.moveaxis(table.reshape(*x.shape[:-1], len(rows), -1), -2, 0)
             return table.reshape(*table.shape[:-2], -1)
 
-        share = spread(share, 0.0)
-        step, rss, variance = (spread(x, 1.0) for x in (step, rss, variance))
+        share = spread(share, np.zeros((len(share), len(rows))))
+        step, rss, variance = (spread(x, x[..., first]) for x in (step, rss, variance))
         components = self.components(rows, step, rss[:, None], variance)
         return Mixture(weight=share / share.sum(axis=1, keepdims=True), **components)
 

@@ -62,7 +62,9 @@ def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.n
     return centre - reach * spread, centre + reach * spread
 
 
-def tabulate_paths(model: SegmentedModel, paths: np.ndarray, observed: pd.Series) -> pd.DataFrame:
+def tabulate_paths(
+    model: SegmentedModel, paths: np.ndarray, observed: pd.Series, kind: Kind
+) -> pd.DataFrame:
     """Return the table of `ITSResult.counterfactual` from drawn paths (draws, n)."""
     split, names = model.n_before, ["expected", "low", "high"]
     bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
@@ -72,6 +74,8 @@ def tabulate_paths(model: SegmentedModel, paths: np.ndarray, observed: pd.Series
     table = pd.DataFrame(columns, observed.index, names)
     table.insert(0, "observed", observed)
     table.loc[model.omitted, names] = np.nan
+    if kind == "forecast":
+        table.loc[table.index[:split], names] = np.nan
     after = table.iloc[split:]
     width = (after["high"] - after["low"]).to_numpy()
     at, why = find_doubt(model, after["expected"].to_numpy(), width, after["observed"].mean())
@@ -124,6 +128,8 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
     rows, columns = [excess, excess / size, percent], ["estimate", "low", "high"]
     table = pd.DataFrame(rows, index=names, columns=columns)
     why = find_doubt(model, total[:1], total[1:2] - total[2:], observed)[1]
+    if not why and model.scale == "rate" and total[2] < 0:
+        why = "the interval of the expected deaths reaches below zero"
     if why:
         table[:] = np.nan
         table.attrs["note"] = why

@@ -114,6 +114,8 @@ def prepare_model(
 ) -> SegmentedModel:
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
     attrs = getattr(series, "attrs", {})
+    if scale == "value" and isinstance(series, pd.DataFrame) and "value" in series:
+        series = series[["value"]]  # counts beside it have no say, nor have their missing months
     if attrs:  # pandas copies them at every step
         series = pd.DataFrame(series, copy=False)
         series.attrs = {}
@@ -162,6 +164,8 @@ def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Posteri
 def describe_memory(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
+    if mixture.exact[0]:  # nothing varies about the fit, and no law is identified
+        return pd.DataFrame(np.nan, ["phi", "noise", "sd_ratio"], ["estimate", "low", "high"])
     rows = {
         "phi": _quantiles(mixture.phi, weight),
         "noise": _noise_quantiles(mixture, weight),

@@ -6,12 +6,13 @@ import numpy as np
 from scipy.stats import chi2
 from scipy.stats import t as student
 
-from analysis.engine.law import precision
+from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.posterior import Posterior
 from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
-from analysis.its.series import periods_of, periods_per_year
+from analysis.its.series import PERIOD_NAMES, periods_of, periods_per_year
 
 SEASON_P, OUTLIER_P = 0.01, 0.01
+NEAR_MOST = 0.95 * MOST_RATIO
 
 
 def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[str, float, str]]:
@@ -30,11 +31,13 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
     if low > 1 or high < 1:
         times = f"{estimate:.2f} times what it was before ({low:.2f} to {high:.2f})"
         text = f"the errors' size changed: from the shift on {times}"
+        if not 1 / NEAR_MOST < estimate < NEAR_MOST:
+            text += f", as far from it as is allowed (a factor of {MOST_RATIO:.0f})"
         yield "size_changed", float(estimate), text
     if model.counted:
         return
     index = periods_of(model.window)
-    n, year = len(index), periods_per_year(index)
+    n, year, names = len(index), periods_per_year(index), PERIOD_NAMES[index.freqstr[0]]
     left, shocks = standardise(model, mixture)
     if year > 1 and n >= 4 * year:
         lags = np.array([year, 2 * year])
@@ -51,7 +54,7 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
         worst = p.argmin()
         text = (
             f"{index[worst]} lies {abs(left[worst]):.1f} standard errors from what the other "
-            "months say of it, more than any law of the errors explains; see what happened, and "
+            f"{names} say of it, more than any law of the errors explains; see what happened, and "
             "leave it out"
         )
         yield "outlier", float(left[worst]), text
@@ -62,6 +65,7 @@ def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, 
     best = int(mixture.weight[0].argmax())  # the likeliest law, for the shift's first month
     law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
     y, X = model.outcome, model.designs[0].to_numpy()
+    y = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]  # a line in it must not cost digits
     P = precision(len(y), *law, model.n_before)
     solved = P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
     left = P - solved

@@ -121,10 +121,11 @@ class ITSResult:
             One row per period of the window; columns `observed`, `expected` (median), `low` and
             `high` (simultaneous 95% band: 95% of whole paths lie inside it, over the periods
             before the shift and from it on separately), in deaths per 100,000 person-years or the
-            unit of `value`. From the first month on that no one could believe they are missing, and
+            unit of `value`. The forecast's are missing before the shift, whose months it is fitted
+            to. From the first month on that no one could believe they are missing, and
             `attrs["note"]` says why.
         """
-        return tabulate_paths(self._model, self._paths(kind, draws, seed), self.observed)
+        return tabulate_paths(self._model, self._paths(kind, draws, seed), self.observed, kind)
 
     def excess(
         self,
@@ -149,7 +150,8 @@ class ITSResult:
         DataFrame
             Rows `deaths`, `per_100k` (person-years), `percent`, all from the same draws; for a
             frame of values `total`, `mean` (per period), `percent`. Columns `estimate` (median),
-            `low`, `high` (95%). Missing where the counterfactual is: `attrs["note"]` says why.
+            `low`, `high` (95%). Missing where the counterfactual of any of the months is:
+            `attrs["note"]` says why.
 
         Raises
         ------
@@ -165,7 +167,13 @@ class ITSResult:
             f"window has from {self.shift.month} on; found {months!r}",
         )
         positions = slice(self.n_before, self.n_before + months // step)
-        return sum_excess(self._model, self._paths(kind, draws, seed), positions)
+        excess = sum_excess(self._model, self._paths(kind, draws, seed), positions)
+        expected = self.counterfactual(kind, draws=draws, seed=seed)
+        asked = expected["expected"].iloc[positions][~self._model.omitted[positions]]
+        if "note" not in excess.attrs and asked.isna().any():
+            excess[:] = np.nan
+            excess.attrs["note"] = expected.attrs["note"]
+        return excess
 
     def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
         check_draws(kind, draws, seed)

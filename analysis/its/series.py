@@ -184,4 +184,7 @@ def _check_numbers(column: pd.Series, name: str) -> None:
     bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     if bad.any():
         where = name_some(column.index[bad].astype(str))
-        raise ValueError(f"{name} must be finite and not missing; found otherwise in {where}")
+        raise ValueError(
+            f"{name} must be finite and not missing; found otherwise in {where}. Where a source "
+            "lost a number fill in any, and leave the period out with omit."
+        )

@@ -11,7 +11,10 @@ from analysis.its.shifts import PolicyShift
 
 def significant(row: pd.Series) -> bool:
     """Tell whether an interval leaves zero out."""
-    return bool(np.isfinite(row["low"]) and row["low"] * row["high"] > 0)
+    apart = (
+        row["low"] * row["high"] > 0 and row["low"] < row["high"]
+    )  # of an exact fit they are one
+    return bool(np.isfinite(row["low"]) and apart)
 
 
 def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
@@ -38,13 +41,14 @@ def describe_shift(shift: PolicyShift) -> str:
     lines = [
         f"**{shift.title or shift.slug}**, first month {shift.when}{caveat}.",
         "",
-        f"- The article: “{shift.words}”.",
-        f"- Why this month, and this impact ({shift.impact.replace('_', ' ')}): {shift.reason}",
-        f"- Source of the date: {shift.source}.",
+        f"- The article: “{shift.words}”." if shift.words else "",
+        f"- Impact: {shift.impact.replace('_', ' ')}. {shift.reason}",
+        f"- Source of the date: {shift.source}." if shift.source else "",
         f"- Window: {window}. {shift.window_reason}",
+        f"- Left out: {', '.join(map(str, shift.omit)) or 'nothing'}.",
         f"- Beside it in the model: {beside or 'nothing'}.",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines[:2], *filter(None, lines[2:])])
 
 
 def describe_effects(result: ITSResult) -> str:
@@ -69,6 +73,9 @@ def describe_effects(result: ITSResult) -> str:
         told = sentence.format(format_effect(row, result.units[name]))
         p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
         meaning = "zero is inside the interval"
+        if "intervals" in result.notes:
+            lines.append(f"- **{name}**: {told}; no test: {result.notes['intervals']}.")
+            continue
         if significant(row):
             meaning = "the 95% interval leaves zero out"
         lines.append(f"- **{name}**: {told}; {meaning} ({p}).")
@@ -100,14 +107,16 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
     return "\n".join(lines)
 
 
-def describe_memory(memory: pd.DataFrame) -> str:
+def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
     """Return what the errors of a fit remember, in words."""
+    if memory.isna().all(axis=None):
+        return "Nothing varies about the fit, so nothing is known of the errors' memory."
     told = "{estimate:.2f} ({low:.2f} to {high:.2f})"
     said = {name: told.format(**row) for name, row in memory.T.items()}
     return (
-        f"Of a month's surprise the share {said['noise']} is gone the next month; of the rest the "
-        f"share {said['phi']} is left a month later; the months from the shift on are "
-        f"{said['sd_ratio']} times as restless as those before (medians with 95% intervals)."
+        f"Of a {period}'s surprise the share {said['noise']} is gone the next {period}; of the "
+        f"rest the share {said['phi']} is left a {period} later; the {period}s from the shift on "
+        f"are {said['sd_ratio']} times as restless as those before (medians with 95% intervals)."
     )
 
 
@@ -115,19 +124,20 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
     if not flags:
         return "No warning applies to this fit."
-    return "\n".join(f"- **{flag.name}** ({flag.value:.2g}): {flag.text}." for flag in flags)
+    return "\n".join(f"- **{flag.name}** ({flag.value:.3g}): {flag.text}." for flag in flags)
 
 
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
-    deaths, percent = excess.T["deaths"], excess.T["percent"]
+    unit = excess.index[0] if excess.index[0] == "deaths" else "units"
+    deaths, percent = excess.iloc[0], excess.T["percent"]
     if pd.isna(deaths["estimate"]):
-        return f"No number of deaths by the {kind} counterfactual: {excess.attrs['note']}."
+        return f"No number of {unit} by the {kind} counterfactual: {excess.attrs['note']}."
     basis = "the whole window with the shift's terms taken out"
     basis = "the months before the shift alone" if kind == "forecast" else basis
     side = "more" if deaths["estimate"] > 0 else "fewer"
     return (
-        f"Over the first {months} months, {abs(deaths['estimate']):,.0f} {side} deaths than "
+        f"Over the first {months} months, {abs(deaths['estimate']):,.0f} {side} {unit} than "
         f"{basis} would have led to expect (95% interval {deaths['low']:+,.0f} to "
         f"{deaths['high']:+,.0f}), or {format_effect(percent, 'percent')}."
     )

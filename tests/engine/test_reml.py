@@ -120,6 +120,24 @@ WAYS = [{}, {"after": 25}, {"law": "ar1"}]
 
 
 @pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("seed", [0, 34])
+def test_series_of_any_size_and_without_any_variation_stand_in_one_batch(seed, options):
+    X = segmented_design(80, 40)
+    y = np.random.default_rng(seed).standard_normal((80, 60))
+    y[:, 3], y[:, 7], y[:, 11] = 0, X @ [2, -1, 0.5, 1], 3.5
+    sizes = np.ones(60)
+    sizes[[15, 20, 25]] = 1e-100, 1e-12, 1e100
+    found = fit_many(y * sizes, X, np.eye(4), **options)
+    plain = fit_many(y, X, np.eye(4), **options)
+    for name in NAMES:
+        ours = getattr(found, name) / sizes[:, None]
+        np.testing.assert_allclose(ours, getattr(plain, name), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.estimate[[3, 7, 11], 0], [0, 2, 3.5], atol=1e-12)
+    assert np.isnan(found.p[[3, 7, 11]]).all()
+    assert np.isfinite(np.delete(found.p, [3, 7, 11], axis=0)).all()
+
+
+@pytest.mark.parametrize("options", WAYS)
 @pytest.mark.parametrize("count", [2, 8, 9])  # 4 at a time: the last chunk may hold one
 def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch, count, options):
     monkeypatch.setattr(reml, "SERIES", 4)

@@ -134,12 +134,12 @@ def test_band_holds_the_expected_and_95_percent_of_whole_paths(kind):
     shift = replace(load_policy_shifts()["calderon-2006-12"], omit=())
     result = fit_its(load_series("inegi"), shift)
     frame = result.counterfactual(kind, draws=DRAWS)
-    assert ((frame["low"] <= frame["expected"]) & (frame["expected"] <= frame["high"])).all()
-    paths = np.exp(paths_of(result, kind))
-    low, high = frame["low"].to_numpy(), frame["high"].to_numpy()
-    for part, exact in ((slice(None, result.n_before), kind == "segmented"), (slice(83, None), 0)):
-        inside = ((paths >= low) & (paths <= high))[:, part].all(axis=1)
-        assert inside.mean() == pytest.approx(1 if exact else 0.95, abs=2 / DRAWS)
+    before, after = frame.iloc[: result.n_before], frame.iloc[result.n_before :]
+    assert before["expected"].isna().all() == (kind == "forecast")
+    assert ((after["low"] <= after["expected"]) & (after["expected"] <= after["high"])).all()
+    paths = np.exp(paths_of(result, kind))[:, result.n_before :]
+    inside = ((paths >= after["low"].to_numpy()) & (paths <= after["high"].to_numpy())).all(axis=1)
+    assert inside.mean() == pytest.approx(0.95, abs=2 / DRAWS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -291,10 +291,14 @@ def test_band_wider_than_ten_times_the_observed_rate_is_no_number():
     found = result.counterfactual("forecast", draws=DRAWS)
     why = "the band is wider than 10 times the observed rate"
     missing = found["expected"].isna().to_numpy()
-    first = int(missing.argmax())
+    assert missing[:12].all()  # what the forecast is fitted to
+    first = 12 + int(missing[12:].argmax())
     assert 12 < first < 60
     assert missing[first:].all()
-    assert not missing[:first].any()
+    assert not missing[12:first].any()
+    assert result.excess(first - 12, draws=DRAWS).notna().all(axis=None)
+    asked = result.excess(first - 11, draws=DRAWS)  # one month further than anyone could believe
+    assert (asked.isna().all(axis=None), asked.attrs["note"]) == (True, found.attrs["note"])
     assert found.attrs["note"] == f"from {found.index[first]} on {why}"
     believed = found.iloc[12:first]
     observed = result.observed.iloc[12:].mean()
@@ -309,9 +313,9 @@ def test_expected_rate_below_zero_is_no_number():
     deaths = np.append(deaths, np.full(24, 40)) + np.random.default_rng(2).integers(0, 3, 72)
     result = fit_its(counted(deaths), SHIFT, scale="rate", harmonics=0)
     found = result.counterfactual("forecast", draws=DRAWS)
-    first = int(found["expected"].isna().to_numpy().argmax())
+    first = 48 + int(found["expected"].iloc[48:].isna().to_numpy().argmax())
     assert 48 < first < 72
-    assert (found["expected"].iloc[:first] >= 0).all()
+    assert (found["expected"].iloc[48:first] >= 0).all()
     why = "the expected rate falls below zero"
     assert found.attrs["note"] == f"from {found.index[first]} on {why}"
     excess = result.excess(24, draws=DRAWS)
@@ -352,3 +356,15 @@ def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho, h
     print(f"rho {rho}: {100 * np.mean(inside):.1f}% of whole paths inside")
     allowed = 3 * error + 0.015 if held == 0.95 else 3 * np.sqrt(held * (1 - held) / count)
     assert np.mean(inside) == pytest.approx(held, abs=allowed)
+
+
+def test_no_more_deaths_are_too_many_than_there_were():
+    """On the rate scale few deaths leave an interval of expected deaths that reaches below zero."""
+    deaths = np.random.default_rng(19).poisson(0.5, 120)
+    result = fit_its(counted(deaths), PolicyShift("s", "2005-01"), scale="rate")
+    excess = result.excess(draws=DRAWS)
+    assert excess.isna().all(axis=None)
+    assert excess.attrs["note"]
+    observed = counted(deaths)["deaths"].iloc[60:72].sum()
+    told = result.excess(12, draws=DRAWS).T["deaths"]
+    assert np.isnan(told["high"]) or told["high"] <= observed

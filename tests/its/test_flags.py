@@ -12,6 +12,7 @@ from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
 from analysis.its.flags import find_flags, signs_differ
+from analysis.its.model import posterior, prepare_model
 from analysis.its.residuals import standardise
 
 SHIFT = PolicyShift("x", "2004-01")
@@ -145,6 +146,19 @@ def test_month_that_no_law_explains_is_flagged_and_gone_when_left_out():
     below = flags_of(2 * calm_values() - frame)["outlier"]
     assert below.value == pytest.approx(-flag.value, rel=0.2)
     assert "outlier" not in flags_of(frame, omit=str(frame.index[30]))
+
+
+@pytest.mark.parametrize("added", [1e8, 1e11])
+def test_outliers_are_the_same_whatever_line_is_added(added):
+    y = np.random.default_rng(0).standard_normal(100)
+    index = pd.period_range("2000-01", periods=100, freq="M")
+
+    def t_of(values):
+        model = prepare_model(pd.DataFrame({"value": values}, index), PolicyShift("s", "2004-03"))
+        return standardise(model, posterior(model, [model.contrasts]))[0]
+
+    moved = t_of(y + added * (1 + np.arange(100) / 12))
+    np.testing.assert_allclose(moved, t_of(y), rtol=0, atol=1e-14 * added)  # what y itself loses
 
 
 def test_outlier_is_found_where_nine_in_a_hundred_thousand_would_be():

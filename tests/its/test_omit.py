@@ -201,7 +201,8 @@ def test_excess_leaves_them_out(kind):
     result = fit_its(COUNTS, SHIFT, omit=OUT)
     expected = result.counterfactual(kind)
     assert expected.loc[months(*OUT), ["expected", "low", "high"]].isna().all(axis=None)
-    assert expected.drop(list(months(*OUT))).notna().all(axis=None)
+    told = expected.drop(list(months(*OUT)))
+    assert told.loc[SHIFT.month if kind == "forecast" else told.index[0] :].notna().all(axis=None)
     part = COUNTS.iloc[41:53].drop(list(months(*OUT[1:])))
     per_100k, deaths = one.loc["per_100k"], one.loc["deaths"]
     np.testing.assert_allclose(per_100k, deaths / (part["person_years"].sum() / 1e5), rtol=1e-12)
@@ -231,3 +232,15 @@ def test_missing_months_of_counts_stay_an_error_that_names_omit():
         fit_its(COUNTS.drop(months("2001-03")[0]), SHIFT, omit="2001-03")
     with pytest.raises(ValueError, match="every value is missing"):
         fit_its(VALUES * np.nan, SHIFT)
+
+
+def test_missing_values_beside_counts_are_left_out_and_missing_counts_name_the_cure():
+    both = COUNTS.assign(value=VALUES["value"].to_numpy()[: len(COUNTS)])
+    both.loc["2001-05", "value"] = np.nan
+    alone = both[["value"]]
+    expected = fit_its(alone, SHIFT, scale="value").effects
+    pd.testing.assert_frame_equal(fit_its(both, SHIFT, scale="value").effects, expected)
+    counts = COUNTS.astype(float)
+    counts.loc["2001-05", "deaths"] = np.nan
+    with pytest.raises(ValueError, match=r"\['2001-05'\].*leave the period out with omit"):
+        fit_its(counts, SHIFT)

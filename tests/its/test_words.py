@@ -1,7 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.its import words
 from analysis.its.flags import Flag
 
@@ -47,7 +48,7 @@ def test_a_comparison_is_told_with_its_range_and_verdict(result):
 def test_a_flag_is_told_with_its_number(result):
     assert "**few_months_after** (9)" in words.describe_flags(result.flags)
     assert words.describe_flags(()) == "No warning applies to this fit."
-    assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x** (0.12): why."
+    assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x** (0.123): why."
 
 
 def test_excess_is_told_with_its_side(result):
@@ -60,3 +61,44 @@ def test_what_was_declared_is_told():
     told = words.describe_shift(load_policy_shifts()["special-forces-2020"])
     assert "first month 2020-10 to 2021-01: unconfirmed, date unknown." in told
     assert "Beside it in the model: López Obrador" in told
+
+
+INDEX = pd.period_range("2000-01", periods=100, freq="M")
+SHIFT = PolicyShift("x", "2004-03")
+
+
+@pytest.mark.parametrize("frame", [{"value": [40.0] * 100}, {"deaths": [5] * 100}])
+def test_a_series_that_never_varies_is_no_finding(frame):
+    result = fit_its(pd.DataFrame(frame | {"person_years": 1e5}, INDEX), SHIFT, harmonics=0)
+    told = words.describe_effects(result)
+    assert "leaves zero out" not in told
+    assert told.count("no test: ") == 6
+    assert result.memory.isna().all(axis=None)
+    assert words.describe_memory(result.memory).startswith("Nothing varies about the fit")
+
+
+def test_errors_and_excess_are_told_in_the_words_of_the_series():
+    value = np.random.default_rng(0).normal(50, 2, 100)
+    result = fit_its(pd.DataFrame({"value": value}, INDEX), SHIFT)
+    told = words.describe_excess(result.excess(12), 12, "forecast")
+    assert " units than the months before the shift alone would have led to expect" in told
+    still = fit_its(pd.DataFrame({"value": np.r_[np.ones(50), value[50:]]}, INDEX), SHIFT)
+    assert words.describe_excess(still.excess(12), 12, "forecast") == (
+        "No number of units by the forecast counterfactual: the values before the shift do not "
+        "vary, and nothing says how they would have."
+    )
+    assert words.describe_memory(result.memory, "quarter").startswith("Of a quarter's surprise")
+
+
+def test_a_shift_of_ones_own_has_no_empty_lines():
+    told = words.describe_shift(PolicyShift("ban", "2015-04", omit="2015-04:2015-05"))
+    assert "“”" not in told
+    assert "Source of the date" not in told
+    assert "- Left out: 2015-04, 2015-05." in told
+
+
+def test_an_interval_leaves_zero_out_whether_or_not_it_has_a_p_value():
+    row = pd.Series({"estimate": -20.0, "low": -34.0, "high": -3.0, "p": np.nan})
+    assert words.significant(row)
+    assert not words.significant(row.replace(-3.0, 3.0))
+    assert not words.significant(row.replace([-34.0, -3.0], -20.0))  # an exact fit
