@@ -41,7 +41,7 @@ class ITSResult:
     n_after: int
     _model: SegmentedModel = field(repr=False, compare=False)
     _mixture: Posterior = field(repr=False, compare=False)
-    _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # paths
+    _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def memory(self) -> pd.DataFrame:
@@ -125,7 +125,7 @@ class ITSResult:
             to. From the first month on that no one could believe they are missing, and
             `attrs["note"]` says why.
         """
-        return tabulate_paths(self._model, self._paths(kind, draws, seed), self.observed, kind)
+        return self._projected(kind, draws, seed)[1].copy()
 
     def excess(
         self,
@@ -167,18 +167,21 @@ class ITSResult:
             f"window has from {self.shift.month} on; found {months!r}",
         )
         positions = slice(self.n_before, self.n_before + months // step)
-        excess = sum_excess(self._model, self._paths(kind, draws, seed), positions)
-        expected = self.counterfactual(kind, draws=draws, seed=seed)
+        paths, expected = self._projected(kind, draws, seed)
+        excess = sum_excess(self._model, paths, positions)
         asked = expected["expected"].iloc[positions][~self._model.omitted[positions]]
         if "note" not in excess.attrs and asked.isna().any():
             excess[:] = np.nan
             excess.attrs["note"] = expected.attrs["note"]
         return excess
 
-    def _paths(self, kind: Kind, draws: int, seed: int) -> np.ndarray:
+    def _projected(self, kind: Kind, draws: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
+        """Return the drawn paths and the table of them, made once."""
         check_draws(kind, draws, seed)
         if (kind, draws, seed) not in self._drawn:
-            self._drawn[kind, draws, seed] = draw_paths(self._model, kind, draws, seed)
+            paths = draw_paths(self._model, kind, draws, seed)
+            table = tabulate_paths(self._model, paths, self.observed, kind)
+            self._drawn[kind, draws, seed] = paths, table
         return self._drawn[kind, draws, seed]
 
 

@@ -71,11 +71,11 @@ def describe_effects(result: ITSResult) -> str:
             continue
         row = result.effects.T[name]
         told = sentence.format(format_effect(row, result.units[name]))
-        p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
-        meaning = "zero is inside the interval"
         if "intervals" in result.notes:
             lines.append(f"- **{name}**: {told}; no test: {result.notes['intervals']}.")
             continue
+        p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
+        meaning = "zero is inside the interval"
         if significant(row):
             meaning = "the 95% interval leaves zero out"
         lines.append(f"- **{name}**: {told}; {meaning} ({p}).")
