@@ -146,7 +146,7 @@ def _solve(
     start, *_ = np.linalg.lstsq(X[seen], response[seen], rcond=None)  # a high level costs digits
     columns = np.column_stack([X, response - X @ start])
     state = np.zeros((len(phi), k + 1))
-    moments = np.zeros((len(phi), k + 1, k + 1))
+    surprises = np.zeros((n, len(phi), k + 1))  # in standard deviations
     log_det = np.zeros(len(phi))
     for period, row in enumerate(columns):
         gain = np.zeros(len(phi))
@@ -154,12 +154,13 @@ def _solve(
             surprise = row - state
             total = spread + noise[:, period]
             gain = spread / total
-            moments += (surprise / total[:, None])[:, :, None] * surprise[:, None, :]
+            surprises[period] = surprise / np.sqrt(total)[:, None]
             log_det += np.log(total)
             state = state + gain[:, None] * surprise
         state = phi[:, None] * state
         if period + 1 < n:
             spread = phi**2 * spread * (1 - gain) + shocks[:, period + 1]
+    moments = surprises.transpose(1, 2, 0) @ surprises.transpose(1, 0, 2)
     Xy = moments[:, :k, k]
     inverse = np.linalg.inv(moments[:, :k, :k])
     b = np.einsum("gij,gj->gi", inverse, Xy)

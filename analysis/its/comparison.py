@@ -102,11 +102,12 @@ def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
 
     *sign differs*: an interval lies wholly on one side of zero, another estimate on the other.
     """
-    rows = rows.dropna(subset=["estimate", "p"])  # an exact fit has no p
-    above, below = (rows["low"] > 0).any(), (rows["high"] < 0).any()
-    if (above and (rows["estimate"] < 0).any()) or (below and (rows["estimate"] > 0).any()):
+    numbers = rows[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
+    estimate, low, high, _ = numbers[~np.isnan(numbers[:, [0, 3]]).any(axis=1)].T
+    above, below = (low > 0).any(), (high < 0).any()  # an exact fit has no p
+    if (above and (estimate < 0).any()) or (below and (estimate > 0).any()):
         return "sign differs"
-    excludes = (rows["low"] > 0) | (rows["high"] < 0)
+    excludes = (low > 0) | (high < 0)
     return "intervals differ" if excludes.any() and not excludes.all() else "agree"
 
 

@@ -73,6 +73,8 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
+    panel = pd.DataFrame(panel, copy=False)
+    panel.attrs = {}  # pandas would copy them for every place, several times
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
 
 

@@ -1,7 +1,7 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from analysis.checks import check_known, check_whole, require
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.optimise import EstimatorError
 from analysis.its.comparison import estimate_by, judge_estimand
+from analysis.its.design import cut_window
 from analysis.its.flags import gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, split_panel
@@ -99,10 +100,11 @@ def fit_places(
         deaths, seen = model.window["deaths"].to_numpy(), ~model.omitted
         sides = [int(side.sum()) for side in np.split(deaths * seen, [model.n_before])]
         rows[place] = [*sides, int((deaths[seen] == 0).sum())]
-        few = min(sides)
-        own = _estimate(model, beside) if few >= fewest else _refuse(few, fewest)
+        if (few := min(sides)) < fewest:
+            tables.append(_refuse(place, few, fewest))
+            continue
         gap = _gap_at_shift(panel.attrs.get("gaps", ()), place, model)
-        tables.append(_doubts(own, gap).assign(place=place))
+        tables.append(_doubts(_estimate(model, beside), gap).assign(place=place))
     effects = pd.concat(tables, ignore_index=True)
     tested = effects.dropna(subset=["p"]).groupby(["estimator", "estimand"])["p"]
     effects["q"] = tested.transform(lambda p: multipletests(p, method="fdr_bh")[1])
@@ -132,14 +134,21 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     each = split_panel(panel)
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
-    models, options = {}, {"scale": "log", "harmonics": harmonics, "empty": True}
+    models: dict[str, SegmentedModel] = {}
+    like = None
     for place, series in each.items():
         try:
-            models[place] = prepare_model(series, shift, **options)
+            window = cut_window(series, shift)
+            if like is None:
+                options = {"scale": "log", "harmonics": harmonics, "empty": True}
+                like = prepare_model(series, shift, **options)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-    windows = {"{}..{}".format(*model.window.index[[0, -1]]) for model in models.values()}
-    require(len(windows) == 1, f"all places need the same months; found {sorted(windows)[:6]}")
+        found, wanted = ("{}..{}".format(*own.index[[0, -1]]) for own in (window, like.window))
+        same = f"all places need the same months; {place} has {found}, others {wanted}"
+        require(found == wanted, same)
+        empty = bool((window["deaths"][~like.omitted] == 0).any())
+        models[place] = replace(like, window=window, counted=empty)
     return models
 
 
@@ -148,10 +157,12 @@ def _estimate(model: SegmentedModel, beside: Sequence[str] | None) -> pd.DataFra
     return estimate_by(dict.fromkeys((MAIN, *beside)), model)
 
 
-def _refuse(few: int, fewest: int) -> pd.DataFrame:
+def _refuse(place: str, few: int, fewest: int) -> pd.DataFrame:
     note = f"{few} deaths on one side of the shift; at least {fewest} are needed"
     numbers = dict.fromkeys(["estimate", "low", "high", "p"], np.nan)
-    return pd.DataFrame({"estimator": MAIN, "estimand": ESTIMANDS, **numbers, "note": note})
+    said = {"comparison_verdict": "agree", "doubt": note, "note": note}
+    main = {"place": place, "estimator": MAIN, "estimand": ESTIMANDS}
+    return pd.DataFrame(main | numbers | said)
 
 
 def _count_model(model: SegmentedModel) -> str:
