@@ -31,7 +31,6 @@ from .its.shifts import PolicyShift as PolicyShift
 from .mexico.countries import load_country_panel as load_country_panel
 from .mexico.gaps import find_gaps as find_gaps
 from .mexico.gaps import national_gaps as national_gaps
-from .mexico.municipal_synthesis import synthesise_municipalities as synthesise_municipalities
 from .mexico.municipalities import load_municipalities as load_municipalities
 from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts

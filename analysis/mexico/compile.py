@@ -1,6 +1,7 @@
 """Rebuild the tables from a folder of figures: ``python -m analysis.mexico.compile FOLDER``."""
 
 import argparse
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -41,6 +42,12 @@ def _stack_population(wide: pd.DataFrame) -> pd.DataFrame:
     return wide.melt("year", var_name="state", value_name="population")
 
 
+def _drop_unreported(each: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the months of Oaxaca that had not been reported: not counted is not zero."""
+    known = each.dropna(subset=["count"])
+    return known[["release", "month", "state"]].assign(victims=known["count"].astype(int))
+
+
 RECIPES = {
     "inegi_deaths": Recipe(
         "inegi_deaths_by_homicide_state_month.csv",
@@ -61,6 +68,16 @@ RECIPES = {
     # The project's own tables, no publisher's: municipalities created since 2000, and studies.
     "municipal_changes": Recipe("municipal_changes.csv", folder=DATA_FOLDER),
     "published_effects": Recipe("published_effects.csv", folder=DATA_FOLDER),
+    "inegi_press_rates": Recipe("inegi_press_rates.csv", folder=DATA_FOLDER),
+    "municipal_deaths": Recipe("inegi_deaths_municipality_month_2000_2021.csv.gz"),
+    "inegi_deaths_1990s": Recipe("inegi_deaths_1990_1999.csv"),
+    "inegi_registration": Recipe("inegi_registration_triangle_1990_2008.csv"),
+    "sesnsp_revisions": Recipe("sesnsp_revisions_state_month.csv"),
+    "sesnsp_releases_2018": Recipe(
+        "sesnsp_new_methodology_releases_2018_2019.csv.gz",
+        ("methodology", "release", "month", "state", "count", "commit"),
+        reshape=_drop_unreported,
+    ),
     "inegi_registered": Recipe("inegi_registered_homicides_national_year.csv"),
     "country_rates": Recipe("unodc_homicide_rate_country_year.csv"),
     "city_ranking_2020": Recipe("city_ranking_2020.csv"),
@@ -84,8 +101,11 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
     _check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    text = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
-    contents = {f"{name}.csv": lines.encode() for name, lines in text.items()}
+    contents = {}
+    for name, table in tables.items():
+        path = described[name]["path"]
+        text = table.to_csv(index=False, lineterminator="\n").encode()
+        contents[path] = gzip.compress(text, mtime=0) if path.endswith(".gz") else text
     contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
     for resource in descriptor["resources"]:
         content = contents[resource["path"]]
@@ -102,7 +122,9 @@ def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame
     name, schema = resource["name"], resource["schema"]
     columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
-    table = _read(recipe.folder or folder, recipe.source, columns, ["states", *words])
+    table = _read(
+        recipe.folder or folder, recipe.source, columns, ["states", "methodology", "commit", *words]
+    )
     if recipe.reshape:
         table = recipe.reshape(table)
     key = schema["primaryKey"]
@@ -128,7 +150,7 @@ def _read(folder: Path, source: str, columns: list[str], words: list[str]) -> pd
     extra = [name for name in found if name not in columns]
     fault = f"missing {missing}, unexpected {extra}, or in another order"
     require(found == columns, f"{source}: expected columns {columns[0]}..{columns[-1]}; {fault}")
-    holes = table.columns[table.isna().any()].difference({"rate_per_100000"})
+    holes = table.columns[table.isna().any()].difference({"rate_per_100000", "count"})
     require(holes.empty, f"{source}: missing values in {list(holes)}")
     wordy = [name for name in table if name not in words and table[name].dtype.kind not in "iuf"]
     require(not wordy, f"{source}: {wordy[:6]} must be numbers")

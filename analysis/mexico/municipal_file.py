@@ -1,6 +1,8 @@
-"""Read the table of municipal counts that a user downloads, and nothing that is not it."""
+"""Read a table of municipal counts, and nothing that is not it."""
 
-from difflib import get_close_matches
+import gzip
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +13,26 @@ from pyarrow import csv
 from analysis.checks import name_some, require
 
 FILE = "mexico-muni-month-homicide-rates-2000-2022.csv"
-WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again."
+WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again, or give no path."
 COLUMNS = ["ent_mun", "year", "month", "homicides"]
+MOST_ROWS, MOST_BYTES = 1_000_000, 2**27  # a row for each of 2,475 places and 276 months is 683,100
 
 
 def read_counts(path: Path | str) -> pd.DataFrame:
-    """Read `municipality` (five digits), `month` and `deaths`; ``attrs`` tell if `synthetic`."""
+    """Read `municipality` (five digits), `month` and `deaths` of a table, plain or gzip."""
     path = Path(path)
-    header = _check_header(path)
-    synthetic = "synthetic" in header
-    kinds = dict.fromkeys(COLUMNS + ["synthetic"] * synthetic, pa.float64())
-    kinds["ent_mun"] = pa.string()
-    options = {"include_columns": list(kinds), "column_types": kinds, "null_values": ["", "NA"]}
-    parse, convert = csv.ParseOptions(delimiter="|"), csv.ConvertOptions(**options)
+    content = _read_bytes(path)
+    mark = _check_header(path.name, content)
+    kinds = dict.fromkeys(COLUMNS, pa.float64()) | {"ent_mun": pa.string()}
+    options = {"include_columns": COLUMNS, "column_types": kinds, "null_values": ["", "NA"]}
+    parse, convert = csv.ParseOptions(delimiter=mark), csv.ConvertOptions(**options)
     try:
-        table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+        buffer = pa.BufferReader(content)
+        table = csv.read_csv(buffer, parse_options=parse, convert_options=convert)
     except (pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path.name} cannot be read: {error}. {WHERE}") from error
     require(table.num_rows > 0, f"{path.name} has a header but no rows. {WHERE}")
-    numbers = {name: table[name].to_numpy() for name in kinds if name != "ent_mun"}
+    numbers = {name: table[name].to_numpy() for name in COLUMNS[1:]}
     for name, column in numbers.items():
         wrong = ~((column >= 0) & (column == np.floor(column)) & (column < 1e6))
         found = f"{column[wrong][:3].tolist()}, the first in row {np.argmax(wrong) + 1}"
@@ -38,8 +41,6 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     off = ~((numbers["month"] >= 1) & (numbers["month"] <= 12))
     found = numbers["month"][off][:3].tolist()
     require(not off.any(), f"{path.name}: months must be 1 to 12; found {found}")
-    if synthetic:
-        require((numbers["synthetic"] == 1).all(), f"{path.name}: synthetic must be 1 in every row")
     ordinal = ((numbers["year"] - 1970) * 12 + numbers["month"] - 1).astype(int)
     codes = table["ent_mun"].to_pandas()
     wrong = codes[~codes.str.fullmatch("[0-9]{4,5}")].unique()
@@ -47,30 +48,37 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     require(len(wrong) == 0, f"{path.name}: {fault}")
     codes = codes.str.zfill(5)  # spreadsheets drop the zero of the first nine states
     months, deaths = pd.PeriodIndex.from_ordinals(ordinal, freq="M"), numbers["homicides"]
-    counts = pd.DataFrame({"municipality": codes, "month": months, "deaths": deaths.astype(int)})
-    counts.attrs = {"synthetic": synthetic}
-    return counts
+    return pd.DataFrame({"municipality": codes, "month": months, "deaths": deaths.astype(int)})
 
 
-def _check_header(path: Path) -> list[str]:
-    """Return the names of the columns, if the file begins as the table does."""
+def _read_bytes(path: Path) -> bytes:
+    """Return the file's content, unpacked, if it is no larger than such a table can be."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}. {WHERE}")
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        start = stream.readline(10_000).strip()
-    header = [name.strip('"') for name in start.split("|")]
-    missing = [name for name in COLUMNS if name not in header]
-    fault = f"{path.name}: columns {missing}, separated by |, are missing; found {start[:60]!r}"
-    require(not missing, f"{fault}. {WHERE}")
-    twice = {name for name in header if header.count(name) > 1}
-    require(not twice, f"{path.name}: columns {sorted(twice)} appear twice")
-    # A misspelt mark would make synthetic counts real ones.
-    near = [name for name in header if name != "synthetic" and _looks_synthetic(name)]
-    require(not near, f"{path.name}: column {near} looks like 'synthetic'; name it so or drop it")
-    return header
+    with path.open("rb") as stream:
+        content = stream.read(MOST_BYTES + 1)
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST_BYTES + 1)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path.name} is a damaged gzip: {error}. {WHERE}") from error
+    rows = content.count(b"\n")
+    much = (
+        f"{path.name} has {rows:,} rows in {len(content):,} bytes, where such a table has at most"
+    )
+    small = len(content) <= MOST_BYTES and rows <= MOST_ROWS
+    require(small, f"{much} {MOST_ROWS:,} in {MOST_BYTES:,}. {WHERE}")
+    return content
 
 
-def _looks_synthetic(name: str) -> bool:
-    """Tell whether `name` is "synthetic" with letters changed, or with some of them lost."""
-    left = iter("synthetic")
-    return bool(get_close_matches(name, ["synthetic"])) or all(letter in left for letter in name)
+def _check_header(name: str, content: bytes) -> str:
+    """Return what stands between the columns, if the file begins as the table does."""
+    start = content[:10_000].partition(b"\n")[0].decode("utf-8-sig", errors="replace").strip()
+    mark = "|" if "|" in start else ","
+    header = [column.strip('"') for column in start.split(mark)]
+    missing = [column for column in COLUMNS if column not in header]
+    fault = f"{name}: columns {missing}, separated by | or commas, are missing"
+    require(not missing, f"{fault}; found {start[:60]!r}. {WHERE}")
+    twice = {column for column in header if header.count(column) > 1}
+    require(not twice, f"{name}: columns {sorted(twice)} appear twice")
+    return mark

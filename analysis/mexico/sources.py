@@ -14,6 +14,7 @@ from analysis.mexico.tables import DATA_FOLDER, load_table, read_toml
 
 NATION = "MX00"
 RATIO = "SESNSP / INEGI"
+REGISTERING = 6  # months that INEGI's record is given for late registrations
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The embedded tables: where they lie, what they should hash to, how they are read."""
 
+import gzip
 import io
 import json
 import tomllib
@@ -63,12 +64,18 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     return outlines
 
 
+def check_file(name: str, *, folder: Path = DATA_FOLDER) -> Path:
+    """Return the path of a table after checking its sha256."""
+    return folder / _read_checked(name, folder)[0]["path"]
+
+
 @cache
 def _read_table(name: str, folder: Path) -> pd.DataFrame:
     resource, content = _read_checked(name, folder)
     require(resource["format"] == "csv", f"{resource['path']} is not a table; use load_outlines()")
     fields = resource.get("schema", {}).get("fields", [])
     text = {field["name"]: str for field in fields if field["type"] in {"string", "yearmonth"}}
+    content = gzip.decompress(content) if resource["path"].endswith(".gz") else content
     return pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values=[""])
 
 

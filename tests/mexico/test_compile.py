@@ -19,8 +19,13 @@ MUNICIPALITIES = "conapo_midyear_population_municipality_year.csv"
 OPERATIONS = "military_operations.csv"
 REGISTERED = "inegi_registered_homicides_national_year.csv"
 COUNTRIES = "unodc_homicide_rate_country_year.csv"
+EARLY = "sesnsp_new_methodology_releases_2018_2019.csv.gz"
 COPIED = {"sesnsp_victims.csv": SESNSP, "municipal_population.csv": MUNICIPALITIES}
 COPIED |= {"inegi_registered.csv": REGISTERED, "country_rates.csv": COUNTRIES}
+COPIED |= {"municipal_deaths.csv.gz": "inegi_deaths_municipality_month_2000_2021.csv.gz"}
+COPIED |= {"inegi_deaths_1990s.csv": "inegi_deaths_1990_1999.csv"}
+COPIED |= {"inegi_registration.csv": "inegi_registration_triangle_1990_2008.csv"}
+COPIED |= {"sesnsp_revisions.csv": "sesnsp_revisions_state_month.csv"}
 COPIED |= {name: name for name in ("city_ranking_2020.csv", "states.csv", "states.geojson")}
 
 
@@ -36,6 +41,17 @@ def published(tmp_path_factory):
     people.pivot(index="year", columns="state", values="population").to_csv(folder / POPULATION)
     started = pd.read_csv(DATA_FOLDER / OPERATIONS).groupby(["operation", "start"], sort=False)
     started["state"].agg(";".join).rename("states").to_csv(folder / OPERATIONS)
+    early = pd.read_csv(DATA_FOLDER / "sesnsp_releases_2018.csv.gz").rename(
+        {"victims": "count"}, axis=1
+    )
+    early.loc[len(early)] = [
+        "2019-01",
+        "2015-01",
+        "MX20",
+        None,
+    ]  # not reported, as the source has it
+    early.insert(0, "methodology", "new")
+    early.assign(commit="60c2027559").to_csv(folder / EARLY, index=False)
     return folder
 
 

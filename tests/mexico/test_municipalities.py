@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import numpy as np
@@ -5,12 +6,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import csv
+from support.municipal_synthesis import synthesise_municipalities
 
 from analysis import load_municipalities, load_states
 from analysis.mexico.municipal_file import read_counts
-from analysis.mexico.municipal_synthesis import synthesise_municipalities
 from analysis.mexico.municipalities import assemble_municipalities, merge_units, share_person_years
-from analysis.mexico.tables import load_table
+from analysis.mexico.tables import check_file, load_table
 
 CREATED = load_table("municipal_changes").set_index("municipality")
 PEOPLE = load_table("municipal_population").set_index("municipality")
@@ -18,17 +20,17 @@ UNITS = merge_units(PEOPLE.index, CREATED.reset_index())
 
 # One state of three municipalities, the third separated from the second, and deaths nowhere.
 SMALL = """\
-ent_mun|year|month|homicides|pop_est|homicide_rate|synthetic
-01001|2000|6|3|100|1.5|1
-01001|2000|7|0|100|0|1
-01001|2000|8|14|100|7|1
-01002|2000|6|0|300|0|1
-01002|2000|7|2|300|0.5|1
-01002|2000|8|1|300|0.25|1
-01003|2000|6|0|NA|NA|1
-01003|2000|7|0|NA|NA|1
-01003|2000|8|5|NA|NA|1
-01999|2000|8|2|NA|NA|1
+ent_mun|year|month|homicides|pop_est|homicide_rate
+01001|2000|6|3|100|1.5
+01001|2000|7|0|100|0
+01001|2000|8|14|100|7
+01002|2000|6|0|300|0
+01002|2000|7|2|300|0.5
+01002|2000|8|1|300|0.25
+01003|2000|6|0|NA|NA
+01003|2000|7|0|NA|NA
+01003|2000|8|5|NA|NA
+01999|2000|8|2|NA|NA
 """
 MONTHS = pd.period_range("2000-06", "2000-08", freq="M", name="month")
 STATES = pd.DataFrame({"deaths": [3, 2, 22], "person_years": [40.0, 41.0, 42.0]}, MONTHS)
@@ -37,6 +39,7 @@ POPULATION = pd.DataFrame(
     [("01001", "One", 100, 200), ("01002", "Two", 250, 150), ("01003", "Three", 50, 50)],
     columns=["municipality", "name", "2000", "2001"],
 )
+NOTHING = {"registered_later": 0}
 CHANGES = pd.DataFrame({"municipality": ["01003"], "parents": ["01002"]})
 
 
@@ -105,8 +108,7 @@ def test_small_table_has_the_deaths_of_the_file_and_the_shares_worked_by_hand(sm
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert frame.index.names == ["municipality", "month"]
     assert frame.dtypes.astype(str).to_dict() == {"deaths": "int64", "person_years": "float64"}
-    attrs = {"source": "inegi", "synthetic": True, "merged": {}, "unspecified": {"MX01": 2}}
-    assert frame.attrs == attrs
+    assert frame.attrs == {"source": "inegi", "merged": {}, "unspecified": {"MX01": 2}, **NOTHING}
 
 
 def test_created_municipality_is_added_to_its_parent(undamaged):
@@ -124,17 +126,10 @@ def test_created_municipality_without_a_row_is_added_to_its_parent_either_way(sm
 
 
 def test_months_after_the_last_asked_for_are_left_out_with_their_unspecified_deaths(small):
-    frame = assemble(small, last=MONTHS[1])
+    frame = assemble(small, months_to_register=1)
     assert list(frame.index.unique("month")) == list(MONTHS[:2])
     assert frame["deaths"].sum() == 5
     assert frame.attrs["unspecified"] == {}
-
-
-def test_real_looking_table_is_not_called_synthetic(small):
-    small.write_text(re.sub(r"(?m)\|\w+$", "", SMALL))
-    frame = assemble(small)
-    assert frame.attrs["synthetic"] is False
-    assert frame["deaths"].sum() == 25
 
 
 @pytest.mark.parametrize(
@@ -146,6 +141,7 @@ def test_real_looking_table_is_not_called_synthetic(small):
         (rb"^", b"\xef\xbb\xbf"),
         (rb"NA\|NA", b"|"),
         (rb"NA\|NA", b"\xd1|NA"),  # no UTF-8, in a column that does not count
+        (rb"\|", b","),
         (rb"\|(\d+)\|(\d+)\|([\d.NA]+)\|", rb"|\1.0|\2|\3|"),  # counts as decimals
         (rb"01002\|2000\|6", b"01002|2000|06"),
     ],
@@ -172,17 +168,15 @@ def test_a_further_column_is_no_fault(small):
         (rb"(?s).*", b"", r"small.csv: columns \['ent_mun', .* are missing; found ''"),
         (rb"^", b"<!DOCTYPE html>\n", "are missing; found '<!DOCTYPE html>'.* again"),
         (rb"^", b"PK\x03\x04", r"columns \['ent_mun'\].* missing; found 'PK"),
-        (rb"(?s)^.*", SMALL.replace("|", ",").encode(), r"separated by \|.*found 'ent_mun,"),
+        (rb"(?s)^.*", SMALL.replace("|", ";").encode(), r"separated by \| or commas.*'ent_mun;"),
         (rb"homicides", b"deaths", r"columns \['homicides'\].* are missing; found 'ent_mun\|"),
         (rb"pop_est", b"homicides", r"columns \['homicides'\] appear twice"),
-        (rb"synthetic", b"syntetic", r"column \['syntetic'\] looks like 'synthetic'"),
-        (rb"\|1\n", b"|0\n", "synthetic must be 1 in every row"),
         (rb"\|14\|", b"|14.5|", r"homicides must be whole .* found \[14\.5\], the first in row 3"),
         (rb"\|14\|", b"|-14|", r"homicides must be whole .* found \[-14\.0\]"),
         (rb"\|14\|", b"|NA|", r"homicides must be whole .* found \[nan\]"),
         (rb"\|14\|", b"|inf|", r"homicides must be whole .* found \[inf\]"),
         (rb"\|14\|", b"|many|", r"small.csv cannot be read: .*'many'"),
-        (rb"\|14\|", b"|", r"small.csv cannot be read: .*Expected 7 columns, got 6"),
+        (rb"\|14\|", b"|", r"small.csv cannot be read: .*Expected 6 columns, got 5"),
         (rb"\|8\|14", b"|13|14", r"months must be 1 to 12; found \[13\.0\]"),
         (rb"\|8\|14", b"|9|14", r"months must be 2000-06 to 2000-08; found \['2000-09'\]"),
         (rb"01001\|2000\|7.*\n", b"", r"^no row of \['01001 2000-07'\] \(1 in all\)"),
@@ -363,7 +357,6 @@ def test_months_still_being_registered_are_left_out_as_in_the_states(
 ):
     complete = load_municipalities(synthetic)
     states = load_states("inegi")
-    assert complete.attrs["synthetic"] is True
     assert list(complete.index.unique("month")) == list(states.index.unique("month"))
     assert complete.equals(everything[everywhere[1] <= pd.Period("2022-06", "M")])
     total = complete["deaths"].sum() + sum(complete.attrs["unspecified"].values())
@@ -379,7 +372,7 @@ def test_months_still_being_registered_are_left_out_as_in_the_states(
         (rb"\n08037\|2010\|(\d+)\|(\d)", rb"\n08037|2010|\1|1\2", r"1 state-months, by \['MX08 20"),
         (rb"\n20570\|2000\|1\|", b"\n20571|2000|1|", r"^no row of \['20570 2000-01', '20571 2000-"),
         (rb"(?s)\n25012\|2005\|.*", b"\n", r"^no row of \['25012 2005-01', "),
-        (rb"(?s)\n25012\|2005.*", b"\n25012|20", r"cannot be read: .*Expected 7 columns, got 2"),
+        (rb"(?s)\n25012\|2005.*", b"\n25012|20", r"cannot be read: .*Expected 6 columns, got 2"),
         (rb"\n30200\|", b"\n30\xf100|", "ent_mun must be codes of five digits|cannot be read"),
     ],
 )
@@ -406,3 +399,84 @@ def test_seed_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="seed must be a whole number"):
         synthesise_municipalities(tmp_path / "x.csv", seed=None)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- the embedded table, and other releases ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load_municipalities(complete_only=False)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The embedded table, unpacked, to be damaged."""
+    path = tmp_path / "municipal.csv"
+    path.write_bytes(gzip.decompress(check_file("municipal_deaths").read_bytes()))
+    return path
+
+
+def test_embedded_table_has_the_deaths_that_its_release_had(embedded):
+    assert embedded["deaths"].sum() == 449_679
+    assert len(embedded.index.unique("municipality")) == 2443
+    months = embedded.index.unique("month")
+    assert (str(months[0]), str(months[-1]), len(months)) == ("2000-01", "2021-12", 264)
+    assert embedded.attrs["registered_later"] == 1108
+    assert embedded.attrs["unspecified"] == {}
+    by_year = embedded["deaths"].groupby(embedded.index.get_level_values("month").year).sum()
+    states = load_states("inegi", complete_only=False)["deaths"]
+    later = states.groupby(states.index.get_level_values("month").year).sum() - by_year
+    assert later[[2000, 2019, 2020, 2021]].to_list() == [0, 86, 232, 720]
+
+
+def test_known_towns_have_their_known_deaths(embedded):
+    # Ciudad Juárez, where most died in 2010
+    juarez = embedded.loc["08037", "deaths"]
+    by_year = juarez.groupby(juarez.index.year).sum()
+    assert by_year.idxmax() == 2010
+    assert by_year[[2007, 2010]].to_list() == [200, 3747]
+
+
+def test_embedded_table_leaves_out_half_a_year_that_is_still_being_registered(embedded):
+    complete = load_municipalities()
+    assert str(complete.index.unique("month")[-1]) == "2021-06"
+    assert complete["deaths"].sum() < embedded["deaths"].sum()
+
+
+def test_ones_own_copy_of_the_release_gives_the_same_plain_or_packed(embedded, copy, tmp_path):
+    pd.testing.assert_frame_equal(load_municipalities(copy, complete_only=False), embedded)
+    bars = tmp_path / "bars.csv.gz"
+    bars.write_bytes(gzip.compress(copy.read_bytes().replace(b",", b"|")))
+    pd.testing.assert_frame_equal(load_municipalities(bars, complete_only=False), embedded)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "message"),
+    [
+        (rb"\n15033,2011,3,.*\n", b"\n15033,2011,3,900\n", r"1 state-months, by \['MX15 2011-03: "),
+        (rb"(?s)\n08037,2010.*", b"\n", "not add up"),
+        (rb"\n(09007,2005,\d+,\d+\n)", rb"\n\1\1", r"^more than one row of \['09007 2005-"),
+        (rb"\n(14039,20(16|17|18),\d+,\d+\n)+", b"\n", r"not add up .*MX14 201[678]"),
+    ],
+)
+def test_damage_to_a_release_without_zeros_is_found(copy, pattern, replacement, message):
+    damage(copy, pattern, replacement)
+    with pytest.raises(ValueError, match=message):
+        load_municipalities(copy)
+
+
+def test_a_gzip_cut_in_the_middle_is_named(tmp_path):
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(check_file("municipal_deaths").read_bytes()[:200_000])
+    with pytest.raises(ValueError, match=r"cut\.csv\.gz is a damaged gzip"):
+        load_municipalities(path)
+
+
+def test_a_table_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.csv.gz"
+    row = b"01001|2000|6|3|100|1.5\n"
+    path.write_bytes(gzip.compress(SMALL.encode() + row * 1_000_001, compresslevel=1))
+    monkeypatch.setattr(csv, "read_csv", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=r"has 1,000,012 rows .* at most 1,000,000"):
+        read_counts(path)

@@ -1,4 +1,4 @@
-"""A synthetic table of municipal counts, where the real one is not at hand."""
+"""A synthetic table of municipal counts in the layout of the publisher's, for tests."""
 
 import io
 from pathlib import Path
@@ -32,8 +32,7 @@ def synthesise_municipalities(path: Path | str, *, seed: int = 0) -> None:
     The deaths of each state and month are drawn into its municipalities in proportion to
     population times a level of their own (gamma) times a slow drift (AR(1) in logs), so that the
     table adds up to the state table exactly. It stands in for the real file where that is not at
-    hand, to run and test code; its column ``synthetic`` says so. Nothing about a municipality can
-    be learned from it.
+    hand, to run and test code. Nothing about a municipality can be learned from it.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def _format_table(deaths: pd.DataFrame, population: pd.DataFrame) -> bytes:
     pop_est = np.where(months.year < 2010, census[:, :1], census[:, 1:])
     days = np.where(months.month == 2, 28, months.days_in_month)
     rate = np.round(rate_of(deaths, pop_est / 365.25 * days), 10).to_numpy()
-    cells, codes = deaths.size, deaths.index.to_numpy(dtype=object)
+    codes = deaths.index.to_numpy(dtype=object)
     table = pa.table(
         {
             "ent_mun": pa.array(np.repeat(codes, len(months)), pa.string()),
@@ -97,7 +96,6 @@ def _format_table(deaths: pd.DataFrame, population: pd.DataFrame) -> bytes:
             "homicides": deaths.to_numpy().ravel(),
             "pop_est": _with_na(pop_est),
             "homicide_rate": _with_na(rate),
-            "synthetic": np.ones(cells, dtype=int),
         }
     )
     buffer = io.BytesIO()
