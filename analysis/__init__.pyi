@@ -32,8 +32,10 @@ from .mexico.countries import load_country_panel as load_country_panel
 from .mexico.gaps import find_gaps as find_gaps
 from .mexico.gaps import national_gaps as national_gaps
 from .mexico.municipalities import load_municipalities as load_municipalities
+from .mexico.revisions import load_releases as load_releases
 from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts
+from .mexico.sources import load_completeness as load_completeness
 from .mexico.sources import load_series as load_series
 from .mexico.sources import load_states as load_states
 from .mexico.tables import load_outlines as load_outlines
@@ -64,6 +66,7 @@ from .robustness.plots import plot_curve as plot_curve
 from .robustness.plots import plot_placebos as plot_placebos
 from .robustness.plots import plot_variation as plot_variation
 from .robustness.specifications import specification_curve as specification_curve
+from .robustness.windows import vary_record as vary_record
 from .robustness.windows import vary_window as vary_window
 from .synthetic.control import fit_synthetic as fit_synthetic
 from .synthetic.placebos import placebo_countries as placebo_countries

@@ -35,7 +35,8 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
 
     The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
     month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
-    deaths; `source_ratio`, of another source to this one: `name`, `by_month` (text to number).
+    deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
+    `source_ratio`, of another source to this one: `name`, `by_month` (text to number).
     """
     series, shift = model.window, model.shift
     for doubt in doubt_errors(model, mixture):
@@ -48,6 +49,9 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
         yield from _curved(model)
     yield from _gaps(model)
     yield from _registering(series, model.attrs)
+    for mark in gaps_inside(model.attrs.get("marked", ()), periods_of(series)):
+        months = pd.period_range(mark["first"], mark["last"], freq="M")
+        yield Flag(mark["name"], len(months), mark["text"])
     yield from _drifting(series, model.attrs)
     if shift.caveat:
         yield Flag("unconfirmed", len(shift.months), shift.caveat)

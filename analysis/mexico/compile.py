@@ -72,7 +72,7 @@ RECIPES = {
     "municipal_deaths": Recipe("inegi_deaths_municipality_month_2000_2021.csv.gz"),
     "inegi_deaths_1990s": Recipe("inegi_deaths_1990_1999.csv"),
     "inegi_registration": Recipe("inegi_registration_triangle_1990_2008.csv"),
-    "sesnsp_revisions": Recipe("sesnsp_revisions_state_month.csv"),
+    "sesnsp_revisions": Recipe("sesnsp_revisions_state_month.csv", ordered=True),
     "sesnsp_releases_2018": Recipe(
         "sesnsp_new_methodology_releases_2018_2019.csv.gz",
         ("methodology", "release", "month", "state", "count", "commit"),

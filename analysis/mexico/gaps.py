@@ -29,7 +29,7 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     ----------
     panel : DataFrame
         As `load_states` returns it: MultiIndex (place, month), columns `deaths` and `person_years`,
-        the same months for every place, without those that are still being registered.
+        without months that are still being registered; searched as far as all places go.
 
     Returns
     -------
@@ -129,6 +129,7 @@ def _widen(panel: pd.DataFrame) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
     wide = pd.DataFrame(series)
-    require(not wide.isna().any(axis=None), "all places need the same months; some lack a few")
+    wide = wide.loc[: min(each.index[-1] for each in series.values())]
+    require(not wide.isna().any(axis=None), "all places need the same first month")
     require(len(wide) >= least, f"gaps need at least {least} months; found {len(wide)}")
     return wide

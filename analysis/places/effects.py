@@ -58,7 +58,7 @@ def fit_places(
     ----------
     panel : DataFrame
         As `analysis.load_states` returns it: MultiIndex (place, month), columns `deaths` and
-        `person_years`; months without deaths are allowed.
+        `person_years`; months without deaths are allowed. Places may end with different months.
     shift : PolicyShift
         Its date, window and impact are used; its own places are not.
     harmonics : int
@@ -135,20 +135,21 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
     models: dict[str, SegmentedModel] = {}
-    like = None
+    alike: dict[pd.Period, SegmentedModel] = {}  # by last month: the model of a place
     for place, series in each.items():
         try:
             window = cut_window(series, shift)
-            if like is None:
+            first, last = window.index[[0, -1]]
+            if last not in alike:
                 options = {"scale": "log", "harmonics": harmonics, "empty": True}
-                like = prepare_model(series, shift, **options)
+                alike[last] = prepare_model(series, shift, **options)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-        found, wanted = ("{}..{}".format(*own.index[[0, -1]]) for own in (window, like.window))
-        same = f"all places need the same months; {place} has {found}, others {wanted}"
-        require(found == wanted, same)
-        empty = bool((window["deaths"][~like.omitted] == 0).any())
-        models[place] = replace(like, window=window, counted=empty)
+        wanted = next(iter(alike.values())).window.index[0]
+        same = f"all places need the same first month; {place} begins with {first}, others {wanted}"
+        require(first == wanted, same)
+        empty = bool((window["deaths"][~alike[last].omitted] == 0).any())
+        models[place] = replace(alike[last], window=window, counted=empty)
     return models
 
 

@@ -43,8 +43,9 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     DataFrame
         Rows, with `estimate`, `low`, `high` (95%, percent), `p`, `places` and `note`:
 
-        - *average*: the mean of the places' effects, from the mean of their series by the
-          headline's principle, so that what their errors share is in the interval;
+        - *average*: the mean of the places' effects, from the mean of their series (the months
+          that all have) by the headline's principle, so that what their errors share is in the
+          interval;
         - *weighted_average*: the same with person-years as weights;
         - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
           Knapp; takes the places' errors as independent;
@@ -104,13 +105,14 @@ class _PooledSeries:
     def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
         first = fitted.models[places[0]]
         kept = first.kept  # a month left out has a variance without bound instead of a column
-        self.designs = [design.to_numpy()[:, kept] for design in first.designs]
+        n = min(len(fitted.models[place].window) for place in places)  # the months of all
+        self.designs = [design.to_numpy()[:n, kept] for design in first.designs]
         self.sides = first.sides
         wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
         self.contrasts = first.contrasts[wanted][:, kept]
         # for each design: responses and their variances, each (n, places)
         self.parts = [
-            [np.column_stack(arrays) for arrays in zip(*columns, strict=True)]
+            [np.column_stack([x[:n] for x in arrays]) for arrays in zip(*columns, strict=True)]
             for columns in zip(*(fitted.models[place].linearised for place in places), strict=True)
         ]
 
@@ -174,10 +176,10 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     note = f"without {name_some(left_out)}: months without deaths" if left_out else ""
     if len(used) < 2:
         return {"places": len(used), "note": note}
-    first = fitted.models[used[0]]
+    first = min((fitted.models[place] for place in used), key=lambda model: len(model.window))
     months = first.window.index.to_timestamp()
     index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
-    rates = np.concatenate([fitted.models[p].outcome for p in used])
+    rates = np.concatenate([fitted.models[p].outcome[: len(months)] for p in used])
     rows = []
     for design in first.designs:
         regressors = pd.DataFrame(np.tile(design.to_numpy(), (len(used), 1)), index, design.columns)

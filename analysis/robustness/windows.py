@@ -1,6 +1,6 @@
 """Refits that ask what the answer hangs on: one year, the window's edges, a slow start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,40 @@ def vary_window(
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     rows = [row for fit in _fits(model) for row in _rows(model, *fit)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def vary_record(
+    records: Mapping[str, pd.DataFrame],
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+) -> pd.DataFrame:
+    """Fit a shift to several records of the same count, such as a longer or a completed one.
+
+    Parameters
+    ----------
+    records : mapping
+        What a record is to its series, as in `analysis.fit_its`.
+    shift, scale, harmonics
+        As in `vary_window`.
+
+    Returns
+    -------
+    DataFrame
+        As that of `vary_window`; `change` is "record" and `setting` says which.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fit_its`.
+    """
+    rows = []
+    for name, series in records.items():
+        model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+        nothing = np.zeros(len(model.window), dtype=bool)
+        rows += _rows(model, "record", name, nothing, slice(None))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -25,6 +25,7 @@ def test_series_is_monthly_counts_and_person_years(source, first, last, months):
         "complete_through": last,
         "source_ratio": {"name": "SESNSP / INEGI", "by_month": ratio},
         "gaps": series.attrs["gaps"],
+        "marked": series.attrs["marked"],
     }
     assert json.loads(json.dumps(series.attrs)) == series.attrs
 
@@ -39,13 +40,14 @@ def test_months_still_being_registered_are_cut_unless_asked_for():
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_states_add_up_to_the_nation(source):
-    by_month = load_states(source).groupby("month").sum()
-    nation = load_series(source)
+    by_month = load_states(source, complete_only=False).groupby("month").sum()
+    nation = load_series(source, complete_only=False)
     assert by_month["deaths"].tolist() == nation["deaths"].tolist()
     assert by_month["person_years"].to_numpy() == pytest.approx(nation["person_years"], rel=1e-12)
 
 
-@pytest.mark.parametrize(("source", "rows"), [("inegi", 32 * 270), ("sesnsp", 32 * 126)])
+# 36 months of ten states are still being registered while the nation is complete
+@pytest.mark.parametrize(("source", "rows"), [("inegi", 32 * 270 - 41), ("sesnsp", 32 * 126)])
 def test_states_are_stacked_by_state_and_month(source, rows):
     states = load_states(source)
     assert states.index.names == ["state", "month"]
@@ -96,7 +98,7 @@ def test_several_places_are_added_up():
     together = load_series("inegi", place=places)
     assert together.attrs["place"] == "MX08+MX10+MX25"
     assert together.loc["2007-02", "deaths"] == 30 + 15 + 27
-    separate = sum(load_series("inegi", place=place)["person_years"] for place in places)
+    separate = sum(load_series("inegi", place=place)["person_years"] for place in places).dropna()
     assert together["person_years"].to_numpy() == pytest.approx(separate, rel=1e-12)
 
 
@@ -127,7 +129,8 @@ def test_source_ratio_is_sesnsp_over_inegi_where_both_are_complete():
 def test_source_ratio_is_missing_where_inegi_has_no_death():
     ratio = source_ratio("MX31")
     assert pd.isna(ratio["2015-08"])
-    assert len(source_ratio("MX08+MX10")) == len(ratio) == 90
+    assert len(source_ratio("MX08")) == len(ratio) == 90
+    assert len(source_ratio("MX08+MX10")) == 84  # Durango's record ends with 2021
 
 
 @pytest.mark.parametrize(
@@ -151,9 +154,9 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, message):
         ({"place": ["MX01", "MX01"]}, "places must be different states, or MX00 alone; found"),
         ({"place": ["MX00", "MX01"]}, "places must be different states, or MX00 alone; found"),
         ({"start": "2008-02", "end": "2008-01"}, "start 2008-02 is after end 2008-01"),
-        ({"start": "1999-12"}, "1999-12 is outside .* 2000-01 to 2022-06"),
+        ({"start": "1989-12"}, "1989-12 is outside .* 1990-01 to 2022-06"),
         ({"end": "2022-07"}, "2022-07 is outside .* need complete_only=False"),
-        ({"end": "2023-01", "complete_only": False}, "2023-01 is outside .* 2000-01 to 2022-12"),
+        ({"end": "2023-01", "complete_only": False}, "2023-01 is outside .* 1990-01 to 2022-12"),
         ({"start": "soon"}, "expected a month like '2006-12', found 'soon'"),
         ({"start": "2006-13"}, "expected a month like '2006-12', found '2006-13'"),
     ],

@@ -204,7 +204,7 @@ def test_what_is_no_panel_is_refused_by_name(panel):
         (gap, ValueError, r"MX08: months must be consecutive; missing \['2003-05'\]"),
         (nameless, ValueError, "every row needs a place; 270 have none"),
         (panel.iloc[:0], ValueError, "the panel is empty"),
-        (longer, ValueError, "all places need the same months; MX16 has"),
+        (longer, ValueError, "need the same first month; MX16 begins with 2000-07"),
     ):
         with pytest.raises(error, match=message):
             fit_places(wrong, SHIFT)
