@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from scipy.signal import lfilter
 
+from analysis.checks import require
+
 LawName = Literal["ar1_noise", "ar1"]
 
 RHO_RANGE = (-0.5, 0.995)  # of the law "ar1": uniform here
@@ -35,8 +37,8 @@ def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
     of an interval by much more than 1e-3 of its width; half as many of each if `rough`, which moves
     means by up to 1e-2 of it.
     """
-    if law not in get_args(LawName):
-        raise ValueError(f"unknown law {law!r}; use one of {list(get_args(LawName))}")
+    names = get_args(LawName)
+    require(law in names, f"unknown law {law!r}; use one of {list(names)}")
     root = np.sqrt(n)
     if law == "ar1":
         return _rho_grid(max(32, int(np.ceil(3.6 * root))))
