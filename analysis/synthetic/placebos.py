@@ -48,16 +48,6 @@ class PlaceboCountries:
         An effect is inside if, without it, the unit's gap over its own error before the change does
         not stand out against the donors'. Ends are infinite where the donors are too few.
         """
-        low, high = self._no_larger()
-        units = len(self.pairs) + 1
-        table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        # So many donors are as far off, for p > 1 - confidence.
-        if needed := int(round((1 - confidence) * units, 9)):
-            table["low"] = np.sort(low, axis=1)[:, needed - 1]
-            table["high"] = np.sort(high, axis=1)[:, -needed]
-        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
-
-    def _no_larger(self) -> np.ndarray:
         # Between which effects the unit's gap is no larger than the donor's, each over its own
         # error: 2 ends x years x donors.
         ends = []
@@ -66,7 +56,14 @@ class PlaceboCountries:
             if other.rmspe >= PERFECT * other.observed.abs().max():
                 reach = own.rmspe / other.rmspe * _gaps_after(other).abs()
             ends.append([gap - reach, gap + reach])
-        return np.moveaxis(np.array(ends), 0, 2)
+        low, high = np.moveaxis(np.array(ends), 0, 2)
+        units = len(self.pairs) + 1
+        table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
+        # So many donors are as far off, for p > 1 - confidence.
+        if needed := int(round((1 - confidence) * units, 9)):
+            table["low"] = np.sort(low, axis=1)[:, needed - 1]
+            table["high"] = np.sort(high, axis=1)[:, -needed]
+        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
 
 
 def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> PlaceboCountries:
