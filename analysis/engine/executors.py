@@ -87,10 +87,9 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        raise ClusterError(
-            f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s. "
-            "Start `dask worker` with its address, or wait for the queue."
-        ) from None
+        none = f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s"
+        start = "Start `dask worker` with its address, or wait for the queue."
+        raise ClusterError(f"{none}. {start}") from None
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked
@@ -112,17 +111,15 @@ def _reachable_address() -> str:
 
     address = scheduler_address()
     if address is None:
-        raise ClusterError(
-            "jobs='dask' needs a cluster; found no client and no address. Set "
-            "DASK_SCHEDULER_ADDRESS=tcp://HOST:PORT, or make a distributed.Client first."
-        )
+        none = "jobs='dask' needs a cluster; found no client and no address"
+        give = "Set DASK_SCHEDULER_ADDRESS=tcp://HOST:PORT, or make a distributed.Client first."
+        raise ClusterError(f"{none}. {give}")
     try:
         socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
     except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"no scheduler answers at {address} ({error}); expected tcp://HOST:PORT of a running "
-            "`dask scheduler`. Start it, or correct DASK_SCHEDULER_ADDRESS."
-        ) from None
+        wanted = "expected tcp://HOST:PORT of a running `dask scheduler`"
+        fault = f"no scheduler answers at {address} ({error}); {wanted}"
+        raise ClusterError(f"{fault}. Start it, or correct DASK_SCHEDULER_ADDRESS.") from None
     return address
 
 

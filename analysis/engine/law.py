@@ -41,7 +41,8 @@ def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
     require(law in names, f"unknown law {law!r}; use one of {list(names)}")
     root = np.sqrt(n)
     if law == "ar1":  # even in arcsin(rho), where likelihoods are equally wide
-        angle, weight = _gauss(*np.arcsin(RHO_RANGE), max(32, 3.6 * root))
+        low, high = np.arcsin(RHO_RANGE)
+        angle, weight = _gauss(low, high, max(32, 3.6 * root))
         return _cross(np.zeros(1), np.sin(angle)[None], (weight * np.cos(angle))[None], 0)
     parts = 2 if rough else 1
     theta, theta_weight = _gauss(0, MOST_THETA, (8 + 0.8 * root) / parts)

@@ -68,10 +68,9 @@ def _draw_regression(
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
     if in_office and shift is None:
-        raise EstimatorError(
-            f"no inauguration of {[one.slug for one in inaugurations]} has {FEWEST_IN_OFFICE} "
-            f"months on either side in {index[0]} to {index[-1]}"
-        )
+        none = f"no inauguration of {[one.slug for one in inaugurations]}"
+        needs = f"{FEWEST_IN_OFFICE} months on either side in {index[0]} to {index[-1]}"
+        raise EstimatorError(f"{none} has {needs}")
     if shift is not None and shift.start is not None:
         inside = index >= shift.start
         y, index = y[inside], index[inside]
@@ -89,13 +88,8 @@ def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator)
     y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
     # approximately diffuse, no month left out of the likelihood, as in `fit_structural`
-    model = UnobservedComponents(
-        (y - middle) / size,
-        level="lltrend",
-        freq_seasonal=[{"period": 12, "harmonics": 2}],
-        stochastic_freq_seasonal=[False],
-        loglikelihood_burn=0,
-    )
+    waves = {"freq_seasonal": [{"period": 12, "harmonics": 2}], "stochastic_freq_seasonal": [False]}
+    model = UnobservedComponents((y - middle) / size, "lltrend", **waves, loglikelihood_burn=0)
     starts = [np.array([0.3, 0.3, 0.01]), np.array([0.05, 0.8, 0.0001])]  # noise, level, slope
     fit = best_of_starts(partial(model.fit, maxiter=500, disp=0, cov_type="none"), starts)
     fit = polish(model, fit)
@@ -118,14 +112,8 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
 
     y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
-    model = ETSModel(
-        (y - middle) / size,
-        error="add",
-        trend="add",
-        damped_trend=True,
-        seasonal="add",
-        seasonal_periods=12,
-    )
+    season = {"seasonal": "add", "seasonal_periods": 12}
+    model = ETSModel((y - middle) / size, error="add", trend="add", damped_trend=True, **season)
     near = quietly(lambda: np.asarray(model.start_params))
     far = near.copy()
     far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping

@@ -129,9 +129,8 @@ def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -
     """Return the gap of every year from the change on with conformal intervals, by pysyncon.
 
     An effect is inside if, with it taken away and the weights fitted anew to the years before and
-    this one, this year's gap is not among the largest. Ends are infinite where the years before are
-    too few. Gaps that wander cannot change places: these intervals are then too short, the more so
-    the later the year. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
+    this one, this year's gap is not among the largest: too short where gaps wander, infinite where
+    the years are too few. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
     """
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
