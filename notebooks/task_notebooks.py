@@ -1,12 +1,15 @@
 """Run every notebook of `analysis.report.runs`, then the report; ``pytask`` runs what changed."""
 
+import warnings
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pytask import Product, PythonNode, task
+from pytask_parallel import ParallelBackend, registry
 
-from analysis.engine.executors import register_cluster
+from analysis.engine.executors import connect, scheduler_address
 from analysis.files import hash_files, sha256
 from analysis.report.notebooks import reached_by_notebook, reached_files, run_notebook
 from analysis.report.runs import declare_runs
@@ -20,7 +23,29 @@ CONFIGURATION = sorted(
 )
 RUNS = declare_runs()
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
-register_cluster(PROJECT)
+
+
+def register_cluster() -> None:
+    """Let ``pytask --parallel-backend dask`` use a cluster, whose workers see the project's folder.
+
+    Without an address pytask-parallel starts processes on this machine, as it always does.
+    """
+    start_local = registry.registry[ParallelBackend.DASK].builder
+
+    def build(n_workers: int) -> Executor:
+        if scheduler_address() is None:
+            return start_local(n_workers=n_workers)
+        client = connect(project=PROJECT)
+        threads = sum(client.nthreads().values())
+        if threads > n_workers:
+            idle = f"the cluster has {threads} threads, but only {n_workers} get work at a time"
+            warnings.warn(f"{idle}: add -n {threads}", stacklevel=2)
+        return client.get_executor(pure=False)
+
+    registry.register_parallel_backend(ParallelBackend.DASK, build)
+
+
+register_cluster()
 
 
 def code(files: list[Path]) -> PythonNode:

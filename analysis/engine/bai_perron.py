@@ -65,9 +65,8 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     n, k = len(rows), rows.shape[1] - 1
     m = np.arange(most + 1)
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
-    if not np.isfinite(rss).all():
-        count = int(np.argmin(np.isfinite(rss))) + 1
-        raise ValueError(NO_SEGMENTS.format(count, shortest))
+    known = np.isfinite(rss)
+    require(bool(known.all()), NO_SEGMENTS.format(known.argmin() + 1, shortest))
     rss[rss <= exact] = 0.0  # the criteria must not tell one rounding error from another
     with np.errstate(divide="ignore"):
         log_rss = np.log(rss)

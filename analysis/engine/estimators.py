@@ -196,9 +196,8 @@ def fit_negative_binomial(
     expected = poisson.mu
     moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
     if poisson.scale <= 1 or moment <= 0:
-        raise EstimatorError(
-            f"counts vary no more than Poisson counts do (dispersion {poisson.scale:.2f})"
-        )
+        found = f"(dispersion {poisson.scale:.2f})"
+        raise EstimatorError(f"counts vary no more than Poisson counts do {found}")
     Q, R = orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
     fit = best_of_starts(  # Newton's steps from below: from above the maximum they run away

@@ -7,7 +7,6 @@ is or connects to the scheduler at ``DASK_SCHEDULER_ADDRESS``. docs/cluster.md s
 import os
 import platform
 import socket
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -54,12 +53,8 @@ class ClusterExecutor(Executor):
 
     def __init__(self, client: "Client") -> None:
         # pure: Dask would hash every argument, to compute equal calls only once
-        self._executor = client.get_executor(pure=False)
+        self._send = client.get_executor(pure=False).submit
         self._ahead = AHEAD * sum(client.nthreads().values())
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Send one call."""
-        return self._executor.submit(fn, *args, **kwargs)
 
     def map(  # type: ignore[override]  # without a time limit or chunks
         self, fn: Callable[..., Any], *iterables: Iterable[Any]
@@ -68,7 +63,7 @@ class ClusterExecutor(Executor):
         waiting: deque[Future] = deque()
         try:
             for arguments in zip(*iterables, strict=False):
-                waiting.append(self.submit(fn, *arguments))
+                waiting.append(self._send(fn, *arguments))
                 if len(waiting) >= self._ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -76,32 +71,6 @@ class ClusterExecutor(Executor):
         finally:
             for future in waiting:
                 future.cancel()
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for what was sent; the client stays connected."""
-        self._executor.shutdown(wait=wait and not cancel_futures)
-
-
-def register_cluster(project: Path) -> None:
-    """Let ``pytask --parallel-backend dask`` use a cluster, whose workers see `project`'s folder.
-
-    Without an address pytask-parallel starts processes on this machine, as it always does.
-    """
-    from pytask_parallel import ParallelBackend, registry
-
-    start_local = registry.registry[ParallelBackend.DASK].builder
-
-    def build(n_workers: int) -> Executor:
-        if _address() is None:
-            return start_local(n_workers=n_workers)
-        client = connect(project=project)
-        threads = sum(client.nthreads().values())
-        if threads > n_workers:
-            idle = f"the cluster has {threads} threads, but only {n_workers} get work at a time"
-            warnings.warn(f"{idle}: add -n {threads}", stacklevel=2)
-        return client.get_executor(pure=False)
-
-    registry.register_parallel_backend(ParallelBackend.DASK, build)
 
 
 def connect(*, project: Path | None = None) -> "Client":
@@ -118,10 +87,9 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        raise ClusterError(
-            f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s. "
-            "Start `dask worker` with its address, or wait for the queue."
-        ) from None
+        none = f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s"
+        start = "Start `dask worker` with its address, or wait for the queue."
+        raise ClusterError(f"{none}. {start}") from None
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked
@@ -130,7 +98,8 @@ def connect(*, project: Path | None = None) -> "Client":
     return client
 
 
-def _address() -> str | None:
+def scheduler_address() -> str | None:
+    """Return where Dask's configuration says that the scheduler is."""
     import dask.config
 
     return dask.config.get("scheduler-address", None)  # also DASK_SCHEDULER_ADDRESS
@@ -140,19 +109,17 @@ def _reachable_address() -> str:
     """Return the scheduler's address once something answers there: Client would be slow to tell."""
     from distributed.comm.addressing import get_address_host_port
 
-    address = _address()
+    address = scheduler_address()
     if address is None:
-        raise ClusterError(
-            "jobs='dask' needs a cluster; found no client and no address. Set "
-            "DASK_SCHEDULER_ADDRESS=tcp://HOST:PORT, or make a distributed.Client first."
-        )
+        none = "jobs='dask' needs a cluster; found no client and no address"
+        give = "Set DASK_SCHEDULER_ADDRESS=tcp://HOST:PORT, or make a distributed.Client first."
+        raise ClusterError(f"{none}. {give}")
     try:
         socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
     except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"no scheduler answers at {address} ({error}); expected tcp://HOST:PORT of a running "
-            "`dask scheduler`. Start it, or correct DASK_SCHEDULER_ADDRESS."
-        ) from None
+        wanted = "expected tcp://HOST:PORT of a running `dask scheduler`"
+        fault = f"no scheduler answers at {address} ({error}); {wanted}"
+        raise ClusterError(f"{fault}. Start it, or correct DASK_SCHEDULER_ADDRESS.") from None
     return address
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.checks import require
 from analysis.engine.law import start_variance
 
 EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
@@ -24,11 +25,9 @@ class Basis:
         pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
         size = np.sqrt((X**2).sum(axis=1))
         lost = pivots <= 1e-10 * np.maximum(size, np.finfo(float).tiny)
-        if lost.any():
-            raise ValueError(
-                f"the design's columns are linearly dependent: column {lost.any(axis=0).argmax()} "
-                "adds nothing to those before it. Leave a term out, or move shifts apart."
-            )
+        idle = f"column {lost.any(axis=0).argmax()} adds nothing to those before it"
+        dependent = f"the design's columns are linearly dependent: {idle}"
+        require(not lost.any(), f"{dependent}. Leave a term out, or move shifts apart.")
         self.log_size = 2 * np.log(pivots).sum(axis=1)  # log |X'X|, (D,)
         self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
         self.contrasts = C @ np.linalg.inv(R)  # (D, m, k)

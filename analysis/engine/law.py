@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from scipy.signal import lfilter
 
+from analysis.checks import require
+
 LawName = Literal["ar1_noise", "ar1"]
 
 RHO_RANGE = (-0.5, 0.995)  # of the law "ar1": uniform here
@@ -35,11 +37,13 @@ def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
     of an interval by much more than 1e-3 of its width; half as many of each if `rough`, which moves
     means by up to 1e-2 of it.
     """
-    if law not in get_args(LawName):
-        raise ValueError(f"unknown law {law!r}; use one of {list(get_args(LawName))}")
+    names = get_args(LawName)
+    require(law in names, f"unknown law {law!r}; use one of {list(names)}")
     root = np.sqrt(n)
-    if law == "ar1":
-        return _rho_grid(max(32, int(np.ceil(3.6 * root))))
+    if law == "ar1":  # even in arcsin(rho), where likelihoods are equally wide
+        low, high = np.arcsin(RHO_RANGE)
+        angle, weight = _gauss(low, high, max(32, 3.6 * root))
+        return _cross(np.zeros(1), np.sin(angle)[None], (weight * np.cos(angle))[None], 0)
     parts = 2 if rough else 1
     theta, theta_weight = _gauss(0, MOST_THETA, (8 + 0.8 * root) / parts)
     share, share_weight = _gauss(0, 1, (16 + 1.1 * root) / parts)
@@ -67,15 +71,6 @@ def _cross(theta: np.ndarray, phi: np.ndarray, pairs: np.ndarray, count: float) 
         ratio_weight = ratio_weight * np.exp(-0.5 * (log_ratio / RATIO_SD) ** 2)
     weight = pairs[..., None] * ratio_weight
     return Grid(theta, phi, log_ratio, np.log(weight / weight.sum()))
-
-
-def _rho_grid(count: int) -> Grid:
-    """Return the grid of AR(1) errors: even in arcsin(rho), where likelihoods are equally wide."""
-    low, high = np.arcsin(RHO_RANGE)
-    angle, weight = _gauss(low, high, count)
-    weight = weight * np.cos(angle)
-    log_weight = np.log(weight / weight.sum())
-    return Grid(np.zeros(1), np.sin(angle)[None], np.zeros(1), log_weight[None, :, None])
 
 
 def _gauss(low: float, high: float, count: float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.engine.mixture import Parts, lighten, mixture_cdf, mixture_quantiles
+from analysis.engine.mixture import Parts, lighten, mixture_quantiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +32,6 @@ class Mixture:
     def light(self) -> Parts:
         """Weight, mean and scale of what makes the quantiles."""
         return self.weight, self.mean, self.scale
-
-    def cdf(self, x: np.ndarray) -> np.ndarray:
-        """Return P(c'b <= x) for x of shape (R, m)."""
-        return mixture_cdf(x, *self.parts)[0]
 
     def quantile(self, q: float) -> np.ndarray:
         """Return the quantile of c'b, shape (R, m)."""

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis.checks import check_whole, renamed
+from analysis.checks import check_whole, renamed, require
 from analysis.engine.errors import mix, mix_alike
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
@@ -83,8 +83,7 @@ def fit_many(
     Harville, D. A. (1977). Maximum likelihood approaches to variance component estimation.
     Journal of the American Statistical Association 72, 320-338. doi:10.1080/01621459.1977.10480998
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; found {confidence}")
+    require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     summary = partial(summarise, confidence=confidence)
     return Fits(*_share(_jobs(outcomes, design, contrasts, after, law), summary, jobs))
 
@@ -156,14 +155,11 @@ def restricted_log_likelihood(
     """
     y, X, C, _ = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]), None)
     phi = np.atleast_1d(np.asarray(phi, dtype=float))
-    outside = ~(np.abs(phi) < 1)
-    if outside.any():
-        raise ValueError(f"phi must lie inside (-1, 1); found {phi[outside].tolist()}")
-    if y.shape[1] != 1 or len(X) != 1:
-        raise ValueError(
-            f"expected one outcome (n,) and one design (n, k); found {np.shape(outcome)} and "
-            f"{np.shape(design)}"
-        )
+    outside = phi[~(np.abs(phi) < 1)].tolist()
+    require(not outside, f"phi must lie inside (-1, 1); found {outside}")
+    found = f"{np.shape(outcome)} and {np.shape(design)}"
+    single = y.shape[1] == len(X) == 1
+    require(single, f"expected one outcome (n,) and one design (n, k); found {found}")
     basis = Basis(X, C)
     periods = split_periods(len(y), None)
     at = np.array([theta])
@@ -233,28 +229,21 @@ def _check_shapes(
     X = X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C)
     fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
-    if not fit or 0 in (*y.shape, *X.shape):
-        raise ValueError(
-            "expected outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k); "
-            f"found {np.shape(outcomes)}, {np.shape(design)} and {np.shape(contrasts)}"
-        )
-    if C.shape[1] != X.shape[2]:
-        raise ValueError(
-            f"contrasts need {X.shape[2]} columns, as the design has; found {C.shape[1]}"
-        )
-    if len(X) > 1 and y.shape[1] > 1:
-        raise ValueError("many series with many designs at once are not supported: loop over one")
-    if X.shape[1] - X.shape[2] < 3:
-        raise ValueError(
-            f"{X.shape[1]} periods are too few for {X.shape[2]} coefficients; at least "
-            f"{X.shape[2] + 3} are needed. Use fewer harmonics or a longer series."
-        )
+    wanted = "outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k)"
+    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(contrasts)}"
+    require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
+    D, n, k = X.shape
+    own = f"contrasts need {k} columns, as the design has; found {C.shape[1]}"
+    require(C.shape[1] == k, own)
+    both = "many series with many designs at once are not supported: loop over one"
+    require(D == 1 or y.shape[1] == 1, both)
+    few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"
+    require(n - k >= 3, f"{few}. Use fewer harmonics or a longer series.")
     for array, name in ((y, "outcomes"), (X, "design"), (C, "contrasts")):
-        if not all(np.isfinite(part).all() for part in array):
-            raise ValueError(f"{name} must be finite and not missing")
+        known = all(np.isfinite(part).all() for part in array)
+        require(known, f"{name} must be finite and not missing")
     if after is None:
         return y, X, C, None
-    sides = np.array([check_whole(each, "after", 1, len(y) - 1) for each in np.atleast_1d(after)])
-    if len(sides) not in (1, len(X)):
-        raise ValueError(f"after needs one number, or one for each of {len(X)} designs")
+    sides = np.array([check_whole(each, "after", 1, n - 1) for each in np.atleast_1d(after)])
+    require(len(sides) in (1, D), f"after needs one number, or one for each of {D} designs")
     return y, X, C, sides

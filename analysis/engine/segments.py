@@ -41,11 +41,10 @@ def prepare(
     share = isinstance(trimming, int | float | np.number) and bool(0 < trimming <= 0.5)
     require(share, f"trimming must be a share above 0 and at most 0.5; found {trimming!r}")
     shortest = max(int(trimming * n), k + 1)
-    if (most + 1) * shortest > n:
-        raise ValueError(
-            f"{n} observations cannot hold {most} breaks: {most + 1} segments need at least "
-            f"{shortest} each. Ask for fewer breaks, a smaller trimming or fewer columns of X."
-        )
+    fault = f"{n} observations cannot hold {most} breaks"
+    needs = f"{most + 1} segments need at least {shortest} each"
+    less = "Ask for fewer breaks, a smaller trimming or fewer columns of X."
+    require((most + 1) * shortest <= n, f"{fault}: {needs}. {less}")
     return rows, exact, shortest
 
 

@@ -1,7 +1,9 @@
-"""Ways to forecast the log of a monthly rate, declared beforehand: each draws whole paths."""
+"""Ways to forecast the log of a monthly rate, declared beforehand: each draws whole paths.
+
+08-forecast declares each in words, with its reason.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -17,14 +19,11 @@ from analysis.its.shifts import PolicyShift
 FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many before
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(NamedTuple):
     """One way to forecast, declared before its forecast was seen."""
 
     title: str
-    model: str  # in words; y is the log of the monthly rate
-    why: str
-    draw: Callable[..., np.ndarray] = field(repr=False)  # (known, draws, rng) -> (draws, months)
+    draw: Callable[..., np.ndarray]  # (known, draws, rng) -> (draws, months)
 
 
 class Known(NamedTuple):
@@ -69,10 +68,9 @@ def _draw_regression(
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
     if in_office and shift is None:
-        raise EstimatorError(
-            f"no inauguration of {[one.slug for one in inaugurations]} has {FEWEST_IN_OFFICE} "
-            f"months on either side in {index[0]} to {index[-1]}"
-        )
+        none = f"no inauguration of {[one.slug for one in inaugurations]}"
+        needs = f"{FEWEST_IN_OFFICE} months on either side in {index[0]} to {index[-1]}"
+        raise EstimatorError(f"{none} has {needs}")
     if shift is not None and shift.start is not None:
         inside = index >= shift.start
         y, index = y[inside], index[inside]
@@ -90,13 +88,8 @@ def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator)
     y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
     # approximately diffuse, no month left out of the likelihood, as in `fit_structural`
-    model = UnobservedComponents(
-        (y - middle) / size,
-        level="lltrend",
-        freq_seasonal=[{"period": 12, "harmonics": 2}],
-        stochastic_freq_seasonal=[False],
-        loglikelihood_burn=0,
-    )
+    waves = {"freq_seasonal": [{"period": 12, "harmonics": 2}], "stochastic_freq_seasonal": [False]}
+    model = UnobservedComponents((y - middle) / size, "lltrend", **waves, loglikelihood_burn=0)
     starts = [np.array([0.3, 0.3, 0.01]), np.array([0.05, 0.8, 0.0001])]  # noise, level, slope
     fit = best_of_starts(partial(model.fit, maxiter=500, disp=0, cov_type="none"), starts)
     fit = polish(model, fit)
@@ -119,14 +112,8 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
 
     y, months = known.y, len(known.ahead)
     middle, size = y.mean(), _size(np.diff(y))
-    model = ETSModel(
-        (y - middle) / size,
-        error="add",
-        trend="add",
-        damped_trend=True,
-        seasonal="add",
-        seasonal_periods=12,
-    )
+    season = {"seasonal": "add", "seasonal_periods": 12}
+    model = ETSModel((y - middle) / size, error="add", trend="add", damped_trend=True, **season)
     near = quietly(lambda: np.asarray(model.start_params))
     far = near.copy()
     far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping
@@ -150,44 +137,10 @@ def _size(changes: np.ndarray) -> float:
 
 
 METHODS = {
-    "last_value": Method(
-        "last value",
-        "a random walk of y from its last value, no drift",
-        "what a reader does who expects nothing to change; the yardstick of the scores",
-        _draw_last_value,
-    ),
-    "seasonal_naive": Method(
-        "seasonal naive",
-        "the same month of the year before, plus independent errors that add up over the years",
-        "the textbook's benchmark for months",
-        _draw_seasonal_naive,
-    ),
-    "linear_trend_ar1": Method(
-        "linear trend",
-        "one line and two harmonics through all months known, errors of the headline's law: "
-        "memory seen through noise, integrated out with sigma and coefficients",
-        "the model of this study without any shift",
-        partial(_draw_regression, in_office=False),
-    ),
-    "local_linear_trend": Method(
-        "local linear trend",
-        "level and slope are random walks, plus two fixed harmonics and noise; variances by "
-        "maximum likelihood, plugged in",
-        "a trend that may have turned: the latest months count most",
-        _draw_local_linear_trend,
-    ),
-    "damped_trend": Method(
-        "damped trend (ETS)",
-        "exponential smoothing with additive errors, damped trend and season; smoothing "
-        "parameters by maximum likelihood, plugged in",
-        "the hardest benchmark to beat in forecasting competitions",
-        _draw_damped_trend,
-    ),
-    "its_inauguration": Method(
-        "the president's slope",
-        "step and change of slope at the last inauguration at least a year back (in May 2021 "
-        "López Obrador's), from the one before it on, continued; otherwise as the linear trend",
-        "the article's own reading: this policy leads where it has been leading",
-        partial(_draw_regression, in_office=True),
-    ),
+    "last_value": Method("last value", _draw_last_value),
+    "seasonal_naive": Method("seasonal naive", _draw_seasonal_naive),
+    "linear_trend_ar1": Method("linear trend", partial(_draw_regression, in_office=False)),
+    "local_linear_trend": Method("local linear trend", _draw_local_linear_trend),
+    "damped_trend": Method("damped trend (ETS)", _draw_damped_trend),
+    "its_inauguration": Method("the president's slope", partial(_draw_regression, in_office=True)),
 }

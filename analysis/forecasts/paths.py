@@ -39,10 +39,9 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
     """
     if not isinstance(series, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
-    months = series.index
+    at, months = check_month(at, "at"), series.index
     monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
     require(monthly, "a forecast needs months: a PeriodIndex of freq 'M'")
-    at = check_month(at, "at")
     fault = f"the freeze at {at} is outside the series"
     require(at in months, f"{fault}, {months.min()} to {months.max()}; choose one of its months")
     known = check_known_months(series.loc[months <= at].copy())
@@ -198,15 +197,6 @@ def forecast_all(
     first = next(iter(made.values()))
     pooled = np.concatenate([one.paths for one in made.values()])
     return made | {POOL: replace(first, method=POOL, paths=pooled)}
-
-
-def method_table() -> pd.DataFrame:
-    """Return the declared methods in words: rows in order, columns `model` and `why`."""
-    rows = {method.title: (method.model, method.why) for method in METHODS.values()}
-    pool = "the draws of all methods above together, with equal weights"
-    why = "no method is known beforehand to be the best; a pool is seldom far from it"
-    rows[title_of(POOL)] = pool, why
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["model", "why"])
 
 
 def title_of(slug: str) -> str:

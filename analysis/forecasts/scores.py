@@ -25,9 +25,6 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     """Score draws (draws, m) of the rate against what was observed, (m,), one row per target."""
     # Gneiting and Raftery (2007), Strictly proper scoring rules, doi:10.1198/016214506000001437.
     observed = np.asarray(observed, dtype=float)
-    found = f"{observed.shape}, {rates.shape}"
-    fitting = rates.ndim == 2 and observed.shape == rates.shape[1:]
-    require(fitting, f"expected observed (m,) and rates (draws, m); found {found}")
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")

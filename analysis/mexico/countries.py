@@ -34,7 +34,6 @@ class CountryPanel:
     """Yearly rates without a gap, and the countries that had to stay out."""
 
     rates: pd.DataFrame  # year x ISO3 code, deaths per 100,000 and year
-    first_year: int  # first year under the new policy
     excluded: pd.Series  # ISO3 code -> why
     names: pd.Series  # ISO3 code -> country, the excluded ones too
 
@@ -101,9 +100,8 @@ def load_country_panel(
         if panel.rates.shape[1] > fewest_donors:
             return panel
     tried = f"no start from {starts.start} to {starts.stop - 1} leaves {fewest_donors} donors"
-    raise ValueError(
-        f"{tried} with every rate to {last_year}; ask for fewer, or an earlier last year"
-    )
+    fewer = "ask for fewer, or an earlier last year"
+    raise ValueError(f"{tried} with every rate to {last_year}; {fewer}")
 
 
 def load_starts(first_year: int, last_year: int) -> dict[int, pd.DataFrame]:
@@ -125,7 +123,7 @@ def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int)
     names = table.reindex(rates.columns).fillna(pd.Series(rates.columns, rates.columns))
     kept = part.drop(columns=excluded.index)
     kept = kept[[MEXICO, *kept.columns.drop(MEXICO)]]
-    return CountryPanel(kept, first_year, excluded.rename("reason"), names)
+    return CountryPanel(kept, excluded.rename("reason"), names)
 
 
 def _why_out(rates: pd.Series, first_year: int) -> str:

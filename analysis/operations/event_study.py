@@ -68,7 +68,9 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
     effects = effects.sort_index().rename_axis("first_month").assign(months=months)
     leads = [start for start in names if start < reference]
-    pre_trend = _test_zero(b[leads], V.loc[leads, leads], places - 1)
+    F = b[leads] @ np.linalg.solve(V.loc[leads, leads], b[leads]) / len(leads)
+    pre_trend = pd.Series({"F": F, "df": len(leads), "df_denominator": places - 1})
+    pre_trend["p"] = stats.f.sf(F, len(leads), places - 1)
     reached = stacked.loc[treated, "place"].nunique()
     return EventStudy(effects, pre_trend, places, reached, log_ratios=b, covariance=V)
 
@@ -166,9 +168,3 @@ def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
     reach = stats.t.ppf(1 - ALPHA / 2, df) * se
     percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
     return as_percent(percent).assign(p=2 * stats.t.sf(np.abs(b / se), df))
-
-
-def _test_zero(b: pd.Series, V: pd.DataFrame, df: int) -> pd.Series:
-    F = b.to_numpy() @ np.linalg.solve(V.to_numpy(), b.to_numpy()) / len(b)
-    p = stats.f.sf(F, len(b), df)
-    return pd.Series({"F": F, "df": len(b), "df_denominator": df, "p": p})

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from analysis.checks import check_seed, check_whole
+from analysis.operations.event_study import ALPHA
 from analysis.operations.poisson import fit_reassigned
 from analysis.operations.stacks import Layout
 
-ALPHA = 0.05
 FINE = 0.002  # interval ends are found to this log rate ratio
 TIED = 1e-9
 FARTHEST = 5.0  # beyond a log rate ratio so far from the estimate an interval counts as open

@@ -10,8 +10,8 @@ import pandas as pd
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.operations import inversion
-from analysis.operations.event_study import BIN, list_bins
-from analysis.operations.inversion import ALPHA, reassign_histories, share_as_large
+from analysis.operations.event_study import ALPHA, BIN, list_bins
+from analysis.operations.inversion import reassign_histories, share_as_large
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import AFTER, BEFORE, Controls, lay_out
 
@@ -27,8 +27,6 @@ class Randomisation:
     low: float  # percent; -100 or infinite where the interval is open
     high: float
     placebo: np.ndarray = field(repr=False)  # (draws,): percent, of the same counts reassigned
-    statistic: float  # estimate / its clustered standard error, on the log scale
-    placebo_statistic: np.ndarray = field(repr=False)  # (draws,)
 
     @property
     def row(self) -> pd.Series:
@@ -78,8 +76,7 @@ def randomisation_test(
         statistics = partial(inversion.randomised_statistics, layout, reassigned)
         ends = inversion.invert_test(statistics, fits.estimate[0], fits.se[0])
     percent, (low, high) = as_percent(fits.estimate), as_percent(np.array(ends))
-    p, t = share_as_large(fits.t), fits.t
-    return Randomisation(percent[0], p, low, high, percent[1:], t[0], t[1:])
+    return Randomisation(percent[0], share_as_large(fits.t), low, high, percent[1:])
 
 
 def score_bootstrap(

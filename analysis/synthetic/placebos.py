@@ -48,16 +48,6 @@ class PlaceboCountries:
         An effect is inside if, without it, the unit's gap over its own error before the change does
         not stand out against the donors'. Ends are infinite where the donors are too few.
         """
-        low, high = self._no_larger()
-        units = len(self.pairs) + 1
-        table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        # So many donors are as far off, for p > 1 - confidence.
-        if needed := int(round((1 - confidence) * units, 9)):
-            table["low"] = np.sort(low, axis=1)[:, needed - 1]
-            table["high"] = np.sort(high, axis=1)[:, -needed]
-        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
-
-    def _no_larger(self) -> np.ndarray:
         # Between which effects the unit's gap is no larger than the donor's, each over its own
         # error: 2 ends x years x donors.
         ends = []
@@ -66,7 +56,14 @@ class PlaceboCountries:
             if other.rmspe >= PERFECT * other.observed.abs().max():
                 reach = own.rmspe / other.rmspe * _gaps_after(other).abs()
             ends.append([gap - reach, gap + reach])
-        return np.moveaxis(np.array(ends), 0, 2)
+        low, high = np.moveaxis(np.array(ends), 0, 2)
+        units = len(self.pairs) + 1
+        table = _gaps_after(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
+        # So many donors are as far off, for p > 1 - confidence.
+        if needed := int(round((1 - confidence) * units, 9)):
+            table["low"] = np.sort(low, axis=1)[:, needed - 1]
+            table["high"] = np.sort(high, axis=1)[:, -needed]
+        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
 
 
 def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> PlaceboCountries:
@@ -132,9 +129,8 @@ def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -
     """Return the gap of every year from the change on with conformal intervals, by pysyncon.
 
     An effect is inside if, with it taken away and the weights fitted anew to the years before and
-    this one, this year's gap is not among the largest. Ends are infinite where the years before are
-    too few. Gaps that wander cannot change places: these intervals are then too short, the more so
-    the later the year. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
+    this one, this year's gap is not among the largest: too short where gaps wander, infinite where
+    the years are too few. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
     """
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)

@@ -16,7 +16,7 @@ UNIT = "deaths per 100,000 and year"
 
 def plot_synthetic(
     placebos: PlaceboCountries,
-    names: pd.Series | None = None,
+    names: pd.Series,
     *,
     confidence: float = CONFIDENCE,
     ax: Axes | None = None,
@@ -28,7 +28,7 @@ def plot_synthetic(
     years, observed = gaps.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
     ends = observed.to_numpy() - gaps[["high", "low"]].to_numpy().T
-    name = _name(real.treated, names)
+    name = names[real.treated]
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
     label = f"{confidence:.0%} interval of the synthetic rate"
@@ -39,7 +39,7 @@ def plot_synthetic(
 
 
 def plot_placebo_gaps(
-    placebos: PlaceboCountries, names: pd.Series | None = None, *, ax: Axes | None = None
+    placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the gap of the unit among those of the placebo countries, over their errors before."""
     ax = ax or plt.gca()
@@ -50,20 +50,17 @@ def plot_placebo_gaps(
     reach = max(1.3 * (real.gap / real.rmspe).abs().max(), np.quantile(after, 0.9))
     lines = ax.plot(pd.concat(drawn, axis=1), color=OTHER, linewidth=0.8)
     lines[0].set_label(f"{len(drawn)} placebo countries")
-    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=_name(real.treated, names))
+    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=names[real.treated])
     ax.axhline(0, **ZERO)
     ax.set(ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach))
     return _finish(ax, real)
 
 
-def plot_weights(
-    control: SyntheticControl, names: pd.Series | None = None, *, ax: Axes | None = None
-) -> Axes:
+def plot_weights(control: SyntheticControl, names: pd.Series, *, ax: Axes | None = None) -> Axes:
     """Draw the weight of every donor that has one."""
     ax = ax or plt.gca()
     weights = control.carrying[::-1]
-    labels = weights.index if names is None else names[weights.index]
-    bars = ax.barh(labels, weights.to_numpy(), color=FITTED)
+    bars = ax.barh(names[weights.index], weights.to_numpy(), color=FITTED)
     ax.bar_label(bars, [f"{weight:.0%}" for weight in weights], padding=3, fontsize="small")
     none = len(control.weights) - len(weights)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -106,10 +103,6 @@ def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) ->
     ax.set(xlabel="First year of the panel, and donors", ylabel=ylabel, ylim=(-size, size))
     legend_above(ax, ncols=2)
     return ax
-
-
-def _name(unit: str, names: pd.Series | None) -> str:
-    return unit if names is None else names[unit]
 
 
 def _finish(ax: Axes, control: SyntheticControl) -> Axes:

@@ -130,13 +130,6 @@ def test_linear_trend_has_the_errors_of_the_headline():
         assert ks_2samp(told(found), told(expected)).pvalue > 0.01
 
 
-def test_words_of_the_linear_trend_name_its_errors():
-    words = METHODS["linear_trend_ar1"]
-    assert words.title == "linear trend"
-    assert "errors of the headline's law: memory seen through noise" in words.model
-    assert "AR(1)" not in " ".join(method.model + method.title for method in METHODS.values())
-
-
 def test_local_linear_trend_has_the_moments_of_statsmodels():
     rng = np.random.default_rng(4)
     slope = np.cumsum(0.004 * rng.standard_normal(len(INDEX)))

@@ -193,9 +193,13 @@ def test_carried_person_years_are_near_those_that_came(series, known):
 
 
 def test_every_method_is_declared_in_words():
-    table = paths.method_table()
-    assert len(table) == len(METHODS) + 1
-    assert table.map(len).gt(20).all(axis=None)
+    text = (ROOT / "notebooks/08-forecast.ipynb").read_text(encoding="utf-8")
+    told = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+    rows = next(words for words in told if "## What was declared" in words).splitlines()
+    table = [[part.strip() for part in row.split("|")[1:-1]] for row in rows if row[:1] == "|"][2:]
+    assert [title for title, *_ in table] == [paths.title_of(slug) for slug in [*METHODS, POOL]]
+    assert all(len(words) > 20 for _, *both in table for words in both)
+    assert "errors of the headline's law: memory seen through noise" in table[2][1]
 
 
 def test_known_frame_is_left_alone(known):

@@ -143,8 +143,6 @@ def test_summary_averages_by_horizon_against_the_same_targets():
         (lambda: roll_origins(counts(36)), "36 months leave no origin"),
         (lambda: roll_origins(counts(60), every=0), "every must be a whole number from 1"),
         (lambda: roll_origins(counts(60), horizon=1.5), "horizon must be a whole number"),
-        (lambda: score_draws([1.0], np.ones((5, 2)), pd.RangeIndex(2)),
-         r"expected observed \(m,\) and rates \(draws, m\); found \(1,\), \(5, 2\)"),
     ],
 )  # fmt: skip
 def test_scores_refuse(action, message):

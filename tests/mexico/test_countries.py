@@ -129,5 +129,5 @@ def test_every_start_is_a_refit_of_its_own_panel():
 
 
 def test_panel_says_where_it_starts():
-    panel = CountryPanel(made_rates(), 2005, *[pd.Series(dtype=object)] * 2)
+    panel = CountryPanel(made_rates(), *[pd.Series(dtype=object)] * 2)
     assert panel.start == 1990

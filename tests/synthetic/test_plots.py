@@ -8,6 +8,7 @@ from analysis.synthetic import plots
 from analysis.synthetic.control import SyntheticControl
 
 YEARS = range(2000, 2008)
+NAMES = pd.Series({"MEX": "Mexico", "a": "Aland", "b": "Bland", "c": "Cland", "d": "Dland"})
 
 
 def fit(gap, treated="MEX"):
@@ -28,7 +29,7 @@ def labels(ax):
 
 
 def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
-    assert plots.plot_synthetic(placebos, ax=ax) is ax
+    assert plots.plot_synthetic(placebos, NAMES, ax=ax) is ax
     observed, synthetic = ax.lines[:2]
     np.testing.assert_array_equal(observed.get_ydata(), placebos.real.observed)
     np.testing.assert_array_equal(synthetic.get_ydata(), placebos.real.synthetic)
@@ -37,13 +38,17 @@ def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
     assert (band[:, 1].min(), band[:, 1].max()) == (5, 15)
     assert (band[:, 0].min(), band[:, 0].max()) == (2005, 2007)
     assert ax.lines[2].get_xdata()[0] == 2004.5
-    assert labels(ax) == ["MEX observed", "synthetic MEX", "90% interval of the synthetic rate"]
+    assert labels(ax) == [
+        "Mexico observed",
+        "synthetic Mexico",
+        "90% interval of the synthetic rate",
+    ]
     assert [text.get_text() for text in ax.texts] == ["from 2005"]
     assert ax.get_ylabel() == "Deaths per 100,000 and year"
 
 
 def test_infinite_interval_fills_the_frame(placebos, ax):
-    plots.plot_synthetic(placebos, confidence=0.99, ax=ax)
+    plots.plot_synthetic(placebos, NAMES, confidence=0.99, ax=ax)
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == 0
     assert band[:, 1].max() > ax.get_ylim()[1]
@@ -51,24 +56,17 @@ def test_infinite_interval_fills_the_frame(placebos, ax):
 
 
 def test_gaps_are_drawn_in_errors_before_the_change(placebos, ax):
-    assert plots.plot_placebo_gaps(placebos, ax=ax) is ax
+    assert plots.plot_placebo_gaps(placebos, NAMES, ax=ax) is ax
     drawn = [line.get_ydata() for line in ax.lines[:11]]
     np.testing.assert_allclose(drawn[3], [1, -1, 1, -1, 1, 4, 4, 4])
     np.testing.assert_allclose(drawn[10], [1, -1, 1, -1, 1, 4, 6, 8])
     low, high = ax.get_ylim()
     assert -low == high > 8
-    assert labels(ax) == ["10 placebo countries", "MEX"]
-
-
-def test_names_stand_for_codes(placebos, ax):
-    names = pd.Series({"MEX": "Mexico"})
-    drawn = labels(plots.plot_synthetic(placebos, names, ax=ax))
-    assert drawn[:2] == ["Mexico observed", "synthetic Mexico"]
-    assert labels(plots.plot_placebo_gaps(placebos, names, ax=ax))[-1] == "Mexico"
+    assert labels(ax) == ["10 placebo countries", "Mexico"]
 
 
 def test_legend_and_label_leave_the_frame_to_the_curves(placebos, ax):
-    plots.plot_synthetic(placebos, ax=ax)
+    plots.plot_synthetic(placebos, NAMES, ax=ax)
     ax.figure.draw_without_rendering()
     frame = ax.get_window_extent()
     assert ax.get_legend().get_window_extent().y1 < frame.y0
@@ -77,14 +75,13 @@ def test_legend_and_label_leave_the_frame_to_the_curves(placebos, ax):
 
 def test_placebo_without_error_is_not_drawn(placebos, ax):
     placebos.placebo["flat"] = fit([0.0] * 8)
-    plots.plot_placebo_gaps(placebos, ax=ax)
+    plots.plot_placebo_gaps(placebos, NAMES, ax=ax)
     assert labels(ax)[0] == "10 placebo countries"
     assert len(ax.lines) == 13  # ten, the real one, zero and the change
 
 
 def test_weights_are_drawn_with_names_and_the_rest_is_counted(ax):
-    names = pd.Series({"a": "Aland", "b": "Bland", "c": "Cland", "d": "Dland"})
-    assert plots.plot_weights(fit([1] * 8), names, ax=ax) is ax
+    assert plots.plot_weights(fit([1] * 8), NAMES, ax=ax) is ax
     assert [bar.get_width() for bar in ax.patches] == [0.05, 0.2, 0.75]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Cland", "Bland", "Aland"]
     assert [text.get_text() for text in ax.texts] == ["5%", "20%", "75%"]
@@ -114,4 +111,4 @@ def test_every_start_has_its_interval_and_its_donors(ax):
 
 def test_current_axes_are_the_default(ax):
     plt.sca(ax)
-    assert plots.plot_weights(fit([1] * 8)) is ax
+    assert plots.plot_weights(fit([1] * 8), NAMES) is ax
