@@ -39,7 +39,7 @@ LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
 METHODS = {
     "average": "average of the states",
     "weighted_average": "average, weighted by population",
-    "random_effects_shared": "random effects (thin: prediction)",
+    "random_effects_shared": "random effects",
     "national": "the nation as one series",
 }
 
@@ -95,10 +95,6 @@ def plot_forest(
     for row in range(len(effects), below - 1):
         ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
-        if np.isfinite(effect.get("prediction_low", np.nan)):
-            ends = as_logs(effect[["prediction_low", "prediction_high"]].astype(float))
-            ends = np.clip(ends, -reach, reach)
-            ax.plot(ends, [row, row], color=MARKS[TOGETHER]["color"], linewidth=1)
         _interval(ax, row, effect, reach, TOGETHER, width=3)
     if estimand == "slope":
         own = (

@@ -1,4 +1,4 @@
-"""Many places as one number, five ways, and where a further place is to be expected."""
+"""Many places as one number, five ways, and how much they differ."""
 
 from typing import Any
 
@@ -11,7 +11,6 @@ from analysis.checks import name_some
 from analysis.engine.counts import split_noise
 from analysis.engine.estimators import newey_west_lags
 from analysis.engine.gls import EXACT
-from analysis.engine.mixture import mixture_quantiles
 from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
@@ -22,10 +21,8 @@ NORMAL = 1.959963984540054  # half a 95% interval in standard errors
 FEWEST_PLACES = 4
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
-NODES = 101  # values of the spread between places that are weighed
-POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after"]
-POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
-PERCENT = [*POOLED[:3], "trend_before", "trend_after", "prediction_low", "prediction_high"]
+POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after", "tau", "note"]
+PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
@@ -54,10 +51,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
           deaths in every month.
 
         The averages also have `trend_before` and `trend_after` (percent per year), random effects
-        `tau` (standard deviation of the effects between places, on the
-        log scale), `i_squared` (percent of the variation that is between places) and
-        `prediction_low`, `prediction_high` (95%, for a further place; see
-        `analysis.places.pooling`).
+        `tau` (standard deviation of the effects between places, on the log scale).
 
     Raises
     ------
@@ -135,7 +129,7 @@ def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, di
     effects = logs["estimate"].to_numpy()
     variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
     alone = _combine(effects, variances)
-    single = _pooled_row(alone, float(alone.mean_effect_re), 0.0, effects, variances)
+    single = _pooled_row(alone, float(alone.mean_effect_re))
     pooled, common = alone, 0.0
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
@@ -146,7 +140,7 @@ def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, di
         pooled = _combine(effects, own)
         if abs(common - before) <= 1e-3 * common:
             break
-    return single, _pooled_row(pooled, mean["estimate"], common, effects, own)
+    return single, _pooled_row(pooled, mean["estimate"], common)
 
 
 def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
@@ -154,16 +148,10 @@ def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
         return combine_effects(effects, variances, method_re="pm")
 
 
-def _pooled_row(
-    pooled: Any, centre: float, shared: float, effects: np.ndarray, variances: np.ndarray
-) -> dict:
-    k = len(effects)
+def _pooled_row(pooled: Any, centre: float, shared: float = 0.0) -> dict:
+    k = pooled.k
     row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), k - 1)
-    ends = prediction_interval(effects, variances, shared=shared)
-    low, high = (end + centre - pooled.mean_effect_re for end in ends)
-    i_squared = 100 * max(0.0, 1 - (k - 1) / pooled.q) if pooled.q > 0 else 0.0
-    row |= {"places": k, "tau": np.sqrt(pooled.tau2), "i_squared": i_squared}
-    return row | {"prediction_low": low, "prediction_high": high}
+    return row | {"places": k, "tau": np.sqrt(pooled.tau2)}
 
 
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:
@@ -198,37 +186,3 @@ def _student_row(estimate: float, se: float, df: int) -> dict:
     tested = se**2 > EXACT * estimate**2  # else the places differ by rounding alone
     p = 2 * stats.t.sf(abs(estimate) / se, df) if tested else np.nan
     return {"estimate": estimate, "low": estimate - reach, "high": estimate + reach, "p": p}
-
-
-def prediction_interval(
-    effects: np.ndarray, variances: np.ndarray, *, shared: float = 0.0
-) -> tuple[float, float]:
-    """Return the 95% prediction interval for one more place, from `effects` and `variances` (k,).
-
-    It mixes over the variances between places that Cochran's Q allows: one taken as true holds too
-    little where places are few (Nagashima, Noma, Furukawa 2019, doi:10.1177/0962280218773520).
-    """
-    k = len(effects)
-    q = stats.chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1)
-    between = _variance_at(q, effects, variances)
-    weights = 1 / (variances + between[:, None])
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = weights @ effects
-    spread = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) / (k - 1)
-    scale = np.sqrt(between + spread + shared)  # `shared`: of the mean, by all places
-    scale = np.maximum(scale, 1e-12 * max(np.abs(effects).max(), 1e-100))  # all effects equal
-    equal = np.full((1, NODES), 1 / NODES)
-    ends = mixture_quantiles([0.025, 0.975], equal, mean[None, None], scale[None, None], k - 1)
-    return float(ends[0, 0, 0]), float(ends[1, 0, 0])
-
-
-def _variance_at(q: np.ndarray, effects: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Return the variance between places at which Cochran's Q equals `q`, or 0, by bisection."""
-    low, high = np.zeros_like(q), np.full_like(q, np.var(effects) * len(effects) / q.min())
-    for _ in range(100):
-        middle = (low + high) / 2
-        weights = 1 / (variances + middle[:, None])
-        mean = weights @ effects / weights.sum(axis=1)
-        above = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) > q
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return high

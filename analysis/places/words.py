@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.its.series import as_logs
+from analysis.its.series import as_logs, as_percent
 from analysis.its.words import format_effect, name_trends
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
 
@@ -119,9 +119,8 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     lines = [
         f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
         f"random effect {said['random_effects_shared']}.",
-        f"- **Differences**: {effects['i_squared']:.0f}% of the variation between the states' "
-        "estimates is more than chance (I²); in a further state the change would be expected "
-        f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",
+        "- **Differences**: the states' own changes have a standard deviation of "
+        f"{as_percent(effects['tau']):.0f}% (tau).",
         f"- **Against the nation**: weighted by population the average is "
         f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
         f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
