@@ -1,7 +1,7 @@
 """Draw the effects of many places: a forest of intervals, and a map."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -97,17 +97,13 @@ def plot_forest(
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
         _interval(ax, row, effect, reach, TOGETHER, width=3)
     if estimand == "slope":
-        own = (
-            fitted.of(f"{side}_trend")["estimate"].loc[effects.index] for side in ("pre", "post")
-        )
-        trends = [*zip(*own, strict=True)], shown[["trend_before", "trend_after"]].to_numpy()
+        own = (fitted.of(f"{side}_trend")["estimate"][effects.index] for side in ("pre", "post"))
+        both = [*zip(*own, strict=True), *shown[["trend_before", "trend_after"]].to_numpy()]
         told = {"fontsize": "x-small", "va": "center", "transform": ax.get_yaxis_transform()}
         ax.text(1.02, -1, "trend, % a year", **told)
-        for row, both in zip(
-            [*range(len(effects)), *rows[below - 1 :]], chain(*trends), strict=True
-        ):
-            if np.isfinite(both).all():
-                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, both)), **told)
+        for row, trends in zip([*rows[: len(effects)], *rows[below - 1 :]], both, strict=True):
+            if np.isfinite(trends).all():
+                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, trends)), **told)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)

@@ -1,5 +1,7 @@
 """Many places as one number, five ways, and how much they differ."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,12 +79,12 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         cure = "Use larger places or a longer window."
         raise ValueError(f"{few}; at least {FEWEST_PLACES} are needed to pool them. {cure}")
     logs = as_logs(known[["estimate", "low", "high"]])
-    series = _PooledSeries(fitted, estimand, logs.index)
+    average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
-    single, shared = _random_effects(series, logs)
+    single, shared = _random_effects(average, logs)
     rows = {
-        "average": series.effect(np.full(len(logs), 1 / len(logs))),
-        "weighted_average": series.effect(size / size.sum()),
+        "average": average(np.full(len(logs), 1 / len(logs))),
+        "weighted_average": average(size / size.sum()),
         "random_effects": single,
         "random_effects_shared": shared,
         "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
@@ -92,37 +94,24 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     return table.fillna({"note": ""})
 
 
-class _PooledSeries:
-    """The places' log rates, linearised, to be averaged with any weights."""
-
-    def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
-        first = fitted.models[places[0]]
-        kept = first.kept  # a month left out has a variance without bound instead of a column
-        self.designs = [design.to_numpy()[:, kept] for design in first.designs]
-        self.sides = first.sides
-        wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
-        self.contrasts = first.contrasts[wanted][:, kept]
-        # for each design: responses and their variances, each (n, places)
-        self.parts = [
-            [np.column_stack(arrays) for arrays in zip(*columns, strict=True)]
-            for columns in zip(*(fitted.models[place].linearised for place in places), strict=True)
-        ]
-
-    def effect(self, weights: np.ndarray) -> dict:
-        """Return the effect on the weighted mean of the log rates, errors as they share them."""
-        mixtures = [
-            split_noise(responses @ weights, variances @ weights**2, X, self.contrasts, after=after)
-            for X, (responses, variances), after in zip(
-                self.designs, self.parts, self.sides, strict=True
-            )
-        ]
-        estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
-        row = {"estimate": estimate[0], "low": low[0], "high": high[0], "p": p[0]}
-        trends = {"trend_before": estimate[1], "trend_after": estimate[2]}
-        return row | {"places": len(weights)} | trends
+def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray) -> dict:
+    """Return the effect on the weighted mean of the log rates, errors as they share them."""
+    first = fitted.models[places[0]]
+    kept = first.kept  # a month left out has a variance without bound instead of a column
+    wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
+    contrasts = first.contrasts[wanted][:, kept]
+    months = zip(*(fitted.models[place].linearised for place in places), strict=True)
+    mixtures = []
+    for design, parts, after in zip(first.designs, months, first.sides, strict=True):
+        responses, variances = (np.column_stack(arrays) for arrays in zip(*parts, strict=True))
+        mean, X = (responses @ weights, variances @ weights**2), design.to_numpy()[:, kept]
+        mixtures.append(split_noise(*mean, X, contrasts, after=after))
+    estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
+    row = dict(zip(["estimate", "trend_before", "trend_after"], estimate, strict=True))
+    return row | {"low": low[0], "high": high[0], "p": p[0], "places": len(weights)}
 
 
-def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
+def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -> tuple[dict, dict]:
     """Return the random-effects rows: errors taken as independent, and as they share them."""
     # The shared part of the errors moves all places alike: it is in the variance of the mean once,
     # and not in the spread between places, which only their own part explains.
@@ -133,7 +122,7 @@ def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, di
     pooled, common = alone, 0.0
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
-        mean = series.effect(weights)
+        mean = average(weights)
         total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
         own = np.maximum(variances - common, LEAST_OWN * variances)

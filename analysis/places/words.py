@@ -17,11 +17,9 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
     # *national* is by the places' estimator, *national_headline* by the headline's;
     # `minus_national` is how much larger an estimate is than *national*, in percent of the factor.
     table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
-    for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
-        table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
-        trends = nation["estimate"].reindex(
-            [(estimator, f"{side}_trend") for side in ("pre", "post")]
-        )
+    for row, name in (("national", "count_reml"), ("national_headline", "reml")):
+        table.loc[row, columns] = nation.loc[(name, estimand), columns].astype(float)
+        trends = nation["estimate"].reindex([(name, f"{side}_trend") for side in ("pre", "post")])
         table.loc[row, ["trend_before", "trend_after"]] = trends.to_numpy()
     table["note"] = table["note"].fillna("")
     factor = 1 + table["estimate"] / 100
@@ -77,13 +75,11 @@ def describe_places(
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
     largest = ""
     if len(found):
-        place = as_logs(found["estimate"]).abs().idxmax()
-        effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
-        largest = f". The largest is that of {names.get(place, place)}, {effect}"
+        top = as_logs(found["estimate"]).abs().idxmax()
+        effect = format_effect(found.loc[top], UNIT.get(estimand, "percent"))
+        largest = f". The largest is that of {names.get(top, top)}, {effect}"
         if estimand == "slope":
-            trends = (
-                fitted.of(name).loc[place, "estimate"] for name in ("pre_trend", "post_trend")
-            )
+            trends = (fitted.of(name).loc[top, "estimate"] for name in ("pre_trend", "post_trend"))
             largest += f" ({name_trends(*trends)})"
     lines = [
         f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
