@@ -196,9 +196,7 @@ def _interval(
         if beyond:
             ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
     if abs(estimate) <= reach:
-        face = colour if kind in (FOUND, TOGETHER) else "white"
-        mark = MARKS[kind] | {"markerfacecolor": face}
-        ax.plot(estimate, row, linestyle="none", markersize=4.5, **mark)
+        ax.plot(estimate, row, linestyle="none", markersize=4.5, **MARKS[kind])
 
 
 def _percent_ticks(axis: Axis, reach: float) -> None:

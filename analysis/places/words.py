@@ -48,22 +48,6 @@ def describe_size(record: pd.DataFrame) -> str:
     )
 
 
-def describe_pooled_coverage(record: pd.DataFrame) -> str:
-    """Return what the recorded simulation of pooled intervals says (benchmarks/pooling)."""
-    ranges = record.groupby(["method", "target"], sort=False)["coverage"].agg(["min", "max"])
-    listed = "; ".join(
-        f"*{method}* about the {target} {row['min']:.0f} to {row['max']:.0f}%"
-        for (method, target), row in ranges.iterrows()
-    )
-    worst = record[record["method"].isin(["average", "random_effects_shared"])]
-    lowest = worst.loc[worst["coverage"].idxmin()]
-    return (
-        f"Over all rows: {listed}. What carries the shared errors holds least at rho "
-        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and "
-        "memory are then hard to tell apart in ten years of months."
-    )
-
-
 def describe_places(
     fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope", kind: str = "states"
 ) -> str:
@@ -108,24 +92,23 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     unit = UNIT.get(estimand, "percent")
     said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
-    effects, gap = pooled.loc["random_effects_shared"], pooled["minus_national"]
-    average = pooled.loc["average"]
-    trends = f" ({name_trends(average['trend_before'], average['trend_after'])})"
-    trends = trends if estimand == "slope" else ""
+    methods = ("average", "random_effects", "random_effects_shared")
+    average, single, shared = (pooled.loc[name] for name in methods)
+    gap = pooled.loc["weighted_average", "minus_national"]
+    trends = name_trends(average["trend_before"], average["trend_after"])
+    trends = f" ({trends})" if estimand == "slope" else ""
     lines = [
         f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
         f"random effect {said['random_effects_shared']}.",
         "- **Differences**: the states' own changes have a standard deviation of "
-        f"{as_percent(effects['tau']):.0f}% (tau).",
+        f"{as_percent(shared['tau']):.0f}% (tau).",
         f"- **Against the nation**: weighted by population the average is "
         f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
         f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
-        f"{abs(gap['weighted_average']):.1f}% "
-        f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor. A national rate "
+        f"{abs(gap):.1f}% {'higher' if gap > 0 else 'lower'} as a factor. A national rate "
         "weighs states by their deaths, an average of changes does not: where states part ways "
         "the two are different questions.",
     ]
-    single, shared = pooled.loc["random_effects"], pooled.loc["random_effects_shared"]
     wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])
     if np.isfinite(wider) and wider > 1.05:
         lines.append(

@@ -75,19 +75,6 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert "national" not in pooled.index
 
 
-def test_recorded_coverage_is_told_with_its_worst():
-    rows = [
-        (0.4, "average", "slope", "average", 96.0),
-        (0.8, "average", "slope", "average", 87.0),
-        (0.8, "random_effects", "level", "mean", 61.0),
-    ]
-    columns = ["rho", "method", "estimand", "target", "coverage"]
-    text = words.describe_pooled_coverage(pd.DataFrame(rows, columns=columns))
-    told = "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%"
-    assert told in text
-    assert "holds least at rho 0.8, 87% for the slope" in text
-
-
 def test_recorded_size_is_told_by_rho():
     rows = [
         (0.5, True, 400, "count_reml", 4.0, 1.0),
