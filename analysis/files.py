@@ -13,12 +13,12 @@ import pandas as pd
 DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
 
 
-def round_table(table: pd.DataFrame, digits: int = DIGITS) -> pd.DataFrame:
+def round_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return `table` with its floating-point columns rounded to significant digits."""
     rounded = table.copy()
     for name in table.select_dtypes("floating"):
         values = table[name].to_numpy(dtype=float, na_value=np.nan)
-        rounded[name] = [float(f"{value:.{digits}g}") for value in values]
+        rounded[name] = [float(f"{value:.{DIGITS}g}") for value in values]
     return rounded
 
 

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.files import write_atomically
 
@@ -27,9 +27,7 @@ def percent_axis(axis: Axis, ticks: Sequence[float], zero: str = "0") -> None:
     """Give an axis of log rate ratios its ticks and their labels in percent."""
     axis.set_major_locator(FixedLocator(np.log1p(np.array(ticks) / 100).tolist()))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(
-        FuncFormatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else zero)
-    )
+    axis.set_major_formatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else zero)
 
 
 def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: bool = True) -> None:

@@ -92,9 +92,8 @@ def pooling_coverage(
     -------
     DataFrame
         By `method` and `estimand` (level, slope): `target` (*average*: the mean of the places'
-        true effects; *mean*: that of the effects they were drawn from; *next*: one more draw),
-        `coverage` and `mc_error` (its Monte Carlo error; both percent), `width` (median, percent
-        of the rate).
+        true effects; *mean*: that of the effects they were drawn from), `coverage` and `mc_error`
+        (its Monte Carlo error; both percent), `width` (median, percent of the rate).
     """
     rows = []
     for number in range(check_simulations(simulations)):
@@ -104,7 +103,6 @@ def pooling_coverage(
         for estimand, mean in (("level", LEVEL), ("slope", SLOPE)):
             pooled = pool_places(fitted, estimand)
             targets = {"average": truth[estimand].mean(), "mean": mean}
-            targets["next"] = mean + BETWEEN * rng.standard_normal()
             rows += list(_covered(pooled, estimand, targets))
     long = pd.DataFrame(rows, columns=["method", "estimand", "target", "held", "width"])
     by = long.groupby(["method", "estimand", "target"], sort=False)
@@ -126,10 +124,8 @@ def _covered(pooled: pd.DataFrame, estimand: str, targets: dict[str, float]):
         "random_effects": "mean",
         "random_effects_shared": "mean",
     }
-    ends = [(method, target, "low", "high") for method, target in about.items()]
-    ends.append(("random_effects_shared", "next", "prediction_low", "prediction_high"))
-    for method, target, low, high in ends:
-        low, high = pooled.loc[method, [low, high]]
+    for method, target in about.items():
+        low, high = pooled.loc[method, ["low", "high"]]
         truth = 100 * np.expm1(targets[target])
         yield [method, estimand, target, low <= truth <= high, high - low]
 

@@ -16,11 +16,9 @@ from analysis.claims.rows import RATE, Measured, answer, list_by_count, make_row
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
     """Measure every claim by the function of its slug; the evidence is not changed."""
-    found = {}
-    for slug, claim in declared.claims.items():
+    for slug in declared.claims:
         check_known(slug, MEASURES, "claim")
-        found[slug] = MEASURES[slug](claim, evidence)
-    return found
+    return {slug: MEASURES[slug](claim, evidence) for slug, claim in declared.claims.items()}
 
 
 def measure_record(claim: Claim, evidence: Evidence) -> Measured:
@@ -66,14 +64,13 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "deaths per day", day, "deaths"))
         made.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
     table = rows.collect(made)
-    asked = table["measure"] == name
-    wider = [answer(claim["days"] <= value < claim["wider"]) for value in table.loc[asked, "value"]]
-    loosely = table.copy()
-    loosely.loc[asked, "holds"] = wider
+    asked = table[table["measure"] == name]
+    wider = asked["value"].between(claim["days"], claim["wider"], inclusive="left").map(answer)
+    loosely = judge_claim(asked.assign(holds=wider))
     finding = (
         f"the decline (below zero: a rise) in typical days, {list_by_count(table, name, '.2f')}; "
         f"deaths on such a day, {list_by_count(table, 'deaths per day', '.1f')}. With a limit of "
-        f"{claim['wider']} days instead of {claim['limit']} it would be *{judge_claim(loosely)}*."
+        f"{claim['wider']} days instead of {claim['limit']} it would be *{loosely}*."
     )
     return Measured(claim, table, name, finding)
 

@@ -123,8 +123,7 @@ def break_posterior(
     Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
     Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
     """
-    known = is_whole(breaks) and breaks in (1, 2)
-    require(known, f"breaks must be 1 or 2; found {breaks!r}")
+    require(is_whole(breaks) and breaks in (1, 2), f"breaks must be 1 or 2; found {breaks!r}")
     index, choices, (found, *_), exact = weigh_dates(
         series, shift, breaks=breaks, scale=scale, harmonics=harmonics
     )

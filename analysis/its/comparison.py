@@ -93,8 +93,7 @@ def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFram
 def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
     """Return the worse of the verdicts on level and slope."""
     verdicts = [judge_estimand(comparison[comparison["estimand"] == name]) for name in JUDGED]
-    order = ["sign differs", "intervals differ", "agree"]
-    return min(verdicts, key=order.index)
+    return min(verdicts, key=["sign differs", "intervals differ", "agree"].index)
 
 
 def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
@@ -168,8 +167,7 @@ def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     y = model.outcome
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
     if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
-        zero = np.zeros((X.shape[1], X.shape[1]))
-        return Coefficients(fitted, zero, note=NO_VARIATION)
+        return Coefficients(fitted, np.zeros_like(X.T @ X), note=NO_VARIATION)
     return LINEAR[name](y, X)
 
 

@@ -53,12 +53,11 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
     return paths
 
 
-def simultaneous_band(paths: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends, each (n,), of a band that holds the share `confidence` of whole paths."""
+def simultaneous_band(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends, each (n,), of a band that holds 95% of whole paths."""
     low, centre, high = np.quantile(paths, [0.1587, 0.5, 0.8413], axis=0)
-    rounding = 1e-13 * max(np.abs(centre).max(), 1e-100)
-    spread = np.maximum((high - low) / 2, rounding)
-    reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), confidence)
+    spread = np.maximum((high - low) / 2, 1e-13 * max(np.abs(centre).max(), 1e-100))  # rounding
+    reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), 0.95)
     return centre - reach * spread, centre + reach * spread
 
 
@@ -123,8 +122,7 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
     total = np.quantile(expected.sum(axis=1), [0.5, 0.975, 0.025])
     excess = observed - total
     with np.errstate(divide="ignore", invalid="ignore"):
-        positive = observed >= 0 and (total > 0).all()
-        percent = np.where(positive, 100 * excess / total, np.nan)
+        percent = np.where(observed >= 0 and (total > 0).all(), 100 * excess / total, np.nan)
     rows, columns = [excess, excess / size, percent], ["estimate", "low", "high"]
     table = pd.DataFrame(rows, index=names, columns=columns)
     why = find_doubt(model, total[:1], total[1:2] - total[2:], observed)[1]

@@ -132,20 +132,8 @@ def prepare_model(
     months_after = n_after * 12 // periods_per_year(index)
     contrasts, notes = estimand_contrasts(designs[0].columns, shift, months_after)
     counted = scale == "log" and bool((window["deaths"][~omitted] == 0).any())
-    return SegmentedModel(
-        window=window,
-        shift=shift,
-        scale=scale,
-        harmonics=harmonics,
-        designs=designs,
-        contrasts=contrasts,
-        notes=notes,
-        n_before=n_before,
-        n_after=n_after,
-        omitted=omitted,
-        attrs=attrs,
-        counted=counted,
-    )
+    found = designs, contrasts, notes, n_before, n_after
+    return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
 def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Posterior:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from analysis.its.counterfactual import Kind
 from analysis.its.design import omitted_periods
@@ -146,7 +145,7 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         style = {"fmt": "o", "color": COLOURS.get(source, "0.3"), "capsize": 3}
         ax.errorbar(part["estimate"], place, xerr=reach, label=source.upper(), **style)
     interval_rows(ax, labels)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.0f}%" if x else "0"))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f}%" if x else "0")
     ax.set(xlabel="Change of the rate, with 95% interval", ylabel="")
     ax.legend(frameon=False)
     return ax

@@ -240,15 +240,5 @@ def fit_its(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
     effects, mixture = estimate_effects(model)
     exact = {"intervals": NO_VARIATION} if mixture.exact[0] else {}
-    return ITSResult(
-        shift=model.shift,
-        series=model.window,
-        scale=model.scale,
-        harmonics=harmonics,
-        effects=effects,
-        notes=model.notes | exact,
-        n_before=model.n_before,
-        n_after=model.n_after,
-        _model=model,
-        _mixture=mixture,
-    )
+    fitted = model.shift, model.window, model.scale, harmonics, effects, model.notes | exact
+    return ITSResult(*fitted, model.n_before, model.n_after, model, mixture)

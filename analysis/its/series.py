@@ -142,10 +142,8 @@ def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None
 def check_index(index: pd.Index) -> None:
     """Raise a TypeError or ValueError unless `index` is regular months, quarters or years."""
     if not isinstance(index, pd.PeriodIndex):
-        raise TypeError(
-            f"series must have a PeriodIndex, found {type(index).__name__}; "
-            "use frame.to_period('M'), 'Q' or 'Y'"
-        )
+        cure = "use frame.to_period('M'), 'Q' or 'Y'"
+        raise TypeError(f"series must have a PeriodIndex, found {type(index).__name__}; {cure}")
     name = index.freqstr.split("-")[0]
     known = name in PERIODS_PER_YEAR
     require(known, f"periods must be months, quarters or years; found frequency {name!r}")
@@ -174,10 +172,8 @@ def _check_counts(frame: pd.DataFrame) -> None:
         (person_years, person_years <= 0, "must be positive"),
     ):
         if wrong.any():
-            where = name_some(frame.index[wrong].astype(str))
-            raise ValueError(
-                f"{column.name} {wanted}; found {column[wrong].head(3).tolist()} in {where}"
-            )
+            where, found = name_some(frame.index[wrong].astype(str)), column[wrong].head(3).tolist()
+            raise ValueError(f"{column.name} {wanted}; found {found} in {where}")
 
 
 def _check_numbers(column: pd.Series, name: str) -> None:

@@ -105,10 +105,8 @@ class PolicyShift:
 def check_shift(shift: PolicyShift) -> None:
     """Raise a TypeError unless `shift` is a PolicyShift."""
     if not isinstance(shift, PolicyShift):
-        raise TypeError(
-            f"shift must be a PolicyShift, found {type(shift).__name__}; "
-            "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
-        )
+        cure = "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
+        raise TypeError(f"shift must be a PolicyShift, found {type(shift).__name__}; {cure}")
 
 
 def with_choices(
@@ -153,21 +151,16 @@ def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
         ends = str(each).split(":") if isinstance(each, str) else [each]
         first, last = (_period(end, "omit", slug) for end in (ends[0], ends[-1]))
         if len(ends) > 2 or first is None or last is None or first.freqstr != last.freqstr:
-            raise ValueError(
-                f"{slug}: omit takes periods and ranges such as '2007-01:2007-02'; found {each!r}"
-            )
+            wanted = "periods and ranges such as '2007-01:2007-02'"
+            raise ValueError(f"{slug}: omit takes {wanted}; found {each!r}")
         require(first <= last, f"{slug}: the range {each!r} to omit ends before it begins")
         found |= set(pd.period_range(first, last, freq=first.freqstr))
     return tuple(sorted(found, key=lambda period: period.start_time))
 
 
 def _period(value: object, name: str, slug: str) -> pd.Period | None:
-    if value is None:
-        return None
     period = read_period(value, "MQY")
-    if period is None:
-        raise ValueError(
-            f"{slug}: {name} must be a month, quarter or year such as '2006-12', '2006Q4' or "
-            f"'2006'; found {value!r}"
-        )
+    wanted = "a month, quarter or year such as '2006-12', '2006Q4' or '2006'"
+    given = value is None or period is not None
+    require(given, f"{slug}: {name} must be {wanted}; found {value!r}")
     return period

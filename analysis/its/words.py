@@ -11,10 +11,8 @@ from analysis.its.shifts import PolicyShift
 
 def significant(row: pd.Series) -> bool:
     """Tell whether an interval leaves zero out."""
-    apart = (
-        row["low"] * row["high"] > 0 and row["low"] < row["high"]
-    )  # of an exact fit they are one
-    return bool(np.isfinite(row["low"]) and apart)
+    # of an exact fit the ends are one
+    return bool(row["low"] * row["high"] > 0 and row["low"] < row["high"])
 
 
 def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:

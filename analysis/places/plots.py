@@ -1,7 +1,7 @@
 """Draw the effects of many places: a forest of intervals, and a map."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -39,7 +39,7 @@ LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
 METHODS = {
     "average": "average of the states",
     "weighted_average": "average, weighted by population",
-    "random_effects_shared": "random effects (thin: prediction)",
+    "random_effects_shared": "random effects",
     "national": "the nation as one series",
 }
 
@@ -95,23 +95,15 @@ def plot_forest(
     for row in range(len(effects), below - 1):
         ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
-        if np.isfinite(effect.get("prediction_low", np.nan)):
-            ends = as_logs(effect[["prediction_low", "prediction_high"]].astype(float))
-            ends = np.clip(ends, -reach, reach)
-            ax.plot(ends, [row, row], color=MARKS[TOGETHER]["color"], linewidth=1)
         _interval(ax, row, effect, reach, TOGETHER, width=3)
     if estimand == "slope":
-        own = (
-            fitted.of(f"{side}_trend")["estimate"].loc[effects.index] for side in ("pre", "post")
-        )
-        trends = [*zip(*own, strict=True)], shown[["trend_before", "trend_after"]].to_numpy()
+        own = (fitted.of(f"{side}_trend")["estimate"][effects.index] for side in ("pre", "post"))
+        both = [*zip(*own, strict=True), *shown[["trend_before", "trend_after"]].to_numpy()]
         told = {"fontsize": "x-small", "va": "center", "transform": ax.get_yaxis_transform()}
         ax.text(1.02, -1, "trend, % a year", **told)
-        for row, both in zip(
-            [*range(len(effects)), *rows[below - 1 :]], chain(*trends), strict=True
-        ):
-            if np.isfinite(both).all():
-                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, both)), **told)
+        for row, trends in zip([*rows[: len(effects)], *rows[below - 1 :]], both, strict=True):
+            if np.isfinite(trends).all():
+                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, trends)), **told)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)
@@ -204,9 +196,7 @@ def _interval(
         if beyond:
             ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
     if abs(estimate) <= reach:
-        face = colour if kind in (FOUND, TOGETHER) else "white"
-        mark = MARKS[kind] | {"markerfacecolor": face}
-        ax.plot(estimate, row, linestyle="none", markersize=4.5, **mark)
+        ax.plot(estimate, row, linestyle="none", markersize=4.5, **MARKS[kind])
 
 
 def _percent_ticks(axis: Axis, reach: float) -> None:

@@ -1,5 +1,7 @@
-"""Many places as one number, five ways, and where a further place is to be expected."""
+"""Many places as one number, five ways, and how much they differ."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,6 @@ from analysis.checks import name_some
 from analysis.engine.counts import split_noise
 from analysis.engine.estimators import newey_west_lags
 from analysis.engine.gls import EXACT
-from analysis.engine.mixture import mixture_quantiles
 from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
@@ -22,10 +23,8 @@ NORMAL = 1.959963984540054  # half a 95% interval in standard errors
 FEWEST_PLACES = 4
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
-NODES = 101  # values of the spread between places that are weighed
-POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after"]
-POOLED += ["tau", "i_squared", "prediction_low", "prediction_high", "note"]
-PERCENT = [*POOLED[:3], "trend_before", "trend_after", "prediction_low", "prediction_high"]
+POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after", "tau", "note"]
+PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
@@ -55,10 +54,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
           deaths in every month.
 
         The averages also have `trend_before` and `trend_after` (percent per year), random effects
-        `tau` (standard deviation of the effects between places, on the
-        log scale), `i_squared` (percent of the variation that is between places) and
-        `prediction_low`, `prediction_high` (95%, for a further place; see
-        `analysis.places.pooling`).
+        `tau` (standard deviation of the effects between places, on the log scale).
 
     Raises
     ------
@@ -84,12 +80,12 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         cure = "Use larger places or a longer window."
         raise ValueError(f"{few}; at least {FEWEST_PLACES} are needed to pool them. {cure}")
     logs = as_logs(known[["estimate", "low", "high"]])
-    series = _PooledSeries(fitted, estimand, logs.index)
+    average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
-    single, shared = _random_effects(series, logs)
+    single, shared = _random_effects(average, logs)
     rows = {
-        "average": series.effect(np.full(len(logs), 1 / len(logs))),
-        "weighted_average": series.effect(size / size.sum()),
+        "average": average(np.full(len(logs), 1 / len(logs))),
+        "weighted_average": average(size / size.sum()),
         "random_effects": single,
         "random_effects_shared": shared,
         "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
@@ -99,56 +95,44 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     return table.fillna({"note": ""})
 
 
-class _PooledSeries:
-    """The places' log rates, linearised, to be averaged with any weights."""
-
-    def __init__(self, fitted: PlaceEffects, estimand: str, places: pd.Index) -> None:
-        first = fitted.models[places[0]]
-        kept = first.kept  # a month left out has a variance without bound instead of a column
-        n = min(len(fitted.models[place].window) for place in places)  # the months of all
-        self.designs = [design.to_numpy()[:n, kept] for design in first.designs]
-        self.sides = first.sides
-        wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
-        self.contrasts = first.contrasts[wanted][:, kept]
-        # for each design: responses and their variances, each (n, places)
-        self.parts = [
-            [np.column_stack([x[:n] for x in arrays]) for arrays in zip(*columns, strict=True)]
-            for columns in zip(*(fitted.models[place].linearised for place in places), strict=True)
-        ]
-
-    def effect(self, weights: np.ndarray) -> dict:
-        """Return the effect on the weighted mean of the log rates, errors as they share them."""
-        mixtures = [
-            split_noise(responses @ weights, variances @ weights**2, X, self.contrasts, after=after)
-            for X, (responses, variances), after in zip(
-                self.designs, self.parts, self.sides, strict=True
-            )
-        ]
-        estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
-        row = {"estimate": estimate[0], "low": low[0], "high": high[0], "p": p[0]}
-        trends = {"trend_before": estimate[1], "trend_after": estimate[2]}
-        return row | {"places": len(weights)} | trends
+def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray) -> dict:
+    """Return the effect on the weighted mean of the log rates, errors as they share them."""
+    first = fitted.models[places[0]]
+    kept = first.kept  # a month left out has a variance without bound instead of a column
+    n = min(len(fitted.models[place].window) for place in places)  # the months of all
+    wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
+    contrasts = first.contrasts[wanted][:, kept]
+    months = zip(*(fitted.models[place].linearised for place in places), strict=True)
+    mixtures = []
+    for design, parts, after in zip(first.designs, months, first.sides, strict=True):
+        cut = ([each[:n] for each in arrays] for arrays in zip(*parts, strict=True))
+        responses, variances = map(np.column_stack, cut)
+        mean, X = (responses @ weights, variances @ weights**2), design.to_numpy()[:n, kept]
+        mixtures.append(split_noise(*mean, X, contrasts, after=after))
+    estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
+    row = dict(zip(["estimate", "trend_before", "trend_after"], estimate, strict=True))
+    return row | {"low": low[0], "high": high[0], "p": p[0], "places": len(weights)}
 
 
-def _random_effects(series: _PooledSeries, logs: pd.DataFrame) -> tuple[dict, dict]:
+def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -> tuple[dict, dict]:
     """Return the random-effects rows: errors taken as independent, and as they share them."""
     # The shared part of the errors moves all places alike: it is in the variance of the mean once,
     # and not in the spread between places, which only their own part explains.
     effects = logs["estimate"].to_numpy()
     variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
     alone = _combine(effects, variances)
-    single = _pooled_row(alone, float(alone.mean_effect_re), 0.0, effects, variances)
+    single = _pooled_row(alone, float(alone.mean_effect_re))
     pooled, common = alone, 0.0
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
-        mean = series.effect(weights)
+        mean = average(weights)
         total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
         own = np.maximum(variances - common, LEAST_OWN * variances)
         pooled = _combine(effects, own)
         if abs(common - before) <= 1e-3 * common:
             break
-    return single, _pooled_row(pooled, mean["estimate"], common, effects, own)
+    return single, _pooled_row(pooled, mean["estimate"], common)
 
 
 def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
@@ -156,16 +140,10 @@ def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
         return combine_effects(effects, variances, method_re="pm")
 
 
-def _pooled_row(
-    pooled: Any, centre: float, shared: float, effects: np.ndarray, variances: np.ndarray
-) -> dict:
-    k = len(effects)
+def _pooled_row(pooled: Any, centre: float, shared: float = 0.0) -> dict:
+    k = pooled.k
     row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), k - 1)
-    ends = prediction_interval(effects, variances, shared=shared)
-    low, high = (end + centre - pooled.mean_effect_re for end in ends)
-    i_squared = 100 * max(0.0, 1 - (k - 1) / pooled.q) if pooled.q > 0 else 0.0
-    row |= {"places": k, "tau": np.sqrt(pooled.tau2), "i_squared": i_squared}
-    return row | {"prediction_low": low, "prediction_high": high}
+    return row | {"places": k, "tau": np.sqrt(pooled.tau2)}
 
 
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:
@@ -200,37 +178,3 @@ def _student_row(estimate: float, se: float, df: int) -> dict:
     tested = se**2 > EXACT * estimate**2  # else the places differ by rounding alone
     p = 2 * stats.t.sf(abs(estimate) / se, df) if tested else np.nan
     return {"estimate": estimate, "low": estimate - reach, "high": estimate + reach, "p": p}
-
-
-def prediction_interval(
-    effects: np.ndarray, variances: np.ndarray, *, shared: float = 0.0
-) -> tuple[float, float]:
-    """Return the 95% prediction interval for one more place, from `effects` and `variances` (k,).
-
-    It mixes over the variances between places that Cochran's Q allows: one taken as true holds too
-    little where places are few (Nagashima, Noma, Furukawa 2019, doi:10.1177/0962280218773520).
-    """
-    k = len(effects)
-    q = stats.chi2.ppf((np.arange(NODES) + 0.5) / NODES, k - 1)
-    between = _variance_at(q, effects, variances)
-    weights = 1 / (variances + between[:, None])
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = weights @ effects
-    spread = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) / (k - 1)
-    scale = np.sqrt(between + spread + shared)  # `shared`: of the mean, by all places
-    scale = np.maximum(scale, 1e-12 * max(np.abs(effects).max(), 1e-100))  # all effects equal
-    equal = np.full((1, NODES), 1 / NODES)
-    ends = mixture_quantiles([0.025, 0.975], equal, mean[None, None], scale[None, None], k - 1)
-    return float(ends[0, 0, 0]), float(ends[1, 0, 0])
-
-
-def _variance_at(q: np.ndarray, effects: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Return the variance between places at which Cochran's Q equals `q`, or 0, by bisection."""
-    low, high = np.zeros_like(q), np.full_like(q, np.var(effects) * len(effects) / q.min())
-    for _ in range(100):
-        middle = (low + high) / 2
-        weights = 1 / (variances + middle[:, None])
-        mean = weights @ effects / weights.sum(axis=1)
-        above = (weights * (effects - mean[:, None]) ** 2).sum(axis=1) > q
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return high

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.its.series import as_logs
+from analysis.its.series import as_logs, as_percent
 from analysis.its.words import format_effect, name_trends
 from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
 
@@ -17,11 +17,9 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
     # *national* is by the places' estimator, *national_headline* by the headline's;
     # `minus_national` is how much larger an estimate is than *national*, in percent of the factor.
     table, columns = pooled.copy(), ["estimate", "low", "high", "p"]
-    for row, estimator in (("national", "count_reml"), ("national_headline", "reml")):
-        table.loc[row, columns] = nation.loc[(estimator, estimand), columns].astype(float)
-        trends = nation["estimate"].reindex(
-            [(estimator, f"{side}_trend") for side in ("pre", "post")]
-        )
+    for row, name in (("national", "count_reml"), ("national_headline", "reml")):
+        table.loc[row, columns] = nation.loc[(name, estimand), columns].astype(float)
+        trends = nation["estimate"].reindex([(name, f"{side}_trend") for side in ("pre", "post")])
         table.loc[row, ["trend_before", "trend_after"]] = trends.to_numpy()
     table["note"] = table["note"].fillna("")
     factor = 1 + table["estimate"] / 100
@@ -50,22 +48,6 @@ def describe_size(record: pd.DataFrame) -> str:
     )
 
 
-def describe_pooled_coverage(record: pd.DataFrame) -> str:
-    """Return what the recorded simulation of pooled intervals says (benchmarks/pooling)."""
-    ranges = record.groupby(["method", "target"], sort=False)["coverage"].agg(["min", "max"])
-    listed = "; ".join(
-        f"*{method}* about the {target} {row['min']:.0f} to {row['max']:.0f}%"
-        for (method, target), row in ranges.iterrows()
-    )
-    worst = record[record["method"].isin(["average", "random_effects_shared"])]
-    lowest = worst.loc[worst["coverage"].idxmin()]
-    return (
-        f"Over all rows: {listed}. What carries the shared errors holds least at rho "
-        f"{lowest['rho']}, {lowest['coverage']:.0f}% for the {lowest['estimand']}: noise and "
-        "memory are then hard to tell apart in ten years of months."
-    )
-
-
 def describe_places(
     fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope", kind: str = "states"
 ) -> str:
@@ -77,13 +59,11 @@ def describe_places(
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
     largest = ""
     if len(found):
-        place = as_logs(found["estimate"]).abs().idxmax()
-        effect = format_effect(found.loc[place], UNIT.get(estimand, "percent"))
-        largest = f". The largest is that of {names.get(place, place)}, {effect}"
+        top = as_logs(found["estimate"]).abs().idxmax()
+        effect = format_effect(found.loc[top], UNIT.get(estimand, "percent"))
+        largest = f". The largest is that of {names.get(top, top)}, {effect}"
         if estimand == "slope":
-            trends = (
-                fitted.of(name).loc[place, "estimate"] for name in ("pre_trend", "post_trend")
-            )
+            trends = (fitted.of(name).loc[top, "estimate"] for name in ("pre_trend", "post_trend"))
             largest += f" ({name_trends(*trends)})"
     lines = [
         f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
@@ -112,25 +92,23 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     unit = UNIT.get(estimand, "percent")
     said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
-    effects, gap = pooled.loc["random_effects_shared"], pooled["minus_national"]
-    average = pooled.loc["average"]
-    trends = f" ({name_trends(average['trend_before'], average['trend_after'])})"
-    trends = trends if estimand == "slope" else ""
+    methods = ("average", "random_effects", "random_effects_shared")
+    average, single, shared = (pooled.loc[name] for name in methods)
+    gap = pooled.loc["weighted_average", "minus_national"]
+    trends = name_trends(average["trend_before"], average["trend_after"])
+    trends = f" ({trends})" if estimand == "slope" else ""
     lines = [
         f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
         f"random effect {said['random_effects_shared']}.",
-        f"- **Differences**: {effects['i_squared']:.0f}% of the variation between the states' "
-        "estimates is more than chance (I²); in a further state the change would be expected "
-        f"between {effects['prediction_low']:+.0f}% and {effects['prediction_high']:+.0f}%.",
+        "- **Differences**: the states' own changes have a standard deviation of "
+        f"{as_percent(shared['tau']):.0f}% (tau).",
         f"- **Against the nation**: weighted by population the average is "
         f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
         f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
-        f"{abs(gap['weighted_average']):.1f}% "
-        f"{'higher' if gap['weighted_average'] > 0 else 'lower'} as a factor. A national rate "
+        f"{abs(gap):.1f}% {'higher' if gap > 0 else 'lower'} as a factor. A national rate "
         "weighs states by their deaths, an average of changes does not: where states part ways "
         "the two are different questions.",
     ]
-    single, shared = pooled.loc["random_effects"], pooled.loc["random_effects_shared"]
     wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])
     if np.isfinite(wider) and wider > 1.05:
         lines.append(

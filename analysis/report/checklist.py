@@ -1,5 +1,6 @@
 """What reports of interrupted time series are asked to state, filled in from the run."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,6 +10,7 @@ from analysis.its.comparison import ESTIMATORS
 from analysis.its.model import prepare_model
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.sources import NATION, SOURCES, load_series
+from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 
 def fill_checklist(
@@ -42,43 +44,32 @@ def fill_checklist(
     """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
-    impacts = pd.Series([shift.impact.replace("_", " ") for shift in used]).value_counts()
-    kinds = ", ".join(f"{kind} ({count})" for kind, count in impacts.items())
-    answers = {
-        "Design": f"Interrupted time series, {len(runs)} runs of {len(used)} shifts under their "
-        "sources; the states, comparison countries and forecasts stand beside them.",
-        "Data": _data(runs),
-        "Outcome": "Deaths by homicide per 100,000 person-years and month; person-years are "
-        "population, interpolated between mid-years, times the days of the month.",
-        "Months before and after": f"{runs['n_before'].min()} to {runs['n_before'].max()} before, "
-        f"{runs['n_after'].min()} to {runs['n_after'].max()} after.",
-        "Date of the intervention": _dates(used),
-        "Impact model chosen before": "Yes, in policy-shifts.toml, with a reason for each: "
-        f"{kinds}.",
-        "Other events": f"{sum(bool(shift.beside) for shift in used)} of {len(used)} shifts have "
-        f"another one beside them in the model; {sum(bool(shift.overlaps) for shift in used)} lie "
-        "within a year of another, and say so.",
-        "Autocorrelation": "Memory seen through noise, both integrated out (medians of phi "
-        f"{runs['phi'].min():.2f} to {runs['phi'].max():.2f}, of the share of noise "
-        f"{runs['noise'].min():.2f} to {runs['noise'].max():.2f}); the series wanders in "
-        f"{_flagged(runs, 'wandering')}; the errors' size changes at the shift in "
-        f"{_flagged(runs, 'size_changed')}.",
-        "Seasonality": "Two pairs of sine and cosine waves; none to three among the "
-        "specifications.",
-        "Over-dispersion": _dispersion(estimates, shifts),
-        "Trend before the shift": f"Straight; it bends in {_flagged(runs, 'curved_pre_period')}.",
-        "Change of measurement": "The two sources drift apart in "
-        f"{_flagged(runs, 'source_ratio_drifting')}; months still being registered are in "
-        f"{_flagged(runs, 'still_registering')}.",
-        "Missing data": "No month is missing; a zero is a count. The record has holes in "
-        f"{_flagged(runs, 'source_gap')}; {sum(bool(shift.omit) for shift in used)} of {len(used)} "
-        "shifts leave out the months that lose most, with an estimate from all months beside.",
-        "Sensitivity": _sensitivity(runs, robustness),
-        "What could be found": _power(certificates),
-        "Data and code": "All data, code and exact versions are in the repository; "
-        "`ro-crate-metadata.json` holds hashes of inputs and outputs.",
+    ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
+    numbers = runs[["n_before", "n_after", "phi", "noise"]]
+    told = {
+        "runs": len(runs),
+        "shifts": len(used),
+        "data": _data(runs),
+        "least": numbers.min(),
+        "most": numbers.max(),
+        "ranges": f"; {ranges} as a range of months" if ranges else "",
+        "impacts": _count(pd.Series([shift.impact.replace("_", " ") for shift in used]), "{} ({})"),
+        "flags": Counter(" ".join(runs["flags"].fillna("")).split()),
+        "dispersion": _dispersion(estimates, shifts),
+        "estimators": len(ESTIMATORS),
+        "verdicts": _count(runs["comparison_verdict"], "{} {}"),
+        "specifications": robustness["specifications"].agg(["min", "max"]).tolist(),
+        "power": _power(certificates),
     }
+    fields = {"sourced": "source", "beside": "beside", "overlaps": "overlaps", "omit": "omit"}
+    told |= {key: sum(bool(getattr(each, name)) for each in used) for key, name in fields.items()}
+    items = read_toml(DATA_FOLDER / "checklist.toml")[1]
+    answers = {item: answer.format(**told) for item, answer in items.items()}
     return pd.DataFrame(answers.items(), columns=["Item", "Answer"])
+
+
+def _count(values: pd.Series, pattern: str) -> str:
+    return ", ".join(pattern.format(*each) for each in values.value_counts().items())
 
 
 def _data(runs: pd.DataFrame) -> str:
@@ -87,13 +78,6 @@ def _data(runs: pd.DataFrame) -> str:
         f"{SOURCES[slug].complete_through} ({(runs['source'] == slug).sum()} runs)"
         for slug in runs["source"].unique()
     )
-
-
-def _dates(used: list[PolicyShift]) -> str:
-    ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
-    told = f"; {ranges} as a range of months" if ranges else ""
-    sourced = sum(bool(shift.source) for shift in used)
-    return f"The first month under the policy, with its source for {sourced} of {len(used)}{told}."
 
 
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> str:
@@ -113,16 +97,6 @@ def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> s
     )
 
 
-def _sensitivity(runs: pd.DataFrame, robustness: pd.DataFrame) -> str:
-    verdicts = runs["comparison_verdict"].value_counts()
-    listed = ", ".join(f"{name} {count}" for name, count in verdicts.items())
-    least, most = robustness["specifications"].agg(["min", "max"])
-    return (
-        f"{len(ESTIMATORS)} estimators for each ({listed}); {least:,.0f} to {most:,.0f} "
-        "specifications with a null; every other date and place as a placebo; one year left out."
-    )
-
-
 def _power(certificates: pd.DataFrame) -> str:
     least = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     if least.empty:
@@ -131,7 +105,3 @@ def _power(certificates: pd.DataFrame) -> str:
         f"The least rise of the yearly trend that four of five such series would show is "
         f"{least.min():.0f} to {least.max():.0f}%, by national shift and source."
     )
-
-
-def _flagged(runs: pd.DataFrame, flag: str) -> str:
-    return f"{runs['flags'].fillna('').str.contains(flag).sum()} of {len(runs)} runs"

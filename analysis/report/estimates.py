@@ -88,6 +88,5 @@ def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFram
     dates = robustness[["shift", "source", "own_break", "months_off", "mass_near", "date_verdict"]]
     joined = estimates.merge(dates, on=["shift", "source"], validate="m:1")
     missing = sorted(set(estimates["shift"]) - set(robustness["shift"]))
-    complete = len(joined) == len(estimates)
-    require(complete, f"no robustness result of {missing}: run `pytask`")
+    require(len(joined) == len(estimates), f"no robustness result of {missing}: run `pytask`")
     return joined

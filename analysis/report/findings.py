@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.sources import SOURCES
 
@@ -156,16 +157,14 @@ def tell_states(found: Findings) -> Sentence:
     apart = name_significant(
         average, found.titles, lambda row: name_trends(row["trend_before"], row["trend_after"])
     )
-    told = spread.dropna(subset=["prediction_low", "prediction_high"])
-    either = told[(told["prediction_low"] < 0) & (told["prediction_high"] > 0)]
-    alike = (either["tau"] == 0).sum()
+    differ = as_percent(spread["tau"])
     furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
     rows = pd.concat([average, spread, weighted])
     return Sentence(
         f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
-        f"{len(average)}{list_names(apart)}; at {len(either)} of {len(told)} the effect to be "
-        f"expected in a further state may have either sign, at {alike} of them although no "
-        "difference between the states was found; and their average, "
+        f"{len(average)}{list_names(apart)}; between the states it has a standard deviation of "
+        f"{differ.min():.0f} to {differ.max():.0f}%, of zero at {(differ == 0).sum()} of "
+        f"{len(spread)}; and their average, "
         f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
         f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
         f"at {name_row(furthest, found.titles)}.",

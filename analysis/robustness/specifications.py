@@ -58,8 +58,8 @@ class SpecificationCurve:
         """The share of the estimates' variance that each choice explains alone, largest first."""
         estimate = self.table["estimate"]
         means = {x: estimate.groupby(self.table[x]).transform("mean") for x in self.choices}
-        shares = {name: mean.var(ddof=0) / estimate.var(ddof=0) for name, mean in means.items()}
-        return pd.Series(shares).sort_values(ascending=False)
+        shares = pd.DataFrame(means).var(ddof=0) / estimate.var(ddof=0)
+        return shares.sort_values(ascending=False)
 
 
 def specification_curve(

@@ -84,12 +84,11 @@ def vary_record(
 
 
 def leave_out_dates(
-    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    series: pd.DataFrame, shift: PolicyShift, *, harmonics: int = 2
 ) -> pd.DataFrame:
     """Ask the date of the break again without each run of one to three periods, and with all."""
-    index, choices, found, exact = weigh_dates(
-        series, shift, scale=scale, harmonics=harmonics, longest=LONGEST_RUN
-    )
+    weighed = weigh_dates(series, shift, harmonics=harmonics, longest=LONGEST_RUN)
+    index, choices, found, exact = weighed
     dates, rows = index[[place for (place,) in choices]], []
     for periods, evidence in enumerate(found):
         known = np.isfinite(evidence).all(axis=1)
@@ -128,8 +127,7 @@ def _rows(
     design = model.designs[0].iloc[part]
     X = design.loc[:, (design != 0).any()]
     # one column for each month left out: it is fitted exactly, and the months around it stay put
-    dummies = np.eye(len(X))[:, (out & ~model.omitted)[part]]
-    full = np.column_stack([X, dummies])
+    full = np.column_stack([X, np.eye(len(X))[:, (out & ~model.omitted)[part]]])
     names = [name for name in CONTRASTS if name in X]
     n, k = full.shape
     C = np.eye(k)[X.columns.get_indexer(names)]

@@ -22,7 +22,7 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     slope = fitted.of("slope").sort_values("estimate", ascending=False)
     assert rows[:32] == [names[place] for place in slope.index]
     assert rows[32:34] == ["average of the states", "average, weighted by population"]
-    assert rows[34:] == ["random effects (thin: prediction)"]
+    assert rows[34:] == ["random effects"]
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
     drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:32]]
     np.testing.assert_allclose(drawn, np.log1p(slope["estimate"] / 100))

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.optimize import brentq
 from support.independent import segmented_design
 from support.independent_law import fit_law, simulate
 
@@ -12,7 +11,6 @@ from analysis import fit_newey_west, fit_places, load_policy_shifts, load_states
 from analysis.engine.estimators import newey_west_lags
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
-from analysis.places.pooling import prediction_interval
 from benchmarks.pooling import pooling_coverage, simulate_panel
 
 STATES = load_states("inegi")
@@ -49,11 +47,6 @@ def test_random_effects_are_paule_and_mandels_with_hartung_and_knapps_interval(f
     se = np.sqrt(weights @ (effects - mean) ** 2 / ((k - 1) * weights.sum()))
     expected = mean + stats.t.ppf(0.975, k - 1) * se * np.array([0, -1, 1])
     np.testing.assert_allclose(logs(pooled).loc["random_effects"], expected, rtol=1e-9)
-    fixed = 1 / variances
-    q = fixed @ (effects - fixed @ effects / fixed.sum()) ** 2
-    assert row["i_squared"] == pytest.approx(100 * (1 - (k - 1) / q))
-    found = np.log1p(row[["prediction_low", "prediction_high"]].astype(float) / 100)
-    np.testing.assert_allclose(found, prediction_interval(effects, variances))
 
 
 def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled):
@@ -177,50 +170,3 @@ def test_pooled_intervals_hold_the_truth_where_errors_are_shared():
         assert held["average", estimand, "average"] >= 85
         assert held["random_effects_shared", estimand, "mean"] >= 85
         assert held["random_effects", estimand, "mean"] <= 80
-
-
-RNG = np.random.default_rng(0)
-EFFECTS, VARIANCES = RNG.normal(0.1, 0.3, 12), RNG.uniform(0.005, 0.02, 12)
-
-
-def test_interval_is_that_of_a_plain_mixture_over_the_quantiles_of_q():
-    def pool(between):
-        weights = 1 / (VARIANCES + between)
-        mean = weights @ EFFECTS / weights.sum()
-        return weights @ (EFFECTS - mean) ** 2, mean, weights.sum()
-
-    parts = []
-    for target in stats.chi2.ppf((np.arange(101) + 0.5) / 101, 11):
-        above = pool(0)[0] > target
-        between = brentq(lambda x, target=target: pool(x)[0] - target, 0, 100) if above else 0
-        q, mean, weight = pool(between)
-        parts.append([mean, np.sqrt(between + q / 11 / weight)])
-    means, scales = np.array(parts).T
-    expected = [
-        brentq(lambda x, p=p: stats.t.cdf((x - means) / scales, 11).mean() - p, -5, 5)
-        for p in (0.025, 0.975)
-    ]
-    np.testing.assert_allclose(prediction_interval(EFFECTS, VARIANCES), expected, rtol=1e-6)
-
-
-def test_shared_variance_widens_and_a_shift_moves_the_interval():
-    low, high = prediction_interval(EFFECTS, VARIANCES)
-    wide_low, wide_high = prediction_interval(EFFECTS, VARIANCES, shared=0.05)
-    assert wide_low < low < high < wide_high
-    np.testing.assert_allclose(prediction_interval(EFFECTS + 3, VARIANCES), [low + 3, high + 3])
-
-
-def test_equal_effects_leave_the_width_to_their_own_errors():
-    assert prediction_interval(np.full(12, 0.2), VARIANCES) == pytest.approx((0.2, 0.2), abs=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("places", "spread"), [(5, 0.1), (12, 0.02), (12, 0.1), (32, 0.3)])
-def test_a_further_effect_is_held_as_often_as_said(places, spread):
-    """1,000 sets: a Monte Carlo error of 0.7 points."""
-    rng, sds, held = np.random.default_rng(places), np.geomspace(0.3, 0.03, places), 0
-    for _ in range(1000):
-        effects = 0.1 + spread * rng.standard_normal(places) + sds * rng.standard_normal(places)
-        low, high = prediction_interval(effects, sds**2)
-        held += low <= 0.1 + spread * rng.standard_normal() <= high
-    assert held / 1000 == pytest.approx(0.955, abs=0.02)

@@ -51,11 +51,11 @@ MISSING = [np.nan, np.nan]
 def pooled():
     methods = ["average", "weighted_average", "random_effects", "random_effects_shared"]
     table = pd.DataFrame({"estimate": [20.0, 32, 20, 20], "low": [10.0, 22, 15, 10]}, methods)
-    table["high"], table["i_squared"] = [30.0, 42, 25, 30], [np.nan, np.nan, 60, 60]
+    table["high"], table["tau"] = [30.0, 42, 25, 30], [np.nan, np.nan, 0.2, 0.26]
     table = table.assign(
         trend_before=[-1.6, -2, np.nan, np.nan], trend_after=[18, 29, *[np.nan] * 2]
     )
-    return table.assign(p=0.01, note="", prediction_low=-7.0, prediction_high=55.0)
+    return table.assign(p=0.01, note="")
 
 
 def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
@@ -70,23 +70,9 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert f"the average of the states' changes is {together}" in text
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
     assert "The average is 20.0% higher as a factor" in text
-    assert "60% of the variation" in text
-    assert "between -7% and +55%" in text
+    assert "the states' own changes have a standard deviation of 30% (tau)" in text
     assert "widen the random-effects interval by 100%" in text
     assert "national" not in pooled.index
-
-
-def test_recorded_coverage_is_told_with_its_worst():
-    rows = [
-        (0.4, "average", "slope", "average", 96.0),
-        (0.8, "average", "slope", "average", 87.0),
-        (0.8, "random_effects", "level", "mean", 61.0),
-    ]
-    columns = ["rho", "method", "estimand", "target", "coverage"]
-    text = words.describe_pooled_coverage(pd.DataFrame(rows, columns=columns))
-    told = "*average* about the average 87 to 96%; *random_effects* about the mean 61 to 61%"
-    assert told in text
-    assert "holds least at rho 0.8, 87% for the slope" in text
 
 
 def test_recorded_size_is_told_by_rho():

@@ -73,13 +73,14 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
     [
         ("checks.py", ALL), ("__init__.py", ALL), ("report/notebooks.py", ALL),
         ("engine/gls.py", ALL - {"07"}), ("engine/processes.py", {"09", "11"}),
-        ("its/result.py", ALL - {"07", "08"}),
+        ("its/result.py", ALL - {"07", "08", "09"}),
         ("robustness/windows.py", {"04"}), ("places/pooling.py", {"05", "11"}),
         ("operations/event_study.py", {"06"}), ("synthetic/control.py", {"07", "10"}),
         ("forecasts/methods.py", {"02", "08"}), ("validation/coverage.py", {"09"}),
         ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
         ("claims/rows.py", {"02", "08"}), ("report/answer.py", {"10"}),
-        ("data/claims.toml", {"02", "08", "10"}), ("data/policy-shifts.toml", ALL),
+        ("data/checklist.toml", {"10"}), ("data/claims.toml", {"02", "08", "10"}),
+        ("data/policy-shifts.toml", ALL),
         ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", set()),
     ],
 )  # fmt: skip
