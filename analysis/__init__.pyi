@@ -56,6 +56,7 @@ from .places.effects import PlaceEffects as PlaceEffects
 from .places.effects import fit_places as fit_places
 from .places.plots import plot_forest as plot_forest
 from .places.plots import plot_map as plot_map
+from .places.pooling import pool_groups as pool_groups
 from .places.pooling import pool_places as pool_places
 from .report.checklist import fill_checklist as fill_checklist
 from .robustness.placebos import placebo_dates as placebo_dates

@@ -95,6 +95,43 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     return table.fillna({"note": ""})
 
 
+def pool_groups(fitted: PlaceEffects, groups: pd.Series, estimand: str = "slope") -> pd.DataFrame:
+    """Pool one estimand over the places of each group, as a random effect with shared errors.
+
+    Parameters
+    ----------
+    fitted : PlaceEffects
+        What `analysis.fit_places` returned.
+    groups : Series
+        By place, the group that it belongs to.
+    estimand : str
+        Such as ``"slope"``.
+
+    Returns
+    -------
+    DataFrame
+        By group the row *random_effects_shared* of `pool_places`; where fewer than `FEWEST_PLACES`
+        places have an estimate no numbers, and why in `note`. `deaths`: of all its places.
+
+    Raises
+    ------
+    KeyError
+        For an unknown estimand.
+    """
+    rows = {}
+    for group, members in groups.groupby(groups):
+        own = fitted.within(members.index)
+        known = int(own.of(estimand)["estimate"].notna().sum())
+        if known >= FEWEST_PLACES:
+            rows[group] = pool_places(own, estimand).loc["random_effects_shared"].to_dict()
+        else:
+            rows[group] = {"places": known, "note": f"fewer than {FEWEST_PLACES} have an estimate"}
+        rows[group]["deaths"] = own.places[["deaths_before", "deaths_after"]].to_numpy().sum()
+    columns = ["deaths", *POOLED]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
+    return table.drop(columns=["trend_before", "trend_after"])
+
+
 def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray) -> dict:
     """Return the effect on the weighted mean of the log rates, errors as they share them."""
     first = fitted.models[places[0]]

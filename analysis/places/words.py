@@ -58,7 +58,7 @@ def describe_places(
     up, down = found[found["estimate"] > 0], found[found["estimate"] < 0]
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
     largest = ""
-    if len(found):
+    if len(found) and kind == "states":  # of thousands, the largest is one of few deaths
         top = as_logs(found["estimate"]).abs().idxmax()
         effect = format_effect(found.loc[top], UNIT.get(estimand, "percent"))
         largest = f". The largest is that of {names.get(top, top)}, {effect}"

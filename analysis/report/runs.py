@@ -18,7 +18,11 @@ GROUPS = (
     "Joint operations",
     "Joint operations: is the date special?",
 )
-COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")  # with countries
+COMPARED = (
+    "calderon-2006-12",
+    "pena-nieto-2012-12",
+    "lopez-obrador-2018-12",
+)  # with countries, and town by town
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
 
@@ -61,7 +65,7 @@ def declare_runs() -> dict[str, Run]:
         _run("06-operations"),
         *(_run("07-comparison-countries", shifts[slug]) for slug in COMPARED),
         *forecasts,
-        _run("11-municipalities"),
+        *(_run("11-municipalities", shifts[slug]) for slug in COMPARED),
         _run("09-validation"),
     ]
     told = [DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs]

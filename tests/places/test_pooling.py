@@ -7,7 +7,14 @@ from scipy import stats
 from support.independent import segmented_design
 from support.independent_law import fit_law, simulate
 
-from analysis import fit_newey_west, fit_places, load_policy_shifts, load_states, pool_places
+from analysis import (
+    fit_newey_west,
+    fit_places,
+    load_policy_shifts,
+    load_states,
+    pool_groups,
+    pool_places,
+)
 from analysis.engine.estimators import newey_west_lags
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
@@ -170,3 +177,32 @@ def test_pooled_intervals_hold_the_truth_where_errors_are_shared():
         assert held["average", estimand, "average"] >= 85
         assert held["random_effects_shared", estimand, "mean"] >= 85
         assert held["random_effects", estimand, "mean"] <= 80
+
+
+def test_groups_are_pooled_as_if_they_were_all_and_small_ones_say_why_not(fitted):
+    groups = pd.Series(["north"] * 4 + ["south"] * 2, CHOSEN)
+    table = pool_groups(fitted, groups)
+    alone = pool_places(fit(STATES.loc[CHOSEN[:4]]))
+    columns = ["estimate", "low", "high", "p", "places", "tau"]
+    expected = alone.loc["random_effects_shared", columns].astype(float)
+    np.testing.assert_allclose(table.loc["north", columns].astype(float), expected, rtol=1e-9)
+    assert table.loc["south", ["estimate", "note"]].isna().to_list() == [True, False]
+    assert table.loc["south", "note"] == "fewer than 4 have an estimate"
+    both = fitted.places[["deaths_before", "deaths_after"]].sum(axis=1)
+    assert table["deaths"].to_list() == [both[CHOSEN[:4]].sum(), both[CHOSEN[4:]].sum()]
+
+
+def test_places_that_end_apart_are_pooled_over_the_months_that_all_have():
+    shift = replace(SHIFT, end=None, omit=())
+    panel = STATES.loc[CHOSEN].loc[(slice(None), slice(None, "2011-06")), :]
+    cut = panel.drop([("MX08", month) for month in pd.period_range("2011-01", "2011-06", freq="M")])
+    apart, alike = (
+        pool_places(fit(cut, shift)),
+        pool_places(fit(panel.loc[(slice(None), slice(None, "2010-12")), :], shift)),
+    )
+    assert [len(fit(cut, shift).models[place].window) for place in ("MX05", "MX08")] == [138, 132]
+    columns = ["estimate", "low", "high"]
+    # each place's own count model sees its own months, so that the logs differ a little
+    np.testing.assert_allclose(
+        logs(apart).loc["average", columns], logs(alike).loc["average", columns], atol=5e-3
+    )

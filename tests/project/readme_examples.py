@@ -57,6 +57,7 @@ def estimate(y: np.ndarray, X: np.ndarray) -> None:
 
 
 def fit_many_places(path: str) -> None:
+    fit_places(load_municipalities(), PolicyShift("reform", "2010-01"))
     fit_places(load_municipalities(path), PolicyShift("reform", "2010-01"))
     fitted = fit_places(load_states("inegi"), load_policy_shifts()["calderon-2006-12"])
     slopes: pd.DataFrame = fitted.of("slope")
