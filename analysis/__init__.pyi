@@ -35,6 +35,7 @@ from .mexico.municipalities import load_municipalities as load_municipalities
 from .mexico.revisions import load_releases as load_releases
 from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts
+from .mexico.shifts import load_records as load_records
 from .mexico.sources import load_completeness as load_completeness
 from .mexico.sources import load_series as load_series
 from .mexico.sources import load_states as load_states

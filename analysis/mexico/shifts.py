@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
+
 from analysis.checks import UnknownNameError, check_known, require
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
-from analysis.mexico.sources import NATION, SOURCES
+from analysis.mexico.sources import IMPUTED, NATION, SOURCES, load_series
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
@@ -65,6 +68,41 @@ def load_inaugurations() -> tuple[PolicyShift, ...]:
     """
     shifts = load_policy_shifts()
     return tuple(shifts[slug] for slug in INAUGURATIONS)
+
+
+def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
+    """Load the series that a declared shift can be fitted to, by what they are.
+
+    Parameters
+    ----------
+    shift : PolicyShift
+        Its places and window are used.
+    source : {"inegi", "sesnsp"}
+        As in `analysis.load_series`.
+
+    Returns
+    -------
+    dict
+        *as declared*; *as registered*, with the months still filling up, and *completed*, these
+        months divided by their estimated completeness, where the window reaches them; *from
+        1994-01*, where it opens with the source and the source has earlier months whose years of
+        death are known.
+
+    Raises
+    ------
+    KeyError
+        For an unknown source or place.
+    """
+    load = partial(load_series, source, place=shift.places)
+    records = {"as declared": load()}
+    every = load(complete_only=False)
+    shown = every if shift.end is None else every.loc[: shift.end]
+    if len(shown) > len(records["as declared"].loc[: shown.index[-1]]):
+        records |= {"as registered": every, "completed": load(completed=True)}
+    if shift.start is None and SOURCES[source].earlier:
+        first = IMPUTED[-1] + 1
+        records[f"from {first}"] = load(start=first)
+    return records
 
 
 class _ShiftTable(dict[str, PolicyShift]):
