@@ -10,7 +10,7 @@ from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.its import candidates
 from analysis.its.breaks import break_posterior
 from analysis.robustness import windows
-from analysis.robustness.windows import COLUMNS, leave_out_dates, vary_window
+from analysis.robustness.windows import COLUMNS, leave_out_dates, vary_record, vary_window
 
 SHIFT, EARLY = PolicyShift("reform", "2004-01"), PolicyShift("x", "2000-09")
 NUMBERS = ["estimate", "low", "high"]
@@ -288,3 +288,13 @@ def test_calderons_date_does_not_survive_the_loss_of_two_months():
     assert table["mass_near"].iloc[0] == pytest.approx(0.970, abs=5e-3)
     (two,) = table[(table["first"] == "2007-01") & (table["periods"] == 2)]["mass_near"]
     assert two == pytest.approx(0.07, abs=0.02)  # at the ratio that the two helped to find
+
+
+def test_each_record_is_fitted_as_fit_its_does():
+    long, short = counts(), counts().iloc[12:]
+    table = vary_record({"long": long, "short": short}, SHIFT)
+    assert table["change"].unique().tolist() == ["record"]
+    for name, series in (("long", long), ("short", short)):
+        expected = fit_its(series, SHIFT).effects.loc[["level", "slope"], NUMBERS]
+        found = table[table["setting"] == name].set_index("estimand")[NUMBERS]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
