@@ -13,8 +13,11 @@ from analysis import (
     fit_its,
     fit_newey_west,
     fit_places,
+    load_completeness,
     load_municipalities,
     load_policy_shifts,
+    load_releases,
+    load_series,
     load_states,
     placebo_dates,
     pool_places,
@@ -83,3 +86,11 @@ def declare_shifts() -> PolicyShift:
 
 def leave_out(series: pd.DataFrame, shift: PolicyShift) -> int:
     return fit_its(series, shift, omit=[pd.Period("2011-03", "M"), "2012-01:2012-03"]).n_after
+
+
+def ask_the_record(source: str) -> None:
+    usual: pd.DataFrame = load_series("inegi")
+    long: pd.DataFrame = load_series("inegi", start="1990-01")
+    completed: pd.DataFrame = load_series(source, completed=True)
+    shares: pd.DataFrame = load_completeness(source)
+    print(usual, long, completed, shares, load_releases())
