@@ -10,15 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import require
-from analysis.files import sha256, write_atomically
+from analysis.files import sha256, write_together
 from analysis.mexico.tables import DATA_FOLDER, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
-
-# Yearly totals known independently of the files, to check a compilation against.
-INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
-SESNSP_TOTALS = {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,6 @@ class Recipe:
     columns: tuple[str, ...] = ()  # of the source; empty: those of the table
     reshape: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     ordered: bool = False  # by its key; otherwise as in the source
-    totals: Mapping[int, int] | None = None  # of a table by state and month
     folder: Path | None = None  # where the source is, if not in the publishers' folder
 
 
@@ -47,9 +42,8 @@ RECIPES = {
         ("month", *STATES),
         reshape=lambda wide: wide.melt("month", var_name="state", value_name="deaths"),
         ordered=True,
-        totals=INEGI_TOTALS,
     ),
-    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True, totals=SESNSP_TOTALS),
+    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True),
     "population": Recipe(  # of the nation (MX00) and the states
         "conapo_midyear_population_state_year.csv",
         ("year", "MX00", *STATES),
@@ -81,19 +75,29 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
         name: _compile_table(recipe, Path(folder), described[name])
         for name, recipe in RECIPES.items()
     }
-    _check_municipalities(tables)
+    check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    text = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
-    contents = {f"{name}.csv": lines.encode() for name, lines in text.items()}
+    contents = {f"{name}.csv": to_csv(table) for name, table in tables.items()}
     contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
+    for name in described.keys() - tables.keys() - {"state_outlines"}:  # of no folder of figures
+        contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
+    return write_package(into, descriptor, contents)
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    """Return a table as it is stored."""
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def write_package(into: Path, descriptor: dict, contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Write files and ``datapackage.json`` with their sizes and hashes, all or none; return all."""
     for resource in descriptor["resources"]:
-        content = contents[resource["path"]]
-        resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
+        if content := contents.get(resource["path"]):
+            resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
     package = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
-    contents["datapackage.json"] = package.encode()
-    for name, content in contents.items():
-        write_atomically(Path(into) / name, content)
+    contents = contents | {"datapackage.json": package.encode()}
+    write_together({Path(into) / name: content for name, content in contents.items()})
     return contents
 
 
@@ -109,10 +113,10 @@ def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame
     require(not table.duplicated(key).any(), f"{recipe.source}: {key} must be unique")
     if recipe.ordered:
         table = table.sort_values(key, ignore_index=True)
-    if recipe.totals:
-        _check_months(table, name)
-        _check_totals(table, recipe.totals, name)
-    _check_schema(table, name, schema["fields"])
+    if "totals" in resource:
+        check_months(table, name)
+        _check_totals(table, resource)
+    check_schema(table, resource)
     return table
 
 
@@ -146,7 +150,8 @@ def _read_outlines(path: Path) -> bytes:
     return content
 
 
-def _check_months(table: pd.DataFrame, name: str) -> None:
+def check_months(table: pd.DataFrame, name: str) -> None:
+    """Refuse a table that has not every state in every month from its first to its last."""
     wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
     found = wrong.unique().tolist()[:6]
     require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
@@ -156,14 +161,31 @@ def _check_months(table: pd.DataFrame, name: str) -> None:
     require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
 
 
-def _check_totals(table: pd.DataFrame, expected: Mapping[int, int], name: str) -> None:
-    by_row = table.drop(columns=["month", "state"]).sum(axis=1)
-    found = by_row.groupby(table["month"].str[:4].astype(int)).sum()
-    wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
-    require(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
+def count_years(table: pd.DataFrame, *, whole: bool = True) -> dict[str, int]:
+    """Return the deaths of every year, or of those only of which all twelve months are there."""
+    by_month = table.drop(columns="state").groupby("month").sum().sum(axis=1)
+    by_year = by_month.groupby(by_month.index.str[:4])
+    return by_year.sum()[by_year.size() >= 12 * whole].to_dict()
 
 
-def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
+def _check_totals(table: pd.DataFrame, resource: dict) -> None:
+    """Hold whole years against those of the release; one of another last month gets its own."""
+    name, totals = resource["name"], resource["totals"]
+    last, through = table["month"].max(), totals["through"]
+    require(last >= through, f"{name} ends in {last}; the last release goes through {through}")
+    if last > through:
+        resource["totals"] = {"through": last} | count_years(table)
+        return
+    found = count_years(table, whole=False)
+    known = {int(year): count for year, count in totals.items() if year != "through"}
+    wrong = {year: found.get(str(year)) for year in known if found.get(str(year)) != known[year]}
+    fault = f"yearly totals {wrong} differ from the published {known}"
+    cure = f"put them into `totals` of {name} in datapackage.json"
+    require(not wrong, f"{name}: {fault}. If the publisher revised these years, {cure}.")
+
+
+def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse municipalities that do not add up to their states in each of their years."""
     table = tables["municipal_population"].drop(columns="name").set_index("municipality")
     by_state = table.groupby("MX" + table.index.str[:2]).sum()
     states = tables["population"].pivot(index="state", columns="year", values="population")
@@ -174,8 +196,9 @@ def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
     require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
 
 
-def _check_schema(table: pd.DataFrame, name: str, fields: list[dict]) -> None:
+def check_schema(table: pd.DataFrame, resource: dict) -> None:
     """Hold a table against its fields in datapackage.json."""
+    name, fields = resource["name"], resource["schema"]["fields"]
     same = list(table.columns) == [field["name"] for field in fields]
     require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:

@@ -63,6 +63,12 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     return outlines
 
 
+def forget_tables() -> None:
+    """Let changed files be read anew in this process."""
+    load_descriptor.cache_clear()
+    _read_table.cache_clear()
+
+
 @cache
 def _read_table(name: str, folder: Path) -> pd.DataFrame:
     resource, content = _read_checked(name, folder)
