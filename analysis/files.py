@@ -51,9 +51,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write temporary files for all paths, then rename them, or leave every file as it was."""
+    """Write temporary files for all paths, then rename them: none is changed if writing fails."""
     ready: dict[Path, Path] = {}
-    before: dict[Path, bytes] = {}
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,16 +61,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
             ready[path].chmod(0o644)
-        for path, temporary in ready.items():
-            if path.exists():
-                before[path] = path.read_bytes()
-            temporary.replace(path)
+        for path, written in ready.items():
+            written.replace(path)
     except BaseException:
-        for path, temporary in ready.items():
-            if temporary.exists():
-                temporary.unlink()
-            elif path in before:
-                path.write_bytes(before[path])
-            else:
-                path.unlink(missing_ok=True)
+        for written in ready.values():
+            written.unlink(missing_ok=True)
         raise

@@ -78,25 +78,23 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
     check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    contents = {f"{name}.csv": to_csv(table) for name, table in tables.items()}
-    contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
-    for name in described.keys() - tables.keys() - {"state_outlines"}:  # of no folder of figures
+    contents = {"states.geojson": _read_outlines(Path(folder) / "states.geojson")}
+    for name in described.keys() - tables.keys() - {"state_outlines"}:  # made by `update` alone
         contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
-    return write_package(into, descriptor, contents)
+    return write_package(into, descriptor, tables, contents)
 
 
-def to_csv(table: pd.DataFrame) -> bytes:
-    """Return a table as it is stored."""
-    return table.to_csv(index=False, lineterminator="\n").encode()
-
-
-def write_package(into: Path, descriptor: dict, contents: dict[str, bytes]) -> dict[str, bytes]:
-    """Write files and ``datapackage.json`` with their sizes and hashes, all or none; return all."""
+def write_package(
+    into: Path, descriptor: dict, tables: Mapping[str, pd.DataFrame], others: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Write tables, other files and ``datapackage.json`` with their hashes, all or none."""
+    text = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+    contents = {**others} | {f"{name}.csv": lines.encode() for name, lines in text.items()}
     for resource in descriptor["resources"]:
         if content := contents.get(resource["path"]):
             resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
     package = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
-    contents = contents | {"datapackage.json": package.encode()}
+    contents["datapackage.json"] = package.encode()
     write_together({Path(into) / name: content for name, content in contents.items()})
     return contents
 
@@ -192,8 +190,8 @@ def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
     states = states.rename(columns=str).reindex(STATES, columns=table.columns)
     gap = by_state.reindex(STATES).ne(states).any(axis=1)
     off = gap.index[gap].tolist()
-    source = RECIPES["municipal_population"].source
-    require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
+    fault = "municipalities do not add up to the population of"
+    require(not off, f"municipal_population: {fault} {off[:6]}. Take both of one projection.")
 
 
 def check_schema(table: pd.DataFrame, resource: dict) -> None:

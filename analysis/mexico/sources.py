@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.checks import UnknownNameError, check_known, check_month, read_period, require
 from analysis.mexico.gaps import search_gaps
-from analysis.mexico.tables import DATA_FOLDER, load_table, read_toml
+from analysis.mexico.tables import DATA_FOLDER, load_descriptor, load_table, read_toml
 
 NATION = "MX00"
 RATIO = "SESNSP / INEGI"
@@ -33,10 +33,15 @@ class Source:
     caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
 
 
-SOURCES = {
-    block["slug"]: Source(**block | {"complete_through": pd.Period(block["complete_through"], "M")})
-    for block in read_toml(DATA_FOLDER / "sources.toml")[1]["source"]
-}
+def _declare(block: dict) -> Source:
+    """Return a source, complete but for the last months of its table, which are still open."""
+    last = pd.Period(load_table(block["table"])["month"].max(), "M") - block.pop("open_months")
+    return Source(**block, complete_through=last)
+
+
+TABLES = {resource["name"] for resource in load_descriptor()["resources"]}
+DECLARED = read_toml(DATA_FOLDER / "sources.toml")[1]["source"]
+SOURCES = {each["slug"]: _declare(each) for each in DECLARED if each["table"] in TABLES}
 
 
 def load_series(
@@ -51,9 +56,10 @@ def load_series(
 
     Parameters
     ----------
-    source : {"inegi", "sesnsp"}
+    source : {"inegi", "sesnsp", "rnid"}
         INEGI counts death certificates by month of death (2000-01 on); SESNSP counts victims of
-        intentional homicide and femicide by the month the file was opened (2015-01 on).
+        intentional homicide and femicide by the month the file was opened (2015-01 on). RNID, the
+        registry that took SESNSP's place in 2026, is there once ``analysis update`` has taken it.
     place : str or sequence of str
         ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
     start, end : str or Period, optional

@@ -97,7 +97,7 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
         (SESNSP, "2015-01,MX01", "2015-01,MX33", "^sesnsp_victims: every state needs every month"),
         (POPULATION, "\n1990,", "\n1989,", f"^{POPULATION}: years must be consecutive"),
         (POPULATION, "750856", "750857", rf"^{POPULATION}: states do not add up to MX00 in \[1990"),
-        (MUNICIPALITIES, "660045", "660046", f"^{MUNICIPALITIES}: municipalities do not add up"),
+        (MUNICIPALITIES, "660045", "660046", "^municipal_population: municipalities do not add up"),
         (MUNICIPALITIES, "01002,", "01001,", "must be unique"),
         (OPERATIONS, "MX10", "MX99", r"^military_operations: state has unknown codes \['MX99'\]"),
         (OPERATIONS, "2006-12-11", "11 Dec", "^military_operations: start must be dates"),
