@@ -28,9 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
             path, line = fetch_file(url)
             print(line)
             given["files"].append(path)
-        print("\n".join(update_tables(**given)))
-    except (ValueError, OSError) as error:
+        said = update_tables(**given)
+    except Exception as error:  # whatever it is, the user is told in a sentence
         parser.exit(1, f"nothing written: {error}\n")
+    print("\n".join(said))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def explained(name: str) -> Iterator[None]:
         yield
     except ImportError as error:
         extra = "install it with: pip install 'mexico-homicide-its[update]'"
-        raise ValueError(f"{name}: the reader {error.name} is missing; {extra}") from error
+        raise ValueError(f"{name}: its reader is missing ({error}); {extra}") from error
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     except Exception as error:  # whatever damaged bytes make a reader say

@@ -67,7 +67,7 @@ def read_victims(frame: pd.DataFrame, release: str) -> Reading:
     years, state = read_numbers(rows["ano"]), name_states(read_numbers(rows["clave_ent"]))
     newer = (years > LAST_YEAR).unique()
     fault = f"years to {LAST_YEAR} and later ones are counted by two instruments, never one table"
-    require(len(newer) == 1 and years.min() >= 2015, f"found {sorted(years.unique())}: {fault}")
+    require(len(newer) == 1 and years.min() >= 2015, f"found {sorted({*years.tolist()})}: {fault}")
     counts = rows[MONTHS].apply(read_numbers, blank=True)
     counts.columns = [f"-{number:02d}" for number in range(1, 13)]
     counts = counts.assign(year=years, state=state, offence=rows["offence"])
@@ -78,8 +78,9 @@ def read_victims(frame: pd.DataFrame, release: str) -> Reading:
     # The table to 2025 has its zeros; of the registry it is not known that it has all.
     table = counts.unstack(fill_value=0 if newer[0] else None)
     table = _cut_future(table.reindex(columns=list(OFFENCES.values())), release)
+    table = table.astype(int).rename_axis(columns=None).reset_index()
     title = "rnid_victims" if newer[0] else "sesnsp_victims"
-    return Reading(title, table.astype(int).reset_index(), f"{len(rows):,} of {len(frame):,} rows")
+    return Reading(title, table, f"{len(rows):,} of {len(frame):,} rows")
 
 
 def _cut_future(table: pd.DataFrame, release: str) -> pd.DataFrame:
@@ -101,7 +102,7 @@ def _cut_future(table: pd.DataFrame, release: str) -> pd.DataFrame:
 def read_certificates(frame: pd.DataFrame, _: str) -> Reading:
     """Return deaths by assault by month and state of occurrence, registered in one year."""
     years = read_numbers(frame["anio_regis"]).unique()
-    require(len(years) == 1, f"one year of registration is expected; found {sorted(years)}")
+    require(len(years) == 1, f"one year of registration is expected; found {years.tolist()}")
     year = int(years[0]) + 1900 * (years[0] < 100)
     rows = frame[frame["causa_def"].str.match(ICD_9 if year < 1998 else ICD_10)]
     require(len(rows) > 0, f"no cause of death is an assault in {year}")

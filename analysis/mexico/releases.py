@@ -65,15 +65,16 @@ def compare_releases(
     gone, fresh = before.index.difference(after.index), after.index.difference(before.index)
     moved = (after - before).dropna()
     moved = moved[moved != 0]
-    size, by_year = before.groupby("year").sum(), moved.groupby("year").sum()
+    size, shift = before.groupby("year").sum(), moved.groupby("year").sum()
     closed = set(count_years(old) if "month" in old else size.index)
     closed -= {str(reading.registered - 1)}  # deaths of the last year are still being registered
-    large = [y for y in by_year.index if y in closed and abs(by_year[y]) > LARGEST_MOVE * size[y]]
-    years = ", ".join(f"{year} {change:+,.6g}" for year, change in by_year.items())
+    share = moved.abs().groupby("year").sum() / size  # what moves between states moves too
+    large = sorted(closed.intersection(share.index[share > LARGEST_MOVE]))
+    years = ", ".join(f"{y} {size[y]:,.10g} {change:+,.6g}" for y, change in shift.items())
     last, found = resource.get("release", ""), name_release(reading, new)
     spans = [f"{len(each):,} figures, {_span(each)}" for each in (gone, fresh)]
     faults = {
-        f"the release {found} is older than that of the table, {last}": found < last,
+        f"the release {found} is older than that of the table, {last}": "" < found < last,
         f"{spans[0]}, of the last release are missing": len(gone) > 0,
         f"closed years move by more than 5%, {large}: {years}": len(large) > 0,
         f"the release {last} itself has moved, {years}: a revision, which --release can date, "

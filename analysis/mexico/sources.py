@@ -30,6 +30,7 @@ class Source:
     delay: int  # months from the end of a period until it is published
     whole_years: bool  # is it published in whole calendar years?
     released: str  # both in words
+    studied: bool  # does the study run on it?
     caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
 
 
@@ -41,7 +42,8 @@ def _declare(block: dict) -> Source:
 
 TABLES = {resource["name"] for resource in load_descriptor()["resources"]}
 DECLARED = read_toml(DATA_FOLDER / "sources.toml")[1]["source"]
-SOURCES = {each["slug"]: _declare(each) for each in DECLARED if each["table"] in TABLES}
+LOADED = {each["slug"]: _declare(each) for each in DECLARED if each["table"] in TABLES}
+SOURCES = {slug: source for slug, source in LOADED.items() if source.studied}
 
 
 def load_series(
@@ -82,12 +84,12 @@ def load_series(
     ValueError
         For months outside the source's coverage.
     """
-    check_known(source, SOURCES, "source")
+    check_known(source, LOADED, "source")
     places = _check_places(place)
     series = _monthly_deaths(source)[places].sum(axis=1).to_frame("deaths")
     people = _monthly_population().loc[series.index, places].sum(axis=1)
     series["person_years"] = people * (series.index.days_in_month / 365.25)
-    complete = SOURCES[source].complete_through
+    complete = LOADED[source].complete_through
     if complete_only:
         series = series.loc[:complete]
     known = series.index
@@ -149,15 +151,15 @@ def _ratio_by_month(place: str) -> dict[str, float]:
 def _gaps(source: str) -> list[dict]:
     """Return the gaps of all states as plain records: pandas compares ``attrs`` with ``==``."""
     deaths = _monthly_deaths(source).drop(columns=NATION)
-    gaps = search_gaps(deaths.loc[: SOURCES[source].complete_through])
+    gaps = search_gaps(deaths.loc[: LOADED[source].complete_through])
     gaps[["first", "last"]] = gaps[["first", "last"]].astype(str)
     return gaps[["place", "first", "last", "found", "expected"]].to_dict("records")
 
 
 @cache
 def _monthly_deaths(source: str) -> pd.DataFrame:
-    table = load_table(SOURCES[source].table)
-    table["deaths"] = table[SOURCES[source].columns].sum(axis=1)
+    table = load_table(LOADED[source].table)
+    table["deaths"] = table[LOADED[source].columns].sum(axis=1)
     wide = table.pivot(index="month", columns="state", values="deaths")
     wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
     wide.insert(0, NATION, wide.sum(axis=1))

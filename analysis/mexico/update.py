@@ -50,7 +50,9 @@ def update_tables(
         if old is not None:
             said += compare_releases(reading, old, new, resource, accept=accept_revisions)
         if named := name_release(reading, new):
-            resource |= {"release": named, "published": named}
+            resource["release"] = named
+        if name != "inegi_deaths" and named:  # a year's deaths are published long after it
+            resource["published"] = named
         if "month" in new:
             resource["totals"] = {"through": new["month"].max()} | count_years(new)
         if name == "sesnsp_victims" and "sesnsp_revisions" in tables:
