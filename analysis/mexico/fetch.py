@@ -33,7 +33,8 @@ def fetch_file(url: str) -> tuple[Path, str]:
         with build_opener(_NoRedirect).open(request, timeout=60) as answer:
             kind, size = answer.headers.get_content_type(), answer.headers["Content-Length"]
             require(not kind.startswith(WRONG), f"{url} is {kind}, no table: is the file there?")
-            content = answer.read(min(LARGEST, int(size or LARGEST)) + 1)
+            require((size or "0").isdecimal(), f"{url} announces a size of {size!r}")
+            content = answer.read(LARGEST + 1)
     except (OSError, HTTPException) as error:
         raise ValueError(f"{url} cannot be downloaded: {error}") from error
     require(len(content) <= LARGEST, f"{url} is larger than {LARGEST:,} bytes")

@@ -124,6 +124,25 @@ def test_damaged_source_is_refused_and_nothing_written(
     assert files(into) == {"inegi_deaths.csv": b"as before"}
 
 
+def test_one_more_month_is_another_release_with_totals_of_its_own(sources, into):
+    path = sources / SESNSP
+    month = "".join(f"2025-07,MX{number:02d},{50 + number},1\n" for number in range(1, 33))
+    path.write_text(path.read_text("utf-8").replace("2024-01,MX01,", "2024-01,MX01,1") + month)
+    resources = json.loads(compile_tables(sources, into)["datapackage.json"])["resources"]
+    totals = next(each["totals"] for each in resources if each["name"] == "sesnsp_victims")
+    assert totals["through"] == "2025-07"
+    assert totals["2024"] > 30898
+    assert "2025" not in totals  # half a year is no year
+
+
+def test_a_count_revised_in_the_same_release_says_what_to_update(sources, into):
+    path = sources / SESNSP
+    path.write_text(path.read_text("utf-8").replace("2024-01,MX01,", "2024-01,MX01,1", 1))
+    moved = r"totals \{2024: \d+\} differ .* revised these years, put them into `totals` of sesnsp"
+    with pytest.raises(ValueError, match=moved):
+        compile_tables(sources, into)
+
+
 @pytest.mark.parametrize("source", [INEGI, POPULATION, *COPIED.values(), OPERATIONS])
 def test_missing_source_is_named_and_nothing_written(sources, into, source):
     (sources / source).unlink()
