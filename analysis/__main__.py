@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from analysis.mexico.fetch import fetch_file
+from analysis.mexico.readers import fetch_file
 from analysis.mexico.tables import DATA_FOLDER
 from analysis.mexico.update import update_tables
 

@@ -101,20 +101,17 @@ def write_package(
 
 def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame:
     """Read, reshape and check one table; `resource` is what datapackage.json says of it."""
-    name, schema = resource["name"], resource["schema"]
+    schema = resource["schema"]
     columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
     table = _read(recipe.folder or folder, recipe.source, columns, ["states", *words])
     if recipe.reshape:
         table = recipe.reshape(table)
-    key = schema["primaryKey"]
-    require(not table.duplicated(key).any(), f"{recipe.source}: {key} must be unique")
     if recipe.ordered:
-        table = table.sort_values(key, ignore_index=True)
+        table = table.sort_values(schema["primaryKey"], ignore_index=True)
+    check_table(table, resource)
     if "totals" in resource:
-        check_months(table, name)
         _check_totals(table, resource)
-    check_schema(table, resource)
     return table
 
 
@@ -148,8 +145,7 @@ def _read_outlines(path: Path) -> bytes:
     return content
 
 
-def check_months(table: pd.DataFrame, name: str) -> None:
-    """Refuse a table that has not every state in every month from its first to its last."""
+def _check_months(table: pd.DataFrame, name: str) -> None:
     wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
     found = wrong.unique().tolist()[:6]
     require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
@@ -194,9 +190,17 @@ def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
     require(not off, f"municipal_population: {fault} {off[:6]}. Take both of one projection.")
 
 
-def check_schema(table: pd.DataFrame, resource: dict) -> None:
-    """Hold a table against its fields in datapackage.json."""
-    name, fields = resource["name"], resource["schema"]["fields"]
+def check_table(table: pd.DataFrame, resource: dict) -> None:
+    """Hold a table against its key, its months and its fields in datapackage.json."""
+    name, fields, key = (
+        resource["name"],
+        resource["schema"]["fields"],
+        resource["schema"]["primaryKey"],
+    )
+    twice = table.loc[table.duplicated(key), key].head(3).to_numpy().tolist()
+    require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
+    if "totals" in resource:
+        _check_months(table, name)
     same = list(table.columns) == [field["name"] for field in fields]
     require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:

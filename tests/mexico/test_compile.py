@@ -108,7 +108,7 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
         (REGISTERED, "14493", "-5", "^inegi_registered: registered_deaths must be at least 0"),
         ("states.csv", r"MX20(.*\n)*", "", "^states.csv: expected MX01..MX32"),
         ("states.geojson", r"(?s).+", "[]", "^states.geojson is not a GeoJSON"),
-        (REGISTERED, "1991,", "1990,", rf"^{REGISTERED}: \['year'\] must be unique"),
+        (REGISTERED, "1991,", "1990,", r"^inegi_registered: \['year'\] must be unique"),
         ("states.geojson", "MX05", "MX06", "^states.geojson: expected the outlines of MX01"),
     ],
 )

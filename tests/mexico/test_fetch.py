@@ -6,7 +6,7 @@ import pytest
 from support.publisher_files import to_zip
 
 from analysis.__main__ import main
-from analysis.mexico import fetch
+from analysis.mexico import readers
 
 WHOLE = to_zip({"a.csv": b"a,b\r\n1,2\r\n"})
 PAGE = b"<!DOCTYPE html><html>no existe</html>"
@@ -55,7 +55,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache):
-    path, line = fetch.fetch_file(f"{server}/V%C3%ADctimas%20jun25.zip")
+    path, line = readers.fetch_file(f"{server}/V%C3%ADctimas%20jun25.zip")
     assert (path, path.read_bytes()) == (cache / "Víctimas jun25.zip", WHOLE)
     digest = hashlib.sha256(WHOLE).hexdigest()
     assert line.startswith(f"{path}: sha256 {digest}, {len(WHOLE)} bytes, 20")
@@ -76,9 +76,9 @@ def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache):
     ],
 )
 def test_what_is_not_the_file_is_refused_in_a_sentence(server, cache, monkeypatch, path, reason):
-    monkeypatch.setattr(fetch, "LARGEST", 100 if "large" in path else 10_000)
+    monkeypatch.setattr(readers, "LARGEST", 100 if "large" in path else 10_000)
     with pytest.raises(ValueError, match=reason):
-        fetch.fetch_file(server + path)
+        readers.fetch_file(server + path)
     assert not cache.exists()
 
 
@@ -92,7 +92,7 @@ def test_what_is_not_the_file_is_refused_in_a_sentence(server, cache, monkeypatc
 )
 def test_other_addresses_are_refused(url, reason):
     with pytest.raises(ValueError, match=reason):
-        fetch.fetch_file(url)
+        readers.fetch_file(url)
 
 
 def test_the_command_line_fetches_first_and_then_reads(server, tmp_path, capsys):

@@ -77,7 +77,7 @@ def test_one_more_month_changes_its_table_and_what_is_said_of_it(update, folder)
     said = update({"IDVFC_NM_jul25.csv": lay_out_victims(add_months(VICTIMS, "2025-07"))})
     assert changed(folder) == {"sesnsp_victims.csv", "datapackage.json"}
     assert "sesnsp_victims: new: 64 figures, 2025-07 to 2025-07\n" in said
-    assert "sesnsp_victims: 319,570 in all, 317,938 in the last release\n" in said
+    assert "sesnsp_victims: 319,570 in all, 317,938 before\n" in said
     assert "no figure of before has changed" in said
     table = load_table("sesnsp_victims", folder=folder)
     assert len(table) == len(VICTIMS) + 32
@@ -344,7 +344,7 @@ def test_states_that_leave_their_municipalities_behind_are_refused_unless_told(u
 def test_municipalities_of_other_years_are_refused_with_the_years(update, folder):
     rows = ["1001,1,Hombres,2015,pobm_00_04,7", "1001,1,Mujeres,2015,pobm_00_04,7"]
     lines = ["CLAVE,CLAVE_ENT,SEXO,AÑO,EDAD_QUIN,POB", *rows]
-    with pytest.raises(ValueError, match=r"the file has not the years \['2000', '2001'"):
+    with pytest.raises(ValueError, match=r"years or municipalities are missing: \['2000', '2001'"):
         update({"base_municipios_final_datos_01.csv": lines})
 
 
