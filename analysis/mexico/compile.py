@@ -168,7 +168,7 @@ def _check_totals(table: pd.DataFrame, resource: dict) -> None:
     last, through = table["month"].max(), totals["through"]
     require(last >= through, f"{name} ends in {last}; the last release goes through {through}")
     if last > through:
-        resource["totals"] = {"through": last} | count_years(table)
+        resource |= {"totals": {"through": last} | count_years(table), "release": last}
         return
     found = count_years(table, whole=False)
     known = {int(year): count for year, count in totals.items() if year != "through"}
@@ -192,11 +192,8 @@ def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
 
 def check_table(table: pd.DataFrame, resource: dict) -> None:
     """Hold a table against its key, its months and its fields in datapackage.json."""
-    name, fields, key = (
-        resource["name"],
-        resource["schema"]["fields"],
-        resource["schema"]["primaryKey"],
-    )
+    name, schema = resource["name"], resource["schema"]
+    key, fields = schema["primaryKey"], schema["fields"]
     twice = table.loc[table.duplicated(key), key].head(3).to_numpy().tolist()
     require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
     if "totals" in resource:

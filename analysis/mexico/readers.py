@@ -14,8 +14,8 @@ from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from unicodedata import normalize
-from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import Request, urlopen
 
 import pandas as pd
 
@@ -140,23 +140,18 @@ def _read_dbf(content: bytes) -> Iterator[list[str]]:
             yield ["" if cell is None else str(cell) for cell in record]
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    """A missing file is often answered by the address of a page: tell it instead of following."""
-
-    def redirect_request(self, request, stream, code, message, headers, address):
-        """Refuse to follow."""
-        raise ValueError(f"{request.full_url} redirects to {address}: give that, if it is the file")
-
-
 def fetch_file(url: str) -> tuple[Path, str]:
     """Download a file to the cache; return its path, and a line with its hash, size and date."""
     parts = urlsplit(url)
     name = Path(unquote(parts.path)).name
     fault = f"{url} is no address of a file, such as https://example.org/file.zip"
     require(parts.scheme in {"http", "https"} and name not in {"", ".."}, fault)
-    request = Request(url, headers={"User-Agent": "Mozilla/5.0 (mexico-homicide-its)"})
+    address = quote(url, safe="%/:?&=+,;@~!$'()*")
+    request = Request(address, headers={"User-Agent": "Mozilla/5.0 (mexico-homicide-its)"})
     try:
-        with build_opener(_NoRedirect).open(request, timeout=60) as answer:
+        with urlopen(request, timeout=60) as answer:
+            moved = f"{url} redirects to {answer.url}: give that, if it is the file"
+            require(answer.url == address, moved)
             kind, size = answer.headers.get_content_type(), answer.headers["Content-Length"]
             require(not kind.startswith(WRONG), f"{url} is {kind}, no table: is the file there?")
             require((size or "0").isdecimal(), f"{url} announces a size of {size!r}")
@@ -171,5 +166,5 @@ def fetch_file(url: str) -> tuple[Path, str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = cache / "mexico-homicide-its" / name
     write_atomically(path, content)
-    day = time.strftime("%Y-%m-%d")
-    return path, f"{path}: sha256 {sha256(content)}, {len(content):,} bytes, {day}"
+    told = f"sha256 {sha256(content)}, {len(content):,} bytes, {time.strftime('%Y-%m-%d')}"
+    return path, f"{path}: {told}"

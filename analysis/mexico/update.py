@@ -149,11 +149,10 @@ def _add_certificates(reading: Reading, old: pd.DataFrame, through: str) -> pd.D
         found = sorted(new[word].unique())
         fault = f"deaths of {year} in {len(found)} {word}s of {number}, {name_some(found)}"
         require(len(found) == number, f"inegi_deaths: {fault}: half a year, or a file that is cut")
-    months = new["month"].unique()
+    months = [*old["month"].unique(), *sorted(new["month"].unique())]
     index = pd.MultiIndex.from_product([months, old["state"].unique()], names=["month", "state"])
-    nobody = pd.DataFrame({"deaths": 0}, index).reset_index()
-    late = deaths[deaths["month"] >= old["month"].min()]  # months before have no row
-    return pd.concat([old, nobody, late]).groupby(["month", "state"], as_index=False).sum()
+    both = pd.concat([old, deaths]).groupby(["month", "state"])["deaths"].sum()
+    return both.reindex(index, fill_value=0).reset_index()  # months before have no row
 
 
 def _compare_releases(

@@ -54,8 +54,9 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "mexico-homicide-its"
 
 
-def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache):
-    path, line = readers.fetch_file(f"{server}/V%C3%ADctimas%20jun25.zip")
+@pytest.mark.parametrize("address", ["/V%C3%ADctimas%20jun25.zip", "/Víctimas jun25.zip"])
+def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache, address):
+    path, line = readers.fetch_file(server + address)
     assert (path, path.read_bytes()) == (cache / "Víctimas jun25.zip", WHOLE)
     digest = hashlib.sha256(WHOLE).hexdigest()
     assert line.startswith(f"{path}: sha256 {digest}, {len(WHOLE)} bytes, 20")
