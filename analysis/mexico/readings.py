@@ -30,7 +30,7 @@ class Reading:
 def read_numbers(column: pd.Series, *, blank: bool = False) -> pd.Series:
     """Return whole numbers, without their thousands commas; empty cells, if allowed, are NaN."""
     wrong = column[~column.str.fullmatch(NUMBER) | (column.eq("") & (not blank))]
-    found = f"{name_some(wrong.unique())}, the first in row {wrong.index.min()} of the data"
+    found = f"{name_some(wrong.unique())}, first in row {wrong.index.min() + 1} below the header"
     require(wrong.empty, f"{column.name} must be whole numbers to 999,999,999; found {found}")
     numbers = column.str.replace(",", "").replace("", "nan").astype(float)
     return numbers if blank else numbers.astype(int)

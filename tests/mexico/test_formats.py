@@ -366,7 +366,7 @@ def test_no_count_but_a_whole_number_is_taken(read, hostile, month):
     lines = lay_out_victims(victims(6))
     cells = lines[6].split(",")
     lines[6] = ",".join(f'"{hostile}"' if n == 9 + month else cell for n, cell in enumerate(cells))
-    with pytest.raises(ValueError, match="must be whole numbers"):
+    with pytest.raises(ValueError, match=r"must be whole numbers .*, first in row 6 below"):
         read("a.csv", encode(lines, "utf-8"))
 
 
