@@ -106,6 +106,16 @@ def test_thousands_commas_without_quotes_are_refused(read):
         read("a.csv", encode(lines))
 
 
+def test_an_empty_cell_in_a_month_that_is_over_is_refused(read):
+    lines = lay_out_victims(victims(6))
+    kind = KINDS["intentional_homicide"].replace("fuego", "otro elemento")
+    lines.append(f"2025,7,Estado,{kind},1,2,,4,5,6,,,,,,")
+    with pytest.raises(
+        ValueError, match=r"\['2025-03 MX07 intentional_homicide'\]\. Is the file cut"
+    ):
+        read("a.csv", encode(lines))
+
+
 def test_columns_may_stand_in_another_order(read):
     turned = [",".join(reversed(line.split(","))) for line in lay_out_victims(victims(6))]
     (reading,) = read("a.csv", encode(turned))
@@ -238,6 +248,8 @@ DEATHS = [
     ("08", 5, 2021, "V892", 1),  # an accident
     ("31", 5, 2021, "Y350", 5),  # legal intervention
     ("31", 5, 2021, "Y871", 2),  # sequelae
+    ("31", 5, 2021, "X849", 3),  # self-harm
+    ("31", 5, 2021, "Y100", 4),  # of undetermined intent
 ]
 
 

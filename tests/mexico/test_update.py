@@ -243,6 +243,14 @@ def test_the_next_year_of_certificates_adds_late_deaths_to_earlier_months(update
     assert resource["totals"]["2022"] == 31050
 
 
+def test_late_deaths_may_move_the_last_year_by_any_share_but_no_year_before(update, folder):
+    many = [("09", 12, 2022, "X959", 2)] * 1600
+    assert "2022 31,048 +1,600" in update({"a.csv": certificates(2023, *many)}, dry_run=True)
+    many = [("09", 12, 2014, "X959", 2)] * 1600
+    with pytest.raises(ValueError, match=r"more than 5%, \['2014'\]: 2014 19,563 \+1,600"):
+        update({"a.csv": certificates(2023, *many)})
+
+
 def test_years_of_certificates_are_taken_in_order(update, folder):
     update({"b.csv": certificates(2024), "a.csv": certificates(2023)})
     assert described(folder, "inegi_deaths")["registered_through"] == "2024-12"
