@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,14 +47,23 @@ def hash_files(paths: Iterable[Path], folder: Path) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary name beside `path`, then rename: never a half-written file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_together({Path(path): content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write temporary files for all paths, then rename them: none is changed if writing fails."""
+    ready: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            ready[path] = Path(temporary)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            ready[path].chmod(0o644)
+        for path, written in ready.items():
+            written.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        for written in ready.values():
+            written.unlink(missing_ok=True)
         raise

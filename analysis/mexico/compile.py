@@ -11,15 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import require
-from analysis.files import sha256, write_atomically
+from analysis.files import sha256, write_together
 from analysis.mexico.tables import DATA_FOLDER, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
-
-# Yearly totals known independently of the files, to check a compilation against.
-INEGI_TOTALS = {2000: 10559, 2007: 8837, 2011: 27330, 2018: 34426, 2020: 35787, 2022: 31048}
-SESNSP_TOTALS = {2015: 18312, 2018: 34662, 2020: 35545, 2024: 30898, 2025: 13090}
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,6 @@ class Recipe:
     columns: tuple[str, ...] = ()  # of the source; empty: those of the table
     reshape: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     ordered: bool = False  # by its key; otherwise as in the source
-    totals: Mapping[int, int] | None = None  # of a table by state and month
     folder: Path | None = None  # where the source is, if not in the publishers' folder
 
 
@@ -54,9 +49,8 @@ RECIPES = {
         ("month", *STATES),
         reshape=lambda wide: wide.melt("month", var_name="state", value_name="deaths"),
         ordered=True,
-        totals=INEGI_TOTALS,
     ),
-    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True, totals=SESNSP_TOTALS),
+    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True),
     "population": Recipe(  # of the nation (MX00) and the states
         "conapo_midyear_population_state_year.csv",
         ("year", "MX00", *STATES),
@@ -98,28 +92,38 @@ def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
         name: _compile_table(recipe, Path(folder), described[name])
         for name, recipe in RECIPES.items()
     }
-    _check_municipalities(tables)
+    check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    contents = {}
+    contents = {"states.geojson": _read_outlines(Path(folder) / "states.geojson")}
+    for name in described.keys() - tables.keys() - {"state_outlines"}:  # made by `update` alone
+        contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
+    return write_package(into, descriptor, tables, contents)
+
+
+def write_package(
+    into: Path, descriptor: dict, tables: Mapping[str, pd.DataFrame], others: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Write tables, other files and ``datapackage.json`` with their hashes, all or none."""
+    paths = {resource["name"]: resource["path"] for resource in descriptor["resources"]}
+    contents = dict(others)
     for name, table in tables.items():
-        path = described[name]["path"]
         text = table.to_csv(index=False, lineterminator="\n").encode()
-        contents[path] = gzip.compress(text, mtime=0) if path.endswith(".gz") else text
-    contents["states.geojson"] = _read_outlines(Path(folder) / "states.geojson")
+        contents[paths[name]] = (
+            gzip.compress(text, mtime=0) if paths[name].endswith(".gz") else text
+        )
     for resource in descriptor["resources"]:
-        content = contents[resource["path"]]
-        resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
+        if content := contents.get(resource["path"]):
+            resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"
     package = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
     contents["datapackage.json"] = package.encode()
-    for name, content in contents.items():
-        write_atomically(Path(into) / name, content)
+    write_together({Path(into) / name: content for name, content in contents.items()})
     return contents
 
 
 def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame:
     """Read, reshape and check one table; `resource` is what datapackage.json says of it."""
-    name, schema = resource["name"], resource["schema"]
+    schema = resource["schema"]
     columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
     table = _read(
@@ -127,14 +131,11 @@ def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame
     )
     if recipe.reshape:
         table = recipe.reshape(table)
-    key = schema["primaryKey"]
-    require(not table.duplicated(key).any(), f"{recipe.source}: {key} must be unique")
     if recipe.ordered:
-        table = table.sort_values(key, ignore_index=True)
-    if recipe.totals:
-        _check_months(table, name)
-        _check_totals(table, recipe.totals, name)
-    _check_schema(table, name, schema["fields"])
+        table = table.sort_values(schema["primaryKey"], ignore_index=True)
+    check_table(table, resource)
+    if "totals" in resource:
+        _check_totals(table, resource)
     return table
 
 
@@ -178,26 +179,49 @@ def _check_months(table: pd.DataFrame, name: str) -> None:
     require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
 
 
-def _check_totals(table: pd.DataFrame, expected: Mapping[int, int], name: str) -> None:
-    by_row = table.drop(columns=["month", "state"]).sum(axis=1)
-    found = by_row.groupby(table["month"].str[:4].astype(int)).sum()
-    wrong = {y: int(found.get(y, -1)) for y, known in expected.items() if found.get(y) != known}
-    require(not wrong, f"{name}: yearly totals {wrong} differ from the published {expected}")
+def count_years(table: pd.DataFrame, *, whole: bool = True) -> dict[str, int]:
+    """Return the deaths of every year, or of those only of which all twelve months are there."""
+    by_month = table.drop(columns="state").groupby("month").sum().sum(axis=1)
+    by_year = by_month.groupby(by_month.index.str[:4])
+    return by_year.sum()[by_year.size() >= 12 * whole].to_dict()
 
 
-def _check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
+def _check_totals(table: pd.DataFrame, resource: dict) -> None:
+    """Hold whole years against those of the release; one of another last month gets its own."""
+    name, totals = resource["name"], resource["totals"]
+    last, through = table["month"].max(), totals["through"]
+    require(last >= through, f"{name} ends in {last}; the last release goes through {through}")
+    if last > through:
+        resource |= {"totals": {"through": last} | count_years(table), "release": last}
+        return
+    found = count_years(table, whole=False)
+    known = {int(year): count for year, count in totals.items() if year != "through"}
+    wrong = {year: found.get(str(year)) for year in known if found.get(str(year)) != known[year]}
+    fault = f"yearly totals {wrong} differ from the published {known}"
+    cure = f"put them into `totals` of {name} in datapackage.json"
+    require(not wrong, f"{name}: {fault}. If the publisher revised these years, {cure}.")
+
+
+def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse municipalities that do not add up to their states in each of their years."""
     table = tables["municipal_population"].drop(columns="name").set_index("municipality")
     by_state = table.groupby("MX" + table.index.str[:2]).sum()
     states = tables["population"].pivot(index="state", columns="year", values="population")
     states = states.rename(columns=str).reindex(STATES, columns=table.columns)
     gap = by_state.reindex(STATES).ne(states).any(axis=1)
     off = gap.index[gap].tolist()
-    source = RECIPES["municipal_population"].source
-    require(not off, f"{source}: municipalities do not add up to the population of {off[:6]}")
+    fault = "municipalities do not add up to the population of"
+    require(not off, f"municipal_population: {fault} {off[:6]}. Take both of one projection.")
 
 
-def _check_schema(table: pd.DataFrame, name: str, fields: list[dict]) -> None:
-    """Hold a table against its fields in datapackage.json."""
+def check_table(table: pd.DataFrame, resource: dict) -> None:
+    """Hold a table against its key, its months and its fields in datapackage.json."""
+    name, schema = resource["name"], resource["schema"]
+    key, fields = schema["primaryKey"], schema["fields"]
+    twice = table.loc[table.duplicated(key), key].head(3).to_numpy().tolist()
+    require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
+    if "totals" in resource:
+        _check_months(table, name)
     same = list(table.columns) == [field["name"] for field in fields]
     require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.checks import name_some, require
 from analysis.mexico.municipal_file import WHERE, read_counts
-from analysis.mexico.sources import SOURCES, days_from_july, load_states
+from analysis.mexico.record import SOURCES, days_from_july
+from analysis.mexico.sources import load_states
 from analysis.mexico.tables import check_file, load_table
 
 # Last digits of the code of deaths whose municipality is not known. The publisher's tables leave
@@ -74,7 +75,7 @@ def load_municipalities(
         load_states("inegi", complete_only=False),
         load_table("municipal_population"),
         load_table("municipal_changes"),
-        months_to_register=SOURCES["inegi"].registering if complete_only else 0,
+        months_to_register=SOURCES["inegi"].open_months if complete_only else 0,
         merge_created=merge_created,
     )
 

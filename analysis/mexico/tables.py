@@ -69,6 +69,12 @@ def check_file(name: str, *, folder: Path = DATA_FOLDER) -> Path:
     return folder / _read_checked(name, folder)[0]["path"]
 
 
+def forget_tables() -> None:
+    """Let changed files be read anew in this process."""
+    load_descriptor.cache_clear()
+    _read_table.cache_clear()
+
+
 @cache
 def _read_table(name: str, folder: Path) -> pd.DataFrame:
     resource, content = _read_checked(name, folder)

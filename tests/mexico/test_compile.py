@@ -97,7 +97,12 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
     [
         (INEGI, r"2005-03,.*\n", "", r"^inegi_deaths: .*every month; missing \[\('2005-03'"),
         (INEGI, r"2000-01,.*\n", "", r"^inegi_deaths: yearly totals \{2000: 9554\}"),
-        (INEGI, r"2022-12,.*\n", "", r"^inegi_deaths: yearly totals \{2022: 28563\}"),
+        (
+            INEGI,
+            r"2022-12,.*\n",
+            "",
+            "^inegi_deaths ends in 2022-11; the last release goes through 2022-12",
+        ),
         (INEGI, "2000-01,0,", "2000-01,1,", r"^inegi_deaths: yearly totals \{2000: 10560\}.*10559"),
         (INEGI, "2000-01,0,59,", "2000-01,0.5,58.5,", "^inegi_deaths: deaths must be whole"),
         (INEGI, "0,59,", "-1,60,", "^inegi_deaths: deaths must be at least 0; found -1"),
@@ -108,7 +113,7 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
         (SESNSP, "2015-01,MX01", "2015-01,MX33", "^sesnsp_victims: every state needs every month"),
         (POPULATION, "\n1990,", "\n1989,", f"^{POPULATION}: years must be consecutive"),
         (POPULATION, "750856", "750857", rf"^{POPULATION}: states do not add up to MX00 in \[1990"),
-        (MUNICIPALITIES, "660045", "660046", f"^{MUNICIPALITIES}: municipalities do not add up"),
+        (MUNICIPALITIES, "660045", "660046", "^municipal_population: municipalities do not add up"),
         (MUNICIPALITIES, "01002,", "01001,", "must be unique"),
         (OPERATIONS, "MX10", "MX99", r"^military_operations: state has unknown codes \['MX99'\]"),
         (OPERATIONS, "2006-12-11", "11 Dec", "^military_operations: start must be dates"),
@@ -119,7 +124,7 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
         (REGISTERED, "14493", "-5", "^inegi_registered: registered_deaths must be at least 0"),
         ("states.csv", r"MX20(.*\n)*", "", "^states.csv: expected MX01..MX32"),
         ("states.geojson", r"(?s).+", "[]", "^states.geojson is not a GeoJSON"),
-        (REGISTERED, "1991,", "1990,", rf"^{REGISTERED}: \['year'\] must be unique"),
+        (REGISTERED, "1991,", "1990,", r"^inegi_registered: \['year'\] must be unique"),
         ("states.geojson", "MX05", "MX06", "^states.geojson: expected the outlines of MX01"),
     ],
 )
@@ -133,6 +138,25 @@ def test_damaged_source_is_refused_and_nothing_written(
     with pytest.raises(ValueError, match=message):
         compile_tables(sources, into)
     assert files(into) == {"inegi_deaths.csv": b"as before"}
+
+
+def test_one_more_month_is_another_release_with_totals_of_its_own(sources, into):
+    path = sources / SESNSP
+    month = "".join(f"2025-07,MX{number:02d},{50 + number},1\n" for number in range(1, 33))
+    path.write_text(path.read_text("utf-8").replace("2024-01,MX01,", "2024-01,MX01,1") + month)
+    resources = json.loads(compile_tables(sources, into)["datapackage.json"])["resources"]
+    totals = next(each["totals"] for each in resources if each["name"] == "sesnsp_victims")
+    assert totals["through"] == "2025-07"
+    assert totals["2024"] > 30898
+    assert "2025" not in totals  # half a year is no year
+
+
+def test_a_count_revised_in_the_same_release_says_what_to_update(sources, into):
+    path = sources / SESNSP
+    path.write_text(path.read_text("utf-8").replace("2024-01,MX01,", "2024-01,MX01,1", 1))
+    moved = r"totals \{2024: \d+\} differ .* revised these years, put them into `totals` of sesnsp"
+    with pytest.raises(ValueError, match=moved):
+        compile_tables(sources, into)
 
 
 @pytest.mark.parametrize("source", [INEGI, POPULATION, *COPIED.values(), OPERATIONS])

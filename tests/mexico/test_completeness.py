@@ -11,7 +11,7 @@ from analysis.mexico.completeness import (
     estimate_shares,
     months_complete,
 )
-from analysis.mexico.sources import complete_through
+from analysis.mexico.record import complete_through
 from analysis.mexico.tables import load_table
 
 MONTHS = pd.period_range("2020-01", periods=12, freq="M")

@@ -1,0 +1,152 @@
+"""What each source counts: its deaths by month and place, and which months to beware of."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from analysis.mexico.completeness import HOLLOW, estimate_shares, find_hollow, months_complete
+from analysis.mexico.gaps import search_gaps
+from analysis.mexico.revisions import first_print_shares, load_releases
+from analysis.mexico.tables import DATA_FOLDER, load_descriptor, load_table, read_toml
+
+NATION = "MX00"
+IMPUTED = pd.period_range("1990-01", "1993-12", freq="M")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One publisher's way of counting homicides, as ``sources.toml`` declares it."""
+
+    slug: str
+    name: str
+    title: str
+    table: str
+    columns: list[str]  # their sum is `deaths`
+    earlier: str  # table of the months before these, given on request; or ""
+    open_months: int  # at the end of the table: they are still filling up
+    reason: str  # why so many
+    delay: int  # months from the end of a period until it is published
+    whole_years: bool  # is it published in whole calendar years?
+    released: str  # both in words
+    studied: bool  # does the study run on it?
+    caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
+
+    @property
+    def complete_through(self) -> pd.Period:
+        """Return the nation's last month whose count is no longer filling up."""
+        return complete_through(self.slug)[NATION]
+
+
+TABLES = {resource["name"] for resource in load_descriptor()["resources"]}
+DECLARED = read_toml(DATA_FOLDER / "sources.toml")[1]["source"]
+LOADED = {block["slug"]: Source(**block) for block in DECLARED if block["table"] in TABLES}
+SOURCES = {slug: source for slug, source in LOADED.items() if source.studied}
+
+
+@cache
+def monthly_deaths(source: str) -> pd.DataFrame:
+    """Return deaths by month and place, the nation first."""
+    told = LOADED[source]
+    table = load_table(told.table)
+    table["deaths"] = table[told.columns].sum(axis=1)
+    earlier = [load_table(told.earlier)] if told.earlier else []
+    table = pd.concat([*earlier, table])
+    wide = table.pivot(index="month", columns="state", values="deaths")
+    wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
+    wide.insert(0, NATION, wide.sum(axis=1))
+    return wide
+
+
+@cache
+def monthly_population() -> pd.DataFrame:
+    """Population at the middle of each month, between CONAPO's figures for 1 July."""
+    yearly = load_table("population").pivot(index="year", columns="state", values="population")
+    first = yearly.index[0]
+    yearly.loc[first - 1] = 2 * yearly.loc[first] - yearly.loc[first + 1]  # for half a year
+    yearly = yearly.sort_index()
+    months = pd.period_range(f"{yearly.index[0]}-07", f"{yearly.index[-1]}-06", freq="M")
+    days = days_from_july(months, yearly.index)
+    return pd.DataFrame({code: np.interp(*days, column) for code, column in yearly.items()}, months)
+
+
+def days_from_july(months: pd.PeriodIndex, years: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middle of each month, and 1 July of each year, in days from the first of these."""
+    middle = months.to_timestamp() + pd.to_timedelta(months.days_in_month / 2, unit="D")
+    july = pd.to_datetime([f"{year}-07-01" for year in years])
+    return (middle - july[0]) / pd.Timedelta("1D"), (july - july[0]) / pd.Timedelta("1D")
+
+
+@cache
+def known_shares(source: str) -> pd.DataFrame:
+    """Return what `analysis.load_completeness` does, without the deaths."""
+    deaths = monthly_deaths(source)
+    if source != "inegi":
+        return first_print_shares(load_releases(), deaths.index[-1])
+    first = load_table("municipal_deaths")
+    first = first[first["year"] == first["year"].max()]
+    first = first.groupby(["month", "MX" + first["ent_mun"].str[:2]])["homicides"].sum().unstack()
+    later = deaths.loc[f"{load_table('municipal_deaths')['year'].max()}"].drop(columns=NATION)
+    first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
+    shares = estimate_shares(first, later, NATION)
+    last = deaths.index[-12:]
+    return shares.set_index(shares.index.set_levels(last, level="month"))
+
+
+def known_share(source: str, places: list[str], months: pd.PeriodIndex) -> pd.Series:
+    """Return by month which share of the places' deaths is expected to be known."""
+    shares, deaths = known_shares(source)["share"].unstack("place"), monthly_deaths(source)
+    weights = deaths.loc[shares.index, places]
+    due = (weights / shares[places]).sum(axis=1)
+    return (weights.sum(axis=1) / due).where(due > 0, 1).reindex(months, fill_value=1.0)
+
+
+@cache
+def complete_through(source: str) -> pd.Series:
+    """Return by place the last month that is no longer filling up."""
+    deaths, told = monthly_deaths(source), LOADED[source]
+    last = len(deaths) - 1 - told.open_months
+    position = pd.Series(last, deaths.columns)
+    if told.open_months:
+        own = len(deaths) - 13 + months_complete(known_shares(source))
+        position = np.minimum(position, own)
+        # what has fallen against the other source is late in coming, whatever it was last year
+        other, half = monthly_deaths("sesnsp"), deaths.index[-12 : last + 1]
+        if half.isin(other.index).all():
+            hollow = find_hollow(deaths, other, half) < HOLLOW
+            position[hollow] = len(deaths) - 13
+    return pd.Series(deaths.index[position], deaths.columns)
+
+
+@cache
+def list_gaps(source: str) -> list[dict]:
+    """Return the gaps of all states as plain records: pandas compares ``attrs`` with ``==``."""
+    deaths = monthly_deaths(source).drop(columns=NATION).loc[: complete_through(source).min()]
+    since = load_table(LOADED[source].table)["month"].min()
+    parts = deaths.loc[: pd.Period(since, "M") - 1], deaths.loc[since:]
+    gaps = pd.concat([search_gaps(part) for part in parts if len(part)], ignore_index=True)
+    gaps[["first", "last"]] = gaps[["first", "last"]].astype(str)
+    return gaps[["place", "first", "last", "found", "expected"]].to_dict("records")
+
+
+@cache
+def list_marks(source: str) -> list[dict]:
+    """Return the months that carry a fault of their own: `name`, `first`, `last`, `text`."""
+    told, last = LOADED[source], monthly_deaths(source).index[-1]
+    marks = []
+    if told.earlier:
+        imputed = load_table(told.earlier)["year_imputed"].sum()
+        text = f"years imputed: {imputed:,} deaths of the nation in 1990-1993 have no year of death"
+        marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
+    if source == "sesnsp":
+        share = known_shares(source).loc[(NATION, last)]
+        text = (
+            f"provisional month: the count of {last} is its first print; a first print had "
+            f"{share['share']:.1%} of today's count on average ({share['low']:.1%} to "
+            f"{share['high']:.1%})"
+        )
+        marks.append(("provisional_month", last, last, text))
+    return [
+        dict(zip(("name", "first", "last", "text"), map(str, mark), strict=True)) for mark in marks
+    ]

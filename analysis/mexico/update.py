@@ -1,0 +1,219 @@
+"""Bring the embedded tables up to date from the publishers' own files, all of them or none."""
+
+import re
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.checks import name_some, require
+from analysis.mexico import readings
+from analysis.mexico.compile import check_municipalities, check_table, count_years, write_package
+from analysis.mexico.readers import LARGEST, LAYOUTS, Sheet, explained, open_sheets, plain
+from analysis.mexico.readings import MONTHS, Reading
+from analysis.mexico.tables import DATA_FOLDER, forget_tables, load_descriptor, load_table
+
+LEVELS = dict.fromkeys(("month", "year"), "period")
+LEVELS |= dict.fromkeys(("state", "municipality", "iso3"), "place")
+LARGEST_MOVE = 0.05  # of a closed year, from one release to the next
+SHORT = [month[:3] for month in MONTHS]
+RELEASE = re.compile(rf"(?:^|_)({'|'.join(SHORT)})[a-z]*_?(?:20)?([0-9]{{2}})(?![0-9])")
+
+
+def update_tables(
+    files: Iterable[Path],
+    *,
+    into: Path = DATA_FOLDER,
+    release: str = "",
+    accept_revisions: bool = False,
+    dry_run: bool = False,
+) -> list[str]:
+    """Take files into the tables of a folder, in the order of their months; tell what changed."""
+    fits = re.fullmatch(r"([0-9]{4}-(0[1-9]|1[0-2]))?", release)
+    require(bool(fits), f"--release must be a month like 2026-02; found {release!r}")
+    into = Path(into)
+    base = into if (into / "datapackage.json").is_file() else DATA_FOLDER
+    forget_tables()
+    descriptor = deepcopy(load_descriptor(base))
+    resources = {each["name"]: each for each in descriptor["resources"]}
+    given = [reading for file in files for reading in read_file(Path(file), release)]
+    require(len(given) > 0, "no file was given")
+    names = [name for name in resources if name != "state_outlines"]
+    tables = {name: load_table(name, folder=base) for name in names}
+    before = dict(tables)
+    said = []
+    for reading in sorted(given, key=lambda each: (each.table, each.release, each.registered)):
+        name, old = reading.table, tables.get(reading.table)
+        if old is None:
+            resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
+            descriptor["resources"].append(resources[name])
+        resource = resources[name]
+        new = tables[name] = _complete_table(reading, old, resource)
+        last = new["month"].max() if "month" in new else ""
+        named = reading.release or last
+        said.append(f"{name}: {reading.said}")
+        if old is not None:
+            months = resource.get("release", ""), named
+            said += _compare_releases(reading, old, new, months, accept=accept_revisions)
+        if named:
+            resource["release"] = named
+        if last:
+            resource["totals"] = {"through": last} | count_years(new)
+        if name in {"sesnsp_victims", "rnid_victims"}:
+            resource["published"] = named
+        if name == "sesnsp_victims" and "sesnsp_revisions" in tables:
+            revisions = tables["sesnsp_revisions"]
+            tables["sesnsp_revisions"] = _append_release(revisions, new, named)
+    changed = [name for name in tables if tables[name] is not before.get(name)]
+    # States may come before their municipalities, if the user says so.
+    if "municipal_population" in changed or ("population" in changed and not accept_revisions):
+        check_municipalities(tables)
+    if dry_run:
+        return [*said, "nothing written: --dry-run"]
+    others = {} if base == into else {path.name: path.read_bytes() for path in base.glob("*.*")}
+    write_package(into, descriptor, {name: tables[name] for name in changed}, others)
+    forget_tables()
+    return [*said, f"written to {into}: {', '.join(changed)}, datapackage.json"]
+
+
+def read_file(path: Path, release: str = "") -> list[Reading]:
+    """Return what a file holds for the study's tables; say why if that is nothing."""
+    with explained(path.name):
+        require(path.is_file(), f"no file {path}")
+        require(path.stat().st_size <= LARGEST, f"it is larger than {LARGEST:,} bytes")
+        sheets = open_sheets(path.name, path.read_bytes())
+        known = [(sheet, recognise(sheet.header)) for sheet in sheets]
+        usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
+        require(len(usable) > 0, "; ".join(_explain(*each) for each in known[:4]))
+    taken = []
+    for sheet, layout in usable:
+        named = RELEASE.findall(plain(f"{path.name} {sheet.name}"))
+        month = f"20{named[-1][1]}-{SHORT.index(named[-1][0]) + 1:02d}" if named else ""
+        also = re.compile(layout.get("also", ""))
+        words = {*layout["has"], *layout.get("any", []), *filter(also.fullmatch, sheet.header)}
+        with explained(sheet.name):
+            frame = sheet.read(words)
+            require(len(frame) > 0, "a header but no rows. Is the file cut?")
+            reading = getattr(readings, layout["reader"])(frame, release or month)
+        taken.append(replace(reading, release=release or month))
+    return taken
+
+
+def recognise(header: list[str]) -> dict:
+    """Return the first layout whose words are those of the header, or an empty one."""
+    words = set(header)
+    for layout in LAYOUTS["layout"]:
+        has, some, lacks = (set(layout.get(key, [])) for key in ("has", "any", "lacks"))
+        if has <= words and (not some or some & words) and not lacks & words:
+            return layout
+    return {}
+
+
+def _explain(sheet: Sheet, layout: dict) -> str:
+    """Say why a table is none of the study's."""
+    unknown = f"{sheet.name} is no table that is known; its columns are {name_some(sheet.header)}"
+    return f"{layout['title']}: {layout.get('refuse')}" if layout else sheet.fault or unknown
+
+
+def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) -> pd.DataFrame:
+    """Return the table that a file gives, with the columns, years and order of the embedded one."""
+    name, table = reading.table, reading.frame
+    if reading.registered:
+        table = _add_certificates(reading, old, resource["registered_through"])
+    if name == "inegi_deaths":
+        resource["registered_through"] = table["month"].max()
+    if name == "population":
+        table = table[table["year"].isin(old["year"])]
+    if name == "municipal_population":
+        lost = [*old.columns[2:].difference(table.columns)]
+        lost += sorted(set(old["municipality"]).difference(table["municipality"]))
+        require(not lost, f"{name}: years or municipalities are missing: {name_some(lost)}")
+        table = table.merge(old[["municipality", "name"]], how="left")
+    columns = [field["name"] for field in resource["schema"]["fields"]]
+    key = resource["schema"]["primaryKey"]
+    table = table[columns].sort_values(key, ignore_index=True)
+    check_table(table, resource)
+    return table
+
+
+def _add_certificates(reading: Reading, old: pd.DataFrame, through: str) -> pd.DataFrame:
+    """Add a year's certificates to the months in which the deaths occurred."""
+    year, wanted, deaths = reading.registered, int(through[:4]) + 1, reading.frame
+    why = "they are in it already" if year < wanted else "a year between is missing"
+    fault = f"deaths registered in {year} are given, the table has those until {through}: {why}"
+    require(year == wanted, f"inegi_deaths: {fault}. Give the file of {wanted}.")
+    new = deaths[deaths["month"] >= f"{year}-01"]
+    for word, number in (("month", 12), ("state", 32)):
+        found = sorted(new[word].unique())
+        fault = f"deaths of {year} in {len(found)} {word}s of {number}, {name_some(found)}"
+        require(len(found) == number, f"inegi_deaths: {fault}: half a year, or a file that is cut")
+    months = [*old["month"].unique(), *sorted(new["month"].unique())]
+    index = pd.MultiIndex.from_product([months, old["state"].unique()], names=["month", "state"])
+    both = pd.concat([old, deaths]).groupby(["month", "state"])["deaths"].sum()
+    return both.reindex(index, fill_value=0).reset_index()  # months before have no row
+
+
+def _compare_releases(
+    reading: Reading, old: pd.DataFrame, new: pd.DataFrame, months: tuple[str, str], *, accept: bool
+) -> list[str]:
+    """Tell what a release changes; unless told to `accept` it, refuse what is seldom true."""
+    name, (last, found) = reading.table, months
+    before, after = (_list_figures(table) for table in (old, new))
+    gone, fresh = before.index.difference(after.index), after.index.difference(before.index)
+    moved = (after - before).dropna()
+    moved = moved[moved != 0]
+    size, shift = before.groupby("year").sum(), moved.groupby("year").sum()
+    closed = set(count_years(old) if "month" in old else size.index)
+    closed -= {str(reading.registered - 1)}  # deaths of the last year are still being registered
+    share = moved.abs().groupby("year").sum() / size  # what moves between states moves too
+    large = sorted(closed.intersection(share.index[share > LARGEST_MOVE]))
+    years = ", ".join(f"{y} {size[y]:,.10g} {change:+,.6g}" for y, change in shift.items())
+    spans = [f"{len(each):,} figures, {_span(each)}" for each in (gone, fresh)]
+    faults = {
+        f"the release {found} is older than that of the table, {last}": "" < found < last,
+        f"{spans[0]}, of the last release are missing": len(gone) > 0,
+        f"closed years move by more than 5%, {large}: {years}": len(large) > 0,
+        f"the release {last} itself has moved, {years}: a revision, which --release can date, "
+        "or a changed file": found == last != "" and len(moved) > 0,
+    }
+    for fault, true in faults.items():
+        require(accept or not true, f"{name}: {fault}. --accept-revisions takes it as it is.")
+    said = [f"{name}: {after.sum():,} in all, {before.sum():,} before"] if "month" in old else []
+    if len(fresh):
+        said.append(f"{name}: new: {spans[1]}")
+    if len(gone):
+        said.append(f"{name}: no longer there: {spans[0]}")
+    if moved.empty:
+        return [*said, f"{name}: no figure of before has changed"]
+    by_place = moved.groupby(level="place").sum()
+    most = by_place[by_place.abs().nlargest(3).index]
+    places = ", ".join(f"{place} {change:+,.6g}" for place, change in most.items())
+    return [*said, f"{name}: {len(moved):,} figures changed: {years}; most in {places}"]
+
+
+def _list_figures(table: pd.DataFrame) -> pd.Series:
+    """Return every figure by year, period, place and column."""
+    words = table.columns.intersection([*LEVELS, "name", "country"])
+    figures = table.melt(words, var_name="column").rename(columns=LEVELS)
+    if "period" not in figures:  # a column a year
+        figures["period"] = figures["column"]
+    figures["year"] = figures["period"].astype(str).str[:4]
+    figures = figures[figures["place"] != "MX00"]  # the nation is the sum of the states
+    return figures.set_index(["year", "period", "place", "column"])["value"]
+
+
+def _span(index: pd.MultiIndex) -> str:
+    periods = index.get_level_values("period")
+    return f"{periods.min()} to {periods.max()}" if len(index) else ""
+
+
+def _append_release(revisions: pd.DataFrame, victims: pd.DataFrame, release: str) -> pd.DataFrame:
+    """Append the rows of a release that are new or changed since the releases before."""
+    key = ["month", "state"]
+    known = revisions.drop_duplicates(key, keep="last").drop(columns="release")
+    both = victims.merge(known, how="left", indicator=True)
+    fresh = both[both["_merge"] == "left_only"].assign(release=release)[revisions.columns]
+    table = pd.concat([revisions, fresh], ignore_index=True)
+    return table.drop_duplicates(["release", *key], keep="last", ignore_index=True)
