@@ -3,85 +3,36 @@
 import argparse
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.checks import require
 from analysis.files import sha256, write_together
-from analysis.mexico.tables import DATA_FOLDER, load_descriptor
+from analysis.mexico.tables import DATA_FOLDER, load_descriptor, read_toml
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The source of a table, and what is special in how it is made and checked."""
-
-    source: str
-    columns: tuple[str, ...] = ()  # of the source; empty: those of the table
-    reshape: Callable[[pd.DataFrame], pd.DataFrame] | None = None
-    ordered: bool = False  # by its key; otherwise as in the source
-    folder: Path | None = None  # where the source is, if not in the publishers' folder
+RECIPES = read_toml(DATA_FOLDER / "recipes.toml")[1]  # by table
 
 
-def _stack_population(wide: pd.DataFrame) -> pd.DataFrame:
-    source = RECIPES["population"].source
-    require(wide["year"].diff().dropna().eq(1).all(), f"{source}: years must be consecutive")
-    off = wide.loc[wide["MX00"] != wide[STATES].sum(axis=1), "year"].tolist()
-    require(not off, f"{source}: states do not add up to MX00 in {off}")
-    return wide.melt("year", var_name="state", value_name="population")
-
-
-def _drop_unreported(each: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the months of Oaxaca that had not been reported: not counted is not zero."""
-    known = each.dropna(subset=["count"])
+def _reshape(name: str, each: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of a source that is laid out otherwise."""
+    if name == "inegi_deaths":
+        return each.melt("month", var_name="state", value_name="deaths")
+    if name == "population":
+        require(each["year"].diff().dropna().eq(1).all(), f"{name}: years must be consecutive")
+        off = each.loc[each["MX00"] != each[STATES].sum(axis=1), "year"].tolist()
+        require(not off, f"{name}: states do not add up to MX00 in {off}")
+        return each.melt("year", var_name="state", value_name="population")
+    if name == "military_operations":
+        return each.assign(state=each.pop("states").str.split(";")).explode("state")
+    known = each.dropna(subset=["count"])  # months that Oaxaca had not reported are no zeros
     return known[["release", "month", "state"]].assign(victims=known["count"].astype(int))
-
-
-RECIPES = {
-    "inegi_deaths": Recipe(
-        "inegi_deaths_by_homicide_state_month.csv",
-        ("month", *STATES),
-        reshape=lambda wide: wide.melt("month", var_name="state", value_name="deaths"),
-        ordered=True,
-    ),
-    "sesnsp_victims": Recipe("sesnsp_victims_state_month.csv", ordered=True),
-    "population": Recipe(  # of the nation (MX00) and the states
-        "conapo_midyear_population_state_year.csv",
-        ("year", "MX00", *STATES),
-        reshape=_stack_population,
-        ordered=True,
-    ),
-    # Years stay columns: a long table is 2 MB.
-    "municipal_population": Recipe("conapo_midyear_population_municipality_year.csv", ordered=True),
-    # The project's own tables, no publisher's: municipalities created since 2000, and studies.
-    "municipal_changes": Recipe("municipal_changes.csv", folder=DATA_FOLDER),
-    "published_effects": Recipe("published_effects.csv", folder=DATA_FOLDER),
-    "inegi_press_rates": Recipe("inegi_press_rates.csv", folder=DATA_FOLDER),
-    "municipal_deaths": Recipe("inegi_deaths_municipality_month_2000_2021.csv.gz"),
-    "inegi_deaths_1990s": Recipe("inegi_deaths_1990_1999.csv"),
-    "inegi_registration": Recipe("inegi_registration_triangle_1990_2008.csv"),
-    "sesnsp_revisions": Recipe("sesnsp_revisions_state_month.csv", ordered=True),
-    "sesnsp_releases_2018": Recipe(
-        "sesnsp_new_methodology_releases_2018_2019.csv.gz",
-        ("methodology", "release", "month", "state", "count", "commit"),
-        reshape=_drop_unreported,
-    ),
-    "inegi_registered": Recipe("inegi_registered_homicides_national_year.csv"),
-    "country_rates": Recipe("unodc_homicide_rate_country_year.csv"),
-    "city_ranking_2020": Recipe("city_ranking_2020.csv"),
-    "military_operations": Recipe(
-        "military_operations.csv",
-        ("operation", "start", "states"),
-        reshape=lambda each: each.assign(state=each.pop("states").str.split(";")).explode("state"),
-    ),
-    "states": Recipe("states.csv"),
-}
 
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
@@ -121,17 +72,17 @@ def write_package(
     return contents
 
 
-def _compile_table(recipe: Recipe, folder: Path, resource: dict) -> pd.DataFrame:
+def _compile_table(recipe: dict, folder: Path, resource: dict) -> pd.DataFrame:
     """Read, reshape and check one table; `resource` is what datapackage.json says of it."""
     schema = resource["schema"]
-    columns = [*recipe.columns] or [field["name"] for field in schema["fields"]]
+    columns = recipe.get("columns") or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
-    table = _read(
-        recipe.folder or folder, recipe.source, columns, ["states", "methodology", "commit", *words]
-    )
-    if recipe.reshape:
-        table = recipe.reshape(table)
-    if recipe.ordered:
+    words = ["states", "methodology", "commit", *words]
+    folder = DATA_FOLDER if recipe.get("own") else folder
+    table = _read(folder, recipe["source"], columns, words)
+    if "columns" in recipe:
+        table = _reshape(resource["name"], table)
+    if recipe.get("ordered"):
         table = table.sort_values(schema["primaryKey"], ignore_index=True)
     check_table(table, resource)
     if "totals" in resource:
