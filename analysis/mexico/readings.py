@@ -25,6 +25,7 @@ class Reading:
     said: str  # of what is counted and what is left out
     registered: int = 0  # the year of registration, of certificates
     release: str = ""  # YYYY-MM, if the file's name or the user says so
+    origin: str = ""  # the file, its layout, and what is said of it
 
 
 def read_numbers(column: pd.Series, *, blank: bool = False) -> pd.Series:

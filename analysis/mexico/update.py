@@ -50,7 +50,8 @@ def update_tables(
             resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
             descriptor["resources"].append(resources[name])
         resource = resources[name]
-        new = tables[name] = _complete_table(reading, old, resource)
+        with explained(reading.origin):
+            new = tables[name] = _complete_table(reading, old, resource)
         last = new["month"].max() if "month" in new else ""
         named = reading.release or last
         said.append(f"{name}: {reading.said}")
@@ -97,7 +98,8 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
             frame = sheet.read(words)
             require(len(frame) > 0, "a header but no rows. Is the file cut?")
             reading = getattr(readings, layout["reader"])(frame, release or month)
-        taken.append(replace(reading, release=release or month))
+        origin = f"{sheet.name}, {layout['title']}, {reading.said}"
+        taken.append(replace(reading, release=release or month, origin=origin))
     return taken
 
 
