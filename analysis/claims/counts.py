@@ -29,14 +29,22 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         earlier = rows.earlier_years(evidence, cell, year)
         top = earlier.max()
         above = "cannot tell" if earlier.empty else deaths[year] > top
-        made.append(rows.exact_row(cell, name, deaths[year], "deaths", claim["deaths"]))
+        made.append(make_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if made[-1]["holds"] == "no":
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
     table = rows.collect(made)
     record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
-    counts, femicide = list_by_count(table, name, ",.0f"), _femicide(table, claim)
-    return Measured(claim, table, name, claim.tell(counts=counts, record=record, femicide=femicide))
+    newest = (
+        table[table["measure"] == name].sort_values("vintage").groupby("counted")["value"].last()
+    )
+    finding = claim.tell(
+        counts=list_by_count(table, name, ",.0f"),
+        record=record,
+        femicide=newest[WITH_FEMICIDE] - newest[HOMICIDE],
+        way=newest[WITH_FEMICIDE] - claim["deaths"],
+    )
+    return Measured(claim, table, name, finding)
 
 
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
@@ -45,8 +53,8 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     total = f"deaths in {year}"
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         fall = deaths[year - 1] - deaths[year]
-        made.append(rows.exact_row(cell, total, deaths[year], "deaths", claim["deaths"]))
-        made.append(rows.exact_row(cell, "decline", fall, "deaths", claim["decline"]))
+        made.append(make_row(cell, total, deaths[year], "deaths", claim["deaths"]))
+        made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = rows.collect(made)
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
     return Measured(claim, table, "decline", claim.tell(falls=falls, totals=totals))
@@ -114,7 +122,7 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
         found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
     said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
-    table = rows.collect([rows.exact_row(cell, *figures) for figures in found])
+    table = rows.collect([make_row(cell, *figures) for figures in found])
     return Measured(claim, table, found[1][0], claim.tell(cell=name_cell(cell), places=said))
 
 
@@ -130,16 +138,3 @@ MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
     "lopez-obrador-two-years": measure_two_years,
     "almost-certain-worse": measure_outcome,
 }
-
-
-def _femicide(table: pd.DataFrame, claim: Claim) -> str:
-    """Say how much of the way from the article's number to the newest total is femicide."""
-    newest = table[table["measure"] == f"deaths in {claim['year']}"].sort_values("vintage")
-    value = newest.groupby("counted")["value"].last()
-    if not {HOMICIDE, WITH_FEMICIDE} <= set(value.index):
-        return ""
-    femicide, way = value[WITH_FEMICIDE] - value[HOMICIDE], value[WITH_FEMICIDE] - claim["deaths"]
-    return (
-        f"Femicide, an offence of its own that the article's number leaves out, makes "
-        f"{femicide:,.0f} of the {way:,.0f} from that number to the newest total."
-    )

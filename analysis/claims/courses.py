@@ -87,7 +87,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         holds, start = _judge_start(claim, rise, inside)
         made.append(make_row(cell, decides, inside, "probability", holds=holds))
         for name, trend in rise.courses.iterrows():
-            holds = direction(trend, claim["alarming"]) if name == "trend after" else ""
+            holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
         trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
         said.append(

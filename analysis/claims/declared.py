@@ -52,7 +52,7 @@ class Claim:
 
     def tell(self, **told: Any) -> str:
         """Return its finding with its own numbers and what was measured."""
-        return self.finding.format(**(self.figures | self.parameters | told)).strip()
+        return self.finding.format(**(self.figures | self.parameters | told))
 
 
 BLOCKS = {  # of ``claims.toml``: the kind of each key

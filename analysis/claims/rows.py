@@ -117,26 +117,24 @@ def make_row(
     value: float | pd.Series,
     unit: str,
     article: float = np.nan,
-    holds: bool | str = "",
+    holds: bool | str | None = None,
     *,
     part: bool = False,
 ) -> Row:
     """Return a number, or an estimate with its 95% interval, as a row that may answer the claim.
 
-    It judges if it answers and its population is in use; a count that can answer only this `part`
+    The article's number without an answer of `holds` is borne out if it is the same to the unit. A
+    row judges if it answers and its population is in use; a count that can answer only this `part`
     of the claim can refute it and nothing else.
     """
+    if holds is None:
+        holds = "" if np.isnan(article) else value == article
     said = value if isinstance(value, pd.Series) else {"estimate": value}
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
     answer = {True: "yes", False: "no"}.get(holds, holds)
     judges = cell[-1] != DISCARDED and (answer == "no" if part else answer != "")
     values = [*cell, measure, *numbers, unit, float(article), answer, judges]
     return dict(zip(ROW_COLUMNS, values, strict=True))
-
-
-def exact_row(cell: Cell, measure: str, value: float, unit: str, article: float) -> Row:
-    """Return a number that bears the article out if it is the article's own, to the unit."""
-    return make_row(cell, measure, value, unit, article, value == article)
 
 
 def collect(rows: list[Row]) -> pd.DataFrame:

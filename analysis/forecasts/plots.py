@@ -45,23 +45,19 @@ def plot_forecast(
     return ax
 
 
-def plot_coverage(
-    summary: pd.DataFrame, confidence: float = 0.95, *, ax: Axes | None = None
-) -> Axes:
-    """Draw the share of targets that a band held on earlier origins, by method and horizon."""
+def plot_coverage(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of targets that the 95% band held on earlier origins."""
     ax = ax or plt.gca()
     methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
     off = np.full((len(methods), len(horizons)), np.nan)
     for _, row in summary.iterrows():
         place = methods.index(row["method"]), horizons.index(row["horizon"])
-        share = row[f"covered_{100 * confidence:.0f}"]
-        off[place] = 100 * (share - confidence)
-        text = f"{100 * share:.0f}%\n({row['origins']})"
+        off[place] = 100 * (row["covered_95"] - 0.95)
+        text = f"{100 * row['covered_95']:.0f}%\n({row['origins']})"
         colour = "white" if abs(off[place]) > 30 else "0.15"
         ax.annotate(text, place[::-1], ha="center", va="center", fontsize="x-small", color=colour)
     image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
-    label = f"Covered − {100 * confidence:.0f}% (points)"
-    ax.figure.colorbar(image, ax=ax, label=label, extend="min")
+    ax.figure.colorbar(image, ax=ax, label="Covered − 95% (points)", extend="min")
     ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
     ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")
     ax.set(xlabel="Ahead (origins in brackets)", ylabel="")

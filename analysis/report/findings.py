@@ -97,17 +97,15 @@ def _trust(found: Findings) -> Told:
 
 
 def _own_breaks(found: Findings) -> Told:
-    slopes, names = found.headline("slope"), {}
+    slopes = found.headline("slope")
+    names = {verdict: [] for verdict in ("the official date", "another date", "no date")}
     for _, row in slopes.iterrows():
         side = "before" if row["months_off"] < 0 else "after"
         off = f"{row['own_break']}, {abs(row['months_off']):.0f} months {side}"
         verdict = row["date_verdict"]
-        named = found.name(row, off if verdict == "another date" else "")
-        names.setdefault(verdict, []).append(named)
-    verdicts = {"own": "the official date", "other": "another date", "none": "no date"}
-    each = {key: names.get(verdict, []) for key, verdict in verdicts.items()}
-    told = {key: len(named) for key, named in each.items()} | {"estimates": len(slopes)}
-    return told | {f"named_{key}": list_names(named) for key, named in each.items()}, slopes
+        names[verdict].append(found.name(row, off if verdict == "another date" else ""))
+    told = {"estimates": len(slopes), "counts": Counter(slopes["date_verdict"])}
+    return told | {"names": {verdict: list_names(each) for verdict, each in names.items()}}, slopes
 
 
 def _deaths(found: Findings) -> Told:

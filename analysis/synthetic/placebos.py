@@ -147,17 +147,14 @@ def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -
     return table.assign(low=found["lower_ci"], high=found["upper_ci"])
 
 
-def conformal_p(
-    rates: pd.DataFrame, treated: str, *, first_year: int, effect: float = 0.0
-) -> pd.Series:
-    """Return by year the p-value that `conformal_intervals` inverts, for one size of effect."""
+def conformal_p(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
+    """Return by year the p-value of no effect that `conformal_intervals` inverts."""
     check_rates(rates, treated, first_year)
     before = list(rates.loc[: first_year - 1].index)
     p = {}
     for year in rates.loc[first_year:].index:
         part = rates.loc[[*before, year]].astype(float)
-        own, donors = part.pop(treated).to_numpy(copy=True), part.to_numpy()
-        own[-1] -= effect
+        own, donors = part.pop(treated).to_numpy(), part.to_numpy()
         size = np.abs(own - donors @ simplex_weights(donors, own))
         p[year] = float((size >= size[-1]).mean())
     return pd.Series(p, name="p")
@@ -182,15 +179,11 @@ class _OutcomeSynth(BaseSynth):
 
 
 def vary_start(panels: Mapping[int, pd.DataFrame], unit: str, *, first_year: int) -> pd.DataFrame:
-    """Return the average gap with its interval, and more, by first year that leaves 3 donors."""
+    """Return `donors` and the `average` gap with its interval, by first year that leaves 3."""
     rows = {}
     for start, rates in panels.items():
         if rates.shape[1] > 3:
-            placebos = placebo_countries(rates, unit, first_year=first_year)
-            rows[start] = {
-                "donors": len(placebos.placebo),
-                "explained": placebos.real.explained,
-                **placebos.intervals().loc["average"].rename({"estimate": "average"}),
-                "last": placebos.real.after.iloc[-1],
-            }
+            gaps = placebo_countries(rates, unit, first_year=first_year).intervals()
+            average = gaps.loc["average"].rename({"estimate": "average"})
+            rows[start] = {"donors": rates.shape[1] - 1, **average}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"donors": int}).rename_axis("start")

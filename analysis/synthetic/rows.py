@@ -24,7 +24,7 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
         ["rmspe_ratio", real.ratio, *none[:2], placebos.p, "after / before", chances],
         ["average_gap_one_donor_out", *_spread(averages), unit, "median and range"],
         ["average_gap_other_starts", *_spread(study.starts["average"]), unit, "median and range"],
-        ["average_gap_augmented", study.augmented_average, *none, unit, "ridge-augmented"],
+        ["average_gap_augmented", study.augmented, *none, unit, "ridge-augmented"],
         ["rmspe_before", real.rmspe, *none, unit, f"{real.before.index[0]} to {first - 1}"],
         ["explained_before", real.explained, *none, "share of variance", ""],
         ["donors", count, *none, "countries", ""],

@@ -17,7 +17,7 @@ class SyntheticStudy:
     placebos: PlaceboCountries
     left_out: dict[str, SyntheticControl]  # by the donor left out
     starts: pd.DataFrame = field(repr=False)  # by first year of the panel
-    augmented: pd.Series = field(repr=False)  # ridge-augmented gap by year
+    augmented: float  # mean of the ridge-augmented gap over the years from the change on
     conformal: pd.DataFrame = field(repr=False)  # gap by year: estimate, low, high
     coverage: float  # share of the donors' conformal intervals that hold zero
     sham: SyntheticControl  # as if the change had come earlier, from the years before the real one
@@ -26,11 +26,6 @@ class SyntheticStudy:
     def real(self) -> SyntheticControl:
         """The fit to the real change."""
         return self.placebos.real
-
-    @property
-    def augmented_average(self) -> float:
-        """Mean of the augmented gap over the years from the change on."""
-        return float(self.augmented.loc[self.real.first_year :].mean())
 
 
 def study_unit(
@@ -41,11 +36,12 @@ def study_unit(
     # as leave the fewest years that a fit needs.
     compared = int(rates.index[-1]) + 1 - first_year
     earlier = max(int(rates.index[0]) + control.FEWEST_BEFORE, first_year - compared)
+    augmented = control.augmented_gap(rates, unit, first_year=first_year).loc[first_year:]
     return SyntheticStudy(
         placebos=placebos.placebo_countries(rates, unit, first_year=first_year),
         left_out=control.leave_one_out(rates, unit, first_year=first_year),
         starts=placebos.vary_start(starts, unit, first_year=first_year),
-        augmented=control.augmented_gap(rates, unit, first_year=first_year),
+        augmented=float(augmented.mean()),
         conformal=placebos.conformal_intervals(rates, unit, first_year=first_year),
         coverage=placebos.conformal_coverage(rates, unit, first_year=first_year),
         sham=control.fit_synthetic(rates.loc[: first_year - 1], unit, first_year=earlier),
