@@ -115,10 +115,10 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
-    found = []
-    for most, name in ((10, "top_ten"), (50, "top_fifty")):
-        measure = f"cities of {country} among the first {most}"
-        found.append((measure, (own <= most).sum(), "cities", claim[name]))
+    found = [
+        (f"cities of {country} among the first {most}", (own <= most).sum(), "cities", claim[name])
+        for most, name in ((10, "top_ten"), (50, "top_fifty"))
+    ]
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
         found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
     said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)

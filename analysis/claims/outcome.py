@@ -27,8 +27,7 @@ def worse_probabilities(
         drawn = made.yearly()
         # as counted if that year ended before the freeze, and otherwise drawn with the rest
         base = drawn if than in drawn else yearly_rates(made.known)
-        none = f"{than} is neither known in full at the freeze nor in the forecast"
-        require(than in base, none)
+        require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
         require(not missing, f"{fault}; forecast further, or ask about other years")
@@ -144,20 +143,12 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
-    row = {
-        "claim": claim.number,
-        "source": source,
-        "freeze": freeze,
-        "pool_every": pooled["every"],
-        "pool_any": pooled["any"],
-        "highest": single.max(),  # of any method, for every year
-        "highest_method": single.idxmax(),
-        "almost_certain": int((single >= claim["sure"]).sum()),  # so many methods were sure
-        "methods": len(single),
-        "years_higher": int((years["came"] == CAME[True]).sum()),
-        "years": int((years["came"] != CAME[None]).sum()),
-        "than": than,
-    }
+    row = {"claim": claim.number, "source": source, "freeze": freeze}
+    row |= {"pool_every": pooled["every"], "pool_any": pooled["any"]}
+    row |= {"highest": single.max(), "highest_method": single.idxmax()}  # for every year
+    row |= {"almost_certain": int((single >= claim["sure"]).sum()), "methods": len(single)}
+    row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
+    row |= {"years": int((years["came"] != CAME[None]).sum()), "than": than}
     row["figure"] = (
         f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
         f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "

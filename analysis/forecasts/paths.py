@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import check_known, check_month, check_seed, check_whole, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
-from analysis.its.series import PER, check_frame, choose_scale, has_counts, outcome, rate_of
+from analysis.its.series import PER, check_frame, choose_scale, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
 FEWEST = 36  # months that every method needs
@@ -55,9 +55,8 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     """Return the frame unchanged, or raise what `freeze` declares."""
     check_frame(known)
-    found = f"found frequency {known.index.freqstr!r} and {known.columns.tolist()}"
-    needs = "a forecast needs months with the columns 'deaths' and 'person_years'"
-    require(known.index.freqstr == "M" and has_counts(known), f"{needs}; {found}")
+    months = known.index
+    require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
     few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
     require(len(known) >= FEWEST, f"{few}; at least {FEWEST} are needed. Freeze later.")
     choose_scale(known, "log")

@@ -74,16 +74,12 @@ def roll_origins(
     ----------
     known : DataFrame
         A frozen series: no later month takes part.
-    methods : iterable of str, optional
-        Slugs of `METHODS`; default all.
-    inaugurations : sequence of PolicyShift
+    methods, inaugurations, draws, seed
         As in `forecast_all`.
     every : int
         Months between origins.
     horizon : int
         Most months ahead; fewer where the frozen series ends.
-    draws, seed : int
-        As in `forecast_all`.
 
     Returns
     -------

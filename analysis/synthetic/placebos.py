@@ -126,12 +126,10 @@ def _gaps_after(control: SyntheticControl) -> pd.Series:
 
 
 def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.DataFrame:
-    """Return the gap of every year from the change on with conformal intervals, by pysyncon.
-
-    An effect is inside if, with it taken away and the weights fitted anew to the years before and
-    this one, this year's gap is not among the largest: too short where gaps wander, infinite where
-    the years are too few. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
-    """
+    """Return the gap of every year from the change on with conformal intervals, by pysyncon."""
+    # Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957. An effect is inside
+    # if, with it taken away and the weights fitted anew to the years before and this one, this
+    # year's gap is not among the largest: too short where gaps wander.
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
     table = control.after.to_frame("estimate").assign(low=-np.inf, high=np.inf)

@@ -259,7 +259,7 @@ def test_freeze_keeps_the_months_until_then_and_copies(series):
         (counts(), "2017-11", "35 months until 2017-11 are too few .* at least 36"),
         (counts().assign(deaths=[0, *[5] * 83]), AT, r"log scale needs deaths .* \['2015-01'\]"),
         (counts().drop(columns="person_years"), AT, "needs the columns"),
-        (counts().assign(value=1.0)[["value"]], AT, "months with the columns 'deaths'"),
+        (counts().assign(value=1.0)[["value"]], AT, "scale 'log' needs 'deaths' and"),
         (counts().drop(pd.Period("2016-03", "M")), AT, r"missing \['2016-03'\]"),
         (counts().set_axis(pd.period_range("1900", periods=84, freq="Y")), AT, "needs months"),
         (counts()["deaths"], AT, "must be a DataFrame, found Series"),

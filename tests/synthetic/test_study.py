@@ -7,8 +7,7 @@ from support.synthetic_panels import panel
 from analysis import fit_synthetic, load_country_panel, placebo_countries
 from analysis.synthetic.control import augmented_gap, leave_one_out
 from analysis.synthetic.placebos import conformal_coverage, conformal_intervals, vary_start
-from analysis.synthetic.rows import country_rows
-from analysis.synthetic.study import study_unit
+from analysis.synthetic.study import country_rows, study_unit
 
 NUMBERS = ["estimate", "low", "high", "p"]
 
