@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims import rows
-from analysis.claims.declared import Answer, Claim
+from analysis.claims.declared import WEAKEST, Answer, Claim
 from analysis.claims.evidence import DISCARDED, Evidence
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
@@ -120,8 +120,7 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     slope, excess = result.effects.loc["slope"], result.excess().loc["deaths"]
     compared = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"])
     answers = [direction(row) for _, row in compared.iterrows()]
-    above = answers.count("yes")
-    holds = next((word for word in ("no", "cannot tell") if word in answers), "yes")
+    above, holds = answers.count("yes"), min(answers, key=WEAKEST.index)
     made = [
         make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope)),
         make_row(cell, "estimators above zero", above, "estimators", holds=holds),

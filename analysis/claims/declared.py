@@ -9,7 +9,8 @@ import pandas as pd
 from analysis.checks import check_known, require
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
-Answer = Literal["yes", "no", "cannot tell"]
+Answer = Literal["no", "cannot tell", "yes"]
+WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
 ClaimVerdict = Literal[
     "holds",
     "holds under one source",
@@ -131,14 +132,10 @@ def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
     asked = rows[rows["judges"] & (rows["holds"] != "")]
-    stray = sorted(set(asked["holds"]) - set(get_args(Answer)))
-    require(not stray, f"holds must be one of {list(get_args(Answer))}; found {stray}")
-
-    def combine(answers: pd.Series) -> str:
-        whole = "yes" if (answers == "yes").all() else "cannot tell"
-        return "no" if (answers == "no").any() else whole
-
-    return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
+    stray = sorted(set(asked["holds"]) - set(WEAKEST))
+    require(not stray, f"holds must be one of {list(WEAKEST)}; found {stray}")
+    parts = asked.groupby(CELL, sort=False)["holds"]
+    return parts.agg(lambda answers: min(answers, key=WEAKEST.index)).reset_index()
 
 
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:

@@ -27,10 +27,9 @@ def plot_forecast(
     rate = outcome(known, "rate")
     dates, ahead = known.index.to_timestamp(), made.person_years.index.to_timestamp()
     bands = made.bands()
-    for share in sorted(BANDS, reverse=True):
-        ends = (bands[f"{end}_{100 * share:.0f}"] for end in ("low", "high"))
-        label = f"{100 * share:.0f}% band"
-        ax.fill_between(ahead, *ends, color=FANS[share], linewidth=0, label=label)
+    for name in reversed(BANDS):
+        ends = (bands[f"{end}_{name}"] for end in ("low", "high"))
+        ax.fill_between(ahead, *ends, color=FANS[name], linewidth=0, label=f"{name}% band")
     ax.plot(ahead, bands["expected"], color=FITTED, linewidth=1.4, label="median")
     ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
     if came is not None:

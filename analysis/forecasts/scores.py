@@ -15,10 +15,7 @@ from analysis.its.shifts import PolicyShift
 YARDSTICK = "last_value"
 ROLLING_DRAWS = 1_000
 HORIZONS = ((1, 6), (7, 12), (13, 24), (25, 36))  # months ahead that are judged together
-SCORES = [
-    "crps",
-    *(f"{what}_{100 * share:.0f}" for what in ("interval", "covered") for share in BANDS),
-]
+SCORES = ["crps", *(f"{what}_{name}" for what in ("interval", "covered") for name in BANDS)]
 
 
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
@@ -28,8 +25,7 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
-    for share in BANDS:
-        name = f"{100 * share:.0f}"
+    for name, share in BANDS.items():
         low, high = (bands[f"{end}_{name}"].to_numpy() for end in ("low", "high"))
         table[f"interval_{name}"] = scoringrules.interval_score(observed, low, high, 1 - share)
         table[f"covered_{name}"] = ((low <= observed) & (observed <= high)).astype(float)
