@@ -48,9 +48,8 @@ def worse_probabilities(
 
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
     """Say of each year, then of every one and of any, whether its rate was above the year's."""
-    came: list[bool | None] = [None] * len(years)
-    if than in observed:
-        came = [bool(observed[y] > observed[than]) if y in observed else None for y in years]
+    apart = observed.reindex(years) - observed.get(than, np.nan)
+    came = [None if np.isnan(each) else each > 0 for each in apart]
     came += [None if None in came else joined(came) for joined in (all, any)]
     return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
 

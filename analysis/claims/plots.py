@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -15,12 +14,12 @@ from analysis.claims.evidence import DISCARDED, OCCURRED
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
 from analysis.its.series import rate_of
 from analysis.its.words import format_effect
-from analysis.style import RATE_LABEL, REAL, ZERO, interval_rows
+from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, ZERO, interval_rows
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
-SHADES = dict(zip(("INEGI", "SESNSP", "UNODC"), sns.color_palette("colorblind")[:3], strict=True))
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, "UNODC": GREEN}
 
 
 def plot_years(

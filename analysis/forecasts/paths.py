@@ -93,10 +93,6 @@ class Forecast:
         """Deaths per 100,000 person-years, shape (draws, months)."""
         return np.exp(self.paths)
 
-    def bands(self) -> pd.DataFrame:
-        """Return each month's median (`expected`) and bands (`low_50`, `high_50`, … columns)."""
-        return band_table(self.rates, self.person_years.index)
-
     def yearly(self) -> pd.DataFrame:
         """Return draws of each full calendar year's rate, (draws, years), with months counted."""
         deaths = self.rates * (self.person_years.to_numpy() / PER)

@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import YearLocator
 
-from analysis.forecasts.paths import BANDS, Forecast, title_of
+from analysis.forecasts.paths import BANDS, Forecast, band_table, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
 from analysis.style import FITTED, RATE_LABEL, REAL, ZERO, interval_rows, name_line
@@ -26,7 +26,7 @@ def plot_forecast(
     known = made.known.iloc[-SHOWN:]
     rate = outcome(known, "rate")
     dates, ahead = known.index.to_timestamp(), made.person_years.index.to_timestamp()
-    bands = made.bands()
+    bands = band_table(made.rates, made.person_years.index)
     for name in reversed(BANDS):
         ends = (bands[f"{end}_{name}"] for end in ("low", "high"))
         ax.fill_between(ahead, *ends, color=FANS[name], linewidth=0, label=f"{name}% band")

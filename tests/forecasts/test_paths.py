@@ -58,7 +58,7 @@ PLANTS = {
 
 
 def numbers(made):
-    tables = (made.paths, made.person_years, made.bands(), made.yearly())
+    tables = (made.paths, made.person_years, made.yearly())
     return [np.asarray(table).tobytes() for table in tables]
 
 
@@ -151,13 +151,6 @@ def test_bands_are_quantiles_of_the_draws():
     assert table.columns.tolist() == ["expected", *ends]
     assert table.loc["a"].tolist() == pytest.approx([50, 25, 75, 10, 90, 2.5, 97.5])
     np.testing.assert_allclose(table.loc["b"], 2 * table.loc["a"])
-
-
-def test_bands_are_rates_by_month():
-    made = made_of(np.log([[10, 20], [30, 40], [50, 60]]))
-    bands = made.bands()
-    assert bands.index.equals(made.person_years.index)
-    np.testing.assert_allclose(bands["expected"], [30, 40])
 
 
 def test_years_are_deaths_over_person_years_with_the_months_known():
