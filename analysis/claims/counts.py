@@ -11,7 +11,7 @@ from analysis.claims.courses import measure_rise, measure_two_years, measure_ups
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence
 from analysis.claims.outcome import measure_outcome
-from analysis.claims.rows import RATE, Measured, answer, list_by_count, make_row, name_cell
+from analysis.claims.rows import RATE, Measured, list_by_count, make_row, name_cell
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
@@ -28,15 +28,23 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year):
         earlier = rows.earlier_years(evidence, cell, year)
         top = earlier.max()
-        above = "cannot tell" if earlier.empty else answer(deaths[year] > top)
-        made.append(rows.exact_row(cell, name, deaths[year], "deaths", claim["deaths"]))
+        above = "cannot tell" if earlier.empty else deaths[year] > top
+        made.append(make_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
-        if above == "no":
+        if made[-1]["holds"] == "no":
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
     table = rows.collect(made)
     record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
-    finding = f"{name}, {list_by_count(table, name, ',.0f')}; {record}. {_femicide(table, claim)}"
-    return Measured(claim, table, name, finding.strip())
+    newest = (
+        table[table["measure"] == name].sort_values("vintage").groupby("counted")["value"].last()
+    )
+    finding = claim.tell(
+        counts=list_by_count(table, name, ",.0f"),
+        record=record,
+        femicide=newest[WITH_FEMICIDE] - newest[HOMICIDE],
+        way=newest[WITH_FEMICIDE] - claim["deaths"],
+    )
+    return Measured(claim, table, name, finding)
 
 
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
@@ -45,12 +53,11 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     total = f"deaths in {year}"
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         fall = deaths[year - 1] - deaths[year]
-        made.append(rows.exact_row(cell, total, deaths[year], "deaths", claim["deaths"]))
-        made.append(rows.exact_row(cell, "decline", fall, "deaths", claim["decline"]))
+        made.append(make_row(cell, total, deaths[year], "deaths", claim["deaths"]))
+        made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = rows.collect(made)
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
-    finding = f"the decline in deaths (below zero: a rise), {falls}; {total}, {totals}."
-    return Measured(claim, table, "decline", finding)
+    return Measured(claim, table, "decline", claim.tell(falls=falls, totals=totals))
 
 
 def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
@@ -60,19 +67,15 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
-        barely = answer(claim["days"] <= ratio < claim["limit"])
+        barely = claim["days"] <= ratio < claim["limit"]
         made.append(make_row(cell, "deaths per day", day, "deaths"))
         made.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
     table = rows.collect(made)
     asked = table[table["measure"] == name]
-    wider = asked["value"].between(claim["days"], claim["wider"], inclusive="left").map(answer)
-    loosely = judge_claim(asked.assign(holds=wider))
-    finding = (
-        f"the decline (below zero: a rise) in typical days, {list_by_count(table, name, '.2f')}; "
-        f"deaths on such a day, {list_by_count(table, 'deaths per day', '.1f')}. With a limit of "
-        f"{claim['wider']} days instead of {claim['limit']} it would be *{loosely}*."
-    )
-    return Measured(claim, table, name, finding)
+    wider = asked["value"].between(claim["days"], claim["wider"], inclusive="left")
+    loosely = judge_claim(asked.assign(holds=wider.map({True: "yes", False: "no"})))
+    ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
+    return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily, loosely=loosely))
 
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
@@ -80,16 +83,13 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
     made, said, year, base = [], [], claim["year"], claim["year_before"]
     for cell, rates in rows.by_cell(claim, evidence, "rate", year, base):
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
-            rounded = answer(figure - 0.5 <= rates[when] < figure + 0.5)
+            rounded = figure - 0.5 <= rates[when] < figure + 0.5
             made.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
         top = rates[rates.index < year].max()
-        above = answer(rates[year] > top)
+        above = rates[year] > top
         made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
         said.append(f"{name_cell(cell)} {rates[year]:.2f} against {rates[base]:.2f}")
-    finding = (
-        f"the rates of {year} against {base}, per 100,000 person-years: {'; '.join(said)}. The "
-        f"first rounds to {claim['rate']} from {claim['rate'] - 0.5} on."
-    )
+    finding = claim.tell(rates="; ".join(said), least=claim["rate"] - 0.5)
     return Measured(claim, rows.collect(made), f"rate of {year}", finding)
 
 
@@ -100,12 +100,11 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
-        above = answer(recent.min() > claim["rate"])
+        above = recent.min() > claim["rate"]
         made.append(make_row(cell, name, recent.min(), RATE, claim["rate"], above))
         if cell[-1] != DISCARDED:
             said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
-    finding = f"rates per 100,000 person-years, {years[0]} to {years[-1]}: {'; '.join(said)}."
-    return Measured(claim, rows.collect(made), name, finding)
+    return Measured(claim, rows.collect(made), name, claim.tell(rates="; ".join(said)))
 
 
 def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
@@ -116,16 +115,15 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
-    found = []
-    for most, name in ((10, "top_ten"), (50, "top_fifty")):
-        measure = f"cities of {country} among the first {most}"
-        found.append((measure, (own <= most).sum(), "cities", claim[name]))
+    found = [
+        (f"cities of {country} among the first {most}", (own <= most).sum(), "cities", claim[name])
+        for most, name in ((10, "top_ten"), (50, "top_fifty"))
+    ]
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
         found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
     said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
-    finding = f"{name_cell(cell)}: {said}. It covers cities whose homicides could be counted."
-    table = rows.collect([rows.exact_row(cell, *figures) for figures in found])
-    return Measured(claim, table, found[1][0], finding)
+    table = rows.collect([make_row(cell, *figures) for figures in found])
+    return Measured(claim, table, found[1][0], claim.tell(cell=name_cell(cell), places=said))
 
 
 MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
@@ -140,16 +138,3 @@ MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
     "lopez-obrador-two-years": measure_two_years,
     "almost-certain-worse": measure_outcome,
 }
-
-
-def _femicide(table: pd.DataFrame, claim: Claim) -> str:
-    """Say how much of the way from the article's number to the newest total is femicide."""
-    newest = table[table["measure"] == f"deaths in {claim['year']}"].sort_values("vintage")
-    value = newest.groupby("counted")["value"].last()
-    if not {HOMICIDE, WITH_FEMICIDE} <= set(value.index):
-        return ""
-    femicide, way = value[WITH_FEMICIDE] - value[HOMICIDE], value[WITH_FEMICIDE] - claim["deaths"]
-    return (
-        f"Femicide, an offence of its own that the article's number leaves out, makes "
-        f"{femicide:,.0f} of the {way:,.0f} from that number to the newest total."
-    )

@@ -1,15 +1,16 @@
 """The article's claims, declared before measuring, and the rule of the verdict."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
 from analysis.checks import check_known, require
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
-Answer = Literal["yes", "no", "cannot tell"]
+Answer = Literal["no", "cannot tell", "yes"]
+WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
 ClaimVerdict = Literal[
     "holds",
     "holds under one source",
@@ -20,8 +21,6 @@ ClaimVerdict = Literal[
 CARRIERS = ("SESNSP", "INEGI", "UNODC", "Consejo Ciudadano")
 HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
 SPELT_OUT = 20  # figures up to here may stand in words
-CLAIM_KINDS = {"number": int, "words": str, "figures": dict, "parameters": dict, "sources": list}
-PUBLISHED_KINDS = {"year": int, "deaths": int, "vintage": str, "counted": str}
 COUNT = ["source", "counted"]  # what is revised from one vintage to the next
 CELL = [*COUNT, "vintage", "population"]  # one way of measuring a claim
 
@@ -37,8 +36,9 @@ class Claim:
     figures: dict[str, Any]  # the numbers in those words
     measured: str  # what is computed
     rule: str  # when the words are borne out
+    finding: str  # how the figures are told, in braces what the measure fills in
     parameters: dict[str, Any]  # the numbers that the rule needs
-    sources: tuple[str, ...]  # who can carry it
+    sources: list[str]  # who can carry it
 
     def __getitem__(self, name: str) -> Any:
         """Return a figure or parameter by name."""
@@ -50,6 +50,18 @@ class Claim:
     def years(self) -> list[int]:
         """The years that it asks about, `first` to `last`."""
         return list(range(self["first"], self["last"] + 1))
+
+    def tell(self, **told: Any) -> str:
+        """Return its finding with its own numbers and what was measured."""
+        return self.finding.format(**(self.figures | self.parameters | told))
+
+
+BLOCKS = {  # of ``claims.toml``: the kind of each key
+    "claim": {name: get_origin(kind) or kind for name, kind in get_type_hints(Claim).items()},
+    "published": {"year": int, "deaths": int, "vintage": str, "counted": str, "source": str},
+    "discarded_population": {"until_2009": int, "from_2010": int, "reason": str},
+    "not_judged": {"words": str, "reason": str},
+}
 
 
 @dataclass(frozen=True)
@@ -83,29 +95,24 @@ def load_claims(path: Path | None = None) -> Declared:
         For an unknown key or source, with the nearest known names.
     """
     path, content = read_toml(path or DATA_FOLDER / "claims.toml")
-    known = {"claim", "published", "discarded_population", "not_judged"}
-    _check_block(content, path.name, known)
-    claims = {}
+    _check_block(content, path.name, dict.fromkeys(BLOCKS, object))
+    for kind, keys in BLOCKS.items():
+        blocks = content[kind] if isinstance(content[kind], list) else [content[kind]]
+        for block in blocks:
+            named = next((block[key] for key in ("slug", "year", "words") if key in block), "")
+            _check_block(block, f"{path.name}, {kind} {named!r}", keys)
+    claims: dict[str, Claim] = {}
     for block in content["claim"]:
-        name = f"{path.name}, claim {block.get('slug', '') or block.get('number', 'unnamed')!r}"
-        _check_block(block, name, {field.name for field in fields(Claim)}, CLAIM_KINDS)
-        claim = Claim(**(block | {"sources": tuple(block["sources"])}))
-        _check_claim(claim, claims, name)
+        claim = Claim(**block)
+        _check_claim(claim, claims, f"{path.name}, claim {claim.slug!r}")
         claims[claim.slug] = claim
     numbers = [claim.number for claim in claims.values()]
     ordered = numbers == list(range(1, len(numbers) + 1))
     require(ordered, f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
     for row in content["published"]:
-        name = f"{path.name}, published {row.get('year')}"
-        _check_block(row, name, {*PUBLISHED_KINDS, "source"}, PUBLISHED_KINDS)
-        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}")
-    for row in content["not_judged"]:
-        _check_block(row, f"{path.name}, not_judged {row.get('words')!r}", {"words", "reason"})
-    discarded = content["discarded_population"]
-    sizes = {"until_2009", "from_2010", "reason"}
-    _check_block(discarded, f"{path.name}, discarded_population", sizes)
+        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {path.name}, published")
     published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
-    return Declared(claims, published, discarded, not_judged)
+    return Declared(claims, published, content["discarded_population"], not_judged)
 
 
 def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
@@ -125,14 +132,10 @@ def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
     asked = rows[rows["judges"] & (rows["holds"] != "")]
-    stray = sorted(set(asked["holds"]) - set(get_args(Answer)))
-    require(not stray, f"holds must be one of {list(get_args(Answer))}; found {stray}")
-
-    def combine(answers: pd.Series) -> str:
-        whole = "yes" if (answers == "yes").all() else "cannot tell"
-        return "no" if (answers == "no").any() else whole
-
-    return asked.groupby(CELL, sort=False)["holds"].agg(combine).reset_index()
+    stray = sorted(set(asked["holds"]) - set(WEAKEST))
+    require(not stray, f"holds must be one of {list(WEAKEST)}; found {stray}")
+    parts = asked.groupby(CELL, sort=False)["holds"]
+    return parts.agg(lambda answers: min(answers, key=WEAKEST.index)).reset_index()
 
 
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
@@ -141,19 +144,17 @@ def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
         told = isinstance(value, int) and value > SPELT_OUT
         if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
             raise ValueError(f"{name}: {key} = {value} does not stand in its words")
-    for field in ("title", "words", "measured", "rule", "sources"):
+    for field in ("title", "words", "measured", "rule", "finding", "sources"):
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:
         check_known(source, CARRIERS, f"source in {name}:")
 
 
-def _check_block(
-    block: dict[str, Any], name: str, wanted: set[str], kinds: dict[str, type] | None = None
-) -> None:
-    for key in sorted(set(block) - wanted):
-        check_known(key, sorted(wanted), f"key in {name}:")
-    missing = sorted(wanted - set(block))
+def _check_block(block: dict[str, Any], name: str, kinds: dict[str, type]) -> None:
+    for key in sorted(set(block) - set(kinds)):
+        check_known(key, sorted(kinds), f"key in {name}:")
+    missing = sorted(set(kinds) - set(block))
     require(not missing, f"{name}: {', '.join(missing)} missing")
-    for key, kind in (kinds or {}).items():
+    for key, kind in kinds.items():
         fault = f"{key} must be of kind {kind.__name__}; found {key} = {block[key]!r}"
         require(isinstance(block[key], kind), f"{name}: {fault}")

@@ -20,33 +20,35 @@ class Evidence:
     yearly: pd.DataFrame  # as `tabulate_years` gives it
     series: dict[str, pd.DataFrame]  # source -> deaths and person_years by complete month
     ranking: pd.DataFrame  # rank, city, country, rate_per_100000
-    probabilities: pd.DataFrame | None = None  # as `worse_probabilities` gives them, by source
+    probabilities: pd.DataFrame  # as `worse_probabilities` gives them, by source; or empty
 
 
 def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = None) -> Evidence:
     """Load the embedded figures that the claims are measured with, beside forecasts if given."""
     series = {SOURCES[name].name: load_series(name) for name in SOURCES}
-    yearly = tabulate_years(series, declared)
-    return Evidence(yearly, series, load_table("city_ranking_2020"), probabilities)
+    if probabilities is None:
+        probabilities = pd.DataFrame(columns=["source", "method"])
+    yearly, ranking = tabulate_years(series, declared), load_table("city_ranking_2020")
+    return Evidence(yearly, series, ranking, probabilities)
 
 
 def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.DataFrame:
     """Return `deaths` and `rate` of whole years, fully registered, by `CELL` and `year`."""
     # Rates are per 100,000 person-years; UNODC's, without deaths, per 100,000 people and year.
     issued = {r["name"]: r.get("published") for r in load_descriptor()["resources"]}
-    inegi, sesnsp = (sum_years(series[name]).reset_index() for name in ("INEGI", "SESNSP"))
+    inegi, sesnsp = (sum_years(series[name]) for name in ("INEGI", "SESNSP"))
     victims = load_table("sesnsp_victims")
     alone = victims.groupby(victims["month"].str[:4].astype(int))["intentional_homicide"].sum()
-    homicide = sesnsp.assign(deaths=sesnsp["year"].map(alone))
-    registered = load_table("inegi_registered").rename(columns={"registered_deaths": "deaths"})
-    tables = [
-        _label(inegi, "INEGI", OCCURRED, issued["inegi_deaths"]),
-        _label(sesnsp, "SESNSP", WITH_FEMICIDE, issued["sesnsp_victims"]),
-        _label(homicide, "SESNSP", HOMICIDE, issued["sesnsp_victims"]),
-        declared.published.assign(source="SESNSP", population="CONAPO")[[*CELL, "year", "deaths"]],
-        _label(registered, "INEGI", REGISTERED, issued["inegi_registered"]),
-    ]
-    counts = pd.concat(tables, ignore_index=True)
+    registered = load_table("inegi_registered").set_index("year")
+    printed = declared.published.set_index("year").groupby(CELL[1:3], sort=False)["deaths"]
+    tables = {
+        ("INEGI", OCCURRED, issued["inegi_deaths"]): inegi,
+        ("SESNSP", WITH_FEMICIDE, issued["sesnsp_victims"]): sesnsp,
+        ("SESNSP", HOMICIDE, issued["sesnsp_victims"]): sesnsp.assign(deaths=alone),
+        **{("SESNSP", *cell): deaths.to_frame() for cell, deaths in printed},
+        ("INEGI", REGISTERED, issued["inegi_registered"]): registered.set_axis(["deaths"], axis=1),
+    }
+    counts = pd.concat(tables, names=[*CELL[:3], "year"]).reset_index().assign(population="CONAPO")
     days = 365 + pd.PeriodIndex(counts["year"].astype(str), freq="Y").is_leap_year
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
     exact = counts["person_years"].fillna(counts["year"].map(people) * days / 365.25)
@@ -55,16 +57,10 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
     people = step["year"].map(lambda year: sizes[year >= 2010])
     step["rate"] = rate_of(step["deaths"], people)
-    rates = load_table("country_rates").query("iso3 == 'MEX'")[["year", "rate"]]
-    rates = _label(rates, "UNODC", "rate as published", issued["country_rates"], "United Nations")
-    table = pd.concat([counts, step, rates], ignore_index=True)
-    return table[[*CELL, "year", "deaths", "rate"]]
-
-
-def _label(
-    years: pd.DataFrame, source: str, counted: str, vintage: str, population: str = "CONAPO"
-) -> pd.DataFrame:
-    return years.assign(**dict(zip(CELL, (source, counted, vintage, population), strict=True)))
+    rates = load_table("country_rates").query("iso3 == 'MEX'")
+    cell = ("UNODC", "rate as published", issued["country_rates"], "United Nations")
+    rates = rates.assign(**dict(zip(CELL, cell, strict=True)))
+    return pd.concat([counts, step, rates], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
 
 def sum_years(months: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
 from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
-from analysis.claims.rows import RATE, Measured, answer, collect, make_row, name_cell
+from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import POOL, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE, in_words
 from analysis.mexico.sources import SOURCES
@@ -25,11 +25,13 @@ def worse_probabilities(
     came = _compare_years(observed, years, than)
     for slug, made in forecasts.items():
         drawn = made.yearly()
-        base = _draw_base(made, drawn, than)
+        # as counted if that year ended before the freeze, and otherwise drawn with the rest
+        base = drawn if than in drawn else yearly_rates(made.known)
+        require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
         require(not missing, f"{fault}; forecast further, or ask about other years")
-        worse = drawn[years].gt(base, axis=0)
+        worse = drawn[years].gt(base[than], axis=0)
         worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
@@ -44,18 +46,10 @@ def worse_probabilities(
     return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
 
 
-def _draw_base(made: Forecast, drawn: pd.DataFrame, than: int) -> pd.Series | float:
-    """Return a year as counted if it ended before the freeze, and otherwise drawn with the rest."""
-    known = yearly_rates(made.known) if than not in drawn else drawn
-    require(than in known, f"{than} is neither known in full at the freeze nor in the forecast")
-    return known[than]
-
-
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
     """Say of each year, then of every one and of any, whether its rate was above the year's."""
-    came: list[bool | None] = [None] * len(years)
-    if than in observed:
-        came = [bool(observed[y] > observed[than]) if y in observed else None for y in years]
+    apart = observed.reindex(years) - observed.get(than, np.nan)
+    came = [None if np.isnan(each) else each > 0 for each in apart]
     came += [None if None in came else joined(came) for joined in (all, any)]
     return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
 
@@ -69,23 +63,18 @@ def outcome_rows(
     later = known[known.index.isin(years)]
     if base not in known or later.empty:
         return []
-    change = 100 * (later.min() / known[base] - 1)
-    higher = answer((later > known[base]).all())
-    worse = make_row(cell, _lowest(claim), change, "percent", holds=higher)
+    change, higher = 100 * (later.min() / known[base] - 1), (later > known[base]).all()
+    name = f"lowest rate of {years[0]} to {years[-1]} against {base}"
+    worse = make_row(cell, name, change, "percent", holds=higher, part=chance is None)
     if chance is None:
-        return [rows.only_part(worse)]
+        return [worse]
     name = f"pooled probability that every year of {years[0]} to {years[-1]} would be worse"
-    sure = answer(chance >= claim["sure"])
-    return [worse, make_row(cell, name, chance, "probability", holds=sure)]
+    return [worse, make_row(cell, name, chance, "probability", holds=chance >= claim["sure"])]
 
 
-def _lowest(claim: Claim) -> str:
-    return f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {claim['year']}"
-
-
-def pooled_chance(claim: Claim, probabilities: pd.DataFrame, source: str) -> float | None:
+def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | None:
     """Return the pooled probability that every year would be worse; None without a forecast."""
-    own = probabilities[(probabilities["source"] == source) & (probabilities["method"] == POOL)]
+    own = chances[(chances["source"] == source) & (chances["method"] == POOL)]
     if own.empty:
         return None
     by_year = own.set_index("year")["probability"]
@@ -108,46 +97,37 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         change = 100 * (later.mean() / rates[base] - 1)
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
         made.append(make_row(cell, f"mean rate after {base} against {base}", change, "percent"))
-        chance = None if chances is None else pooled_chance(claim, chances, cell[0])
-        parts = outcome_rows(claim, cell, rates, chance)
+        parts = outcome_rows(claim, cell, rates, pooled_chance(claim, chances, cell[0]))
         made += parts
         if parts and cell[-1] != DISCARDED:
             asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
             said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")
-    shown = [] if chances is None else _list_chances(claim, chances)
-    finding = (
-        f"rates per 100,000 person-years (in brackets: the mean of all full years after {base} "
-        f"against {base}): {'; '.join(said)}. {_describe_chances(claim, chances)}"
-    )
-    return Measured(claim, collect(made + shown), _lowest(claim), finding)
-
-
-def _list_chances(claim: Claim, chances: pd.DataFrame) -> list[rows.Row]:
-    """Every probability of every method, beside what came; the pool's has answered already."""
-    made = []
-    for _, chance in chances.iterrows():
+    for _, chance in chances.iterrows():  # of every method; the pool's has answered already
         cell = (f"forecast from {chance['source']}", chance["method"], chance["freeze"], "CONAPO")
         year = chance["year"] if chance["year"].isdigit() else f"{chance['year']} year"
-        measure = f"probability of a rate above {claim['year']}'s, {year}"
-        made.append(make_row(cell, measure, chance["probability"], "probability"))
-    return made
+        name = f"probability of a rate above {base}'s, {year}"
+        made.append(make_row(cell, name, chance["probability"], "probability"))
+    finding = claim.tell(rates="; ".join(said), chances=_describe_chances(claim, chances))
+    decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
+    return Measured(claim, collect(made), decides, finding)
 
 
-def _describe_chances(claim: Claim, chances: pd.DataFrame | None) -> str:
-    if chances is None:
+def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
+    if chances.empty:
         return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
-    years, said = claim.years, []
+    said = []
     for source, own in chances[chances["year"] == "every"].groupby("source", sort=False):
         single = own.loc[own["method"] != POOL, "probability"]
-        pooled = pooled_chance(claim, chances, source)
         said.append(
-            f"{source}'s months until {own['freeze'].iloc[0]}: {pooled:.2f} pooled, "
+            f"{source}'s months until {own['freeze'].iloc[0]}: "
+            f"{pooled_chance(claim, chances, source):.2f} pooled, "
             f"{single.min():.2f} to {single.max():.2f} by single methods"
         )
     return (
-        f"That every year of {years[0]} to {years[-1]} would be worse had, by forecasts from "
-        f"{'; from '.join(said)}; from {claim['sure']:.2f} on it would have been almost certain."
+        f"That every year of {claim['first']} to {claim['last']} would be worse had, by forecasts "
+        f"from {'; from '.join(said)}; from {claim['sure']:.2f} on it would have been almost "
+        "certain."
     )
 
 
@@ -158,31 +138,22 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     pooled = pool.set_index("year")["probability"]
     every = probabilities[probabilities["year"] == "every"].set_index("method")["probability"]
     single, years = every.drop(POOL), pool[pool["year"].str.isdigit()]
-    rates = years.assign(year=years["year"].astype(int)).set_index("year")["observed"]
+    rates = pd.Series({int(row["year"]): row["observed"] for _, row in years.iterrows()})
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
-    higher, known = (years["came"] == "higher").sum(), (years["came"] != "not known").sum()
-    finding = (
+    row = {"claim": claim.number, "source": source, "freeze": freeze}
+    row |= {"pool_every": pooled["every"], "pool_any": pooled["any"]}
+    row |= {"highest": single.max(), "highest_method": single.idxmax()}  # for every year
+    row |= {"almost_certain": int((single >= claim["sure"]).sum()), "methods": len(single)}
+    row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
+    row |= {"years": int((years["came"] != CAME[None]).sum()), "than": than}
+    row["figure"] = (
         f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
         f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
-        f"{higher} of {known} known were"
+        f"{row['years_higher']} of {row['years']} known were"
     )
-    row = {"claim": claim.number, "source": source, "freeze": freeze}
-    row |= {
-        "pool_every": pooled["every"],
-        "pool_any": pooled["any"],
-        "highest": single.max(),  # of any method, for every year
-        "highest_method": single.idxmax(),
-        "almost_certain": int((single >= claim["sure"]).sum()),  # so many methods were sure
-        "methods": len(single),
-        "years_higher": int(higher),
-        "years": int(known),
-        "than": than,
-        "figure": finding,
-        "claim_verdict": judge_claim(collect(parts)),
-    }
-    return pd.DataFrame([row])
+    return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])
 
 
 def describe_claim(row: pd.Series) -> str:

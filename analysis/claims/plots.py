@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -15,12 +14,12 @@ from analysis.claims.evidence import DISCARDED, OCCURRED
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
 from analysis.its.series import rate_of
 from analysis.its.words import format_effect
-from analysis.style import RATE_LABEL, REAL, ZERO, interval_rows
+from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, ZERO, interval_rows
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
-SHADES = dict(zip(("INEGI", "SESNSP", "UNODC"), sns.color_palette("colorblind")[:3], strict=True))
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, "UNODC": GREEN}
 
 
 def plot_years(
@@ -69,7 +68,8 @@ def plot_cells(
         ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), **style)
     if rows["article"].notna().any():
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
-    interval_rows(ax, _label_rows(rows), zero=rows["value"].min() <= 0)
+    labels = [_label(cell) for cell in rows[CELL].to_numpy()]
+    interval_rows(ax, labels, zero=rows["value"].min() <= 0)
     ax.set(xlabel=f"{measure.capitalize()} ({rows['unit'].iloc[0]})", ylabel="")
     ax.legend(**BESIDE)
     return ax
@@ -103,7 +103,7 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
     ax = ax or plt.gca()
     answers = {place: answer_cells(each.rows) for place, each in enumerate(found.values())}
     table = pd.concat(answers, names=["place"]).reset_index("place")
-    table["column"] = _label_rows(table)
+    table["column"] = [_label(cell) for cell in table[CELL].to_numpy()]
     ordered = table.sort_values(["source", "counted", "vintage"])["column"].unique().tolist()
     for word, (colour, marker) in ANSWERS.items():
         part = table[table["holds"] == word]
@@ -129,10 +129,6 @@ def _label(cell: Sequence[str]) -> str:
     short = short.replace(HOMICIDE, "homicide")
     beside = {"CONAPO": "", "as published": "", DISCARDED: ", step population"}
     return f"{source} {short}, {vintage}{beside.get(population, '')}"
-
-
-def _label_rows(rows: pd.DataFrame) -> list[str]:
-    return [_label(cell) for cell in rows[CELL].itertuples(index=False)]
 
 
 def _style(cell: Sequence[str]) -> dict[str, object]:

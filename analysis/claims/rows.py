@@ -104,11 +104,6 @@ def modelled_cell(evidence: Evidence, source: str) -> Cell:
     return source, counted, known["vintage"].max(), "CONAPO"
 
 
-def answer(holds: bool, *, otherwise: Answer = "no") -> Answer:
-    """Return yes, or else no."""
-    return "yes" if holds else otherwise
-
-
 def direction(trend: pd.Series, notable: float = 0.0) -> Answer:
     """Answer whether a trend is upward; no only if its interval leaves out what is notable."""
     if trend["low"] > 0:
@@ -119,35 +114,27 @@ def direction(trend: pd.Series, notable: float = 0.0) -> Answer:
 def make_row(
     cell: Cell,
     measure: str,
-    value: float,
+    value: float | pd.Series,
     unit: str,
-    article: float | None = None,
-    holds: str = "",
+    article: float = np.nan,
+    holds: bool | str | None = None,
     *,
-    low: float = np.nan,
-    high: float = np.nan,
+    part: bool = False,
 ) -> Row:
-    """Return one measured number; it judges if it answers and its population is in use."""
-    row = dict(zip(CELL, cell, strict=True))
-    row |= {"measure": measure, "value": float(value), "low": low, "high": high, "unit": unit}
-    row |= {"article": np.nan if article is None else float(article), "holds": holds}
-    return row | {"judges": holds != "" and row["population"] != DISCARDED}
+    """Return a number, or an estimate with its 95% interval, as a row that may answer the claim.
 
-
-def exact_row(cell: Cell, measure: str, value: float, unit: str, article: float) -> Row:
-    """Return a number that bears the article out if it is the article's own, to the unit."""
-    return make_row(cell, measure, value, unit, article, answer(value == article))
-
-
-def only_part(row: Row) -> Row:
-    """Return the row of a count that can answer this part of a claim alone: it can only refute."""
-    return row | {"judges": row["judges"] and row["holds"] == "no"}
-
-
-def interval_row(cell: Cell, measure: str, estimate: pd.Series, unit: str, holds: str = "") -> Row:
-    """Return one estimate with its 95% interval as a row."""
-    ends = {"low": estimate["low"], "high": estimate["high"]}
-    return make_row(cell, measure, estimate["estimate"], unit, holds=holds, **ends)
+    The article's number without an answer of `holds` is borne out if it is the same to the unit. A
+    row judges if it answers and its population is in use; a count that can answer only this `part`
+    of the claim can refute it and nothing else.
+    """
+    if holds is None:
+        holds = "" if np.isnan(article) else value == article
+    said = value if isinstance(value, pd.Series) else {"estimate": value}
+    numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
+    answer = {True: "yes", False: "no"}.get(holds, holds)
+    judges = cell[-1] != DISCARDED and (answer == "no" if part else answer != "")
+    values = [*cell, measure, *numbers, unit, float(article), answer, judges]
+    return dict(zip(ROW_COLUMNS, values, strict=True))
 
 
 def collect(rows: list[Row]) -> pd.DataFrame:

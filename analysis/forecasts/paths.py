@@ -1,7 +1,7 @@
 """A series cut at a month, and draws of the months after it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import check_known, check_month, check_seed, check_whole, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
-from analysis.its.series import PER, check_frame, choose_scale, has_counts, outcome, rate_of
+from analysis.its.series import PER, check_frame, choose_scale, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
 FEWEST = 36  # months that every method needs
@@ -55,9 +55,8 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     """Return the frame unchanged, or raise what `freeze` declares."""
     check_frame(known)
-    found = f"found frequency {known.index.freqstr!r} and {known.columns.tolist()}"
-    needs = "a forecast needs months with the columns 'deaths' and 'person_years'"
-    require(known.index.freqstr == "M" and has_counts(known), f"{needs}; {found}")
+    months = known.index
+    require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
     few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
     require(len(known) >= FEWEST, f"{few}; at least {FEWEST} are needed. Freeze later.")
     choose_scale(known, "log")
@@ -75,7 +74,7 @@ def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")
 
 
-BANDS = (0.50, 0.80, 0.95)
+BANDS = {"50": 0.50, "80": 0.80, "95": 0.95}  # by their name in columns
 DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005
 POOL = "pool"
 
@@ -94,10 +93,6 @@ class Forecast:
         """Deaths per 100,000 person-years, shape (draws, months)."""
         return np.exp(self.paths)
 
-    def bands(self) -> pd.DataFrame:
-        """Return each month's median (`expected`) and bands (`low_50`, `high_50`, … columns)."""
-        return band_table(self.rates, self.person_years.index)
-
     def yearly(self) -> pd.DataFrame:
         """Return draws of each full calendar year's rate, (draws, years), with months counted."""
         deaths = self.rates * (self.person_years.to_numpy() / PER)
@@ -115,31 +110,10 @@ class Forecast:
 def band_table(rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
     """Return the median and central bands of draws (draws, m), one row per entry of `index`."""
     columns = {"expected": np.median(rates, axis=0)}
-    for share in BANDS:
+    for name, share in BANDS.items():
         ends = np.quantile(rates, [(1 - share) / 2, (1 + share) / 2], axis=0)
-        name = f"{100 * share:.0f}"
         columns |= {f"low_{name}": ends[0], f"high_{name}": ends[1]}
     return pd.DataFrame(columns, index=index)
-
-
-def forecast(
-    known: pd.DataFrame,
-    method: str,
-    *,
-    until: str | pd.Period,
-    inaugurations: Sequence[PolicyShift] = (),
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Forecast:
-    """Forecast the months after a frozen series by one method, or raise an `EstimatorError`."""
-    check_known(method, METHODS, "method")
-    check_known_months(known)
-    draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
-    person_years = carry_person_years(known, check_month(until, "until"))
-    rng = np.random.default_rng([seed, *method.encode()])
-    given = Known(outcome(known, "log"), known.index, person_years.index, tuple(inaugurations))
-    paths = METHODS[method].draw(given, draws, rng)
-    return Forecast(method, known, person_years, paths)
 
 
 def forecast_all(
@@ -185,18 +159,23 @@ def forecast_all(
     Hall, S. G. and Mitchell, J. (2007). Combining density forecasts. International Journal of
     Forecasting 23, 1-13. doi:10.1016/j.ijforecast.2006.08.001
     """
-    options = {"until": until, "inaugurations": inaugurations, "draws": draws, "seed": seed}
+    check_known_months(known)
+    draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
+    person_years = carry_person_years(known, check_month(until, "until"))
+    given = Known(outcome(known, "log"), known.index, person_years.index, tuple(inaugurations))
     made = {}
     for slug in METHODS if methods is None else methods:
+        check_known(slug, METHODS, "method")
+        rng = np.random.default_rng([seed, *slug.encode()])
         try:
-            made[slug] = forecast(known, slug, **options)
+            paths = METHODS[slug].draw(given, draws, rng)
         except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
+        made[slug] = Forecast(slug, known, person_years, paths)
     if not made:
         raise EstimatorError("none of the methods has an answer for these months")
-    first = next(iter(made.values()))
     pooled = np.concatenate([one.paths for one in made.values()])
-    return made | {POOL: replace(first, method=POOL, paths=pooled)}
+    return made | {POOL: Forecast(POOL, known, person_years, pooled)}
 
 
 def title_of(slug: str) -> str:

@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import YearLocator
 
-from analysis.forecasts.paths import BANDS, Forecast, title_of
+from analysis.forecasts.paths import BANDS, Forecast, band_table, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
 from analysis.style import FITTED, RATE_LABEL, REAL, ZERO, interval_rows, name_line
@@ -26,11 +26,10 @@ def plot_forecast(
     known = made.known.iloc[-SHOWN:]
     rate = outcome(known, "rate")
     dates, ahead = known.index.to_timestamp(), made.person_years.index.to_timestamp()
-    bands = made.bands()
-    for share in sorted(BANDS, reverse=True):
-        ends = (bands[f"{end}_{100 * share:.0f}"] for end in ("low", "high"))
-        label = f"{100 * share:.0f}% band"
-        ax.fill_between(ahead, *ends, color=FANS[share], linewidth=0, label=label)
+    bands = band_table(made.rates, made.person_years.index)
+    for name in reversed(BANDS):
+        ends = (bands[f"{end}_{name}"] for end in ("low", "high"))
+        ax.fill_between(ahead, *ends, color=FANS[name], linewidth=0, label=f"{name}% band")
     ax.plot(ahead, bands["expected"], color=FITTED, linewidth=1.4, label="median")
     ax.plot(dates, rate, color=KNOWN, linewidth=1, label="known at the freeze")
     if came is not None:
@@ -45,23 +44,19 @@ def plot_forecast(
     return ax
 
 
-def plot_coverage(
-    summary: pd.DataFrame, confidence: float = 0.95, *, ax: Axes | None = None
-) -> Axes:
-    """Draw the share of targets that a band held on earlier origins, by method and horizon."""
+def plot_coverage(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of targets that the 95% band held on earlier origins."""
     ax = ax or plt.gca()
     methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
     off = np.full((len(methods), len(horizons)), np.nan)
     for _, row in summary.iterrows():
         place = methods.index(row["method"]), horizons.index(row["horizon"])
-        share = row[f"covered_{100 * confidence:.0f}"]
-        off[place] = 100 * (share - confidence)
-        text = f"{100 * share:.0f}%\n({row['origins']})"
+        off[place] = 100 * (row["covered_95"] - 0.95)
+        text = f"{100 * row['covered_95']:.0f}%\n({row['origins']})"
         colour = "white" if abs(off[place]) > 30 else "0.15"
         ax.annotate(text, place[::-1], ha="center", va="center", fontsize="x-small", color=colour)
     image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
-    label = f"Covered − {100 * confidence:.0f}% (points)"
-    ax.figure.colorbar(image, ax=ax, label=label, extend="min")
+    ax.figure.colorbar(image, ax=ax, label="Covered − 95% (points)", extend="min")
     ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
     ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")
     ax.set(xlabel="Ahead (origins in brackets)", ylabel="")

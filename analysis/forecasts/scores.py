@@ -1,6 +1,7 @@
 """How good were the forecasts? Scores of draws, on earlier origins and on what came."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,8 @@ from analysis.its.shifts import PolicyShift
 
 YARDSTICK = "last_value"
 ROLLING_DRAWS = 1_000
-HORIZONS = ((1, 6), (7, 12), (13, 24), (25, 36))  # months ahead that are judged together
-SCORES = [
-    "crps",
-    *(f"{what}_{100 * share:.0f}" for what in ("interval", "covered") for share in BANDS),
-]
+HORIZONS = (0, 6, 12, 24, 36)  # months ahead that are judged together: after one, until the next
+SCORES = ["crps", *(f"{what}_{name}" for what in ("interval", "covered") for name in BANDS)]
 
 
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
@@ -28,8 +26,7 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
-    for share in BANDS:
-        name = f"{100 * share:.0f}"
+    for name, share in BANDS.items():
         low, high = (bands[f"{end}_{name}"].to_numpy() for end in ("low", "high"))
         table[f"interval_{name}"] = scoringrules.interval_score(observed, low, high, 1 - share)
         table[f"covered_{name}"] = ((low <= observed) & (observed <= high)).astype(float)
@@ -74,16 +71,12 @@ def roll_origins(
     ----------
     known : DataFrame
         A frozen series: no later month takes part.
-    methods : iterable of str, optional
-        Slugs of `METHODS`; default all.
-    inaugurations : sequence of PolicyShift
+    methods, inaugurations, draws, seed
         As in `forecast_all`.
     every : int
         Months between origins.
     horizon : int
         Most months ahead; fewer where the frozen series ends.
-    draws, seed : int
-        As in `forecast_all`.
 
     Returns
     -------
@@ -108,19 +101,16 @@ def roll_origins(
     origins = known.index[FEWEST - 1 : -1 : every]
     needs = f"{FEWEST} must be known before it and one after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
-    methods, parts = None if methods is None else list(methods), []
+    methods, parts = None if methods is None else list(methods), {}
     options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     for origin in origins:
         past = freeze(known, at=origin)
         until = min(origin + horizon, known.index[-1])
         for slug, made in forecast_all(past, until=until, **options).items():
             came = known.loc[made.person_years.index]
-            months = _labelled(score_forecast(made, came), "month")
-            scores = pd.concat([months, _years(made, came)], ignore_index=True)
-            parts.append(scores.assign(method=slug, origin=origin))
-    rolled = pd.concat(parts, ignore_index=True)
-    first = ["method", "origin", "unit", "ahead"]
-    return rolled[[*first, *rolled.columns.drop(first)]]
+            months = score_forecast(made, came).set_axis(range(1, len(came) + 1))
+            parts[slug, origin] = pd.concat({"month": months, "year": _years(made, came)})
+    return pd.concat(parts, names=["method", "origin", "unit", "ahead"]).reset_index()
 
 
 def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
@@ -130,17 +120,15 @@ def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
     yardstick = rolled.loc[rolled["method"] == YARDSTICK, [*targets, "crps"]]
     yardstick = yardstick.rename(columns={"crps": "yardstick"})
     joined = rolled.merge(yardstick, on=targets, how="left", validate="m:1")
-    joined["horizon"] = list(map(_horizon, joined["unit"], joined["ahead"]))
+    spans = [f"months {last + 1}-{until}" for last, until in pairwise(HORIZONS)]
+    months, year = pd.cut(joined["ahead"], HORIZONS, labels=spans), joined["unit"] == "year"
+    joined["horizon"] = months.astype(object).mask(year, "year " + joined["ahead"].astype(str))
     grouped = joined.dropna(subset=["horizon"]).groupby(["method", "horizon"], sort=False)
     table = grouped[[*SCORES, "yardstick"]].mean()
     table.insert(0, "origins", grouped["origin"].nunique())
     table["crps_ratio"] = table["crps"] / table.pop("yardstick")
     place = table.index.get_level_values("method").map([*METHODS, POOL].index)
     return table.iloc[np.argsort(place, kind="stable")].reset_index()
-
-
-def _labelled(scores: pd.DataFrame, unit: str) -> pd.DataFrame:
-    return scores.reset_index(drop=True).assign(unit=unit, ahead=np.arange(1, len(scores) + 1))
 
 
 def _years(made: Forecast, came: pd.DataFrame) -> pd.DataFrame:
@@ -151,11 +139,4 @@ def _years(made: Forecast, came: pd.DataFrame) -> pd.DataFrame:
     shape = (len(made.paths), full, 12)
     rates = (made.rates[:, : 12 * full].reshape(shape) * weight).sum(axis=2)
     observed = (outcome(came, "rate")[: 12 * full].reshape(full, 12) * weight).sum(axis=1)
-    return _labelled(score_draws(observed, rates, pd.RangeIndex(full)), "year")
-
-
-def _horizon(unit: str, ahead: int) -> str | None:
-    if unit == "year":
-        return f"year {ahead}"
-    spans = (f"months {first}-{last}" for first, last in HORIZONS if first <= ahead <= last)
-    return next(spans, None)
+    return score_draws(observed, rates, pd.RangeIndex(1, full + 1))

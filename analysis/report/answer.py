@@ -1,26 +1,36 @@
 """The answer: ten sentences by rule, each with the rows it rests on, and the front page's table."""
 
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.claims.declared import ClaimVerdict
 from analysis.files import write_atomically, write_table
-from analysis.its.words import format_effect, name_trends, significant
+from analysis.its.words import format_effect, name_trends
 from analysis.mexico.sources import SOURCES
-from analysis.report.findings import TELLERS, Findings, Sentence
-from analysis.synthetic.placebos import CONFIDENCE
-from analysis.synthetic.words import GOOD_FIT, POOR_FIT
+from analysis.mexico.tables import DATA_FOLDER, read_toml
+from analysis.report.findings import TELLERS, Findings
 
 NONE = "not estimated"
 HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
-OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
+
+
+class Sentence(NamedTuple):
+    """A sentence and the rows whose numbers it tells."""
+
+    text: str
+    file: str
+    rows: pd.DataFrame  # of the file: the columns that name a row
 
 
 def write_sentences(found: Findings) -> list[Sentence]:
-    """Return the ten sentences of the answer, in their order."""
-    return [tell(found) for tell in (*TELLERS, _operations, _countries, _claims, _forecast)]
+    """Return the sentences of ``answer.toml``, in their order, filled in from a run."""
+    sentences = []
+    blocks = read_toml(DATA_FOLDER / "answer.toml")[1].values()
+    for block, tell in zip(blocks, TELLERS, strict=True):
+        told, rows = tell(found)
+        sentences.append(Sentence(block["text"].format(**told), block["file"], rows[block["keys"]]))
+    return sentences
 
 
 def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
@@ -75,73 +85,3 @@ def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: 
     latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
     write_atomically(results / "tables/summary.tex", latex.encode())
     write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())
-
-
-def _operations(found: Findings) -> Sentence:
-    table = found.operations
-    keys = {"block": "average", "label": "headline", "method": "score bootstrap", "unit": "percent"}
-    average = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
-    row = average[average["months"] == OPERATION_MONTHS].iloc[0]
-    longest = average.loc[average["months"].idxmax()]
-    meaning = ("neither leaves zero out", "one of the two leaves zero out", "both leave zero out")
-    apart = significant(row) + significant(longest)
-    return Sentence(
-        "Against the states that no joint operation reached, homicides in those that one did "
-        f"changed by {format_effect(row, 'percent')} over the first {OPERATION_MONTHS} months and "
-        f"by {format_effect(longest, 'percent')} over the first {longest['months']:.0f}: "
-        f"{meaning[apart]}, and the states under an operation are few.",
-        "tables/operations-event-study.csv",
-        pd.DataFrame([row, longest])[["block", "label", "method", "months", "unit"]],
-    )
-
-
-def _countries(found: Findings) -> Sentence:
-    rows = found.countries.query("estimand in ('average_gap', 'explained_before')")
-    gaps = rows[rows["estimand"] == "average_gap"]
-    share = rows[rows["estimand"] == "explained_before"].set_index("shift")["estimate"]
-    told, apart = [], 0
-    for _, row in gaps.iterrows():
-        followed, gap = share[row["shift"]], format_effect(row, "deaths per 100,000")
-        fit = "followed in part" if followed >= POOR_FIT else "missed"
-        fit = "followed" if followed >= GOOD_FIT else fit
-        told.append(f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})")
-        apart += significant(row)
-    return Sentence(
-        "Against a mixture of Latin American countries the yearly rate differed on average by "
-        f"({CONFIDENCE:.0%} intervals; in brackets at the end the share of the variance before "
-        f"that the mixture explains): {'; '.join(told)}; {apart} of the {len(gaps)} leave zero "
-        "out.",
-        "countries/{shift}.csv",
-        rows[["shift", "estimand"]],
-    )
-
-
-def _claims(found: Findings) -> Sentence:
-    claims = found.claims
-    stray = set(claims["claim_verdict"]) - set(get_args(ClaimVerdict))
-    if stray:
-        raise ValueError(f"claims.csv has verdicts that are none: {sorted(stray)}; run `pytask`")
-    numbers = claims["number"].astype(str).groupby(claims["claim_verdict"]).agg(", ".join)
-    told = [f"{name}: {numbers[name]}" for name in get_args(ClaimVerdict) if name in numbers]
-    return Sentence(
-        f"The article's {len(claims)} claims with a figure, by their number: {'; '.join(told)}.",
-        "claims.csv",
-        claims[["number", "slug"]],
-    )
-
-
-def _forecast(found: Findings) -> Sentence:
-    parts = [
-        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
-        f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
-        f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
-        "years were"
-        for _, row in found.forecasts.iterrows()
-    ]
-    return Sentence(
-        "“Almost certain to get worse”: what could be known then gave this probability that every "
-        f"year asked for would be worse than {found.forecasts['than'].iloc[0]}: "
-        f"{'; '.join(parts)}.",
-        "forecasts/{source}--claim-10.csv",
-        found.forecasts[["claim", "source"]],
-    )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.checks import require
 from analysis.engine.estimators import fit_quasi_poisson
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.model import prepare_model
@@ -45,6 +46,8 @@ def fill_checklist(
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
     ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
+    rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
+    require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
     numbers = runs[["n_before", "n_after", "phi", "noise"]]
     told = {
         "runs": len(runs),
@@ -59,7 +62,7 @@ def fill_checklist(
         "estimators": len(ESTIMATORS),
         "verdicts": _count(runs["comparison_verdict"], "{} {}"),
         "specifications": robustness["specifications"].agg(["min", "max"]).tolist(),
-        "power": _power(certificates),
+        "rises": rises.agg(["min", "max"]).tolist(),
     }
     fields = {"sourced": "source", "beside": "beside", "overlaps": "overlaps", "omit": "omit"}
     told |= {key: sum(bool(getattr(each, name)) for each in used) for key, name in fields.items()}
@@ -80,28 +83,14 @@ def _data(runs: pd.DataFrame) -> str:
     )
 
 
-def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> str:
+def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> list[float]:
     """Fit the counts of every run again: no column of ``estimates.csv`` holds their dispersion."""
     runs = estimates[estimates["estimator"] == "quasi_poisson"]
+    require(len(runs) > 0, "the estimates have no row of quasi_poisson; run `pytask`")
     found = []
     for slug, source in runs.groupby(["shift", "source"], sort=False).groups:
         series = load_series(source, place=shifts[slug].places or NATION)
         model = prepare_model(series, shifts[slug], scale="log", empty=True)
         (deaths, exposure), X = model.counts, model.designs[0].to_numpy()
         found.append(fit_quasi_poisson(deaths, X, exposure=exposure).dispersion)
-    if not found:
-        return "Not estimated in this run."
-    return (
-        f"Pearson's chi-squared per degree of freedom is {min(found):.1f} to {max(found):.1f}; "
-        "counts are fitted by quasi-Poisson and negative binomial regression beside the headline."
-    )
-
-
-def _power(certificates: pd.DataFrame) -> str:
-    least = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
-    if least.empty:
-        return "Not simulated in this run."
-    return (
-        f"The least rise of the yearly trend that four of five such series would show is "
-        f"{least.min():.0f} to {least.max():.0f}%, by national shift and source."
-    )
+    return [min(found), max(found)]

@@ -1,16 +1,25 @@
-"""The run's tables, sentences that know their rows, and what the shifts say."""
+"""The answer's ten sentences: what each one tells of the run's tables, and the rows it rests on."""
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
+from analysis.claims.declared import ClaimVerdict
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.sources import SOURCES
+from analysis.synthetic.placebos import CONFIDENCE
+from analysis.synthetic.words import GOOD_FIT, POOR_FIT
+
+OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
+
+Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 
 @dataclass(frozen=True)
@@ -25,49 +34,24 @@ class Findings:
     claims: pd.DataFrame  # of claims.csv
     forecasts: pd.DataFrame  # of forecasts/*--claim-10.csv
 
+    def headline(self, estimand: str, estimator: str = "reml") -> pd.DataFrame:
+        """Return the headline model's rows of one estimand, where it was estimated."""
+        rows = self.estimates.query("estimator == @estimator and estimand == @estimand")
+        return rows.dropna(subset=["estimate", "low", "high"])
 
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence and the rows whose numbers it tells."""
+    def name(self, row: pd.Series, said: str = "") -> str:
+        """Return a shift by its title, with its source and what is said of it."""
+        source = SOURCES[row["source"]].name
+        return f"{self.titles[row['shift']]} ({source}{', ' + said if said else ''})"
 
-    text: str
-    file: str
-    rows: pd.DataFrame = field(repr=False)  # of the file: the columns that name a row
-
-
-def headline_rows(found: Findings, estimand: str, estimator: str = "reml") -> pd.DataFrame:
-    """Return the headline model's rows of one estimand, where it was estimated."""
-    rows = found.estimates.query("estimator == @estimator and estimand == @estimand")
-    return rows.dropna(subset=["estimate", "low", "high"])
-
-
-def name_row(row: pd.Series, titles: dict[str, str], said: str = "") -> str:
-    """Return a shift by its title, with its source and what is said of it."""
-    return f"{titles[row['shift']]} ({SOURCES[row['source']].name}{', ' + said if said else ''})"
-
-
-def name_significant(
-    table: pd.DataFrame, titles: dict[str, str], say: Callable[[pd.Series], str]
-) -> list[str]:
-    """Return the rows whose interval leaves zero out, by name and what is to `say` of them."""
-    return [name_row(row, titles, say(row)) for _, row in table.iterrows() if significant(row)]
+    def apart(self, table: pd.DataFrame, say: Callable[[pd.Series], str]) -> list[str]:
+        """Name the rows whose interval leaves zero out, with what is to `say` of them."""
+        return [self.name(row, say(row)) for _, row in table.iterrows() if significant(row)]
 
 
 def list_names(names: list[str]) -> str:
     """Return the end of a sentence that lists names, if there are any."""
     return f": {'; '.join(names)}" if names else ""
-
-
-def tell_trends(found: Findings) -> Sentence:
-    """Say how many trends changed, and which."""
-    slopes = headline_rows(found, "slope")
-    bent = name_significant(slopes, found.titles, lambda row: tell_course(found, row))
-    shown = f"{len(bent)} {'shows' if len(bent) == 1 else 'show'}"
-    return _sentence(
-        f"Of {len(slopes)} estimates of a national shift (shift by source), {shown} a change of "
-        f"trend whose 95% interval leaves zero out{list_names(bent)}.",
-        pd.concat([slopes, *(headline_rows(found, name) for name in ("pre_trend", "post_trend"))]),
-    )
 
 
 def tell_course(found: Findings, row: pd.Series) -> str:
@@ -77,24 +61,24 @@ def tell_course(found: Findings, row: pd.Series) -> str:
     return name_trends(same["pre_trend"], same["post_trend"])
 
 
-def tell_steps(found: Findings) -> Sentence:
-    """Say where a step was seen."""
-    levels = headline_rows(found, "level")
-    stepped = name_significant(levels, found.titles, lambda row: f"{row['estimate']:+.0f}%")
+def _trends(found: Findings) -> Told:
+    slopes = found.headline("slope")
+    names = found.apart(slopes, partial(tell_course, found))
+    bent = f"{len(names)} {'shows' if len(names) == 1 else 'show'}"
+    told = {"estimates": len(slopes), "bent": bent, "names": list_names(names)}
+    return told, pd.concat([slopes, *map(found.headline, ("pre_trend", "post_trend"))])
+
+
+def _steps(found: Findings) -> Told:
+    levels = found.headline("level")
+    stepped = found.apart(levels, lambda row: f"{row['estimate']:+.0f}%")
     where = f"in {len(stepped)} of {len(levels)}{list_names(stepped)}"
-    where = where if stepped else "at none of them"
-    return _sentence(
-        f"A step at the date itself that leaves zero out is seen {where}; where an interval "
-        "includes zero, these data do not tell an effect from none.",
-        levels,
-    )
+    return {"where": where if stepped else "at none of them"}, levels
 
 
-def tell_trust(found: Findings) -> Sentence:
-    """Say how far the estimates may be trusted."""
-    slopes, common = (headline_rows(found, "slope", x) for x in ("reml", "reml_common_months"))
-    flags, verdicts = slopes["flags"].fillna(""), Counter(slopes["comparison_verdict"])
-    flagged, wandering = (flags != "").sum(), flags.str.contains("wandering").sum()
+def _trust(found: Findings) -> Told:
+    slopes, common = (found.headline("slope", x) for x in ("reml", "reml_common_months"))
+    flags = slopes["flags"].fillna("")
     signs = np.sign(common["estimate"]).where(common["low"] * common["high"] > 0, 0)
     both = signs.groupby(common["shift"], sort=False).agg(["size", "nunique"]).query("size > 1")
     split = [found.titles[slug] for slug in both.index[both["nunique"] > 1]]
@@ -102,80 +86,98 @@ def tell_trust(found: Findings) -> Sentence:
     if split:
         agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
     agreement += ", on the months that both have"
-    agreement = agreement if len(both) else "no shift has two sources to compare"
-    return _sentence(
-        f"{flagged} of the {len(slopes)} carry at least one warning, {wandering} of them that the "
-        "series wanders like a random walk; the estimators in use agree in "
-        f"{verdicts['agree']}, their intervals differ in {verdicts['intervals differ']} and their "
-        f"signs in {verdicts['sign differs']}; and {agreement}: a change of course at a date is "
-        "not yet the work of the policy.",
-        pd.concat([slopes, common]),
-    )
+    told = {
+        "estimates": len(slopes),
+        "flagged": (flags != "").sum(),
+        "wandering": flags.str.contains("wandering").sum(),
+        "verdicts": Counter(slopes["comparison_verdict"]),
+        "agreement": agreement if len(both) else "no shift has two sources to compare",
+    }
+    return told, pd.concat([slopes, common])
 
 
-def tell_own_breaks(found: Findings) -> Sentence:
-    """Say where the data put the break themselves."""
-    slopes = headline_rows(found, "slope")
-
-    def told(row: pd.Series) -> str:
-        if row["date_verdict"] != "another date":
-            return name_row(row, found.titles)
+def _own_breaks(found: Findings) -> Told:
+    slopes = found.headline("slope")
+    names = {verdict: [] for verdict in ("the official date", "another date", "no date")}
+    for _, row in slopes.iterrows():
         side = "before" if row["months_off"] < 0 else "after"
         off = f"{row['own_break']}, {abs(row['months_off']):.0f} months {side}"
-        return name_row(row, found.titles, off)
-
-    own, other, none = (
-        [told(row) for _, row in slopes[slopes["date_verdict"] == verdict].iterrows()]
-        for verdict in ("the official date", "another date", "no date")
-    )
-    return _sentence(
-        f"Asked where they bend themselves, {len(own)} of {len(slopes)} series answer with the "
-        f"official date, give or take three months{list_names(own)}; {len(other)} with another"
-        f"{list_names(other)}; the remaining {len(none)} with no date in particular.",
-        slopes,
-    )
+        verdict = row["date_verdict"]
+        names[verdict].append(found.name(row, off if verdict == "another date" else ""))
+    told = {"estimates": len(slopes), "counts": Counter(slopes["date_verdict"])}
+    return told | {"names": {verdict: list_names(each) for verdict, each in names.items()}}, slopes
 
 
-def tell_deaths(found: Findings) -> Sentence:
-    """Say what the changes were in deaths."""
-    excess = headline_rows(found, "excess_deaths_forecast")
-    told = partial(format_effect, unit="deaths", named=False)
-    apart = name_significant(excess, found.titles, told)
-    return _sentence(
-        "In deaths, over the first 24 months or as many as there are, "
-        f"{len(apart)} of {len(excess)} stand apart from what the months before alone would have "
-        f"led to expect{list_names(apart)}.",
-        excess,
-    )
+def _deaths(found: Findings) -> Told:
+    excess = found.headline("excess_deaths_forecast")
+    apart = found.apart(excess, partial(format_effect, unit="deaths", named=False))
+    told = {"apart": len(apart), "estimates": len(excess), "names": list_names(apart)}
+    return told, excess
 
 
-def tell_states(found: Findings) -> Sentence:
-    """Say how the states differ in their change of trend."""
+def _states(found: Findings) -> Told:
     slopes = found.states[found.states["estimand"] == "slope"]
     methods = ("average", "random_effects_shared", "weighted_average")
     average, spread, weighted = (slopes[slopes["method"] == method] for method in methods)
-    apart = name_significant(
-        average, found.titles, lambda row: name_trends(row["trend_before"], row["trend_after"])
-    )
+    apart = found.apart(average, lambda row: name_trends(row["trend_before"], row["trend_after"]))
     differ = as_percent(spread["tau"])
     furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
-    rows = pd.concat([average, spread, weighted])
-    return Sentence(
-        f"Averaged over the states, the change of trend leaves zero out at {len(apart)} of "
-        f"{len(average)}{list_names(apart)}; between the states it has a standard deviation of "
-        f"{differ.min():.0f} to {differ.max():.0f}%, of zero at {(differ == 0).sum()} of "
-        f"{len(spread)}; and their average, "
-        f"weighted by population, stands as much as {abs(furthest['minus_national']):.0f}% "
-        f"{'above' if furthest['minus_national'] > 0 else 'below'} the national line as a factor, "
-        f"at {name_row(furthest, found.titles)}.",
-        "states/{shift}--{source}--pooled.csv",
-        rows[["shift", "source", "estimand", "method"]],
-    )
+    told = {"apart": len(apart), "averages": len(average), "names": list_names(apart)}
+    told |= {"least": differ.min(), "most": differ.max(), "alike": (differ == 0).sum()}
+    told |= {"spreads": len(spread), "off": abs(furthest["minus_national"])}
+    told |= {"side": "above" if furthest["minus_national"] > 0 else "below"}
+    told |= {"furthest": found.name(furthest)}
+    return told, pd.concat([average, spread, weighted])
 
 
-TELLERS = (tell_trends, tell_steps, tell_trust, tell_own_breaks, tell_deaths, tell_states)
+def _operations(found: Findings) -> Told:
+    table = found.operations
+    keys = {"block": "average", "label": "headline", "method": "score bootstrap", "unit": "percent"}
+    average = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
+    row = average[average["months"] == OPERATION_MONTHS].iloc[0]
+    longest = average.loc[average["months"].idxmax()]
+    meaning = ("neither leaves zero out", "one of the two leaves zero out", "both leave zero out")
+    told = {"early": format_effect(row, "percent"), "late": format_effect(longest, "percent")}
+    told |= {"months": OPERATION_MONTHS, "longest": longest["months"]}
+    told |= {"meaning": meaning[significant(row) + significant(longest)]}
+    return told, pd.DataFrame([row, longest])
 
 
-def _sentence(text: str, rows: pd.DataFrame) -> Sentence:
-    keys = ["shift", "source", "place", "estimator", "estimand"]
-    return Sentence(text, "estimates.csv", rows[[name for name in keys if name in rows]])
+def _countries(found: Findings) -> Told:
+    rows = found.countries.query("estimand in ('average_gap', 'explained_before')")
+    gaps = rows[rows["estimand"] == "average_gap"]
+    share = rows[rows["estimand"] == "explained_before"].set_index("shift")["estimate"]
+    said = []
+    for _, row in gaps.iterrows():
+        followed, gap = share[row["shift"]], format_effect(row, "deaths per 100,000")
+        fit = "followed in part" if followed >= POOR_FIT else "missed"
+        fit = "followed" if followed >= GOOD_FIT else fit
+        said.append(f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})")
+    apart = sum(significant(row) for _, row in gaps.iterrows())
+    told = {"confidence": CONFIDENCE, "gaps": "; ".join(said), "apart": apart}
+    return told | {"shifts": len(gaps)}, rows
+
+
+def _claims(found: Findings) -> Told:
+    claims, verdicts = found.claims, get_args(ClaimVerdict)
+    stray = sorted(set(claims["claim_verdict"]) - set(verdicts))
+    require(not stray, f"claims.csv has verdicts that are none: {stray}; run `pytask`")
+    numbers = claims["number"].astype(str).groupby(claims["claim_verdict"]).agg(", ".join)
+    said = "; ".join(f"{name}: {numbers[name]}" for name in verdicts if name in numbers)
+    return {"claims": len(claims), "verdicts": said}, claims
+
+
+def _forecast(found: Findings) -> Told:
+    said = [
+        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
+        f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
+        f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
+        "years were"
+        for _, row in found.forecasts.iterrows()
+    ]
+    return {"than": found.forecasts["than"].iloc[0], "sources": "; ".join(said)}, found.forecasts
+
+
+# in the order of ``answer.toml``
+TELLERS = (_trends, _steps, _trust, _own_breaks, _deaths, _states)
+TELLERS += (_operations, _countries, _claims, _forecast)

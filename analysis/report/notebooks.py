@@ -114,10 +114,6 @@ def _imports(code: str, package: Path) -> tuple[Path, ...]:
 @cache
 def _public(package: Path) -> dict[str, list[str]]:
     """Return the parts of the module that each public name comes from, by the package's stub."""
-    stub = ast.parse((package / "__init__.pyi").read_text(encoding="utf-8"))
-    return {
-        alias.name: statement.module.split(".")
-        for statement in stub.body
-        if isinstance(statement, ast.ImportFrom)
-        for alias in statement.names
-    }
+    stub = (package / "__init__.pyi").read_text(encoding="utf-8")
+    lines = re.findall(r"(?m)^from \.(\S+) import (\w+)", stub)
+    return {name: module.split(".") for module, name in lines}

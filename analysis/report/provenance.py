@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -32,25 +32,20 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     crate.datePublished = datetime.fromtimestamp(seconds, UTC).date().isoformat()
     software = _add(crate, "#software", "SoftwareApplication", **_describe_software())
     tables = [_add_table(crate, resource) for resource in load_descriptor()["resources"]]
-    project, add = results.parent, partial(_add_file, crate, results=results)
-    writes = {name: (f"notebooks/{name}.ipynb", *run.writes) for name, run in runs.items()}
-    sources = [run.notebook for run in runs.values()]
-    stored = {name: add(project / f"notebooks/{name}.ipynb") for name in sources}
-    written = {path: add(results / path) for paths in writes.values() for path in paths}
-    patterns = sorted({pattern for run in runs.values() for pattern in run.recorded})
-    recorded = {each: [add(path) for path in sorted(project.glob(each))] for each in patterns}
+    project, add = results.parent, cache(partial(_add_file, crate, results=results))
     for name, run in runs.items():
-        read = [written[path] for path in run.reads]
-        read += [file for pattern in run.recorded for file in recorded[pattern]]
+        recorded = [path for pattern in run.recorded for path in sorted(project.glob(pattern))]
+        read = [results / path for path in run.reads] + recorded
         values = [
             _add(crate, f"#{name}-{key}", "PropertyValue", name=key, value=value)
             for key, value in run.parameters.items()
         ]
+        notebook = add(project / f"notebooks/{run.notebook}.ipynb")
         crate.add_action(
             instrument=software,
             identifier=f"#{name}",
-            object=[stored[run.notebook], *tables, *read, *values],
-            result=[written[path] for path in writes[name]],
+            object=[notebook, *tables, *map(add, read), *values],
+            result=[add(results / path) for path in (f"notebooks/{name}.ipynb", *run.writes)],
             properties={"name": f"papermill {run.notebook}.ipynb"},
         )
     content = json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"

@@ -9,22 +9,11 @@ from analysis.mexico.shifts import load_policy_shifts
 from analysis.mexico.sources import NATION, SOURCES
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
-GROUPS = (
-    "The argument",
-    "National shifts",
-    "Is the date special?",
-    "Where did it happen?",
-    "What would others have predicted?",
-    "Joint operations",
-    "Joint operations: is the date special?",
-)
-COMPARED = (
-    "calderon-2006-12",
-    "pena-nieto-2012-12",
-    "lopez-obrador-2018-12",
-)  # with countries, and town by town
+# with other countries, and town by town
+COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
+GROUPS = DECLARED.pop("groups")  # of the site's menu, in its order
 
 
 @dataclass(frozen=True)

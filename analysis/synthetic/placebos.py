@@ -126,12 +126,10 @@ def _gaps_after(control: SyntheticControl) -> pd.Series:
 
 
 def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.DataFrame:
-    """Return the gap of every year from the change on with conformal intervals, by pysyncon.
-
-    An effect is inside if, with it taken away and the weights fitted anew to the years before and
-    this one, this year's gap is not among the largest: too short where gaps wander, infinite where
-    the years are too few. Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957.
-    """
+    """Return the gap of every year from the change on with conformal intervals, by pysyncon."""
+    # Chernozhukov, Wüthrich and Zhu (2021), doi:10.1080/01621459.2021.1920957. An effect is inside
+    # if, with it taken away and the weights fitted anew to the years before and this one, this
+    # year's gap is not among the largest: too short where gaps wander.
     control = fit_synthetic(rates, treated, first_year=first_year)
     donors, own = rates.drop(columns=treated), rates[treated].astype(float)
     table = control.after.to_frame("estimate").assign(low=-np.inf, high=np.inf)
@@ -147,17 +145,14 @@ def conformal_intervals(rates: pd.DataFrame, treated: str, *, first_year: int) -
     return table.assign(low=found["lower_ci"], high=found["upper_ci"])
 
 
-def conformal_p(
-    rates: pd.DataFrame, treated: str, *, first_year: int, effect: float = 0.0
-) -> pd.Series:
-    """Return by year the p-value that `conformal_intervals` inverts, for one size of effect."""
+def conformal_p(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
+    """Return by year the p-value of no effect that `conformal_intervals` inverts."""
     check_rates(rates, treated, first_year)
     before = list(rates.loc[: first_year - 1].index)
     p = {}
     for year in rates.loc[first_year:].index:
         part = rates.loc[[*before, year]].astype(float)
-        own, donors = part.pop(treated).to_numpy(copy=True), part.to_numpy()
-        own[-1] -= effect
+        own, donors = part.pop(treated).to_numpy(), part.to_numpy()
         size = np.abs(own - donors @ simplex_weights(donors, own))
         p[year] = float((size >= size[-1]).mean())
     return pd.Series(p, name="p")
@@ -182,15 +177,11 @@ class _OutcomeSynth(BaseSynth):
 
 
 def vary_start(panels: Mapping[int, pd.DataFrame], unit: str, *, first_year: int) -> pd.DataFrame:
-    """Return the average gap with its interval, and more, by first year that leaves 3 donors."""
+    """Return `donors` and the `average` gap with its interval, by first year that leaves 3."""
     rows = {}
     for start, rates in panels.items():
         if rates.shape[1] > 3:
-            placebos = placebo_countries(rates, unit, first_year=first_year)
-            rows[start] = {
-                "donors": len(placebos.placebo),
-                "explained": placebos.real.explained,
-                **placebos.intervals().loc["average"].rename({"estimate": "average"}),
-                "last": placebos.real.after.iloc[-1],
-            }
+            gaps = placebo_countries(rates, unit, first_year=first_year).intervals()
+            average = gaps.loc["average"].rename({"estimate": "average"})
+            rows[start] = {"donors": rates.shape[1] - 1, **average}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"donors": int}).rename_axis("start")

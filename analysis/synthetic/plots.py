@@ -14,24 +14,18 @@ OTHER = "0.7"
 UNIT = "deaths per 100,000 and year"
 
 
-def plot_synthetic(
-    placebos: PlaceboCountries,
-    names: pd.Series,
-    *,
-    confidence: float = CONFIDENCE,
-    ax: Axes | None = None,
-) -> Axes:
+def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None) -> Axes:
     """Draw a unit's rate and its synthetic control's, and its interval after the change."""
     ax = ax or plt.gca()
     real = placebos.real
-    gaps = placebos.intervals(confidence).drop("average")
+    gaps = placebos.intervals().drop("average")
     years, observed = gaps.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
     ends = observed.to_numpy() - gaps[["high", "low"]].to_numpy().T
     name = names[real.treated]
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
-    label = f"{confidence:.0%} interval of the synthetic rate"
+    label = f"{CONFIDENCE:.0%} interval of the synthetic rate"
     ends = ends.clip(0, 2 * most)  # what goes beyond is cut
     ax.fill_between(years, *ends, color=FITTED, alpha=0.18, linewidth=0, label=label)
     ax.set(ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))

@@ -70,7 +70,7 @@ def describe_choices(study: SyntheticStudy) -> str:
         f"{starts.index[-1]}, between {starts['average'].min():+.1f} and "
         f"{starts['average'].max():+.1f}: {either}, and {outside} of the {len(starts)} intervals "
         f"{'leaves' if outside == 1 else 'leave'} zero out. The augmented average is "
-        f"{study.augmented_average:+.1f}."
+        f"{study.augmented:+.1f}."
     )
 
 

@@ -5,7 +5,7 @@ from support.drawn import line
 
 from analysis import load_claims
 from analysis.claims import plots
-from analysis.claims.courses import Rise
+from analysis.claims.courses import date_rise
 from analysis.claims.declared import CELL
 from analysis.claims.evidence import DISCARDED
 from analysis.claims.rows import Measured, collect, make_row
@@ -15,12 +15,13 @@ from analysis.mexico.tables import load_table
 CLAIMS = load_claims().claims
 COLUMNS = [*CELL, "year", "deaths", "rate"]
 NEW, OLD = (("SESNSP", "intentional homicide", vintage, "CONAPO") for vintage in ("2025", "2021"))
+INTERVAL = pd.Series({"estimate": -154, "low": -160, "high": -150})
 STEP = ("INEGI", "deaths by year of death", "2024", DISCARDED)
 
 
 def measured():
     rows = [
-        make_row(NEW, "decline", -154, "deaths", 133, "no", low=-160, high=-150),
+        make_row(NEW, "decline", INTERVAL, "deaths", 133, "no"),
         make_row(OLD, "decline", 133, "deaths", 133, "yes"),
         make_row(STEP, "decline", 20, "deaths", 133, "no"),
         make_row(OLD, "deaths in 2020", 34515, "deaths"),
@@ -86,7 +87,7 @@ def test_start_is_drawn_by_month_with_the_year_shaded(ax):
     posterior = BreakPosterior(pd.Series([0.2, 0.5, 0.3], index=index))
     names = ["trend before", "trend between", "trend after"]
     up = pd.DataFrame({"low": [-9, 5, -9], "high": [-1, 9, 9]}, index=names)
-    rises = {"INEGI": Rise(posterior, up), "SESNSP": Rise(posterior, up.assign(low=-9))}
+    rises = {"INEGI": date_rise(posterior, up), "SESNSP": date_rise(posterior, up.assign(low=-9))}
     plots.plot_start(rises, 2016, ax=ax)
     bars = line(ax, "INEGI, 95% set within 2015-01 to 2015-02")
     assert len(ax.containers) == 1
@@ -97,8 +98,9 @@ def test_start_is_drawn_by_month_with_the_year_shaded(ax):
 def test_term_is_drawn_with_means_and_the_interval_of_its_trend(ax):
     index = pd.period_range("2018-01", periods=36, freq="M")
     frame = pd.DataFrame({"deaths": 20, "person_years": 1e5}, index=index)
-    row = make_row(("INEGI", "x", "1", "CONAPO"), "trend within", 10, "percent per year",
-                   holds="yes", low=5, high=20)  # fmt: skip
+    trend = pd.Series({"estimate": 10, "low": 5, "high": 20})
+    cell = ("INEGI", "x", "1", "CONAPO")
+    row = make_row(cell, "trend within", trend, "percent per year", holds="yes")
     term = Measured(CLAIMS["lopez-obrador-two-years"], collect([row]), "trend within", "said")
     plots.plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
     course = line(ax, "INEGI: +10.0% per year (+5.0 to +20.0)").get_ydata()

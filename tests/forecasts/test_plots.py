@@ -58,12 +58,6 @@ def test_coverage_is_written_with_its_origins(ax):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["last value", "all, pooled"]
 
 
-def test_coverage_of_another_level_is_set_against_it(ax):
-    summary = pd.DataFrame([(POOL, "year 1", 3, np.nan, 0.75)], columns=COVERED)
-    plot_coverage(summary.drop(columns="covered_95"), 0.5, ax=ax)
-    assert ax.images[0].get_array()[0, 0] == pytest.approx(25)
-
-
 def test_probabilities_are_drawn_beside_where_certainty_begins(ax):
     years = {"year": ["2022", "every", "any"], "came": ["not higher", "not higher", "higher"]}
     one = pd.DataFrame(years | {"method": "last_value", "than": 2020})

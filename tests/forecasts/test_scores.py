@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import roll_origins
+from analysis import forecast_all, roll_origins
 from analysis.forecasts import scores
-from analysis.forecasts.paths import POOL, Forecast, forecast
+from analysis.forecasts.paths import POOL, Forecast
 from analysis.forecasts.scores import SCORES, score_draws, score_forecast, score_table
 
 QUICK = ["last_value", "seasonal_naive"]
@@ -89,8 +89,8 @@ def test_origin_scores_the_forecast_made_there():
     known = counts(60)
     rolled = roll_origins(known, **ROLL, seed=4).query("method == 'seasonal_naive'")
     past = known.loc[:"2018-06"]
-    made = forecast(past, "seasonal_naive", until="2019-12", draws=100, seed=4)
-    expected = score_forecast(made, known)
+    made = forecast_all(past, methods=QUICK, until="2019-12", draws=100, seed=4)
+    expected = score_forecast(made["seasonal_naive"], known)
     found = rolled[(rolled["origin"] == past.index[-1]) & (rolled["unit"] == "month")]
     np.testing.assert_allclose(found[SCORES], expected[SCORES], rtol=1e-12)
 

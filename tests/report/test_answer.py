@@ -4,12 +4,13 @@ from support import answer_tables as made
 from support.answer_tables import COMMON, HEADLINE, TITLES, estimate_rows
 
 from analysis.report.answer import (
+    Sentence,
     summary_table,
     trace_table,
     write_front_page,
     write_sentences,
 )
-from analysis.report.findings import Findings, Sentence
+from analysis.report.findings import Findings
 
 TABLES = {
     "estimates": estimate_rows(),

@@ -62,9 +62,9 @@ def test_every_item_is_answered_from_the_run(filled):
     assert (filled.str.len() > 20).all()
 
 
-def test_what_was_not_run_is_said():
+def test_run_without_counts_or_certificates_is_refused():
     estimates = estimate_rows().assign(note="")
-    table = fill_checklist(SHIFTS, estimates, ROBUSTNESS, CERTIFICATES.iloc[2:])
-    answers = table.set_index("Item")["Answer"]
-    assert answers["Over-dispersion"] == "Not estimated in this run."
-    assert answers["What could be found"] == "Not simulated in this run."
+    with pytest.raises(ValueError, match="no row of quasi_poisson"):
+        fill_checklist(SHIFTS, estimates, ROBUSTNESS, CERTIFICATES)
+    with pytest.raises(ValueError, match="no least rise of a slope"):
+        fill_checklist(SHIFTS, estimates, ROBUSTNESS, CERTIFICATES.iloc[2:])

@@ -59,7 +59,7 @@ def test_choices_are_said_by_rule():
     columns = {"average": [2.0, 4], "low": [1.0, -1], "high": [3.0, 9]}
     starts = pd.DataFrame(columns, index=[1990, 1991])
     parts = {"left_out": {"BRA": fit([1] * 5, [3, 5]), "CRI": fit([1] * 5, [1, 1])}}
-    parts["augmented"] = pd.Series([9.0, 1.5, 2], index=[2004, 2005, 2006])
+    parts["augmented"] = 1.75
     placebos = unrelated(fit([1] * 5, [3, 5]), {})
     said = describe_choices(study(placebos, starts=starts, **parts))
     assert "left out the average gap lies between +1.0 and +4.0" in said
