@@ -6,9 +6,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from analysis.engine.block import Block
-from analysis.engine.gls import Basis
 from analysis.engine.law import Grid
-from analysis.engine.posterior import Mixture, Posterior
+from analysis.engine.posterior import Mixture
 
 STRIDE = 3  # of the grid's nodes that are looked at first
 TINY = 3e-5  # of the largest weight: what weighs less, and is not next to more, is left out
@@ -17,14 +16,14 @@ TOGETHER = 256  # series that share the nodes that any of them needs
 
 
 def mix(
-    basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None
+    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, Mixture]]:
-    """Yield rows and their mixtures, of many outcomes `y` (n, N) with one design, or one with many.
+    """Yield rows and their mixtures, of outcomes (n, N) with one design, or of one with many.
 
     A coarse part of the grid finds where each row's likelihood lies; series that lie close to each
     other, and all designs, are then looked at around there.
     """
-    block, mask = Block(basis, y, grid, after), first_nodes(grid)
+    block, mask = Block(X, C, y, grid, after), first_nodes(grid)
     rows, together = np.arange(len(block.ols)), TOGETHER if y.shape[1] > 1 else len(block.ols)
     if mask.all():
         yield rows, block.keep(mask, rows)
@@ -37,15 +36,6 @@ def mix(
         part = rows[start : start + together]
         near = near_nodes(mask, weight[part].max(axis=0) > TINY)
         yield part, (block.condense if block.narrow else block.keep)(near, part)
-
-
-def mix_alike(basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None) -> Posterior:
-    """Return the mixture of all rows, over the nodes that any of them needs."""
-    block, mask = Block(basis, y, grid, after), first_nodes(grid)
-    rows = np.arange(len(block.ols))
-    if not mask.all():
-        mask = near_nodes(mask, block.first_weights(mask, rows).max(axis=0) > TINY)
-    return block.keep(mask, rows)
 
 
 def first_nodes(grid: Grid) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.operations import inversion
-from analysis.operations.event_study import ALPHA, BIN, list_bins
+from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
 from analysis.operations.inversion import reassign_histories, share_as_large
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import AFTER, BEFORE, Controls, lay_out
@@ -31,7 +31,7 @@ class Randomisation:
     @property
     def row(self) -> pd.Series:
         """`estimate`, `low`, `high` (percent) and `p`."""
-        return pd.Series(vars(self))[["estimate", "low", "high", "p"]].astype(float)
+        return pd.Series(vars(self))[ESTIMATE].astype(float)
 
 
 def randomisation_test(
@@ -113,7 +113,7 @@ def score_bootstrap(
     fit = fit_reassigned(layout, layout.history[:, None])
     ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
     percent = as_percent(np.array([fit.estimate[0], *ends]))
-    return pd.Series([*percent, share_as_large(scores(0.0))], ["estimate", "low", "high", "p"])
+    return pd.Series([*percent, share_as_large(scores(0.0))], ESTIMATE)
 
 
 @dataclass(frozen=True)
