@@ -10,14 +10,7 @@ from analysis.checks import check_whole, is_whole, require
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.sup_f import sup_f
 from analysis.its.candidates import weigh_dates
-from analysis.its.series import (
-    Scale,
-    check_frame,
-    choose_scale,
-    outcome,
-    periods_of,
-    periods_per_year,
-)
+from analysis.its.series import Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
@@ -170,7 +163,7 @@ def date_breaks(
     check_frame(series)
     scale = choose_scale(series, scale)
     values = outcome(series, scale)
-    season = periods_per_year(periods_of(series))
+    season = periods_per_year(series.index)
     lags = sorted({1, season})
     y = values[season:]
     X = np.column_stack([np.ones(len(y)), *(values[season - lag : -lag] for lag in lags)])

@@ -9,12 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from analysis.checks import check_known
-from analysis.engine.estimators import (
-    fit_negative_binomial,
-    fit_newey_west,
-    fit_prais_winsten,
-    fit_quasi_poisson,
-)
+from analysis.engine import estimators as textbook
 from analysis.engine.gls import EXACT
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
@@ -25,14 +20,14 @@ from analysis.its.shifts import PolicyShift
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
 
 LINEAR: dict[str, Callable[..., Coefficients]] = {
-    "newey_west": fit_newey_west,
-    "prais_winsten": fit_prais_winsten,
+    "newey_west": textbook.fit_newey_west,
+    "prais_winsten": textbook.fit_prais_winsten,
     "arima": fit_arima,
     "structural": fit_structural,
 }
 COUNTS: dict[str, Callable[..., Coefficients]] = {
-    "quasi_poisson": fit_quasi_poisson,
-    "negative_binomial": fit_negative_binomial,
+    "quasi_poisson": textbook.fit_quasi_poisson,
+    "negative_binomial": textbook.fit_negative_binomial,
 }
 ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths

@@ -12,17 +12,8 @@ from analysis.engine.counts import split_noise, working_response
 from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
-from analysis.its.design import OMITTED, build_design, cut_window, first_position, omitted_periods
-from analysis.its.series import (
-    PER,
-    Scale,
-    as_percent,
-    choose_scale,
-    missing_values,
-    outcome,
-    periods_of,
-    periods_per_year,
-)
+from analysis.its.design import OMITTED, build_design, first_position, window_of
+from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift, is_earlier
 
 SHARES = (0.5, 0.025, 0.975)
@@ -68,8 +59,8 @@ class SegmentedModel:
     @property
     def sides(self) -> list[int | None]:
         """Return where the errors' size may change, for each of the shift's months, or None."""
-        index, kept = periods_of(self.window), self.law == "ar1"
-        return [None if kept else first_position(index, month) for month in self.shift.months]
+        places = range(self.n_before, len(self.window) - self.n_after + 1)
+        return [None if self.law == "ar1" else place for place in places]
 
     @property
     def kept(self) -> np.ndarray:
@@ -119,14 +110,12 @@ def prepare_model(
     if attrs:  # pandas copies them at every step
         series = pd.DataFrame(series, copy=False)
         series.attrs = {}
-    window = cut_window(series, shift)
-    index = periods_of(window)
-    shift = replace(shift, omit=(*shift.omit, *index[missing_values(window)]))
-    omitted = omitted_periods(index, shift.omit)
+    window, index, omit, omitted = window_of(series, shift)
     scale = choose_scale(window, scale, empty=empty, omitted=omitted)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
-    shift = replace(shift, month=month, until=until)  # each the first that lies wholly after it
+    # each the first that lies wholly after it
+    shift = replace(shift, month=month, until=until, omit=omit)
     designs = tuple(build_design(index, shift, month=m, harmonics=harmonics) for m in shift.months)
     n_after = len(window) - last
     months_after = n_after * 12 // periods_per_year(index)

@@ -14,9 +14,9 @@ PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
 PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
 
 
-def periods_per_year(index: pd.PeriodIndex) -> int:
+def periods_per_year(index: pd.Index) -> int:
     """Return 12 for months, 4 for quarters, 1 for years."""
-    return PERIODS_PER_YEAR[index.freqstr.split("-")[0]]
+    return PERIODS_PER_YEAR[cast("pd.PeriodIndex", index).freqstr.split("-")[0]]
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
@@ -34,7 +34,7 @@ def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     return check_frame(frame, missing=True)
 
 
-def missing_values(frame: pd.DataFrame) -> np.ndarray:
+def is_missing(frame: pd.DataFrame) -> np.ndarray:
     """Return which values are missing, (n,); counts never are."""
     if has_counts(frame):
         return np.zeros(len(frame), dtype=bool)

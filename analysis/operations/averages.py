@@ -8,13 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.shifts import PolicyShift
+from analysis.operations import randomisation
 from analysis.operations.event_study import ESTIMATE, PERCENT, RATE, EventStudy, per_100k
-from analysis.operations.randomisation import (
-    Randomisation,
-    ReassignedEventStudy,
-    randomisation_test,
-    score_bootstrap,
-)
 
 HEADLINE = "headline"
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
@@ -31,9 +26,9 @@ def infer_averages(
     *,
     draws: int,
     **options: int,
-) -> tuple[pd.DataFrame, dict[int, Randomisation]]:
+) -> tuple[pd.DataFrame, dict[int, randomisation.Randomisation]]:
     """Return estimates by `method` and `months`, of `effects` first, and each horizon's test."""
-    test = partial(randomisation_test, panel, operations, draws=draws, **options)
+    test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **options)
     tests = {months: test(after=months) for months in effects.index}
     methods = {
         ROBUST: effects[ESTIMATE],
@@ -87,14 +82,14 @@ def compare_yardsticks(effects: pd.DataFrame, published: pd.DataFrame) -> pd.Dat
 def _bootstrap(
     panel: pd.DataFrame, operations: Sequence[PolicyShift], horizons: Iterable[int], **options: Any
 ) -> pd.DataFrame:
-    bootstrap = partial(score_bootstrap, panel, operations, **options)
+    bootstrap = partial(randomisation.score_bootstrap, panel, operations, **options)
     return pd.DataFrame({months: bootstrap(after=months) for months in horizons}).T
 
 
 def result_rows(
     study: EventStudy,
-    reassigned: ReassignedEventStudy,
-    pretended: Randomisation,
+    reassigned: randomisation.ReassignedEventStudy,
+    pretended: randomisation.Randomisation,
     *,
     inference: pd.DataFrame,
     headline: pd.DataFrame,
