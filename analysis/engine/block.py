@@ -26,10 +26,7 @@ class _Part(NamedTuple):
 
 
 class Block:
-    """Many outcomes (n, N) with one design, or one with many (D), at any nodes of a grid.
-
-    A row is a series or a design.
-    """
+    """Outcomes (n, N) with one design, or one with D of them: a row each, at nodes of a grid."""
 
     def __init__(
         self, X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None

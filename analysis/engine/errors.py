@@ -39,10 +39,7 @@ def mix(
 
 
 def first_nodes(grid: Grid) -> np.ndarray:
-    """Return a mask (T, U, V) of the nodes to look at first: the middle of every `STRIDE`.
-
-    Of few nodes, all.
-    """
+    """Return a mask (T, U, V) of the nodes to look at first: of every `STRIDE`, or of few, all."""
     mask: np.ndarray = np.zeros(grid.log_weight.shape, dtype=bool)
     if mask.size <= FEW:
         return ~mask

@@ -127,37 +127,32 @@ def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     fits = [_fit(name, model, design.to_numpy()) for design in model.designs]
-    C = model.contrasts
+    C = model.contrasts[:, model.kept] if name in COUNTS else model.contrasts
     means = np.array([C @ np.nan_to_num(fit.estimate) for fit in fits])
     within = [np.diag(C @ np.nan_to_num(fit.covariance) @ C.T) for fit in fits]
     estimate, variance = means.mean(axis=0), np.mean(within, axis=0) + means.var(axis=0)
     if not np.isfinite(variance).all() or (variance < 0).any():
         raise EstimatorError("no standard errors: the likelihood is not curved where it ended")
-    se, note = np.sqrt(variance), fits[0].note
-    reach = student.ppf(0.975, fits[0].df) * se
+    se, df = np.sqrt(variance), fits[0].df
+    reach = student.ppf(0.975, df) * se
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, fits[0].df), np.nan)
-    table = pd.DataFrame(
-        {"estimate": estimate, "se": se, "low": estimate - reach, "high": estimate + reach, "p": p},
-        index=pd.Index(ESTIMANDS, name="estimand"),
-    )
+        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, df), np.nan)
+    numbers = np.column_stack([estimate, se, estimate - reach, estimate + reach, p])
+    table = pd.DataFrame(numbers, ESTIMANDS, COLUMNS[2:7])
     if model.scale == "log":
         table["se"] *= 100 * np.exp(table["estimate"])
         ends = ["estimate", "low", "high"]
         table[ends] = as_percent(table[ends])
     table.loc[list(model.notes)] = np.nan
-    return table, note
+    return table, fits[0].note
 
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
         _check_counts(model)
         deaths, exposure = model.counts
-        seen, kept = ~model.omitted, model.kept
-        fit = COUNTS[name](deaths[seen], X[np.ix_(seen, kept)], exposure=exposure[seen])
-        estimate, covariance = np.zeros(len(kept)), np.zeros((len(kept), len(kept)))
-        estimate[kept], covariance[np.ix_(kept, kept)] = fit.estimate, fit.covariance
-        return replace(fit, estimate=estimate, covariance=covariance)
+        seen = ~model.omitted
+        return COUNTS[name](deaths[seen], X[np.ix_(seen, model.kept)], exposure=exposure[seen])
     _check_log(model)
     y = model.outcome
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]

@@ -73,6 +73,18 @@ class SegmentedModel:
         deaths, person_years = self.window["deaths"], self.window["person_years"]
         return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / PER
 
+    def posterior(self, contrasts: Sequence[np.ndarray]) -> Posterior:
+        """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
+        parts, kept = [], self.kept
+        for number, (rows, after) in enumerate(zip(contrasts, self.sides, strict=True)):
+            X = self.designs[number].to_numpy()
+            if self.counted:
+                counts = self.linearised[number]
+                parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
+            else:
+                parts.append(integrate(self.outcome, X, rows, after=after, law=self.law))
+        return join_months(parts)
+
 
 def estimand_contrasts(
     columns: pd.Index, shift: PolicyShift, months_after: int
@@ -125,19 +137,6 @@ def prepare_model(
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
-def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Posterior:
-    """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
-    parts, kept = [], model.kept
-    for number, (rows, after) in enumerate(zip(contrasts, model.sides, strict=True)):
-        X = model.designs[number].to_numpy()
-        if model.counted:
-            counts = model.linearised[number]
-            parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
-        else:
-            parts.append(integrate(model.outcome, X, rows, after=after, law=model.law))
-    return join_months(parts)
-
-
 def describe_memory(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
@@ -183,7 +182,7 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows ESTIMANDS), in units of the scale, and the mixture behind them."""
-    mixture = posterior(model, [model.contrasts] * len(model.designs))
+    mixture = model.posterior([model.contrasts] * len(model.designs))
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)

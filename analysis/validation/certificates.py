@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed, require
+from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters, simulate_law
-from analysis.engine.processes import check_simulations
+from analysis.engine.processes import FEWEST
 from analysis.engine.reml import fit_many
 from analysis.its.model import ESTIMANDS, prepare_model
 from analysis.its.series import Scale, as_percent
@@ -69,7 +69,7 @@ def certificate(
     designing interrupted time series analyses of health policy interventions. Journal of Clinical
     Epidemiology 64, 1252-1261. doi:10.1016/j.jclinepi.2011.02.007
     """
-    check_simulations(simulations)
+    check_whole(simulations, "simulations", FEWEST)
     rng = np.random.default_rng(check_seed(seed))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
