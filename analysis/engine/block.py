@@ -1,5 +1,6 @@
 """The law's nodes for a block of series or of designs: their weights, and what to keep of them."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,27 @@ class Block:
         return weight
 
     def parts(self, mask: np.ndarray, rows: np.ndarray) -> list[_Part]:
-        """Look at the nodes of `mask`, and at those that they leave out of a box of ratios."""
+        """Weigh the nodes of `mask`, and those that they leave out of a box of ratios."""
+        parts = []
+        for t, u, turned, sums in self.turn(mask, rows):
+            v = np.nonzero(mask[t, u].any(axis=(0, 1)))[0]
+            log_ratio, seen = self.grid.log_ratio[v], gls.look(turned, sums)
+            rss, log_det = gls.weigh(turned, seen, np.exp(log_ratio))
+            rss[self.exact if self.designs else (..., self.exact[rows])] = 1  # no law is identified
+            log_det = log_det + self.basis.log_size[:, None, None]
+            if self.periods.shape[1] > 1:
+                log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
+            log_weight = np.log(rss, out=rss)
+            log_weight *= -0.5 * self.df
+            log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
+            nodes = self.grid.theta[t], self.grid.phi[t, u], log_ratio
+            parts.append(_Part(*nodes, turned, seen, log_weight))
+        return parts
+
+    def turn(
+        self, mask: np.ndarray, rows: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, gls.Turned, gls.Sums]]:
+        """Yield numbers of theta (T, 1) and phi (T, J) of `mask`, with designs and sums there."""
         basis, periods, (t, u) = self.basis, self.periods, np.nonzero(mask.any(axis=2))
         theta, phi = self.grid.theta, self.grid.phi
         if self.alone:
@@ -68,8 +89,8 @@ class Block:
             lagged = lagged._replace(own=lagged.own[each], fading=lagged.fading[each])
             sums = gls.Sums(*(part[each] for part in sums))
             turned = gls.turn(basis, lagged, theta[t], phi[t, u][:, None])
-            return [self.weigh(rows, mask, t[:, None], u[:, None], turned, sums)]
-        parts = []
+            yield t[:, None], u[:, None], turned, sums
+            return
         for one in np.unique(t)[:, None]:
             own = u[t == one]
             if self.designs:
@@ -79,30 +100,7 @@ class Block:
             else:
                 sums = gls.Sums(*(part[one][..., rows] for part in self.sums))
                 turned = gls.Turned(*(part[one][:, own] for part in self.turned))
-            parts.append(self.weigh(rows, mask, one[:, None], own[None], turned, sums))
-        return parts
-
-    def weigh(
-        self,
-        rows: np.ndarray,
-        mask: np.ndarray,
-        t: np.ndarray,
-        u: np.ndarray,
-        turned: gls.Turned,
-        sums: gls.Sums,
-    ) -> _Part:
-        """Weigh the nodes of `mask` at theta numbers t (T, 1) and phi numbers u (T, J)."""
-        v = np.nonzero(mask[t, u].any(axis=(0, 1)))[0]
-        log_ratio, seen = self.grid.log_ratio[v], gls.look(turned, sums)
-        rss, log_det = gls.weigh(turned, seen, np.exp(log_ratio))
-        rss[self.exact if self.designs else (..., self.exact[rows])] = 1  # no law is identified
-        log_det = log_det + self.basis.log_size[:, None, None]
-        if self.periods.shape[1] > 1:
-            log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
-        log_weight = np.log(rss, out=rss)
-        log_weight *= -0.5 * self.df
-        log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
-        return _Part(self.grid.theta[t], self.grid.phi[t, u], log_ratio, turned, seen, log_weight)
+            yield one[:, None], own[None], turned, sums
 
     def by_row(self, x: np.ndarray) -> np.ndarray:
         """Turn (..., B, J, V, N) to (R, ..., nodes)."""

@@ -53,12 +53,8 @@ class StudentTable:
         slope = density * np.maximum(1 - w**2, 0) ** (df / 2 - 1) * (2 / cells)
         left, right, rise = slope[:-1], slope[1:], np.diff(cdf)
         self.df, self.cells = df, cells
-        self.coefficients = (
-            cdf[:-1].copy(),
-            left.copy(),
-            3 * rise - 2 * left - right,
-            left + right - 2 * rise,
-        )
+        square, cube = 3 * rise - 2 * left - right, left + right - 2 * rise
+        self.coefficients = cdf[:-1].copy(), left.copy(), square, cube
 
     def cdf_pdf(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return distribution function and density at `x`."""

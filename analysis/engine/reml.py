@@ -207,20 +207,17 @@ def _jobs(
 
 
 def _check_shapes(
-    outcomes: np.ndarray,
-    design: np.ndarray,
-    contrasts: np.ndarray,
-    after: int | Sequence[int] | None,
+    outcomes: np.ndarray, design: np.ndarray, rows: np.ndarray, after: int | Sequence[int] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     y = np.asarray(outcomes)
     y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
-    X, C = (np.asarray(array, dtype=float) for array in (design, contrasts))
+    X, C = (np.asarray(array, dtype=float) for array in (design, rows))
     y = y[:, None] if y.ndim == 1 else y
     X = X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C)
     fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
     wanted = "outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k)"
-    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(contrasts)}"
+    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
     require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
     D, n, k = X.shape
     own = f"contrasts need {k} columns, as the design has; found {C.shape[1]}"

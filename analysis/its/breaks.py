@@ -43,19 +43,7 @@ class BreakPosterior:
         return sides[0].add(sides[1], fill_value=0.0).sort_index()
 
     def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
-        """Return the probability that a break lies near a date.
-
-        Parameters
-        ----------
-        period : Period or str
-            The date, such as ``"2006-12"``.
-        months : int
-            How near: so many months on either side.
-
-        Returns
-        -------
-        float
-        """
+        """Return the probability of a break within `months` of a date such as ``"2006-12"``."""
         check_whole(months, "months", 0, 1200)
         index = self.probability.index
         levels = [pd.PeriodIndex(index.get_level_values(i)) for i in range(index.nlevels)]

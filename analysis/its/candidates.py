@@ -25,7 +25,7 @@ def weigh_dates(
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
     window, index, omit, omitted = window_of(series, shift)
-    scale = choose_scale(window, scale, omitted=omitted)
+    scale = choose_scale(window, scale, out=omitted)
     own, beside = range(0), () if shift is None else shift.beside
     if shift is not None:
         own = range(first_position(index, shift.month), first_position(index, shift.months[-1]) + 1)
@@ -33,11 +33,9 @@ def weigh_dates(
     gap = fewest_periods(index)
     numbers = combinations(range(len(places)), breaks)
     chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
-    require(
-        len(chosen) > 0,
-        f"{len(window)} periods leave no admissible date for {breaks} break(s): {gap} are needed "
-        "on either side of each. Use a longer series.",
-    )
+    none = f"{len(window)} periods leave no admissible date for {breaks} break(s)"
+    needed = f"{gap} are needed on either side of each. Use a longer series."
+    require(len(chosen) > 0, f"{none}: {needed}")
     shared = background(index, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
     columns_of = np.array(chosen)

@@ -29,26 +29,21 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     start, end = shift.start or index[0], shift.end or index[-1]
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    require(
-        not window.empty,
-        f"{shift.slug}: its window {shift.start} to {shift.end} holds nothing of the series, "
-        f"which has {index[0]} to {index[-1]}",
-    )
+    nothing = f"holds nothing of the series, which has {index[0]} to {index[-1]}"
+    require(not window.empty, f"{shift.slug}: its window {shift.start} to {shift.end} {nothing}")
     index = index[inside]
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
-    require(
-        shift.month.start_time >= index[0].start_time and last < len(index),
-        f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
-        f"{index[0]} to {index[-1]}",
-    )
+    held = shift.month.start_time >= index[0].start_time and last < len(index)
+    outside = f"is outside the series, whose window has {index[0]} to {index[-1]}"
+    require(held, f"{shift.slug}: the shift at {shift.when} {outside}")
     out = omitted_periods(index, shift.omit) | is_missing(window)
     kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
-    require(
-        min(kept_before, kept_after) >= fewest,
-        f"{shift.slug}: {kept_before} {names} before the shift and {kept_after} from it on; at "
-        f"least {fewest} are needed on either side. Widen the window or use a longer series.",
-    )
+    found = f"{kept_before} {names} before the shift and {kept_after} from it on"
+    needed = f"at least {fewest} are needed on either side"
+    enough = min(kept_before, kept_after) >= fewest
+    cure = "Widen the window or use a longer series."
+    require(enough, f"{shift.slug}: {found}; {needed}. {cure}")
     return window
 
 
@@ -126,10 +121,7 @@ def break_columns(
 
 
 def background(
-    index: pd.PeriodIndex,
-    beside: Sequence[PolicyShift],
-    harmonics: int,
-    omit: Iterable[pd.Period],
+    index: pd.PeriodIndex, beside: Sequence[PolicyShift], harmonics: int, omit: Iterable[pd.Period]
 ) -> pd.DataFrame:
     """Return the design without a shift's own terms, and without columns that are zero here."""
     design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)

@@ -91,8 +91,7 @@ def estimand_contrasts(
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Return one row per estimand, and the reason for each that the data cannot carry."""
     has = {name: (columns == name).astype(float) for name in ("level", "slope", "trend")}
-    rows = {"level": has["level"], "slope": has["slope"]}
-    rows |= {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
+    rows = has | {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
     earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
     rows["pre_trend"] = has["trend"] + columns.isin(earlier)
     rows["post_trend"] = rows["pre_trend"] + has["slope"]
@@ -123,7 +122,7 @@ def prepare_model(
         series = pd.DataFrame(series, copy=False)
         series.attrs = {}
     window, index, omit, omitted = window_of(series, shift)
-    scale = choose_scale(window, scale, empty=empty, omitted=omitted)
+    scale = choose_scale(window, scale, empty=empty, out=omitted)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
     # each the first that lies wholly after it

@@ -156,11 +156,9 @@ class ITSResult:
         step = 12 // periods_per_year(periods_of(self.series))
         available = (len(self.series) - self.n_before) * step
         months = available if months is None else months
-        require(
-            is_whole(months) and months % step == 0 and step <= months <= available,
-            f"months must be a multiple of {step} from {step} to {available}, which is what the "
-            f"window has from {self.shift.month} on; found {months!r}",
-        )
+        fits = is_whole(months) and months % step == 0 and step <= months <= available
+        held = f"which is what the window has from {self.shift.month} on; found {months!r}"
+        require(fits, f"months must be a multiple of {step} from {step} to {available}, {held}")
         positions = slice(self.n_before, self.n_before + months // step)
         paths, expected = self._projected(kind, draws, seed)
         excess = sum_excess(self._model, paths, positions)

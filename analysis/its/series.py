@@ -66,10 +66,9 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
-        raise TypeError(
-            "panel must be a DataFrame with a MultiIndex (place, period); found "
-            f"{type(panel).__name__}. A single series goes to fit_its."
-        )
+        wanted = "panel must be a DataFrame with a MultiIndex (place, period)"
+        found = f"found {type(panel).__name__}. A single series goes to fit_its."
+        raise TypeError(f"{wanted}; {found}")
     unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
@@ -84,11 +83,7 @@ def has_counts(frame: pd.DataFrame) -> bool:
 
 
 def choose_scale(
-    frame: pd.DataFrame,
-    scale: Scale | None,
-    *,
-    empty: bool = False,
-    omitted: np.ndarray | None = None,
+    frame: pd.DataFrame, scale: Scale | None, *, empty: bool = False, out: np.ndarray | None = None
 ) -> Scale:
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
@@ -99,14 +94,12 @@ def choose_scale(
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
     require(held, f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
     if scale == "log" and not empty:
-        kept = frame if omitted is None else frame[~omitted]
+        kept = frame if out is None else frame[~out]
         without = kept.index[kept["deaths"] == 0].astype(str)
         if len(without):
-            raise EmptyPeriodsError(
-                "the log scale needs deaths in every period; none in "
-                f"{name_some(without)}. Use scale='rate' or a longer period; fit_its without a "
-                "scale takes such counts too."
-            )
+            fault = f"the log scale needs deaths in every period; none in {name_some(without)}"
+            cure = "Use scale='rate' or a longer period; fit_its without a scale takes such counts"
+            raise EmptyPeriodsError(f"{fault}. {cure} too.")
     return scale
 
 

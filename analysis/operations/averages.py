@@ -13,6 +13,7 @@ from analysis.operations.event_study import ESTIMATE, PERCENT, RATE, EventStudy,
 
 HEADLINE = "headline"
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
+Operations = Sequence[PolicyShift]
 COLUMNS = [
     *("block", "label", "method", "first_month", "months", "unit", *ESTIMATE),
     *("reassigned_low", "reassigned_high", "reassigned_p", "without", "figure"),
@@ -20,19 +21,14 @@ COLUMNS = [
 
 
 def infer_averages(
-    panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
-    effects: pd.DataFrame,
-    *,
-    draws: int,
-    **options: int,
+    panel: pd.DataFrame, operations: Operations, effects: pd.DataFrame, *, draws: int, **given: int
 ) -> tuple[pd.DataFrame, dict[int, randomisation.Randomisation]]:
     """Return estimates by `method` and `months`, of `effects` first, and each horizon's test."""
-    test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **options)
+    test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **given)
     tests = {months: test(after=months) for months in effects.index}
     methods = {
         ROBUST: effects[ESTIMATE],
-        BOOTED: _bootstrap(panel, operations, effects.index, **options),
+        BOOTED: _bootstrap(panel, operations, effects.index, **given),
         RANDOMISED: pd.DataFrame({months: test.row for months, test in tests.items()}).T,
     }
     return pd.concat(methods, names=["method", "months"]), tests
@@ -40,8 +36,8 @@ def infer_averages(
 
 def vary_choices(
     panel: pd.DataFrame,
-    first: Sequence[PolicyShift],
-    seven: Sequence[PolicyShift],
+    first: Operations,
+    seven: Operations,
     horizons: Iterable[int],
     *,
     before: int,
@@ -80,7 +76,7 @@ def compare_yardsticks(effects: pd.DataFrame, published: pd.DataFrame) -> pd.Dat
 
 
 def _bootstrap(
-    panel: pd.DataFrame, operations: Sequence[PolicyShift], horizons: Iterable[int], **options: Any
+    panel: pd.DataFrame, operations: Operations, horizons: Iterable[int], **options: Any
 ) -> pd.DataFrame:
     bootstrap = partial(randomisation.score_bootstrap, panel, operations, **options)
     return pd.DataFrame({months: bootstrap(after=months) for months in horizons}).T
