@@ -179,10 +179,8 @@ class Block:
 def two_ratios(
     log_ratio: np.ndarray, weight: np.ndarray, place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return two log ratios, and their shares, with the first moments of V, (2, L) at L places.
-
-    `weight` is (1, J, V, N), a place one of J and N counted through. Of one ratio, there is one.
-    """
+    """Return two log ratios, and their shares, with the first moments of V, (2, L) at L places."""
+    # weight (1, J, V, N); a place is one of J and N counted through
     if len(log_ratio) == 1:
         return np.full((1, len(place)), log_ratio[0]), np.ones((1, len(place)))
     middle = log_ratio.mean()

@@ -18,11 +18,9 @@ TOGETHER = 256  # series that share the nodes that any of them needs
 def mix(
     X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, Mixture]]:
-    """Yield rows and their mixtures, of outcomes (n, N) with one design, or of one with many.
-
-    A coarse part of the grid finds where each row's likelihood lies; series that lie close to each
-    other, and all designs, are then looked at around there.
-    """
+    """Yield rows and their mixtures, of outcomes (n, N) with one design, or of one with many."""
+    # a coarse part of the grid finds where each row's likelihood lies; series that lie close to
+    # each other, and all designs, are then looked at around there
     block, mask = Block(X, C, y, grid, after), first_nodes(grid)
     rows, together = np.arange(len(block.ols)), TOGETHER if y.shape[1] > 1 else len(block.ols)
     if mask.all():

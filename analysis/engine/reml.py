@@ -92,10 +92,8 @@ def fit_many(
 def screen_many(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: Jobs = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief.
-
-    The errors are of one size, and the grid is rough: made for many fits that are compared.
-    """
+    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
+    # errors of one size, and a rough grid: made for many fits that are compared
     mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
     return mean, p
 

@@ -92,13 +92,11 @@ def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
 
 
 def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
-    """Return the verdict on the rows of one estimand: *agree* where fewer than two have an answer.
-
-    *sign differs*: an interval lies wholly on one side of zero, another estimate on the other.
-    """
+    """Return the verdict on rows of one estimand: *agree* where fewer than two have an answer."""
     numbers = rows[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
     estimate, low, high, _ = numbers[~np.isnan(numbers[:, [0, 3]]).any(axis=1)].T
     above, below = (low > 0).any(), (high < 0).any()  # an exact fit has no p
+    # an interval lies wholly on one side of zero, another estimate on the other
     if (above and (estimate < 0).any()) or (below and (estimate > 0).any()):
         return "sign differs"
     excludes = (low > 0) | (high < 0)

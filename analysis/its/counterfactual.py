@@ -30,10 +30,9 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
     require(kind in get_args(Kind), f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
     check_whole(draws, "draws", 100)
     if model.counted:
-        raise EmptyPeriodsError(
-            "no path is drawn for counts with periods without deaths (`effects` and `fitted` are "
-            "theirs). For a counterfactual use scale='rate' or longer periods."
-        )
+        fault = "no path is drawn for counts with periods without deaths"
+        cure = "For a counterfactual use scale='rate' or longer periods."
+        raise EmptyPeriodsError(f"{fault} (`effects` and `fitted` are theirs). {cure}")
     rng = np.random.default_rng(check_seed(seed))
     y, index, shift = model.outcome, periods_of(model.window), model.shift
     if kind == "segmented":  # less the effects only: where errors wander the line says little

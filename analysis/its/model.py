@@ -51,10 +51,8 @@ class SegmentedModel:
         """Return the `working_response` of the counts for each of the shift's months."""
         deaths, exposure = self.counts
         seen, kept = ~self.omitted, self.kept
-        return [
-            working_response(deaths, design.to_numpy()[:, kept], exposure, after, seen)
-            for design, after in zip(self.designs, self.sides, strict=True)
-        ]
+        both = zip((X.to_numpy()[:, kept] for X in self.designs), self.sides, strict=True)
+        return [working_response(deaths, X, exposure, after, seen) for X, after in both]
 
     @property
     def sides(self) -> list[int | None]:
@@ -141,11 +139,9 @@ def describe_memory(mixture: Posterior) -> pd.DataFrame:
     weight = mixture.weight[0]
     if mixture.exact[0]:  # nothing varies about the fit, and no law is identified
         return pd.DataFrame(np.nan, ["phi", "noise", "sd_ratio"], ["estimate", "low", "high"])
-    rows = {
-        "phi": _quantiles(mixture.phi, weight),
-        "noise": _noise_quantiles(mixture, weight),
-        "sd_ratio": np.exp(_smooth_quantiles(np.log(mixture.ratio), weight)),
-    }
+    ratio = np.exp(_smooth_quantiles(np.log(mixture.ratio), weight))
+    phi, noise = _quantiles(mixture.phi, weight), _noise_quantiles(mixture, weight)
+    rows = {"phi": phi, "noise": noise, "sd_ratio": ratio}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 

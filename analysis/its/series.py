@@ -114,7 +114,8 @@ def as_percent(logs: Any) -> Any:
 
 def as_logs(percent: Any) -> Any:
     """Return changes in percent on the log scale: numbers, arrays or frames."""
-    return np.log1p(percent / 100)
+    with np.errstate(divide="ignore"):  # -100% is minus infinity
+        return np.log1p(percent / 100)
 
 
 def rate_of(deaths: Any, person_years: Any) -> Any:
@@ -174,8 +175,6 @@ def _check_numbers(column: pd.Series, name: str) -> None:
         raise TypeError(f"{name} must be numbers; found {column.dtype}")
     bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     if bad.any():
-        where = name_some(column.index[bad].astype(str))
-        raise ValueError(
-            f"{name} must be finite and not missing; found otherwise in {where}. Where a source "
-            "lost a number fill in any, and leave the period out with omit."
-        )
+        found = f"found otherwise in {name_some(column.index[bad].astype(str))}"
+        cure = "Where a source lost a number fill in any, and leave the period out with omit."
+        raise ValueError(f"{name} must be finite and not missing; {found}. {cure}")

@@ -1,19 +1,18 @@
 """Average effects by three methods and with other choices, and all results as one table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.its.shifts import PolicyShift
 from analysis.operations import randomisation
 from analysis.operations.event_study import ESTIMATE, PERCENT, RATE, EventStudy, per_100k
+from analysis.operations.stacks import Operations
 
 HEADLINE = "headline"
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
-Operations = Sequence[PolicyShift]
 COLUMNS = [
     *("block", "label", "method", "first_month", "months", "unit", *ESTIMATE),
     *("reassigned_low", "reassigned_high", "reassigned_p", "without", "figure"),

@@ -22,11 +22,6 @@ class Fits(NamedTuple):
     se: np.ndarray  # (R,): clustered by place, with G / (G - 1)
     scores: np.ndarray  # (n, R): each place's efficient score at the estimate
 
-    @property
-    def t(self) -> np.ndarray:
-        """Estimate over standard error, (R,)."""
-        return self.estimate / self.se
-
 
 def fit_reassigned(
     layout: Layout, history: np.ndarray, *, fixed: float | None = None, effect: float = 0.0

@@ -11,6 +11,7 @@ from analysis.checks import check_whole, require
 from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift, check_shift
 
+Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
 
 FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
@@ -40,7 +41,7 @@ class Layout:
     history: np.ndarray  # (n,): row of `counted` and `exposed`
 
 
-def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
+def first_operations(operations: Operations) -> list[PolicyShift]:
     """Return the operations with only those places that no earlier one had reached.
 
     Parameters
@@ -66,7 +67,7 @@ def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
 
 def stack_operations(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -123,7 +124,7 @@ def stack_operations(
 
 def lay_out(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -181,7 +182,7 @@ def check_operation(operation: PolicyShift) -> None:
     require(len(operation.places) > 0, f"{slug}: {needs} places, where it came; found none")
 
 
-def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
+def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
     """Tell which operation came to which place, shape (n, operations)."""
     for operation in operations:
         check_operation(operation)

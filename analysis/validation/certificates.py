@@ -81,10 +81,8 @@ def certificate(
     errors = simulate_law(drawn, len(X), rng, after=after)
     fits = fit_many(errors, X, C, after=after)  # the null model's X b left out: it moves nothing
     size = ((fits.low > 0) | (fits.high < 0)).mean(axis=0)
-    effects = [
-        _least_effects(low, high, model.scale)
-        for low, high in zip(fits.low.T, fits.high.T, strict=True)
-    ]
+    ends = zip(fits.low.T, fits.high.T, strict=True)
+    effects = [_least_effects(low, high, model.scale) for low, high in ends]
     return pd.DataFrame(effects, columns=LEAST).assign(
         month=str(model.shift.month),
         estimand=wanted,

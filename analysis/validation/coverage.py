@@ -94,8 +94,7 @@ def coverage_table(
         X, C = design.to_numpy(), np.array([design.columns == name for name in ESTIMANDS], float)
         entropy = [seed, n, round(1e6 * (1 + rho))]
         rng, count_rng = (np.random.default_rng([*entropy, stream]) for stream in (0, 1))
-        largest = max(counts.values())
-        errors = simulate_errors(process, n, largest, rng, rho=rho, shift_at=after)
+        errors = simulate_errors(process, n, max(counts.values()), rng, rho=rho, shift_at=after)
         deaths = count_rng.poisson(BASE_DEATHS * np.exp(DEATHS_SD * errors.T)).T.astype(float)
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
