@@ -51,13 +51,6 @@ class Block:
             self.sums = gls.Sums(*(np.concatenate(part, axis=-1) for part in found))
             self.turned = gls.turn(basis, lagged, grid.theta, grid.phi)
 
-    def first_weights(self, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return weights (R, G) of the nodes of `mask`, of which the largest is 1."""
-        parts = [self.by_row(part.log_weight) for part in self.parts(mask, rows)]
-        log_weight = np.concatenate(parts, axis=1)
-        weight: np.ndarray = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-        return weight
-
     def parts(self, mask: np.ndarray, rows: np.ndarray) -> list[_Part]:
         """Weigh the nodes of `mask`, and those that they leave out of a box of ratios."""
         parts = []

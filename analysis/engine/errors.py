@@ -26,7 +26,9 @@ def mix(
     if mask.all():
         yield rows, block.keep(mask, rows)
         return
-    weight = block.first_weights(mask, rows)
+    parts = [block.by_row(part.log_weight) for part in block.parts(mask, rows)]
+    log_weight = np.concatenate(parts, axis=1)  # (R, G)
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     if together < len(rows):
         place = (weight @ np.argwhere(mask)) / weight.sum(axis=1, keepdims=True) / STRIDE
         rows = np.lexsort(np.rint(place).T)

@@ -139,10 +139,8 @@ def restricted_log_likelihood(
 
     Parameters
     ----------
-    outcome : array, shape (n,)
-        One series.
-    design : array, shape (n, k)
-        Its design.
+    outcome, design : array, shapes (n,) and (n, k)
+        One series and its design.
     phi : array, shape (G,)
         Values inside (-1, 1).
     theta : float

@@ -41,8 +41,8 @@ def weigh_dates(
     columns_of = np.array(chosen)
     columns_of = np.hstack([columns_of, columns_of + len(places)])  # steps, then changes of slope
     y = outcome(window, scale, omitted)
-    ratio = _ratio_at(own[0], y, shared, index) if own else 1.0
-    after = own[0] if own else 0
+    ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
+    after = own.start
     found, exact = scan(y, shared, columns, columns_of, longest=longest, ratio=ratio, after=after)
     return index, [tuple(places[i] for i in each) for each in chosen], found, exact
 

@@ -105,7 +105,12 @@ def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
 
 def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
     estimate = _textbook if name in LINEAR or name in COUNTS else _integrated
+    counts = name in COUNTS or name == "count_reml"
     try:
+        if counts and not (has_counts(model.window) and model.scale == "log"):
+            raise EstimatorError("a count model speaks of ratios of rates: log scale only")
+        if model.counted and not counts:
+            raise EstimatorError("the log scale needs deaths in every period")
         table, note = estimate(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=ESTIMANDS), str(error)
@@ -116,7 +121,6 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
 
 def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     counted, what = name == "count_reml", "errors' law"
-    (_check_counts if counted else _check_log)(model)
     if name == "reml_ar1":
         model, what = replace(model, law="ar1"), "rho of AR(1) errors"
     table, mixture = estimate_effects(replace(model, counted=counted))
@@ -147,23 +151,11 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
-        _check_counts(model)
         deaths, exposure = model.counts
         seen = ~model.omitted
         return COUNTS[name](deaths[seen], X[np.ix_(seen, model.kept)], exposure=exposure[seen])
-    _check_log(model)
     y = model.outcome
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
     if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
         return Coefficients(fitted, np.zeros_like(X.T @ X), note=NO_VARIATION)
     return LINEAR[name](y, X)
-
-
-def _check_counts(model: SegmentedModel) -> None:
-    if not has_counts(model.window) or model.scale != "log":
-        raise EstimatorError("a count model speaks of ratios of rates: log scale only")
-
-
-def _check_log(model: SegmentedModel) -> None:
-    if model.counted:
-        raise EstimatorError("the log scale needs deaths in every period")

@@ -143,9 +143,8 @@ def check_index(index: pd.Index) -> None:
     require(known, f"periods must be months, quarters or years; found frequency {name!r}")
     require(len(index) > 0, "series is empty")
     require(not index.hasnans, "periods must not be missing; found NaT in the index")
-    if not index.is_unique:
-        twice = name_some(index[index.duplicated()].unique().astype(str))
-        raise ValueError(f"periods must be unique; {twice} appear more than once")
+    twice = name_some(index[index.duplicated()].unique().astype(str))
+    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
     if index[-1].ordinal - index[0].ordinal >= len(index):
         missing = pd.period_range(index[0], index[-1]).difference(index).astype(str)

@@ -39,10 +39,8 @@ def certificate(
     ----------
     series, shift, scale, harmonics
         As in `analysis.fit_its`.
-    simulations : int
-        Simulated series.
-    seed : int
-        Seed of the simulation.
+    simulations, seed : int
+        Number of simulated series, and their seed.
 
     Returns
     -------
