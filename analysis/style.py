@@ -48,18 +48,10 @@ def legend_above(ax: Axes, ncols: int, **options: Any) -> None:
 
 def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
     """Write a name down the right side of a vertical line, or down its left one."""
-    ax.annotate(
-        name,
-        (place, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(-2 if left else 2, -3),
-        textcoords="offset points",
-        rotation=90,
-        ha="right" if left else "left",
-        va="top",
-        fontsize="x-small",
-        color="0.25",
-    )
+    beside: dict[str, Any] = {"xytext": (-2, -3), "ha": "right"} if left else {"xytext": (2, -3)}
+    frame = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    style = {"rotation": 90, "va": "top", "fontsize": "x-small", "color": "0.25"}
+    ax.annotate(name, (place, 1), **frame, **style, **beside)
 
 
 def save_figure(figure: Figure, stem: Path | str) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_whole
 from analysis.engine.executors import open_executor
-from analysis.engine.processes import check_simulations, simulate_errors
+from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.its.shifts import PolicyShift
 from analysis.places.effects import fit_places
 from analysis.places.pooling import pool_places
@@ -96,7 +97,7 @@ def pooling_coverage(
         (its Monte Carlo error; both percent), `width` (median, percent of the rate).
     """
     rows = []
-    for number in range(check_simulations(simulations)):
+    for number in range(check_whole(simulations, "simulations", FEWEST)):
         rng = np.random.default_rng([seed, number, round(1000 * rho), round(1000 * shared)])
         panel, shift, truth = simulate_panel(rng, rho=rho, shared=shared)
         fitted = fit_places(panel, shift, harmonics=0, beside=())

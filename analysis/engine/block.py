@@ -1,24 +1,11 @@
 """The law's nodes for a block of series or of designs: their weights, and what to keep of them."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.engine.gls import (
-    EXACT,
-    Basis,
-    Seen,
-    Sums,
-    Turned,
-    add_up,
-    lag,
-    look,
-    solve,
-    solve_all,
-    split_periods,
-    turn,
-)
-from analysis.engine.gls import weigh as weigh_nodes
+from analysis.engine import gls
 from analysis.engine.law import Grid
 from analysis.engine.posterior import Mixture, Posterior
 
@@ -34,90 +21,79 @@ class _Part(NamedTuple):
     theta: np.ndarray  # (T, 1), T is B or 1
     phi: np.ndarray  # (T, J)
     log_ratio: np.ndarray  # (V,)
-    turned: Turned
-    seen: Seen
+    turned: gls.Turned
+    seen: gls.Seen
     log_weight: np.ndarray  # (B, J, V, N)
 
 
 class Block:
-    """Many outcomes (n, N) with one design, or one with many (D), at any nodes of a grid.
+    """Outcomes (n, N) with one design, or one with D of them: a row each, at nodes of a grid."""
 
-    A row is a series or a design.
-    """
-
-    def __init__(self, basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None) -> None:
-        self.basis, self.grid = basis, grid
+    def __init__(
+        self, X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
+    ) -> None:
+        basis = self.basis = gls.Basis(X, C)
+        self.grid = grid
         self.ols, left = basis.take_out(np.ascontiguousarray(y, dtype=float))
         designs, series, n = left.shape
         self.left = left
         self.df = n - basis.columns.shape[1]
         total = np.broadcast_to((y**2).sum(axis=0), designs * series)
-        self.exact = (left**2).sum(axis=2).ravel() <= EXACT * np.maximum(total, 1e-300)
+        self.exact = (left**2).sum(axis=2).ravel() <= gls.EXACT * np.maximum(total, 1e-300)
         self.tiny = 1e-13 * np.maximum(np.sqrt(total / n), 1e-100)
-        self.periods = split_periods(n, after)
-        fewest = self.periods.sum(axis=2).min()
+        self.periods = periods = gls.split_periods(n, after)
         self.designs, self.alone = designs > 1, designs == 1 and series <= ALONE
-        self.narrow = series > ALONE and fewest >= NARROW
+        self.narrow = series > ALONE and periods.sum(axis=2).min() >= NARROW
         if series > ALONE:
-            lagged = lag(basis, self.periods, grid.theta)
+            lagged = gls.lag(basis, periods, grid.theta)
             chunks = (left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
-            found = zip(*(add_up(lagged, c, self.periods, grid.theta) for c in chunks), strict=True)
-            self.sums = Sums(*(np.concatenate(part, axis=-1) for part in found))
-            self.turned = turn(basis, lagged, grid.theta, grid.phi)
-
-    def first_weights(self, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return weights (R, G) of the nodes of `mask`, of which the largest is 1."""
-        parts = [self.by_row(part.log_weight) for part in self.parts(mask, rows)]
-        log_weight = np.concatenate(parts, axis=1)
-        weight: np.ndarray = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-        return weight
+            found = zip(*(gls.add_up(lagged, c, periods, grid.theta) for c in chunks), strict=True)
+            self.sums = gls.Sums(*(np.concatenate(part, axis=-1) for part in found))
+            self.turned = gls.turn(basis, lagged, grid.theta, grid.phi)
 
     def parts(self, mask: np.ndarray, rows: np.ndarray) -> list[_Part]:
-        """Look at the nodes of `mask`, and at those that they leave out of a box of ratios."""
+        """Weigh the nodes of `mask`, and those that they leave out of a box of ratios."""
+        parts = []
+        for t, u, turned, sums in self.turn(mask, rows):
+            v = np.nonzero(mask[t, u].any(axis=(0, 1)))[0]
+            log_ratio, seen = self.grid.log_ratio[v], gls.look(turned, sums)
+            rss, log_det = gls.weigh(turned, seen, np.exp(log_ratio))
+            rss[self.exact if self.designs else (..., self.exact[rows])] = 1  # no law is identified
+            log_det = log_det + self.basis.log_size[:, None, None]
+            if self.periods.shape[1] > 1:
+                log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
+            log_weight = np.log(rss, out=rss)
+            log_weight *= -0.5 * self.df
+            log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
+            nodes = self.grid.theta[t], self.grid.phi[t, u], log_ratio
+            parts.append(_Part(*nodes, turned, seen, log_weight))
+        return parts
+
+    def turn(
+        self, mask: np.ndarray, rows: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, gls.Turned, gls.Sums]]:
+        """Yield numbers of theta (T, 1) and phi (T, J) of `mask`, with designs and sums there."""
         basis, periods, (t, u) = self.basis, self.periods, np.nonzero(mask.any(axis=2))
         theta, phi = self.grid.theta, self.grid.phi
         if self.alone:
             values, each = np.unique(t, return_inverse=True)
-            lagged = lag(basis, periods, theta[values])
-            sums = add_up(lagged, self.left, periods, theta[values])
+            lagged = gls.lag(basis, periods, theta[values])
+            sums = gls.add_up(lagged, self.left, periods, theta[values])
             lagged = lagged._replace(own=lagged.own[each], fading=lagged.fading[each])
-            sums = Sums(*(part[each] for part in sums))
-            turned = turn(basis, lagged, theta[t], phi[t, u][:, None])
-            return [self.weigh(rows, mask, t[:, None], u[:, None], turned, sums)]
-        parts = []
+            sums = gls.Sums(*(part[each] for part in sums))
+            turned = gls.turn(basis, lagged, theta[t], phi[t, u][:, None])
+            yield t[:, None], u[:, None], turned, sums
+            return
         for one in np.unique(t)[:, None]:
             own = u[t == one]
             if self.designs:
-                lagged = lag(basis, periods, theta[one])
-                sums = add_up(lagged, self.left, periods, theta[one])
-                turned = turn(basis, lagged, theta[one], phi[one][:, own])
+                lagged = gls.lag(basis, periods, theta[one])
+                sums = gls.add_up(lagged, self.left, periods, theta[one])
+                turned = gls.turn(basis, lagged, theta[one], phi[one][:, own])
             else:
-                sums = Sums(*(part[one][..., rows] for part in self.sums))
-                turned = Turned(*(part[one][:, own] for part in self.turned))
-            parts.append(self.weigh(rows, mask, one[:, None], own[None], turned, sums))
-        return parts
-
-    def weigh(
-        self,
-        rows: np.ndarray,
-        mask: np.ndarray,
-        t: np.ndarray,
-        u: np.ndarray,
-        turned: Turned,
-        sums: Sums,
-    ) -> _Part:
-        """Weigh the nodes of `mask` at theta numbers t (T, 1) and phi numbers u (T, J)."""
-        v = np.nonzero(mask[t, u].any(axis=(0, 1)))[0]
-        log_ratio, seen = self.grid.log_ratio[v], look(turned, sums)
-        rss, log_det = weigh_nodes(turned, seen, np.exp(log_ratio))
-        rss[self.exact if self.designs else (..., self.exact[rows])] = 1  # no law is identified
-        log_det = log_det + self.basis.log_size[:, None, None]
-        if self.periods.shape[1] > 1:
-            log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
-        log_weight = np.log(rss, out=rss)
-        log_weight *= -0.5 * self.df
-        log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
-        return _Part(self.grid.theta[t], self.grid.phi[t, u], log_ratio, turned, seen, log_weight)
+                sums = gls.Sums(*(part[one][..., rows] for part in self.sums))
+                turned = gls.Turned(*(part[one][:, own] for part in self.turned))
+            yield one[:, None], own[None], turned, sums
 
     def by_row(self, x: np.ndarray) -> np.ndarray:
         """Turn (..., B, J, V, N) to (R, ..., nodes)."""
@@ -129,7 +105,7 @@ class Block:
         found = []
         for part in self.parts(mask, rows):
             ratios = np.exp(part.log_ratio)
-            solved = [self.by_row(x) for x in solve_all(part.turned, part.seen, ratios)]
+            solved = [self.by_row(x) for x in gls.solve_all(part.turned, part.seen, ratios)]
             nodes = np.broadcast_arrays(part.phi[..., None], part.theta[..., None], ratios)
             log_weight = self.by_row(part.log_weight)
             found.append((log_weight, *solved, *(node.ravel() for node in nodes)))
@@ -160,7 +136,7 @@ class Block:
         for part, weight, pair in zip(parts, weights, pairs, strict=True):
             place = np.flatnonzero(pair > least)
             log_ratio, share = two_ratios(part.log_ratio, weight, place)
-            solved = solve(part.turned, part.seen, place, np.exp(log_ratio))
+            solved = gls.solve(part.turned, part.seen, place, np.exp(log_ratio))
             found.append((place % len(rows), share * pair.take(place), *solved))
         row, share, step, rss, variance = (
             np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
@@ -173,10 +149,7 @@ class Block:
 
         def spread(x: np.ndarray, fill: np.ndarray) -> np.ndarray:
             table = np.repeat(fill, count.max(), axis=-1)
-            for line, values in zip(
-                table.reshape(-1, table.shape[-1]), x.reshape(-1, len(row)), strict=True
-            ):
-                line[place] = values
+            table.reshape(-1, table.shape[-1])[:, place] = x.reshape(-1, len(row))
             table = np.moveaxis(table.reshape(*x.shape[:-1], len(rows), -1), -2, 0)
             return table.reshape(*table.shape[:-2], -1)
 
@@ -199,10 +172,8 @@ class Block:
 def two_ratios(
     log_ratio: np.ndarray, weight: np.ndarray, place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return two log ratios, and their shares, with the first moments of V, (2, L) at L places.
-
-    `weight` is (1, J, V, N), a place one of J and N counted through. Of one ratio, there is one.
-    """
+    """Return two log ratios, and their shares, with the first moments of V, (2, L) at L places."""
+    # weight (1, J, V, N); a place is one of J and N counted through
     if len(log_ratio) == 1:
         return np.full((1, len(place)), log_ratio[0]), np.ones((1, len(place)))
     middle = log_ratio.mean()

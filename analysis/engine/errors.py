@@ -6,9 +6,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from analysis.engine.block import Block
-from analysis.engine.gls import Basis
 from analysis.engine.law import Grid
-from analysis.engine.posterior import Mixture, Posterior
+from analysis.engine.posterior import Mixture
 
 STRIDE = 3  # of the grid's nodes that are looked at first
 TINY = 3e-5  # of the largest weight: what weighs less, and is not next to more, is left out
@@ -17,19 +16,19 @@ TOGETHER = 256  # series that share the nodes that any of them needs
 
 
 def mix(
-    basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None
+    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, Mixture]]:
-    """Yield rows and their mixtures, of many outcomes `y` (n, N) with one design, or one with many.
-
-    A coarse part of the grid finds where each row's likelihood lies; series that lie close to each
-    other, and all designs, are then looked at around there.
-    """
-    block, mask = Block(basis, y, grid, after), first_nodes(grid)
+    """Yield rows and their mixtures, of outcomes (n, N) with one design, or of one with many."""
+    # a coarse part of the grid finds where each row's likelihood lies; series that lie close to
+    # each other, and all designs, are then looked at around there
+    block, mask = Block(X, C, y, grid, after), first_nodes(grid)
     rows, together = np.arange(len(block.ols)), TOGETHER if y.shape[1] > 1 else len(block.ols)
     if mask.all():
         yield rows, block.keep(mask, rows)
         return
-    weight = block.first_weights(mask, rows)
+    parts = [block.by_row(part.log_weight) for part in block.parts(mask, rows)]
+    log_weight = np.concatenate(parts, axis=1)  # (R, G)
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     if together < len(rows):
         place = (weight @ np.argwhere(mask)) / weight.sum(axis=1, keepdims=True) / STRIDE
         rows = np.lexsort(np.rint(place).T)
@@ -39,20 +38,8 @@ def mix(
         yield part, (block.condense if block.narrow else block.keep)(near, part)
 
 
-def mix_alike(basis: Basis, y: np.ndarray, grid: Grid, after: np.ndarray | None) -> Posterior:
-    """Return the mixture of all rows, over the nodes that any of them needs."""
-    block, mask = Block(basis, y, grid, after), first_nodes(grid)
-    rows = np.arange(len(block.ols))
-    if not mask.all():
-        mask = near_nodes(mask, block.first_weights(mask, rows).max(axis=0) > TINY)
-    return block.keep(mask, rows)
-
-
 def first_nodes(grid: Grid) -> np.ndarray:
-    """Return a mask (T, U, V) of the nodes to look at first: the middle of every `STRIDE`.
-
-    Of few nodes, all.
-    """
+    """Return a mask (T, U, V) of the nodes to look at first: of every `STRIDE`, or of few, all."""
     mask: np.ndarray = np.zeros(grid.log_weight.shape, dtype=bool)
     if mask.size <= FEW:
         return ~mask

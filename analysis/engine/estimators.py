@@ -14,15 +14,8 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
 from analysis.checks import check_regression, check_whole
-from analysis.engine.optimise import (
-    NO_VARIATION,
-    Coefficients,
-    EstimatorError,
-    at_unit_scale,
-    best_of_starts,
-    orthonormal,
-    quietly,
-)
+from analysis.engine import optimise
+from analysis.engine.optimise import Coefficients, EstimatorError
 
 SETTLED = 1e-10  # change of rho from one iteration to the next
 EXACT_COUNTS = 1e-18  # residual over total sum of squares of counts: fitted to all digits
@@ -63,7 +56,7 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     y, X, _ = check_regression(y, X)
     lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
     settings = {"maxlags": lags, "use_correction": True}
-    residual, Q, back = at_unit_scale(y, X)
+    residual, Q, back = optimise.at_unit_scale(y, X)
     fit = OLS(residual, Q).fit(cov_type="HAC", cov_kwds=settings, use_t=True)
     return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, f"{lags} lags")
 
@@ -115,7 +108,7 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     Commission Discussion Paper, Statistics 383. Chicago.
     """
     y, X, _ = check_regression(y, X)
-    residual, Q, back = at_unit_scale(y, X)
+    residual, Q, back = optimise.at_unit_scale(y, X)
     both, rho = np.column_stack([residual, Q]), 0.0
     for _ in range(iterations):
         white = np.concatenate([np.sqrt(1 - rho**2) * both[:1], both[1:] - rho * both[:-1]])
@@ -198,14 +191,13 @@ def fit_negative_binomial(
     if poisson.scale <= 1 or moment <= 0:
         found = f"(dispersion {poisson.scale:.2f})"
         raise EstimatorError(f"counts vary no more than Poisson counts do {found}")
-    Q, R = orthonormal(X)
+    Q, R = optimise.orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
-    fit = best_of_starts(  # Newton's steps from below: from above the maximum they run away
-        lambda params: model.fit(params, method="newton", tol=1e-12, maxiter=100, disp=0),
-        [np.append(R @ poisson.params, alpha) for alpha in (moment / 3, moment / 30)],
-    )
-    k = X.shape[1]
-    back = np.linalg.inv(R)
+    starts = [np.append(R @ poisson.params, alpha) for alpha in (moment / 3, moment / 30)]
+    # Newton's steps from below: from above the maximum they run away
+    options = {"method": "newton", "tol": 1e-12, "maxiter": 100, "disp": 0}
+    fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
+    k, back = X.shape[1], np.linalg.inv(R)
     covariance = back @ fit.cov_params()[:k, :k] @ back.T
     return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
 
@@ -216,11 +208,11 @@ def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) 
         raise EstimatorError("no maximum: there are no deaths at all")
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)
     try:
-        fit = quietly(lambda: model.fit(scale="X2", maxiter=200))
+        fit = optimise.quietly(lambda: model.fit(scale="X2", maxiter=200))
     except ValueError as error:  # statsmodels' words for a deviance of exactly zero
-        raise EstimatorError(NO_VARIATION) from error
+        raise EstimatorError(optimise.NO_VARIATION) from error
     if ((deaths - fit.mu) ** 2).sum() <= EXACT_COUNTS * (deaths**2).sum():
-        raise EstimatorError(NO_VARIATION)
+        raise EstimatorError(optimise.NO_VARIATION)
     information = X.T @ (fit.mu[:, None] * X)
     size = np.sqrt(np.diag(information))
     values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]

@@ -35,15 +35,12 @@ class ClusterError(RuntimeError):
 
 
 def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
-    """Open a Dask cluster, or so many threads or processes here, by default one for each core.
-
-    Processes are for functions that hold Python's global lock. ``map`` keeps the arguments' order.
-    """
+    """Open a Dask cluster, or so many threads or processes here, by default one for each core."""
     if jobs == "dask":
         return ClusterExecutor(connect())
     whole = jobs is None or (is_whole(jobs) and jobs >= 1)
     require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {jobs!r}")
-    if processes:
+    if processes:  # for functions that hold Python's global lock
         return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
     return ThreadPoolExecutor(jobs or os.cpu_count())
 

@@ -33,10 +33,7 @@ class Basis:
         self.contrasts = C @ np.linalg.inv(R)  # (D, m, k)
 
     def take_out(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the contrasts of `y` (n, N) by least squares, (R, m), and the residuals (D, N, n).
-
-        R is D or N, of which one is 1.
-        """
+        """Return contrasts of `y` (n, N) by least squares, (D or N, m), and residuals (D, N, n)."""
         Q = self.columns.swapaxes(1, 2)
         b = self.columns @ y
         left = y - Q @ b

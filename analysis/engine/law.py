@@ -97,10 +97,8 @@ def precision(n: int, phi: float, theta: float, ratio: float, after: int) -> np.
 def run_errors(
     phi: np.ndarray, theta: np.ndarray, start: np.ndarray, shocks: np.ndarray
 ) -> np.ndarray:
-    """Return errors (n, draws) of `shocks` (n, draws), from what was known of the first (draws,).
-
-    The errors are x_t + e_t, where x_{t+1} = phi x_t + (phi - theta) e_t is known a period before.
-    """
+    """Return errors (n, draws) of shocks (n, draws), from what was known of the first (draws,)."""
+    # the errors are x_t + e_t, where x_{t+1} = phi x_t + (phi - theta) e_t is known a period before
     errors, known = np.empty_like(shocks), start
     for period, shock in enumerate(shocks):
         errors[period] = known + shock

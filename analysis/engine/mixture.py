@@ -39,11 +39,10 @@ def lighten(weight: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> Parts:
 
 
 class StudentTable:
-    """The Student t distribution function for one `df`, tabulated for speed.
+    """The Student t distribution function for one `df`, tabulated for speed."""
 
-    With w = x / sqrt(df + x^2) the distribution function is smooth on (-1, 1); cubic Hermite
-    interpolation on a grid finer than 1/500 of its width there is exact to about 1e-11.
-    """
+    # With w = x / sqrt(df + x^2) the distribution function is smooth on (-1, 1); cubic Hermite
+    # interpolation on a grid finer than 1/500 of its width there is exact to about 1e-11.
 
     def __init__(self, df: float) -> None:
         cells = 512 * max(8, int(np.ceil(np.sqrt(df))))
@@ -53,12 +52,8 @@ class StudentTable:
         slope = density * np.maximum(1 - w**2, 0) ** (df / 2 - 1) * (2 / cells)
         left, right, rise = slope[:-1], slope[1:], np.diff(cdf)
         self.df, self.cells = df, cells
-        self.coefficients = (
-            cdf[:-1].copy(),
-            left.copy(),
-            3 * rise - 2 * left - right,
-            left + right - 2 * rise,
-        )
+        square, cube = 3 * rise - 2 * left - right, left + right - 2 * rise
+        self.coefficients = cdf[:-1].copy(), left.copy(), square, cube
 
     def cdf_pdf(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return distribution function and density at `x`."""
@@ -111,12 +106,9 @@ def mixture_quantiles(
     *,
     tolerance: float = TOLERANCE,
 ) -> np.ndarray:
-    """Return the quantiles of each mixture, shape (len(qs), R, m).
-
-    Newton's method on the normal scale, from a Cornish-Fisher start: for a mixture close to a
-    normal distribution ndtri(F(x)) is close to a straight line. What has not converged in
-    `MOST_STEPS` is bisected.
-    """
+    """Return the quantiles of each mixture, shape (len(qs), R, m)."""
+    # Newton's method on the normal scale, from a Cornish-Fisher start: for a mixture close to a
+    # normal distribution ndtri(F(x)) is close to a straight line
     quantiles = np.empty((len(qs), *mean.shape[:2]))
     for rows, parts in _blocks(weight, mean, scale):
         moments = _moments(*parts, df)
@@ -191,6 +183,7 @@ def _quantile(
         x[row, column] = (at - step)[:, 0]
         late = ~(np.abs(step) <= tolerance * sd_at)[:, 0]
         row, column = row[late], column[late]
+    # what has not converged
     parts = weight[row], mean[row, column][:, None], scale[row, column][:, None]
     x[row, column] = _bisect(q, *parts, df)[:, 0]
     return x

@@ -12,15 +12,12 @@ from analysis.engine.mixture import Parts, lighten, mixture_quantiles
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """What the data say of contrasts c'b, for each of R rows, as a mixture over the errors' law.
-
-    Component g of c'b is Student t with `df` degrees of freedom, `mean` and `scale`.
-    """
+    """What the data say of contrasts c'b, for each of R rows, as a mixture over the errors' law."""
 
     weight: np.ndarray  # (R, G), each row sums to 1
-    mean: np.ndarray  # (R, m, G)
+    mean: np.ndarray  # (R, m, G) of component g of c'b, a Student t
     scale: np.ndarray  # (R, m, G)
-    df: int
+    df: int  # its degrees of freedom
     exact: np.ndarray  # (R,) rows without residual variation
 
     @property

@@ -11,6 +11,7 @@ from analysis.checks import check_known, check_whole, require
 WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
 LATER_SD = {"sd_doubled": 2.0, "variance_doubled": np.sqrt(2)}  # from the shift on
 PROCESSES = ("ar1", *LATER_SD, "heavy_tails", *WHITE, "arma", "ar2", "ar3", "arfima", "local_level")
+FEWEST = 20  # simulations
 TAIL_DF = 3  # of the innovations in "heavy_tails": variance, no kurtosis
 
 
@@ -72,8 +73,3 @@ def simulate_errors(
         innovations = rng.standard_normal((count, n))
     innovations[:, shift_at:] *= LATER_SD.get(process, 1.0)
     return root @ innovations.T
-
-
-def check_simulations(simulations: int) -> int:
-    """Return `simulations`; raise a ValueError unless it is a whole number from 20 up."""
-    return check_whole(simulations, "simulations", 20)

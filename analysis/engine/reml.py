@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 
 from analysis.checks import check_whole, renamed, require
-from analysis.engine.errors import mix, mix_alike
+from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
-from analysis.engine.law import Grid, LawName, law_grid
+from analysis.engine.law import LawName, law_grid
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
 from analysis.engine.posterior import Mixture, Posterior
 
@@ -91,10 +92,8 @@ def fit_many(
 def screen_many(
     outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: Jobs = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief.
-
-    The errors are of one size, and the grid is rough: made for many fits that are compared.
-    """
+    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
+    # errors of one size, and a rough grid: made for many fits that are compared
     mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
     return mean, p
 
@@ -127,9 +126,10 @@ def integrate(
     after: int | None = None,
     law: LawName = "ar1_noise",
 ) -> Posterior:
-    """Return the mixture of one series, or of some that share their nodes, with one design."""
+    """Return the mixture of one series with one design, or with some that share their nodes."""
     y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
-    return mix_alike(Basis(X, C), y, law_grid(law, len(y), sides is not None), sides)
+    _, mixture = next(mix(X, C, y, law_grid(law, len(y), sides is not None), sides))
+    return cast("Posterior", mixture)
 
 
 def restricted_log_likelihood(
@@ -139,10 +139,8 @@ def restricted_log_likelihood(
 
     Parameters
     ----------
-    outcome : array, shape (n,)
-        One series.
-    design : array, shape (n, k)
-        Its design.
+    outcome, design : array, shapes (n,) and (n, k)
+        One series and its design.
     phi : array, shape (G,)
         Values inside (-1, 1).
     theta : float
@@ -197,40 +195,25 @@ def _jobs(
     y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
     grid = law_grid(law, len(y), sides is not None, rough)
     if len(X) > 1:
-        sides = sides if sides is None or len(sides) > 1 else np.repeat(sides, len(X))
         parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
-        return [
-            partial(_mix_designs, X[part], C, y, grid, None if sides is None else sides[part])
-            for part in parts
-        ]
-    basis = Basis(X, C)
-    return [
-        partial(mix, basis, y[:, start : start + SERIES], grid, sides)
-        for start in range(0, y.shape[1], SERIES)
-    ]
-
-
-def _mix_designs(
-    X: np.ndarray, C: np.ndarray, y: np.ndarray, grid: Grid, after: np.ndarray | None
-) -> Iterator[tuple[np.ndarray, Mixture]]:
-    return mix(Basis(X, C), y, grid, after)
+        own = [None if sides is None else np.broadcast_to(sides, len(X))[part] for part in parts]
+        return [partial(mix, X[part], C, y, grid, at) for part, at in zip(parts, own, strict=True)]
+    starts = range(0, y.shape[1], SERIES)
+    return [partial(mix, X, C, y[:, start : start + SERIES], grid, sides) for start in starts]
 
 
 def _check_shapes(
-    outcomes: np.ndarray,
-    design: np.ndarray,
-    contrasts: np.ndarray,
-    after: int | Sequence[int] | None,
+    outcomes: np.ndarray, design: np.ndarray, rows: np.ndarray, after: int | Sequence[int] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     y = np.asarray(outcomes)
     y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
-    X, C = (np.asarray(array, dtype=float) for array in (design, contrasts))
+    X, C = (np.asarray(array, dtype=float) for array in (design, rows))
     y = y[:, None] if y.ndim == 1 else y
     X = X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C)
     fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
     wanted = "outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k)"
-    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(contrasts)}"
+    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
     require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
     D, n, k = X.shape
     own = f"contrasts need {k} columns, as the design has; found {C.shape[1]}"

@@ -10,14 +10,8 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
 from analysis.checks import check_regression, is_whole, require
-from analysis.engine.optimise import (
-    Coefficients,
-    EstimatorError,
-    at_unit_scale,
-    best_of_starts,
-    polish,
-    quietly,
-)
+from analysis.engine import optimise
+from analysis.engine.optimise import Coefficients, EstimatorError
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
@@ -59,13 +53,13 @@ def fit_arima(
     doi:10.1080/01621459.1975.10480264
     """
     y, X, _ = check_regression(y, X)
-    residual, Q, back = at_unit_scale(*_difference(y, X, order, seasonal_order))
+    residual, Q, back = optimise.at_unit_scale(*_difference(y, X, order, seasonal_order))
     seasonal, k = (seasonal_order[0], 0, *seasonal_order[2:]), X.shape[1]
     fits, failures = {}, []
     for tried in [order] if order else ARMA_ORDERS:
         model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
         try:
-            fit = _search(model)
+            fit = _search(model)  # as near to the optimum as the choice of an order asks
             if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
                 raise EstimatorError(f"ARMA{tried}: the moving average is not invertible")
             fits[tried] = fit
@@ -74,8 +68,8 @@ def fit_arima(
     if not fits:
         raise failures[0]
     chosen, fit = min(fits.items(), key=lambda item: item[1].aicc)
-    fit = polish(fit.model, fit)
-    covariance = quietly(lambda: np.asarray(fit.cov_params_approx))[:k, :k]
+    fit = optimise.polish(fit.model, fit)
+    covariance = optimise.quietly(lambda: np.asarray(fit.cov_params_approx))[:k, :k]
     note = f"ARIMA{chosen}" + (f"{seasonal_order}" if any(seasonal_order) else "")
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
@@ -111,7 +105,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     y, X, _ = check_regression(y, X)
     k, varies = X.shape[1], (X[0] != X).any(axis=0)
     y, Z, _ = check_regression(y, np.column_stack([np.ones(len(y)), X[:, varies]]))
-    residual, Q, back = at_unit_scale(y, Z)
+    residual, Q, back = optimise.at_unit_scale(y, Z)
     covariance, ratio = _likeliest(residual, Q)
     whitened = np.linalg.solve(np.linalg.cholesky(covariance), np.column_stack([residual, Q]))
     fit = OLS(whitened[:, 0], whitened[:, 1:]).fit()
@@ -149,11 +143,10 @@ def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _search(model: Any) -> Any:
-    """Return a fit as near to its optimum as the choice of an order asks."""
-    near = quietly(lambda: np.asarray(model.start_params))
+    near = optimise.quietly(lambda: np.asarray(model.start_params))
     far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
     search = partial(model.fit, maxiter=500, factr=1e9, disp=0, cov_type="none")
-    return best_of_starts(search, [near, far])
+    return optimise.best_of_starts(search, [near, far])
 
 
 def _difference(

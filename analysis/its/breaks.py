@@ -10,14 +10,7 @@ from analysis.checks import check_whole, is_whole, require
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.sup_f import sup_f
 from analysis.its.candidates import weigh_dates
-from analysis.its.series import (
-    Scale,
-    check_frame,
-    choose_scale,
-    outcome,
-    periods_of,
-    periods_per_year,
-)
+from analysis.its.series import Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
@@ -50,19 +43,7 @@ class BreakPosterior:
         return sides[0].add(sides[1], fill_value=0.0).sort_index()
 
     def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
-        """Return the probability that a break lies near a date.
-
-        Parameters
-        ----------
-        period : Period or str
-            The date, such as ``"2006-12"``.
-        months : int
-            How near: so many months on either side.
-
-        Returns
-        -------
-        float
-        """
+        """Return the probability of a break within `months` of a date such as ``"2006-12"``."""
         check_whole(months, "months", 0, 1200)
         index = self.probability.index
         levels = [pd.PeriodIndex(index.get_level_values(i)) for i in range(index.nlevels)]
@@ -170,7 +151,7 @@ def date_breaks(
     check_frame(series)
     scale = choose_scale(series, scale)
     values = outcome(series, scale)
-    season = periods_per_year(periods_of(series))
+    season = periods_per_year(series.index)
     lags = sorted({1, season})
     y = values[season:]
     X = np.column_stack([np.ones(len(y)), *(values[season - lag : -lag] for lag in lags)])

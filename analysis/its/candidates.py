@@ -1,6 +1,6 @@
 """Which dates a break may have, their designs, and how well the series fits with each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -9,24 +9,9 @@ import pandas as pd
 from analysis.checks import require
 from analysis.engine.reml import integrate
 from analysis.engine.scan import scan
-from analysis.its.design import (
-    TERMS,
-    break_columns,
-    build_design,
-    cut_window,
-    fewest_periods,
-    first_position,
-    omitted_periods,
-)
-from analysis.its.series import (
-    Scale,
-    choose_scale,
-    fill_missing,
-    missing_values,
-    outcome,
-    periods_of,
-)
-from analysis.its.shifts import Impact, PolicyShift
+from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
+from analysis.its.series import Scale, choose_scale, outcome
+from analysis.its.shifts import PolicyShift
 
 
 def weigh_dates(
@@ -39,11 +24,8 @@ def weigh_dates(
     longest: int = 0,
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
-    window = fill_missing(series) if shift is None else cut_window(series, shift)
-    index = periods_of(window)
-    omit = (*(() if shift is None else shift.omit), *index[missing_values(window)])
-    omitted = omitted_periods(index, omit)
-    scale = choose_scale(window, scale, omitted=omitted)
+    window, index, omit, omitted = window_of(series, shift)
+    scale = choose_scale(window, scale, out=omitted)
     own, beside = range(0), () if shift is None else shift.beside
     if shift is not None:
         own = range(first_position(index, shift.month), first_position(index, shift.months[-1]) + 1)
@@ -51,19 +33,16 @@ def weigh_dates(
     gap = fewest_periods(index)
     numbers = combinations(range(len(places)), breaks)
     chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
-    require(
-        len(chosen) > 0,
-        f"{len(window)} periods leave no admissible date for {breaks} break(s): {gap} are needed "
-        "on either side of each. Use a longer series.",
-    )
-    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
-    shared = design.loc[:, (design != 0).any()].to_numpy()
+    none = f"{len(window)} periods leave no admissible date for {breaks} break(s)"
+    needed = f"{gap} are needed on either side of each. Use a longer series."
+    require(len(chosen) > 0, f"{none}: {needed}")
+    shared = background(index, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
     columns_of = np.array(chosen)
     columns_of = np.hstack([columns_of, columns_of + len(places)])  # steps, then changes of slope
     y = outcome(window, scale, omitted)
-    ratio = _ratio_at(own[0], y, shared, index) if own else 1.0
-    after = own[0] if own else 0
+    ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
+    after = own.start
     found, exact = scan(y, shared, columns, columns_of, longest=longest, ratio=ratio, after=after)
     return index, [tuple(places[i] for i in each) for each in chosen], found, exact
 
@@ -91,20 +70,3 @@ def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set
     reach = max(1, fewest_periods(index) // 4)
     places = [first_position(index, other.month) for other in beside]
     return {place + step for place in places for step in range(-reach, reach + 1)}
-
-
-def break_designs(
-    index: pd.PeriodIndex,
-    positions: Sequence[int],
-    beside: Sequence[PolicyShift],
-    harmonics: int,
-    impact: Impact,
-    omit: Iterable[pd.Period],
-) -> np.ndarray:
-    """Return a design (n, k) for a break at each position; its own columns are the last."""
-    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
-    common = design.loc[:, (design != 0).any()].to_numpy()
-    columns = break_columns(index, positions)
-    terms = [columns[name].T[:, :, None] for name in TERMS[impact]]
-    same = np.broadcast_to(common, (len(positions), *common.shape))
-    return np.concatenate([same, *terms], axis=2)

@@ -9,12 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from analysis.checks import check_known
-from analysis.engine.estimators import (
-    fit_negative_binomial,
-    fit_newey_west,
-    fit_prais_winsten,
-    fit_quasi_poisson,
-)
+from analysis.engine import estimators as textbook
 from analysis.engine.gls import EXACT
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
@@ -25,14 +20,14 @@ from analysis.its.shifts import PolicyShift
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
 
 LINEAR: dict[str, Callable[..., Coefficients]] = {
-    "newey_west": fit_newey_west,
-    "prais_winsten": fit_prais_winsten,
+    "newey_west": textbook.fit_newey_west,
+    "prais_winsten": textbook.fit_prais_winsten,
     "arima": fit_arima,
     "structural": fit_structural,
 }
 COUNTS: dict[str, Callable[..., Coefficients]] = {
-    "quasi_poisson": fit_quasi_poisson,
-    "negative_binomial": fit_negative_binomial,
+    "quasi_poisson": textbook.fit_quasi_poisson,
+    "negative_binomial": textbook.fit_negative_binomial,
 }
 ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
@@ -97,13 +92,11 @@ def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
 
 
 def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
-    """Return the verdict on the rows of one estimand: *agree* where fewer than two have an answer.
-
-    *sign differs*: an interval lies wholly on one side of zero, another estimate on the other.
-    """
+    """Return the verdict on rows of one estimand: *agree* where fewer than two have an answer."""
     numbers = rows[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
     estimate, low, high, _ = numbers[~np.isnan(numbers[:, [0, 3]]).any(axis=1)].T
     above, below = (low > 0).any(), (high < 0).any()  # an exact fit has no p
+    # an interval lies wholly on one side of zero, another estimate on the other
     if (above and (estimate < 0).any()) or (below and (estimate > 0).any()):
         return "sign differs"
     excludes = (low > 0) | (high < 0)
@@ -112,7 +105,12 @@ def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
 
 def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
     estimate = _textbook if name in LINEAR or name in COUNTS else _integrated
+    counts = name in COUNTS or name == "count_reml"
     try:
+        if counts and not (has_counts(model.window) and model.scale == "log"):
+            raise EstimatorError("a count model speaks of ratios of rates: log scale only")
+        if model.counted and not counts:
+            raise EstimatorError("the log scale needs deaths in every period")
         table, note = estimate(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=ESTIMANDS), str(error)
@@ -123,7 +121,6 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
 
 def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     counted, what = name == "count_reml", "errors' law"
-    (_check_counts if counted else _check_log)(model)
     if name == "reml_ar1":
         model, what = replace(model, law="ar1"), "rho of AR(1) errors"
     table, mixture = estimate_effects(replace(model, counted=counted))
@@ -132,50 +129,33 @@ def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     fits = [_fit(name, model, design.to_numpy()) for design in model.designs]
-    C = model.contrasts
+    C = model.contrasts[:, model.kept] if name in COUNTS else model.contrasts
     means = np.array([C @ np.nan_to_num(fit.estimate) for fit in fits])
     within = [np.diag(C @ np.nan_to_num(fit.covariance) @ C.T) for fit in fits]
     estimate, variance = means.mean(axis=0), np.mean(within, axis=0) + means.var(axis=0)
     if not np.isfinite(variance).all() or (variance < 0).any():
         raise EstimatorError("no standard errors: the likelihood is not curved where it ended")
-    se, note = np.sqrt(variance), fits[0].note
-    reach = student.ppf(0.975, fits[0].df) * se
+    se, df = np.sqrt(variance), fits[0].df
+    reach = student.ppf(0.975, df) * se
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, fits[0].df), np.nan)
-    table = pd.DataFrame(
-        {"estimate": estimate, "se": se, "low": estimate - reach, "high": estimate + reach, "p": p},
-        index=pd.Index(ESTIMANDS, name="estimand"),
-    )
+        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, df), np.nan)
+    numbers = np.column_stack([estimate, se, estimate - reach, estimate + reach, p])
+    table = pd.DataFrame(numbers, ESTIMANDS, COLUMNS[2:7])
     if model.scale == "log":
         table["se"] *= 100 * np.exp(table["estimate"])
         ends = ["estimate", "low", "high"]
         table[ends] = as_percent(table[ends])
     table.loc[list(model.notes)] = np.nan
-    return table, note
+    return table, fits[0].note
 
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
-        _check_counts(model)
         deaths, exposure = model.counts
-        seen, kept = ~model.omitted, model.kept
-        fit = COUNTS[name](deaths[seen], X[np.ix_(seen, kept)], exposure=exposure[seen])
-        estimate, covariance = np.zeros(len(kept)), np.zeros((len(kept), len(kept)))
-        estimate[kept], covariance[np.ix_(kept, kept)] = fit.estimate, fit.covariance
-        return replace(fit, estimate=estimate, covariance=covariance)
-    _check_log(model)
+        seen = ~model.omitted
+        return COUNTS[name](deaths[seen], X[np.ix_(seen, model.kept)], exposure=exposure[seen])
     y = model.outcome
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
     if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
         return Coefficients(fitted, np.zeros_like(X.T @ X), note=NO_VARIATION)
     return LINEAR[name](y, X)
-
-
-def _check_counts(model: SegmentedModel) -> None:
-    if not has_counts(model.window) or model.scale != "log":
-        raise EstimatorError("a count model speaks of ratios of rates: log scale only")
-
-
-def _check_log(model: SegmentedModel) -> None:
-    if model.counted:
-        raise EstimatorError("the log scale needs deaths in every period")

@@ -27,12 +27,13 @@ EXCESS_UNITS = {
 
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
     """Draw the paths (draws, n) of `ITSResult.counterfactual` on the scale of the model."""
+    require(kind in get_args(Kind), f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
+    check_whole(draws, "draws", 100)
     if model.counted:
-        raise EmptyPeriodsError(
-            "no path is drawn for counts with periods without deaths (`effects` and `fitted` are "
-            "theirs). For a counterfactual use scale='rate' or longer periods."
-        )
-    rng = np.random.default_rng(seed)
+        fault = "no path is drawn for counts with periods without deaths"
+        cure = "For a counterfactual use scale='rate' or longer periods."
+        raise EmptyPeriodsError(f"{fault} (`effects` and `fitted` are theirs). {cure}")
+    rng = np.random.default_rng(check_seed(seed))
     y, index, shift = model.outcome, periods_of(model.window), model.shift
     if kind == "segmented":  # less the effects only: where errors wander the line says little
         shares = np.array_split(np.arange(draws), len(model.designs))
@@ -132,10 +133,3 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
         table[:] = np.nan
         table.attrs["note"] = why
     return table
-
-
-def check_draws(kind: str, draws: int, seed: int) -> None:
-    """Raise a ValueError for an unknown kind, a useless number of draws, or no seed."""
-    require(kind in get_args(Kind), f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
-    check_whole(draws, "draws", 100)
-    check_seed(seed)

@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import is_whole, require
-from analysis.its.series import (
-    PERIOD_NAMES,
-    check_index,
-    fill_missing,
-    missing_values,
-    periods_of,
-    periods_per_year,
-)
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.series import PERIOD_NAMES, fill_missing, is_missing, periods_of, periods_per_year
+from analysis.its.shifts import Impact, PolicyShift, check_shift
 
 FEWEST_TO_FIT = 6  # months on either side of a shift
 FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
@@ -36,27 +29,32 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     start, end = shift.start or index[0], shift.end or index[-1]
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    require(
-        not window.empty,
-        f"{shift.slug}: its window {shift.start} to {shift.end} holds nothing of the series, "
-        f"which has {index[0]} to {index[-1]}",
-    )
-    index = periods_of(window)
+    nothing = f"holds nothing of the series, which has {index[0]} to {index[-1]}"
+    require(not window.empty, f"{shift.slug}: its window {shift.start} to {shift.end} {nothing}")
+    index = index[inside]
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
-    require(
-        shift.month.start_time >= index[0].start_time and last < len(index),
-        f"{shift.slug}: the shift at {shift.when} is outside the series, whose window has "
-        f"{index[0]} to {index[-1]}",
-    )
-    out = omitted_periods(index, shift.omit) | missing_values(window)
+    held = shift.month.start_time >= index[0].start_time and last < len(index)
+    outside = f"is outside the series, whose window has {index[0]} to {index[-1]}"
+    require(held, f"{shift.slug}: the shift at {shift.when} {outside}")
+    out = omitted_periods(index, shift.omit) | is_missing(window)
     kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
-    require(
-        min(kept_before, kept_after) >= fewest,
-        f"{shift.slug}: {kept_before} {names} before the shift and {kept_after} from it on; at "
-        f"least {fewest} are needed on either side. Widen the window or use a longer series.",
-    )
+    found = f"{kept_before} {names} before the shift and {kept_after} from it on"
+    needed = f"at least {fewest} are needed on either side"
+    enough = min(kept_before, kept_after) >= fewest
+    cure = "Widen the window or use a longer series."
+    require(enough, f"{shift.slug}: {found}; {needed}. {cure}")
     return window
+
+
+def window_of(
+    series: pd.DataFrame, shift: PolicyShift | None
+) -> tuple[pd.DataFrame, pd.PeriodIndex, tuple[pd.Period, ...], np.ndarray]:
+    """Return the window, its periods, those to leave out, and where these are (n,)."""
+    window = fill_missing(series) if shift is None else cut_window(series, shift)
+    index = periods_of(window)
+    omit = (*(() if shift is None else shift.omit), *index[is_missing(window)])
+    return window, index, omit, omitted_periods(index, omit)
 
 
 def omitted_periods(index: pd.PeriodIndex, omit: Iterable[pd.Period]) -> np.ndarray:
@@ -90,7 +88,6 @@ def build_design(
     """
     whole = is_whole(harmonics) and harmonics >= 0
     require(whole, f"harmonics must be a whole number from 0 up; found {harmonics!r}")
-    check_index(index)
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}
@@ -121,3 +118,27 @@ def break_columns(
     since = np.subtract.outer(np.arange(len(index)), np.asarray(places))
     slope = np.maximum(since, 0) / periods_per_year(index)
     return {"level": (since >= 0).astype(float), "slope": slope}
+
+
+def background(
+    index: pd.PeriodIndex, beside: Sequence[PolicyShift], harmonics: int, omit: Iterable[pd.Period]
+) -> pd.DataFrame:
+    """Return the design without a shift's own terms, and without columns that are zero here."""
+    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
+    return design.loc[:, (design != 0).any()]
+
+
+def break_designs(
+    index: pd.PeriodIndex,
+    positions: Sequence[int],
+    beside: Sequence[PolicyShift],
+    harmonics: int,
+    impact: Impact,
+    omit: Iterable[pd.Period],
+) -> np.ndarray:
+    """Return a design (n, k) for a break at each position; its own columns are the last."""
+    common = background(index, beside, harmonics, omit).to_numpy()
+    columns = break_columns(index, positions)
+    terms = [columns[name].T[:, :, None] for name in TERMS[impact]]
+    same = np.broadcast_to(common, (len(positions), *common.shape))
+    return np.concatenate([same, *terms], axis=2)

@@ -12,17 +12,8 @@ from analysis.engine.counts import split_noise, working_response
 from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
-from analysis.its.design import OMITTED, build_design, cut_window, first_position, omitted_periods
-from analysis.its.series import (
-    PER,
-    Scale,
-    as_percent,
-    choose_scale,
-    missing_values,
-    outcome,
-    periods_of,
-    periods_per_year,
-)
+from analysis.its.design import OMITTED, build_design, first_position, window_of
+from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift, is_earlier
 
 SHARES = (0.5, 0.025, 0.975)
@@ -60,16 +51,14 @@ class SegmentedModel:
         """Return the `working_response` of the counts for each of the shift's months."""
         deaths, exposure = self.counts
         seen, kept = ~self.omitted, self.kept
-        return [
-            working_response(deaths, design.to_numpy()[:, kept], exposure, after, seen)
-            for design, after in zip(self.designs, self.sides, strict=True)
-        ]
+        both = zip((X.to_numpy()[:, kept] for X in self.designs), self.sides, strict=True)
+        return [working_response(deaths, X, exposure, after, seen) for X, after in both]
 
     @property
     def sides(self) -> list[int | None]:
         """Return where the errors' size may change, for each of the shift's months, or None."""
-        index, kept = periods_of(self.window), self.law == "ar1"
-        return [None if kept else first_position(index, month) for month in self.shift.months]
+        places = range(self.n_before, len(self.window) - self.n_after + 1)
+        return [None if self.law == "ar1" else place for place in places]
 
     @property
     def kept(self) -> np.ndarray:
@@ -82,14 +71,25 @@ class SegmentedModel:
         deaths, person_years = self.window["deaths"], self.window["person_years"]
         return deaths.to_numpy(dtype=float), person_years.to_numpy(dtype=float) / PER
 
+    def posterior(self, contrasts: Sequence[np.ndarray]) -> Posterior:
+        """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
+        parts, kept = [], self.kept
+        for number, (rows, after) in enumerate(zip(contrasts, self.sides, strict=True)):
+            X = self.designs[number].to_numpy()
+            if self.counted:
+                counts = self.linearised[number]
+                parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
+            else:
+                parts.append(integrate(self.outcome, X, rows, after=after, law=self.law))
+        return join_months(parts)
+
 
 def estimand_contrasts(
     columns: pd.Index, shift: PolicyShift, months_after: int
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Return one row per estimand, and the reason for each that the data cannot carry."""
     has = {name: (columns == name).astype(float) for name in ("level", "slope", "trend")}
-    rows = {"level": has["level"], "slope": has["slope"]}
-    rows |= {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
+    rows = has | {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
     earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
     rows["pre_trend"] = has["trend"] + columns.isin(earlier)
     rows["post_trend"] = rows["pre_trend"] + has["slope"]
@@ -119,14 +119,12 @@ def prepare_model(
     if attrs:  # pandas copies them at every step
         series = pd.DataFrame(series, copy=False)
         series.attrs = {}
-    window = cut_window(series, shift)
-    index = periods_of(window)
-    shift = replace(shift, omit=(*shift.omit, *index[missing_values(window)]))
-    omitted = omitted_periods(index, shift.omit)
-    scale = choose_scale(window, scale, empty=empty, omitted=omitted)
+    window, index, omit, omitted = window_of(series, shift)
+    scale = choose_scale(window, scale, empty=empty, out=omitted)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
-    shift = replace(shift, month=month, until=until)  # each the first that lies wholly after it
+    # each the first that lies wholly after it
+    shift = replace(shift, month=month, until=until, omit=omit)
     designs = tuple(build_design(index, shift, month=m, harmonics=harmonics) for m in shift.months)
     n_after = len(window) - last
     months_after = n_after * 12 // periods_per_year(index)
@@ -136,29 +134,14 @@ def prepare_model(
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
-def posterior(model: SegmentedModel, contrasts: Sequence[np.ndarray]) -> Posterior:
-    """Return the mixture of contrasts, one (m, k) for each of the shift's months, over all."""
-    parts, kept = [], model.kept
-    for number, (rows, after) in enumerate(zip(contrasts, model.sides, strict=True)):
-        X = model.designs[number].to_numpy()
-        if model.counted:
-            counts = model.linearised[number]
-            parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
-        else:
-            parts.append(integrate(model.outcome, X, rows, after=after, law=model.law))
-    return join_months(parts)
-
-
 def describe_memory(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
     if mixture.exact[0]:  # nothing varies about the fit, and no law is identified
         return pd.DataFrame(np.nan, ["phi", "noise", "sd_ratio"], ["estimate", "low", "high"])
-    rows = {
-        "phi": _quantiles(mixture.phi, weight),
-        "noise": _noise_quantiles(mixture, weight),
-        "sd_ratio": np.exp(_smooth_quantiles(np.log(mixture.ratio), weight)),
-    }
+    ratio = np.exp(_smooth_quantiles(np.log(mixture.ratio), weight))
+    phi, noise = _quantiles(mixture.phi, weight), _noise_quantiles(mixture, weight)
+    rows = {"phi": phi, "noise": noise, "sd_ratio": ratio}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 
@@ -194,7 +177,7 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows ESTIMANDS), in units of the scale, and the mixture behind them."""
-    mixture = posterior(model, [model.contrasts] * len(model.designs))
+    mixture = model.posterior([model.contrasts] * len(model.designs))
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)

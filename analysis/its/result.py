@@ -11,16 +11,9 @@ from analysis.checks import is_whole, require
 from analysis.engine.optimise import NO_VARIATION
 from analysis.engine.posterior import Posterior
 from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
-from analysis.its.counterfactual import Kind, check_draws, draw_paths, sum_excess, tabulate_paths
+from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
-from analysis.its.model import (
-    ESTIMANDS,
-    SegmentedModel,
-    describe_memory,
-    estimate_effects,
-    posterior,
-    prepare_model,
-)
+from analysis.its.model import SegmentedModel, describe_memory, estimate_effects, prepare_model
 from analysis.its.series import Scale, outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift, as_tuple, check_shift
 
@@ -35,7 +28,7 @@ class ITSResult:
     series: pd.DataFrame = field(repr=False)  # the window that was fitted
     scale: Scale
     harmonics: int
-    effects: pd.DataFrame  # rows ESTIMANDS; columns estimate, low, high, p
+    effects: pd.DataFrame  # rows `ESTIMANDS` of its.model; columns estimate, low, high, p
     notes: dict[str, str]  # why an estimand is missing
     n_before: int
     n_after: int
@@ -84,13 +77,15 @@ class ITSResult:
         """The unit of each row of `effects`."""
         unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
         yearly = dict.fromkeys(("slope", "pre_trend", "post_trend"), " per year")
-        return pd.Series({row: unit[self.scale] + yearly.get(row, "") for row in ESTIMANDS})
+        return pd.Series(
+            {row: unit[self.scale] + yearly.get(row, "") for row in self.effects.index}
+        )
 
     @cached_property
     def fitted(self) -> pd.Series:
         """The expected rate or value, by period."""
         designs = [design.to_numpy() * self._model.kept for design in self._model.designs]
-        expected = posterior(self._model, designs).quantile(0.5)[0]
+        expected = self._model.posterior(designs).quantile(0.5)[0]
         expected = np.exp(expected) if self.scale == "log" else expected
         return pd.Series(expected, index=self.series.index)
 
@@ -161,11 +156,9 @@ class ITSResult:
         step = 12 // periods_per_year(periods_of(self.series))
         available = (len(self.series) - self.n_before) * step
         months = available if months is None else months
-        require(
-            is_whole(months) and months % step == 0 and step <= months <= available,
-            f"months must be a multiple of {step} from {step} to {available}, which is what the "
-            f"window has from {self.shift.month} on; found {months!r}",
-        )
+        fits = is_whole(months) and months % step == 0 and step <= months <= available
+        held = f"which is what the window has from {self.shift.month} on; found {months!r}"
+        require(fits, f"months must be a multiple of {step} from {step} to {available}, {held}")
         positions = slice(self.n_before, self.n_before + months // step)
         paths, expected = self._projected(kind, draws, seed)
         excess = sum_excess(self._model, paths, positions)
@@ -177,7 +170,6 @@ class ITSResult:
 
     def _projected(self, kind: Kind, draws: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
         """Return the drawn paths and the table of them, made once."""
-        check_draws(kind, draws, seed)
         if (kind, draws, seed) not in self._drawn:
             paths = draw_paths(self._model, kind, draws, seed)
             table = tabulate_paths(self._model, paths, self.observed, kind)

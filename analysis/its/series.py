@@ -14,9 +14,9 @@ PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
 PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
 
 
-def periods_per_year(index: pd.PeriodIndex) -> int:
+def periods_per_year(index: pd.Index) -> int:
     """Return 12 for months, 4 for quarters, 1 for years."""
-    return PERIODS_PER_YEAR[index.freqstr.split("-")[0]]
+    return PERIODS_PER_YEAR[cast("pd.PeriodIndex", index).freqstr.split("-")[0]]
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
@@ -34,7 +34,7 @@ def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     return check_frame(frame, missing=True)
 
 
-def missing_values(frame: pd.DataFrame) -> np.ndarray:
+def is_missing(frame: pd.DataFrame) -> np.ndarray:
     """Return which values are missing, (n,); counts never are."""
     if has_counts(frame):
         return np.zeros(len(frame), dtype=bool)
@@ -66,10 +66,9 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
-        raise TypeError(
-            "panel must be a DataFrame with a MultiIndex (place, period); found "
-            f"{type(panel).__name__}. A single series goes to fit_its."
-        )
+        wanted = "panel must be a DataFrame with a MultiIndex (place, period)"
+        found = f"found {type(panel).__name__}. A single series goes to fit_its."
+        raise TypeError(f"{wanted}; {found}")
     unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
@@ -84,11 +83,7 @@ def has_counts(frame: pd.DataFrame) -> bool:
 
 
 def choose_scale(
-    frame: pd.DataFrame,
-    scale: Scale | None,
-    *,
-    empty: bool = False,
-    omitted: np.ndarray | None = None,
+    frame: pd.DataFrame, scale: Scale | None, *, empty: bool = False, out: np.ndarray | None = None
 ) -> Scale:
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
@@ -99,14 +94,12 @@ def choose_scale(
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
     require(held, f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
     if scale == "log" and not empty:
-        kept = frame if omitted is None else frame[~omitted]
+        kept = frame if out is None else frame[~out]
         without = kept.index[kept["deaths"] == 0].astype(str)
         if len(without):
-            raise EmptyPeriodsError(
-                "the log scale needs deaths in every period; none in "
-                f"{name_some(without)}. Use scale='rate' or a longer period; fit_its without a "
-                "scale takes such counts too."
-            )
+            fault = f"the log scale needs deaths in every period; none in {name_some(without)}"
+            cure = "Use scale='rate' or a longer period; fit_its without a scale takes such counts"
+            raise EmptyPeriodsError(f"{fault}. {cure} too.")
     return scale
 
 
@@ -121,7 +114,8 @@ def as_percent(logs: Any) -> Any:
 
 def as_logs(percent: Any) -> Any:
     """Return changes in percent on the log scale: numbers, arrays or frames."""
-    return np.log1p(percent / 100)
+    with np.errstate(divide="ignore"):  # -100% is minus infinity
+        return np.log1p(percent / 100)
 
 
 def rate_of(deaths: Any, person_years: Any) -> Any:
@@ -149,9 +143,8 @@ def check_index(index: pd.Index) -> None:
     require(known, f"periods must be months, quarters or years; found frequency {name!r}")
     require(len(index) > 0, "series is empty")
     require(not index.hasnans, "periods must not be missing; found NaT in the index")
-    if not index.is_unique:
-        twice = name_some(index[index.duplicated()].unique().astype(str))
-        raise ValueError(f"periods must be unique; {twice} appear more than once")
+    twice = name_some(index[index.duplicated()].unique().astype(str))
+    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
     if index[-1].ordinal - index[0].ordinal >= len(index):
         missing = pd.period_range(index[0], index[-1]).difference(index).astype(str)
@@ -181,8 +174,6 @@ def _check_numbers(column: pd.Series, name: str) -> None:
         raise TypeError(f"{name} must be numbers; found {column.dtype}")
     bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     if bad.any():
-        where = name_some(column.index[bad].astype(str))
-        raise ValueError(
-            f"{name} must be finite and not missing; found otherwise in {where}. Where a source "
-            "lost a number fill in any, and leave the period out with omit."
-        )
+        found = f"found otherwise in {name_some(column.index[bad].astype(str))}"
+        cure = "Where a source lost a number fill in any, and leave the period out with omit."
+        raise ValueError(f"{name} must be finite and not missing; {found}. {cure}")

@@ -1,6 +1,5 @@
 """A dated change of policy, with a window and impact declared before any fitting."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -42,24 +41,7 @@ class PolicyShift:
     if TYPE_CHECKING:  # what may be given is wider than what is read
 
         def __init__(
-            self,
-            slug: str,
-            month: pd.Period | str,
-            title: str = "",
-            until: pd.Period | str | None = None,
-            impact: Impact = "level_and_slope",
-            start: pd.Period | str | None = None,
-            end: pd.Period | str | None = None,
-            window_reason: str = "",
-            beside: "PolicyShift | Iterable[PolicyShift]" = (),
-            places: str | Iterable[str] = (),
-            sources: str | Iterable[str] = (),
-            overlaps: str | Iterable[str] = (),
-            reason: str = "",
-            source: str = "",
-            words: str = "",
-            caveat: str = "",
-            omit: "pd.Period | str | Iterable[pd.Period | str]" = (),
+            self, slug: str, month: pd.Period | str, title: str = "", **declared: Any
         ) -> None: ...
 
     def __post_init__(self) -> None:

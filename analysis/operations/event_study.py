@@ -15,6 +15,7 @@ BIN = 3  # months
 HORIZONS = (6, 12, 24)
 ALPHA = 0.05
 PERCENT, RATE = "percent", "per 100,000"  # units
+ESTIMATE = ["estimate", "low", "high", "p"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,7 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     reference = -months
     names = {start: f"bin_{start + before}" for start in starts if start != reference}
     bins = {name: ((first == start) & treated).astype(float) for start, name in names.items()}
-    b, V, places = _fit_poisson(stacked.assign(**bins), list(names.values()))
-    b, V = pd.Series(b, list(names)), pd.DataFrame(V, list(names), list(names))
-    effects = _intervals(b, np.sqrt(np.diag(V)), places - 1)
+    effects, b, V, places = _fit_poisson(stacked.assign(**bins), names)
     effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
     effects = effects.sort_index().rename_axis("first_month").assign(months=months)
     leads = [start for start in names if start < reference]
@@ -114,8 +113,7 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
         check_whole(horizon, "a horizon", 1, available)
         window = stacked[stacked["event_time"] < horizon]
         under = window["treated"] & (window["event_time"] >= 0)
-        b, V, places = _fit_poisson(window.assign(under=under.astype(float)), ["under"])
-        row = _intervals(pd.Series(b, [horizon]), np.sqrt(np.diag(V)), places - 1)
+        row, *_ = _fit_poisson(window.assign(under=under.astype(float)), {horizon: "under"})
         rows[horizon] = row.assign(**window.loc[under, ["deaths", "person_years"]].sum())
     return pd.concat(rows.values()).rename_axis("months")
 
@@ -128,11 +126,13 @@ def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
     return (1 - 1 / ratio).mul(observed, axis=0)
 
 
-def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return coefficients, their covariance clustered by place, and the number of places."""
+def _fit_poisson(
+    rows: pd.DataFrame, names: dict[int, str]
+) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, int]:
+    """Return effects, coefficients, their covariance clustered by place, and how many places."""
     from pyfixest import fepois  # takes two seconds to import
 
-    rows = _informative(rows)
+    rows, terms = _informative(rows), list(names.values())
     empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
     fault = f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months"
     require(not empty, f"{fault}: use longer bins or horizons, or stack more operations")
@@ -149,7 +149,12 @@ def _fit_poisson(rows: pd.DataFrame, terms: list[str]) -> tuple[np.ndarray, np.n
         # `_informative` has checked for separation.
         options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False}
         fit = fepois(formula, data=data, vcov={"CRV1": "place"}, offset="offset", **options)
-    return fit.coef()[terms].to_numpy(), np.asarray(fit._vcov), data["place"].nunique()
+    b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
+    V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
+    se = np.sqrt(np.diag(V))
+    reach = stats.t.ppf(1 - ALPHA / 2, places - 1) * se
+    effects = as_percent(pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach}))
+    return effects.assign(p=2 * stats.t.sf(np.abs(b / se), places - 1)), b, V, places
 
 
 def _informative(rows: pd.DataFrame) -> pd.DataFrame:
@@ -162,9 +167,3 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
         if keep.all():
             return rows
         rows = rows[keep]
-
-
-def _intervals(b: pd.Series, se: np.ndarray, df: int) -> pd.DataFrame:
-    reach = stats.t.ppf(1 - ALPHA / 2, df) * se
-    percent = pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach})
-    return as_percent(percent).assign(p=2 * stats.t.sf(np.abs(b / se), df))

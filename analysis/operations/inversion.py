@@ -36,7 +36,8 @@ def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
 def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -> np.ndarray:
     """Return the t statistic of every reassignment, the real one first, if the truth is `null`."""
     # Without it in the counts where the operations really were, all would have seen the same.
-    return fit_reassigned(layout, reassigned, effect=null).t
+    fits = fit_reassigned(layout, reassigned, effect=null)
+    return fits.estimate / fits.se
 
 
 def flipped_scores(layout: Layout, signs: np.ndarray, null: float) -> np.ndarray:

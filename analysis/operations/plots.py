@@ -38,10 +38,10 @@ def plot_event_study(
     middle = effects.index + (effects["months"] - 1) / 2
     if reassigned is not None:
         band = reassigned.bins[["low", "high"]].reindex(effects.index, fill_value=0.0)
-        low, high = _logs(band["low"]), _logs(band["high"])
+        low, high = as_logs(band["low"]), as_logs(band["high"])
         label = "95% of operations reassigned at random"
         ax.fill_between(middle, low, high, color=BAND, linewidth=0, label=label)
-    estimate, low, high = (_logs(effects[name]) for name in ("estimate", "low", "high"))
+    estimate, low, high = (as_logs(effects[name]) for name in ("estimate", "low", "high"))
     known = effects["p"].notna()
     for chosen, face, label in (
         (known & (effects.index < 0), "white", "before the operation, clustered 95%"),
@@ -77,12 +77,12 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
-    sns.histplot(x=_logs(test.placebo), bins=30, color="0.75", edgecolor="white", ax=ax)
-    ends = [end for end in _logs(np.array([test.low, test.high])) if np.isfinite(end)]
+    sns.histplot(x=as_logs(test.placebo), bins=30, color="0.75", edgecolor="white", ax=ax)
+    ends = [end for end in as_logs(np.array([test.low, test.high])) if np.isfinite(end)]
     if len(ends) == 2:
         ax.axvspan(*ends, color=REAL, alpha=0.15, linewidth=0, label="95% interval of the effect")
     label = f"the real operations: p = {test.p:.2g}"
-    ax.axvline(_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
+    ax.axvline(as_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
     percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Reassignments")
     ax.legend(frameon=False, fontsize="small")
@@ -105,18 +105,12 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     place = range(len(table))
-    ends = _logs(table["reassigned_low"]), _logs(table["reassigned_high"])
+    ends = as_logs(table["reassigned_low"]), as_logs(table["reassigned_high"])
     ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")
-    ax.plot(_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
-    ax.plot(_logs(table["without"]), place, "D", color="0.45", label="all others")
+    ax.plot(as_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
+    ax.plot(as_logs(table["without"]), place, "D", color="0.45", label="all others")
     interval_rows(ax, table.index, grid=False)
     percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
     legend_above(ax, ncols=3)
     return ax
-
-
-def _logs(percent: object) -> object:
-    """Log rate ratios: halving and doubling are equally far from nothing."""
-    with np.errstate(divide="ignore"):
-        return as_logs(percent)

@@ -3,7 +3,8 @@
 All share counts, exposures and dates, so that a sum over places or months is one matrix product.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,18 +15,12 @@ MOST_STEPS = 100
 TOGETHER = 128  # reassignments at once
 
 
-@dataclass(frozen=True)
-class Fits:
+class Fits(NamedTuple):
     """Estimates by reassignment."""
 
     estimate: np.ndarray  # (R,): log rate ratio
     se: np.ndarray  # (R,): clustered by place, with G / (G - 1)
     scores: np.ndarray  # (n, R): each place's efficient score at the estimate
-
-    @property
-    def t(self) -> np.ndarray:
-        """Estimate over standard error, (R,)."""
-        return self.estimate / self.se
 
 
 def fit_reassigned(
@@ -34,13 +29,10 @@ def fit_reassigned(
     """Estimate the log rate ratio of each reassignment (n, R), or hold it `fixed`."""
     # `effect` is taken out of the counts where the operations really were.
     fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
-    estimate, se, scores = zip(*fits, strict=True)
-    return Fits(np.concatenate(estimate), np.concatenate(se), np.hstack(scores))
+    return Fits(*map(np.hstack, zip(*fits, strict=True)))
 
 
-def _fit_effect(
-    layout: Layout, history: np.ndarray, fixed: float | None, effect: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect: float) -> Fits:
     stacks = [_Stack(experiment, layout, history, effect) for experiment in layout.experiments]
     b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
     for _ in range(MOST_STEPS):
@@ -59,7 +51,7 @@ def _fit_effect(
         raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
     clusters = np.count_nonzero(scores, axis=0)
     spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
-    return b, spread / information, scores
+    return Fits(b, spread / information, scores)
 
 
 def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Score bootstrap and randomisation inference, where few places are treated."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -8,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
-from analysis.its.shifts import PolicyShift
 from analysis.operations import inversion
-from analysis.operations.event_study import ALPHA, BIN, list_bins
+from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
 from analysis.operations.inversion import reassign_histories, share_as_large
 from analysis.operations.poisson import fit_bins, fit_reassigned
-from analysis.operations.stacks import AFTER, BEFORE, Controls, lay_out
+from analysis.operations.stacks import AFTER, BEFORE, Controls, Operations, lay_out
 
 DRAWS = 999
 
@@ -31,12 +29,12 @@ class Randomisation:
     @property
     def row(self) -> pd.Series:
         """`estimate`, `low`, `high` (percent) and `p`."""
-        return pd.Series(vars(self))[["estimate", "low", "high", "p"]].astype(float)
+        return pd.Series(vars(self))[ESTIMATE].astype(float)
 
 
 def randomisation_test(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -76,12 +74,13 @@ def randomisation_test(
         statistics = partial(inversion.randomised_statistics, layout, reassigned)
         ends = inversion.invert_test(statistics, fits.estimate[0], fits.se[0])
     percent, (low, high) = as_percent(fits.estimate), as_percent(np.array(ends))
-    return Randomisation(percent[0], share_as_large(fits.t), low, high, percent[1:])
+    p = share_as_large(fits.estimate / fits.se)
+    return Randomisation(percent[0], p, low, high, percent[1:])
 
 
 def score_bootstrap(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -113,7 +112,7 @@ def score_bootstrap(
     fit = fit_reassigned(layout, layout.history[:, None])
     ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
     percent = as_percent(np.array([fit.estimate[0], *ends]))
-    return pd.Series([*percent, share_as_large(scores(0.0))], ["estimate", "low", "high", "p"])
+    return pd.Series([*percent, share_as_large(scores(0.0))], ESTIMATE)
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class ReassignedEventStudy:
 
 def reassign_event_study(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -176,7 +175,7 @@ deal_event_study = reassign_event_study  # its former name
 
 def vary_operations(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = 12,

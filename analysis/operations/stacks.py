@@ -11,10 +11,12 @@ from analysis.checks import check_whole, require
 from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift, check_shift
 
+Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
 
 FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
 BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operation
+NEVER = np.iinfo(np.int64).max  # the first month of a place that no operation reached
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Layout:
     history: np.ndarray  # (n,): row of `counted` and `exposed`
 
 
-def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
+def first_operations(operations: Operations) -> list[PolicyShift]:
     """Return the operations with only those places that no earlier one had reached.
 
     Parameters
@@ -65,7 +67,7 @@ def first_operations(operations: Sequence[PolicyShift]) -> list[PolicyShift]:
 
 def stack_operations(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -122,7 +124,7 @@ def stack_operations(
 
 def lay_out(
     panel: pd.DataFrame,
-    operations: Sequence[PolicyShift],
+    operations: Operations,
     *,
     before: int = BEFORE,
     after: int = AFTER,
@@ -137,13 +139,15 @@ def lay_out(
     deaths, person_years = (panel[name].unstack() for name in ("deaths", "person_years"))
     came = _arrivals(operations, deaths.index)
     histories, history = np.unique(came, axis=0, return_inverse=True)
-    starts = pd.PeriodIndex([operation.month for operation in operations], freq="M")
+    starts = np.array([operation.month.ordinal for operation in operations])
+    first = np.where(histories, starts, NEVER).min(axis=1)  # (S,)
     experiments = []
     for k, operation in enumerate(operations):
         months = pd.period_range(operation.month - before, periods=before + after, freq="M")
         cut = [_cut_months(wide, months, operation.slug) for wide in (deaths, person_years)]
-        counted = np.array([_months_in(row, k, starts, months, controls) for row in histories])
         treated = histories[:, k]
+        clean = first > starts[k] if controls == "not_yet" else first == NEVER
+        counted = treated[:, None] | (clean[:, None] & (months.asi8 < first[:, None]))
         left = (counted.any(axis=1) & ~treated)[history].any()
         fault = f"{operation.slug}: no place is left as a control ({controls})"
         require(left, f"{fault}. Leave operations out, or use controls='not_yet'.")
@@ -178,7 +182,7 @@ def check_operation(operation: PolicyShift) -> None:
     require(len(operation.places) > 0, f"{slug}: {needs} places, where it came; found none")
 
 
-def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray:
+def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
     """Tell which operation came to which place, shape (n, operations)."""
     for operation in operations:
         check_operation(operation)
@@ -188,16 +192,6 @@ def _arrivals(operations: Sequence[PolicyShift], places: pd.Index) -> np.ndarray
     own = 0 < len(slugs) == len(set(slugs))
     require(own, f"operations must be one or more with slugs of their own; found {slugs}")
     return np.column_stack([places.isin(operation.places) for operation in operations])
-
-
-def _months_in(
-    row: np.ndarray, k: int, starts: pd.PeriodIndex, months: pd.PeriodIndex, controls: Controls
-) -> np.ndarray:
-    """Tell in which months a place with this history enters the sub-experiment of operation k."""
-    if row[k] or not row.any():
-        return np.ones(len(months), dtype=bool)
-    reached = starts[row].min()
-    return np.asarray(months < reached) & (controls == "not_yet" and reached > starts[k])
 
 
 def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.ndarray:

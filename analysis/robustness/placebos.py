@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.engine.reml import fit_many
-from analysis.its.candidates import admissible_positions, break_designs
-from analysis.its.design import TERMS, fewest_periods
+from analysis.its.candidates import admissible_positions
+from analysis.its.design import TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import EmptyPeriodsError, Scale, as_logs, as_percent, split_panel
 from analysis.its.shifts import PolicyShift, check_shift, is_earlier
@@ -67,11 +67,9 @@ def placebo_dates(
     before = model.window.iloc[: model.n_before]
     beside = [other for other in shift.beside if is_earlier(other, shift)]
     positions = admissible_positions(before.index, beside=beside)
-    require(
-        len(positions) > 0,
-        f"{shift.slug}: {len(before)} periods before the shift leave no admissible placebo date: "
-        f"{fewest_periods(before.index)} are needed on either side. Use a longer series.",
-    )
+    none = f"{len(before)} periods before the shift leave no admissible placebo date"
+    needed = f"{fewest_periods(before.index)} are needed on either side. Use a longer series."
+    require(len(positions) > 0, f"{shift.slug}: {none}: {needed}")
     designs = break_designs(before.index, positions, beside, harmonics, shift.impact, omit)
     terms = TERMS[shift.impact]
     C = np.zeros((len(terms) + 1, designs.shape[2]))

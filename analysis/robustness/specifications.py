@@ -20,8 +20,8 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
-from analysis.its.candidates import break_designs, taken_positions
-from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
+from analysis.its.candidates import taken_positions
+from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, outcome
 from analysis.its.shifts import PolicyShift, check_shift
@@ -36,6 +36,7 @@ CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is 
 }
 SHORTER = 24  # months cut off a side of the window, where enough are left
 SIGNIFICANT = 0.05
+Estimand = Literal["level", "slope"]
 Case = tuple[dict[str, Any], slice, int]  # the choices with a design of their own, months, position
 
 
@@ -46,7 +47,7 @@ class SpecificationCurve:
     table: pd.DataFrame  # the choices, `estimate` (percent, of a slope per year), `p`; in order
     joint: pd.DataFrame  # rows `median`, `share`; columns `observed`, `null_low`, `null_high`, `p`
     draws: int
-    estimand: Literal["level", "slope"] = "slope"
+    estimand: Estimand = "slope"
 
     @property
     def choices(self) -> pd.Index:
@@ -119,11 +120,8 @@ def specification_curve(
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
     table = table.sort_values("estimate", kind="stable", ignore_index=True)
-    return SpecificationCurve(table, _joint(estimate, p), draws, _estimand(shift))
-
-
-def _estimand(shift: PolicyShift) -> Literal["level", "slope"]:
-    return "level" if shift.impact == "level" else "slope"
+    estimand: Estimand = "level" if shift.impact == "level" else "slope"
+    return SpecificationCurve(table, _joint(estimate, p), draws, estimand)
 
 
 def _prepare(name: str, frame: pd.DataFrame, shift: PolicyShift) -> SegmentedModel:
@@ -165,7 +163,7 @@ def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
     used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}
-    impacts = ("level_and_slope", _estimand(shift))
+    impacts = ("level_and_slope", "level" if shift.impact == "level" else "slope")
     for (cut_before, cut_after), window in used.items():
         part = index[cut_before : len(index) - cut_after]
         for date, harmonics, impact in product(CHOICES["date"], CHOICES["harmonics"], impacts):

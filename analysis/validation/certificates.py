@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed, require
+from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters, simulate_law
-from analysis.engine.processes import check_simulations
+from analysis.engine.processes import FEWEST
 from analysis.engine.reml import fit_many
 from analysis.its.model import ESTIMANDS, prepare_model
 from analysis.its.series import Scale, as_percent
@@ -39,10 +39,8 @@ def certificate(
     ----------
     series, shift, scale, harmonics
         As in `analysis.fit_its`.
-    simulations : int
-        Simulated series.
-    seed : int
-        Seed of the simulation.
+    simulations, seed : int
+        Number of simulated series, and their seed.
 
     Returns
     -------
@@ -69,7 +67,7 @@ def certificate(
     designing interrupted time series analyses of health policy interventions. Journal of Clinical
     Epidemiology 64, 1252-1261. doi:10.1016/j.jclinepi.2011.02.007
     """
-    check_simulations(simulations)
+    check_whole(simulations, "simulations", FEWEST)
     rng = np.random.default_rng(check_seed(seed))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
@@ -81,10 +79,8 @@ def certificate(
     errors = simulate_law(drawn, len(X), rng, after=after)
     fits = fit_many(errors, X, C, after=after)  # the null model's X b left out: it moves nothing
     size = ((fits.low > 0) | (fits.high < 0)).mean(axis=0)
-    effects = [
-        _least_effects(low, high, model.scale)
-        for low, high in zip(fits.low.T, fits.high.T, strict=True)
-    ]
+    ends = zip(fits.low.T, fits.high.T, strict=True)
+    effects = [_least_effects(low, high, model.scale) for low, high in ends]
     return pd.DataFrame(effects, columns=LEAST).assign(
         month=str(model.shift.month),
         estimand=wanted,

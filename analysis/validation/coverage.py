@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.checks import check_known, require
+from analysis.checks import check_known, check_whole, require
 from analysis.engine.optimise import Coefficients, EstimatorError
-from analysis.engine.processes import check_simulations, simulate_errors
+from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
@@ -89,11 +89,12 @@ def coverage_table(
         process, n, rho, place = cell = Cell(*cell)
         check_known(place, ("middle", "late"), "place")
         after = n // 2 if place == "middle" else n - LATE
-        X, C = _design(n, after)
+        index = pd.period_range("2000-01", periods=n, freq="M")
+        design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
+        X, C = design.to_numpy(), np.array([design.columns == name for name in ESTIMANDS], float)
         entropy = [seed, n, round(1e6 * (1 + rho))]
         rng, count_rng = (np.random.default_rng([*entropy, stream]) for stream in (0, 1))
-        largest = max(counts.values())
-        errors = simulate_errors(process, n, largest, rng, rho=rho, shift_at=after)
+        errors = simulate_errors(process, n, max(counts.values()), rng, rho=rho, shift_at=after)
         deaths = count_rng.poisson(BASE_DEATHS * np.exp(DEATHS_SD * errors.T)).T.astype(float)
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
@@ -134,7 +135,7 @@ def intervals(
     else:
         fit = partial((LINEAR | COUNTS)[name], **options)
         found = np.array([_estimate_one(fit, y, X, C) for y in data.T])
-        estimate, se, df = found[:, 0], found[:, 1], found[:, 2]
+        estimate, se, df = found.swapaxes(0, 1)
     reach = student.ppf(0.975, df) * se
     return estimate - reach, estimate + reach
 
@@ -160,12 +161,6 @@ def _ordinary(data: np.ndarray, X: np.ndarray, C: np.ndarray) -> tuple[np.ndarra
     return (C @ coefficients).T, np.sqrt(np.multiply.outer(variance, spread)), df
 
 
-def _design(n: int, after: int) -> tuple[np.ndarray, np.ndarray]:
-    index = pd.period_range("2000-01", periods=n, freq="M")
-    design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
-    return design.to_numpy(), np.array([design.columns == name for name in ESTIMANDS], dtype=float)
-
-
 def _simulations_of_each(
     estimators: Sequence[str], simulations: int | Mapping[str, int]
 ) -> dict[str, int]:
@@ -176,4 +171,4 @@ def _simulations_of_each(
         simulations = dict.fromkeys(estimators, simulations)
     missing = [name for name in estimators if name not in simulations]
     require(not missing, f"simulations has no number for {missing}; add one")
-    return {name: check_simulations(simulations[name]) for name in estimators}
+    return {name: check_whole(simulations[name], "simulations", FEWEST) for name in estimators}

@@ -12,7 +12,7 @@ from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
 from analysis.its.flags import find_flags, signs_differ
-from analysis.its.model import posterior, prepare_model
+from analysis.its.model import prepare_model
 from analysis.its.residuals import standardise
 
 SHIFT = PolicyShift("x", "2004-01")
@@ -155,7 +155,7 @@ def test_outliers_are_the_same_whatever_line_is_added(added):
 
     def t_of(values):
         model = prepare_model(pd.DataFrame({"value": values}, index), PolicyShift("s", "2004-03"))
-        return standardise(model, posterior(model, [model.contrasts]))[0]
+        return standardise(model, model.posterior([model.contrasts]))[0]
 
     moved = t_of(y + added * (1 + np.arange(100) / 12))
     np.testing.assert_allclose(moved, t_of(y), rtol=0, atol=1e-14 * added)  # what y itself loses
