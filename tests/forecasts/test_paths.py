@@ -14,7 +14,7 @@ from analysis.engine.optimise import EstimatorError
 from analysis.forecasts import paths
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import BANDS, POOL, Forecast, carry_person_years
-from analysis.mexico import sources
+from analysis.mexico import record, sources
 from analysis.mexico.sources import freeze_month
 
 AT, UNTIL = "2021-04", "2024-12"
@@ -276,14 +276,13 @@ def test_unknown_source_is_named():
 def test_no_population_of_a_later_mid_year_is_seen(monkeypatch, source, at):
     before = freeze(load_series(source), at=at)
     later = int(at[:4]) + (at[5:] > "06")
-    population = sources.load_table("population")
+    population = record.load_table("population")
     population.loc[population["year"] >= later, "population"] *= 2
-    real = sources.load_table
+    real = record.load_table
     monkeypatch.setattr(
-        sources, "load_table", lambda name: population if name == "population" else real(name)
+        record, "load_table", lambda name: population if name == "population" else real(name)
     )
-    uncached = sources._monthly_population.__wrapped__
-    monkeypatch.setattr(sources, "_monthly_population", uncached)
+    monkeypatch.setattr(sources, "monthly_population", record.monthly_population.__wrapped__)
     planted = load_series(source)
     raw = planted.loc[:at, "person_years"]
     assert (raw / before["person_years"]).max() > 1.3  # the plant reached the months before
