@@ -33,7 +33,7 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if made[-1]["holds"] == "no":
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
-    table = rows.collect(made)
+    table = rows.collect(made, claim["counted"])
     record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
     newest = (
         table[table["measure"] == name].sort_values("vintage").groupby("counted")["value"].last()
@@ -55,7 +55,7 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
         fall = deaths[year - 1] - deaths[year]
         made.append(make_row(cell, total, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
-    table = rows.collect(made)
+    table = rows.collect(made, claim["counted"])
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
     return Measured(claim, table, "decline", claim.tell(falls=falls, totals=totals))
 
@@ -81,7 +81,11 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the rates of two years, rounded, and whether the later was unprecedented."""
     made, said, year, base = [], [], claim["year"], claim["year_before"]
-    for cell, rates in rows.by_cell(claim, evidence, "rate", year, base):
+    for cell, rates in rows.by_cell(claim, evidence, "rate", year):
+        if base not in rates:  # what INEGI gave then
+            made.append(make_row(cell, f"rate of {year}", rates[year], RATE, claim["rate"]))
+            said.append(f"{name_cell(cell)} {rates[year]:.0f}")
+            continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
             rounded = figure - 0.5 <= rates[when] < figure + 0.5
             made.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))

@@ -11,6 +11,7 @@ from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
 DISCARDED = "step function (discarded)"
+PRESS = "press, not re-derived"  # rates as INEGI gave them then, with the population of the day
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,15 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
     people = step["year"].map(lambda year: sizes[year >= 2010])
     step["rate"] = rate_of(step["deaths"], people)
-    rates = load_table("country_rates").query("iso3 == 'MEX'")
-    cell = ("UNODC", "rate as published", issued["country_rates"], "United Nations")
-    rates = rates.assign(**dict(zip(CELL, cell, strict=True)))
-    return pd.concat([counts, step, rates], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
+    press = issued["inegi_press_rates"]
+    rates = {
+        ("UNODC", "rate as published", issued["country_rates"], "United Nations"): load_table(
+            "country_rates"
+        ).query("iso3 == 'MEX'"),
+        ("INEGI", "rate as published", press, PRESS): load_table("inegi_press_rates"),
+    }
+    told = pd.concat(rates, names=CELL).reset_index()
+    return pd.concat([counts, step, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
 
 def sum_years(months: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.declared import CELL, COUNT, WITH_FEMICIDE, Answer, Claim, judge_claim
-from analysis.claims.evidence import DISCARDED, OCCURRED, Evidence
+from analysis.claims.evidence import DISCARDED, OCCURRED, PRESS, Evidence
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "holds", "judges"]
 RATE, PERCENT_A_YEAR = "deaths per 100,000 person-years", "percent per year"
@@ -132,14 +132,16 @@ def make_row(
     said = value if isinstance(value, pd.Series) else {"estimate": value}
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
     answer = {True: "yes", False: "no"}.get(holds, holds)
-    judges = cell[-1] != DISCARDED and (answer == "no" if part else answer != "")
+    judges = cell[-1] not in (DISCARDED, PRESS) and (answer == "no" if part else answer != "")
     values = [*cell, measure, *numbers, unit, float(article), answer, judges]
     return dict(zip(ROW_COLUMNS, values, strict=True))
 
 
-def collect(rows: list[Row]) -> pd.DataFrame:
-    """Return rows as a table, also where there are none."""
-    return pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
+def collect(rows: list[Row], counted: str | None = None) -> pd.DataFrame:
+    """Return rows as a table, also where there are none; if given, only what is `counted` judges."""
+    table = pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
+    table["judges"] &= counted is None or table["counted"] == counted
+    return table
 
 
 def name_cell(cell: Cell) -> str:

@@ -61,8 +61,8 @@ def test_rates_are_those_worked_by_hand(found):
 @pytest.mark.parametrize(
     ("slug", "planted", "verdict"),
     [
-        ("record-2019", plant(34648, counted=HOMICIDE, vintage="2025-06", year=2019),
-         "holds under one source"),
+        ("record-2019", plant(34648, counted=HOMICIDE, vintage="2025-06", year=2019), "holds"),
+        ("record-2019", plant(34648, counted=REGISTERED, year=2019), "revised since"),
         ("record-2019", plant(34649, vintage="2021-01", year=2019), "does not hold"),
         ("record-2019", plant(34648, counted=HOMICIDE, vintage="2025-06", year=2018),
          "does not hold"),  # 2019 equals 2018: no record in any vintage
@@ -102,3 +102,18 @@ def test_evidence_is_left_alone(found):
         measure(slug)
     pd.testing.assert_frame_equal(EVIDENCE.yearly, yearly)
     pd.testing.assert_frame_equal(EVIDENCE.ranking, ranking)
+
+
+def test_rates_that_inegi_itself_gave_stand_beside_and_do_not_judge(found):
+    for slug, expected in (("rate-2011", [24]), ("recent-rate", [29, 29, 29, 29])):
+        given = found[slug].rows.query("population == 'press, not re-derived'")
+        assert given["value"].tolist() == expected
+        assert not given["judges"].any()
+    assert "press, not re-derived (2021-07) 24;" in found["rate-2011"].finding
+
+
+def test_only_the_count_that_the_article_used_judges_its_first_two_claims(found):
+    for slug in ("record-2019", "decline-2020"):
+        rows = found[slug].rows
+        assert set(rows.loc[rows["judges"], "counted"]) == {HOMICIDE}
+        assert len(set(rows["counted"])) == 4
