@@ -35,7 +35,6 @@ from .mexico.municipalities import load_municipalities as load_municipalities
 from .mexico.revisions import load_releases as load_releases
 from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts
-from .mexico.shifts import load_records as load_records
 from .mexico.sources import load_completeness as load_completeness
 from .mexico.sources import load_series as load_series
 from .mexico.sources import load_states as load_states
@@ -57,7 +56,6 @@ from .places.effects import PlaceEffects as PlaceEffects
 from .places.effects import fit_places as fit_places
 from .places.plots import plot_forest as plot_forest
 from .places.plots import plot_map as plot_map
-from .places.pooling import pool_groups as pool_groups
 from .places.pooling import pool_places as pool_places
 from .report.checklist import fill_checklist as fill_checklist
 from .robustness.placebos import placebo_dates as placebo_dates
@@ -68,7 +66,6 @@ from .robustness.plots import plot_curve as plot_curve
 from .robustness.plots import plot_placebos as plot_placebos
 from .robustness.plots import plot_variation as plot_variation
 from .robustness.specifications import specification_curve as specification_curve
-from .robustness.windows import vary_record as vary_record
 from .robustness.windows import vary_window as vary_window
 from .synthetic.control import fit_synthetic as fit_synthetic
 from .synthetic.placebos import placebo_countries as placebo_countries

@@ -138,7 +138,7 @@ def make_row(
 
 
 def collect(rows: list[Row], counted: str | None = None) -> pd.DataFrame:
-    """Return rows as a table, also where there are none; if given, only what is `counted` judges."""
+    """Return rows as a table, also of none; if given, only what is `counted` judges."""
     table = pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
     table["judges"] &= counted is None or table["counted"] == counted
     return table

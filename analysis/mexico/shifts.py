@@ -72,28 +72,7 @@ def load_inaugurations() -> tuple[PolicyShift, ...]:
 
 
 def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
-    """Load the series that a declared shift can be fitted to, by what they are.
-
-    Parameters
-    ----------
-    shift : PolicyShift
-        Its places and window are used.
-    source : {"inegi", "sesnsp"}
-        As in `analysis.load_series`.
-
-    Returns
-    -------
-    dict
-        *as declared*; *as registered*, with the months still filling up, and *completed*, these
-        months divided by their estimated completeness, where the window reaches them; *from
-        1994-01*, where it opens with the source and the source has earlier months whose years of
-        death are known.
-
-    Raises
-    ------
-    KeyError
-        For an unknown source or place.
-    """
+    """Load the series that a declared shift can be fitted to, by what they are."""
     load = partial(load_series, source, place=shift.places)
     records = {"as declared": load()}
     every = load(complete_only=False)

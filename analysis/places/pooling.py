@@ -96,28 +96,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
 
 
 def pool_groups(fitted: PlaceEffects, groups: pd.Series, estimand: str = "slope") -> pd.DataFrame:
-    """Pool one estimand over the places of each group, as a random effect with shared errors.
-
-    Parameters
-    ----------
-    fitted : PlaceEffects
-        What `analysis.fit_places` returned.
-    groups : Series
-        By place, the group that it belongs to.
-    estimand : str
-        Such as ``"slope"``.
-
-    Returns
-    -------
-    DataFrame
-        By group the row *random_effects_shared* of `pool_places`; where fewer than `FEWEST_PLACES`
-        places have an estimate no numbers, and why in `note`. `deaths`: of all its places.
-
-    Raises
-    ------
-    KeyError
-        For an unknown estimand.
-    """
+    """Return for groups of places their row *random_effects_shared*, or why there is none."""
     rows = {}
     for group, members in groups.groupby(groups):
         own = fitted.within(members.index)

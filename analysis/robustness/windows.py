@@ -56,25 +56,7 @@ def vary_record(
     scale: Scale | None = None,
     harmonics: int = 2,
 ) -> pd.DataFrame:
-    """Fit a shift to several records of the same count, such as a longer or a completed one.
-
-    Parameters
-    ----------
-    records : mapping
-        What a record is to its series, as in `analysis.fit_its`.
-    shift, scale, harmonics
-        As in `vary_window`.
-
-    Returns
-    -------
-    DataFrame
-        As that of `vary_window`; `change` is "record" and `setting` says which.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `fit_its`.
-    """
+    """Return the rows of `vary_window` for several records of the same count, by what they are."""
     rows = []
     for name, series in records.items():
         model = prepare_model(series, shift, scale=scale, harmonics=harmonics)

@@ -12,12 +12,12 @@ from analysis import (
     fit_places,
     load_policy_shifts,
     load_states,
-    pool_groups,
     pool_places,
 )
 from analysis.engine.estimators import newey_west_lags
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
+from analysis.places.pooling import pool_groups
 from benchmarks.pooling import pooling_coverage, simulate_panel
 
 STATES = load_states("inegi")
