@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.engine.mixture import Parts, lighten, mixture_quantiles
+from analysis.engine.mixture import lighten, mixture_quantiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +25,11 @@ class Mixture:
         """What the functions of `analysis.engine.mixture` take."""
         return self.weight, self.mean, self.scale, self.df
 
-    @property
-    def light(self) -> Parts:
-        """Weight, mean and scale of what makes the quantiles."""
-        return self.weight, self.mean, self.scale
+    light = parts  # of what makes the quantiles
 
     def quantile(self, q: float) -> np.ndarray:
         """Return the quantile of c'b, shape (R, m)."""
-        return mixture_quantiles([q], *self.light, self.df)[0]
+        return mixture_quantiles([q], *self.light)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +43,9 @@ class Posterior(Mixture):
     log_marginal: np.ndarray  # (R,) log integral over the law of the restricted likelihood
 
     @property
-    def light(self) -> Parts:
-        """Weight, mean and scale of what makes the quantiles: without the lightest nodes."""
-        return lighten(self.weight, self.mean, self.scale)
+    def light(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """What makes the quantiles: the mixture without its lightest nodes."""
+        return *lighten(self.weight, self.mean, self.scale), self.df
 
     @cached_property
     def noise(self) -> np.ndarray:

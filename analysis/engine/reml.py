@@ -173,8 +173,8 @@ def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[np.ndarray, .
     """Return estimate, low, high and p of every contrast of `mixture`."""
     shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
     parts = mixture.light
-    low, estimate, high = mixture_quantiles(shares, *parts, mixture.df, tolerance=ROUGH)
-    p = mixture_tails(np.zeros_like(estimate), *parts, mixture.df)
+    low, estimate, high = mixture_quantiles(shares, *parts, tolerance=ROUGH)
+    p = mixture_tails(np.zeros_like(estimate), *parts)
     far = (p < FAR).any(axis=1)  # there the lightest components have a say
     weight, mean, scale = (part[far] for part in mixture.parts[:3])
     p[far] = mixture_tails(np.zeros_like(p[far]), weight, mean, scale, mixture.df)

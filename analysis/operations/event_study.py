@@ -67,9 +67,9 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     effects.loc[reference] = [0.0, 0.0, 0.0, np.nan]
     effects = effects.sort_index().rename_axis("first_month").assign(months=months)
     leads = [start for start in names if start < reference]
+    df = len(leads), places - 1
     F = b[leads] @ np.linalg.solve(V.loc[leads, leads], b[leads]) / len(leads)
-    pre_trend = pd.Series({"F": F, "df": len(leads), "df_denominator": places - 1})
-    pre_trend["p"] = stats.f.sf(F, len(leads), places - 1)
+    pre_trend = pd.Series([F, *df, stats.f.sf(F, *df)], ["F", "df", "df_denominator", "p"])
     reached = stacked.loc[treated, "place"].nunique()
     return EventStudy(effects, pre_trend, places, reached, log_ratios=b, covariance=V)
 
