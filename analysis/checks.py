@@ -1,9 +1,11 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -125,3 +127,9 @@ class UnknownNameError(KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def plain(word: str) -> str:
+    """Return a word in lower case, without accents, with _ for all that is no letter or digit."""
+    letters = normalize("NFKD", word.lower()).encode("ascii", "ignore").decode()
+    return re.sub("[^a-z0-9]+", "_", letters).strip("_")

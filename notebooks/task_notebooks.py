@@ -1,8 +1,7 @@
-"""Run every notebook of `analysis.report.runs`, then the report; ``pytask`` runs what changed."""
+"""Run every notebook of `analysis.report.runs`; ``pytask`` runs what changed."""
 
 import warnings
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +9,12 @@ from pytask import Product, PythonNode, task
 from pytask_parallel import ParallelBackend, registry
 
 from analysis.engine.executors import connect, scheduler_address
-from analysis.files import hash_files, sha256
+from analysis.files import hash_files
 from analysis.report.notebooks import reached_by_notebook, reached_files, run_notebook
 from analysis.report.runs import declare_runs
-from analysis.report.site import FRONT, make_report
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"
-REPORT = PROJECT / "report"
-CONFIGURATION = sorted(
-    path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
-)
 RUNS = declare_runs()
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
 
@@ -72,43 +66,6 @@ for _name, _run in RUNS.items():
     ) -> None:
         """Execute one notebook with its parameters."""
         run_notebook(notebook, executed, parameters)
-
-
-@dataclass(kw_only=True)
-class SiteNode:
-    """The folder of the site as one product of a task: a page edited or deleted is noticed."""
-
-    folder: Path  # not `path`: pytask would take it for a file
-    name: str = "site"
-    attributes: dict = field(default_factory=dict)
-
-    @property
-    def signature(self) -> str:
-        """Return what tells this node from others."""
-        return sha256(self.folder.as_posix().encode())
-
-    def state(self) -> str | None:
-        """Return a hash of all files, or None where there is no site."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return hash_files(files, self.folder) if files else None
-
-    def load(self, is_product: bool = False) -> Path:
-        """Return the folder."""
-        return self.folder
-
-    def save(self, value: object) -> None:
-        """The task itself has written the site."""
-
-
-def task_report(
-    site: Annotated[Path, SiteNode(folder=RESULTS / "report"), Product],
-    executed: dict[str, Path] = EXECUTED,
-    front: list[Path] = [RESULTS / path for path in FRONT],
-    configuration: list[Path] = CONFIGURATION,
-    package: Any = code(reached_files("import analysis.report.site")),
-) -> None:
-    """Build the report, a site that opens from disk, from the executed notebooks."""
-    make_report(REPORT, RESULTS, RUNS)
 
 
 def task_crate(

@@ -1,4 +1,4 @@
-"""Sphinx configuration of the report; `analysis.report.site` lays out its source and builds it."""
+"""Sphinx configuration of the report; ``task_report.py`` lays out its source and builds it."""
 
 project = "Mexico's homicide rate and its policy shifts"
 author = "The mexico-homicide-its authors"

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from unicodedata import normalize
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import pandas as pd
 
-from analysis.checks import require
+from analysis.checks import plain, require
 from analysis.files import sha256, write_atomically
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
@@ -65,12 +64,6 @@ def explained(name: str) -> Iterator[None]:
     except Exception as error:  # whatever damaged bytes make a reader say
         fault = f"cannot be read ({error!r}). Is it cut? Download it again"
         raise ValueError(f"{name}: {fault}.") from error
-
-
-def plain(word: str) -> str:
-    """Return a word in lower case, without accents, with _ for all that is no letter or digit."""
-    letters = normalize("NFKD", word.lower()).encode("ascii", "ignore").decode()
-    return re.sub("[^a-z0-9]+", "_", letters).strip("_")
 
 
 def open_sheets(name: str, content: bytes) -> list[Sheet]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.checks import name_some, require
-from analysis.mexico.readers import plain
+from analysis.checks import name_some, plain, require
 
 MONTHS = ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"]
 MONTHS += ["septiembre", "octubre", "noviembre", "diciembre"]

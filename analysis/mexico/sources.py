@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from functools import cache
-from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import UnknownNameError, check_known, check_month, read_period, require
+from analysis.checks import (
+    UnknownNameError,
+    check_known,
+    check_month,
+    plain,
+    read_period,
+    require,
+)
 from analysis.mexico.record import (
     LOADED,
     NATION,
@@ -168,20 +174,15 @@ def load_completeness(source: str) -> pd.DataFrame:
 
 def _check_places(place: str | Sequence[str]) -> list[str]:
     names = {NATION: "the nation"} | dict(load_table("states")[["state", "name"]].to_numpy())
-    codes = {_plain(name): code for code, name in names.items()}
+    codes = {plain(name): code for code, name in names.items()}
     places = [place] if isinstance(place, str) else list(place or [])
     for code in places:
-        if known := codes.get(_plain(str(code))):
+        if known := codes.get(plain(str(code))):
             raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
         check_known(code, names, "place")
     if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
         raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
     return places
-
-
-def _plain(name: str) -> str:
-    """Return a name without capitals and accents."""
-    return normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
 
 
 def _month(month: str | pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:

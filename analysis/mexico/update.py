@@ -1,5 +1,6 @@
 """Bring the embedded tables up to date from the publishers' own files, all of them or none."""
 
+import argparse
 import re
 from collections.abc import Iterable
 from copy import deepcopy
@@ -8,10 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.checks import name_some, require
+from analysis.checks import name_some, plain, require
 from analysis.mexico import readings
 from analysis.mexico.compile import check_municipalities, check_table, count_years, write_package
-from analysis.mexico.readers import LARGEST, LAYOUTS, Sheet, explained, open_sheets, plain
+from analysis.mexico.readers import (
+    LARGEST,
+    LAYOUTS,
+    Sheet,
+    explained,
+    fetch_file,
+    open_sheets,
+)
 from analysis.mexico.readings import MONTHS, Reading
 from analysis.mexico.tables import DATA_FOLDER, forget_tables, load_descriptor, load_table
 
@@ -219,3 +227,31 @@ def _append_release(revisions: pd.DataFrame, victims: pd.DataFrame, release: str
     fresh = both[both["_merge"] == "left_only"].assign(release=release)[revisions.columns]
     table = pd.concat([revisions, fresh], ignore_index=True)
     return table.drop_duplicates(["release", *key], keep="last", ignore_index=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis", description="The study's command line."
+    )
+    told = "bring the embedded tables up to date from the publishers' files (docs/update.md)"
+    update = parser.add_subparsers(dest="command").add_parser("update", help=told, description=told)
+    update.add_argument("files", nargs="*", type=Path, metavar="FILE", help="CSV, XLSX, DBF or ZIP")
+    update.add_argument("--fetch", action="append", default=[], metavar="URL", help="download it")
+    update.add_argument("--into", type=Path, default=DATA_FOLDER, help="folder of the tables")
+    update.add_argument("--release", default="", metavar="YYYY-MM", help="month of the release")
+    update.add_argument("--accept-revisions", action="store_true", help="take what moves the past")
+    update.add_argument("--dry-run", action="store_true", help="write nothing")
+    given = vars(parser.parse_args(arguments))
+    if given.pop("command") is None:
+        parser.print_help()
+        return
+    try:
+        for url in given.pop("fetch"):
+            path, line = fetch_file(url)
+            print(line)
+            given["files"].append(path)
+        said = update_tables(**given)
+    except Exception as error:  # whatever it is, the user is told in a sentence
+        parser.exit(1, f"nothing written: {error}\n")
+    print("\n".join(said))

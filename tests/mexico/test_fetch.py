@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from support.publisher_files import to_zip
 
-from analysis.__main__ import main
 from analysis.mexico import readers
+from analysis.mexico.update import main
 
 WHOLE = to_zip({"a.csv": b"a,b\r\n1,2\r\n"})
 PAGE = b"<!DOCTYPE html><html>no existe</html>"

@@ -18,9 +18,8 @@ from support.publisher_files import (
     whole_year,
 )
 
-from analysis.__main__ import main
 from analysis.mexico.tables import DATA_FOLDER, load_table
-from analysis.mexico.update import update_tables
+from analysis.mexico.update import main, update_tables
 
 VICTIMS = load_table("sesnsp_victims")
 STATES = sorted(VICTIMS["state"].unique())

@@ -2,10 +2,9 @@ import json
 
 import pytest
 
-from analysis.report import site
 from analysis.report.runs import Run
-from analysis.report.site import make_report
-from notebooks.task_notebooks import SiteNode
+from report import task_report as site
+from report.task_report import SiteNode, make_report
 
 
 def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):

@@ -1,4 +1,4 @@
-"""The site: the answer first, then every executed notebook."""
+"""The site: the answer first, then every executed notebook; ``pytask`` builds it from these."""
 
 import json
 import shutil
@@ -6,10 +6,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
-from analysis.report.runs import GROUPS, Run
+from pytask import Product, PythonNode
 
+from analysis.files import hash_files, sha256
+from analysis.report.notebooks import reached_files
+from analysis.report.runs import GROUPS, Run, declare_runs
+
+REPORT = Path(__file__).parent
+RESULTS = REPORT.parent / "results"
+CONFIGURATION = sorted(
+    path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
+)
+RUNS = declare_runs()
+EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
 FRONT = ("answer.md", "tables/summary.csv", "figures/summary.svg")  # what index.md shows
 
 
@@ -18,7 +31,7 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
     site = results / "report"
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
-        shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
         for path in FRONT:
             shutil.copy(results / path, source)
         _lay_out_notebooks(results / "notebooks", runs, source)
@@ -49,3 +62,42 @@ def _run_sphinx(source: Path, built: Path) -> None:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".buildinfo").unlink(missing_ok=True)
+
+
+@dataclass(kw_only=True)
+class SiteNode:
+    """The folder of the site as one product of a task: a page edited or deleted is noticed."""
+
+    folder: Path  # not `path`: pytask would take it for a file
+    name: str = "site"
+    attributes: dict = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """Return what tells this node from others."""
+        return sha256(self.folder.as_posix().encode())
+
+    def state(self) -> str | None:
+        """Return a hash of all files, or None where there is no site."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return hash_files(files, self.folder) if files else None
+
+    def load(self, is_product: bool = False) -> Path:
+        """Return the folder."""
+        return self.folder
+
+    def save(self, value: object) -> None:
+        """The task itself has written the site."""
+
+
+def task_report(
+    site: Annotated[Path, SiteNode(folder=RESULTS / "report"), Product],
+    executed: dict[str, Path] = EXECUTED,
+    front: list[Path] = [RESULTS / path for path in FRONT],
+    configuration: list[Path] = CONFIGURATION,
+    package: Any = PythonNode(
+        value=hash_files(reached_files("import analysis.report.runs"), REPORT.parent), hash=True
+    ),
+) -> None:
+    """Build the report, a site that opens from disk, from the executed notebooks."""
+    make_report(REPORT, RESULTS, RUNS)
