@@ -10,7 +10,7 @@ from pytask_parallel import ParallelBackend, registry
 
 from analysis.engine.executors import connect, scheduler_address
 from analysis.files import hash_files
-from analysis.report.notebooks import reached_by_notebook, reached_files, run_notebook
+from analysis.report.notebooks import reached_by_notebook, run_notebook
 from analysis.report.runs import declare_runs
 
 PROJECT = Path(__file__).parents[1]
@@ -66,17 +66,3 @@ for _name, _run in RUNS.items():
     ) -> None:
         """Execute one notebook with its parameters."""
         run_notebook(notebook, executed, parameters)
-
-
-def task_crate(
-    made: list[Path] = [
-        *EXECUTED.values(),
-        *(RESULTS / path for run in RUNS.values() for path in run.writes),
-    ],
-    package: Any = code(reached_files("import analysis.report.provenance")),
-    crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
-) -> None:
-    """Say what the results were made from: inputs, parameters, versions, outputs."""
-    from analysis.report.provenance import write_crate  # takes half a second to import
-
-    write_crate(RESULTS, RUNS)

@@ -9,21 +9,28 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import requires, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rocrate.model.contextentity import ContextEntity
-from rocrate.rocrate import ROCrate
+from pytask import Product, PythonNode
 
-from analysis.files import sha256, write_atomically
+from analysis.files import hash_files, sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
-from analysis.report.runs import Run
+from analysis.report.notebooks import reached_files
+from analysis.report.runs import Run, declare_runs
 
+PROJECT = Path(__file__).parents[1]
+RESULTS = PROJECT / "results"
+RUNS = declare_runs()
+FILES = [*reached_files("import analysis.report.runs"), Path(__file__)]
+PACKAGE = PythonNode(value=hash_files(FILES, PROJECT), hash=True)
 DISTRIBUTION = "mexico-homicide-its"
 
 
 def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
     """Write ``ro-crate-metadata.json`` into `results`, a folder of the project's."""
     # Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate, doi:10.3233/DS-210053
+    from rocrate.rocrate import ROCrate  # takes half a second to import
+
     crate = ROCrate(gen_preview=False)
     crate.name = "Mexico's homicide rate and its policy shifts: one run of the analysis"
     crate.description = "Interrupted time series of official homicide figures, and their report."
@@ -59,19 +66,33 @@ def _describe_software() -> dict[str, Any]:
     return {"name": DISTRIBUTION, "version": version(DISTRIBUTION), "softwareRequirements": needs}
 
 
-def _add(crate: ROCrate, identifier: str, kind: str, **described: Any) -> Any:
+def _add(crate: Any, identifier: str, kind: str, **described: Any) -> Any:
+    from rocrate.model.contextentity import ContextEntity
+
     return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **described}))
 
 
-def _add_table(crate: ROCrate, resource: Mapping[str, Any]) -> Any:
+def _add_table(crate: Any, resource: Mapping[str, Any]) -> Any:
     described = {"name": resource["name"], "sha256": resource["hash"].removeprefix("sha256:")}
     described["contentSize"] = str(resource["bytes"])
     return _add(crate, f"../analysis/data/{resource['path']}", "File", **described)
 
 
-def _add_file(crate: ROCrate, path: Path, results: Path) -> Any:
+def _add_file(crate: Any, path: Path, results: Path) -> Any:
     content = path.read_bytes()
     described = {"name": path.name, "sha256": sha256(content), "contentSize": str(len(content))}
     if path.is_relative_to(results):
         return crate.add_file(dest_path=path.relative_to(results).as_posix(), properties=described)
     return _add(crate, f"../{path.relative_to(results.parent).as_posix()}", "File", **described)
+
+
+def task_crate(
+    made: list[Path] = [
+        *(RESULTS / f"notebooks/{name}.ipynb" for name in RUNS),
+        *(RESULTS / path for run in RUNS.values() for path in run.writes),
+    ],
+    package: Any = PACKAGE,
+    crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
+) -> None:
+    """Say what the results were made from: inputs, parameters, versions, outputs."""
+    write_crate(RESULTS, RUNS)

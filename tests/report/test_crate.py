@@ -4,8 +4,8 @@ import json
 import pytest
 
 from analysis.mexico.tables import load_descriptor
-from analysis.report.provenance import write_crate
 from analysis.report.runs import Run
+from report.task_crate import write_crate
 
 
 @pytest.fixture
