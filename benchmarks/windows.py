@@ -20,8 +20,9 @@ from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.executors import open_executor
 from analysis.its.comparison import COUNTS
 from analysis.its.model import ESTIMANDS, prepare_model
+from analysis.mexico.record import NATION
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import NATION, load_series
+from analysis.mexico.sources import load_series
 from analysis.validation.coverage import (
     CALIBRATED,
     MEASURES,

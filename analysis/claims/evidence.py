@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
 from analysis.its.series import rate_of
-from analysis.mexico.sources import SOURCES, load_series
+from analysis.mexico.record import SOURCES
+from analysis.mexico.sources import load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"

@@ -10,7 +10,7 @@ from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import POOL, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE, in_words
-from analysis.mexico.sources import SOURCES
+from analysis.mexico.record import SOURCES
 
 CAME = {True: "higher", False: "not higher", None: "not known"}
 

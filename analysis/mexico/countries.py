@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.checks import require
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift, check_shift
-from analysis.mexico.sources import NATION
+from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 MEXICO = "MEX"

@@ -18,10 +18,9 @@ from analysis.mexico.tables import check_file, load_table
 # Last digits of the code of deaths whose municipality is not known. The publisher's tables leave
 # such deaths out, the state table too; INEGI's own tables have them.
 UNSPECIFIED = "999"
-# Share of a state's deaths of a year that a release of an earlier year may lack, in its last year
-# and before (in few deaths three may be missing): that of 2021 lacks 6.8% and 2.5% at most.
-LATE = {"last": 0.1, "before": 0.03}
-FEW = 3
+# What a release may lack of the next year's deaths of a state and year: in its last year, in the
+# four before, and earlier (three deaths). That of 2021 lacks 6.8% and 2.5% at most, and 3 deaths.
+LATE, LATER, FEW, RECENT = 0.1, 0.03, 3, 5
 
 
 def load_municipalities(
@@ -100,7 +99,7 @@ def assemble_municipalities(
     fault = f"codes {name_some([*unknown, *no_state])} are not in municipal_population"
     why = f"either they are misspelt or the file is of a later catalogue. {WHERE}"
     require(unknown.empty and no_state.empty, f"{fault}: {why}")
-    later = check_sums(wide, by_state["deaths"], exact=months[-1] == states.index[-1][1])
+    later = check_sums(wide, by_state["deaths"], states.index[-1][1].year - months[-1].year)
     absent = people.index.difference(wide.index)
     if _leaves_out_zeros(counts):
         absent = absent[:0]  # no death is no row
@@ -157,18 +156,19 @@ def _last_month(counts: pd.DataFrame, states: pd.DataFrame) -> pd.Period:
     return last if last < known and last.month == 12 else known
 
 
-def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, *, exact: bool = True) -> int:
+def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:
     """Return how many deaths rows by municipality lack of `deaths` by month and state.
 
-    Raise a ValueError if there are any where they must be `exact`, or more than came in late.
+    Raise a ValueError if there are more than came in late, in so many years `later`.
     """
     sums = wide.groupby(states_of(wide.index)).sum().reindex(deaths.columns, fill_value=0)
     gap = sums - deaths.T
     years = deaths.index.year
     short, all_of = (-gap).T.groupby(years).sum(), deaths.groupby(years).sum()
-    share = np.where(short.index == years[-1], LATE["last"], LATE["before"])[:, None]
-    lost = ((short > share * all_of) & (short > FEW)).T.to_numpy()[:, years - years[0]]
-    wrong = (gap != 0) if exact else (gap > 0) | ((gap < 0) & lost)
+    back = (years[-1] - short.index.to_numpy())[:, None]
+    share = later * np.select([back == 0, back < RECENT], [LATE, LATER], 0.0)
+    lost = ((short > share * all_of) & (short > later * FEW)).T.to_numpy()[:, years - years[0]]
+    wrong = (gap > 0) | ((gap < 0) & lost)
     where = np.argwhere(wrong.to_numpy())
     off = [f"{sums.index[i]} {sums.columns[j]}: {gap.iloc[i, j]:+d}" for i, j in where[:6]]
     fault = f"do not add up to inegi_deaths in {len(where):,} state-months, by {off}"

@@ -26,8 +26,6 @@ LAYOUTS = read_toml(DATA_FOLDER / "layouts.toml")[1]
 LARGEST = 2_000_000_000  # bytes of a file, or of all that a ZIP unpacks to
 # Letters that appear in a header after it was saved on a Mac or read as the wrong encoding.
 DAMAGED = re.compile("[ÒÌÃ„–�]")
-
-
 WRONG = ("text/html", "application/xhtml", "application/pdf", "application/json", "image/")
 
 

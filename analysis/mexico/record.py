@@ -136,10 +136,11 @@ def list_marks(source: str) -> list[dict]:
     told, last = LOADED[source], monthly_deaths(source).index[-1]
     marks = []
     if told.earlier:
-        imputed = load_table(told.earlier)["year_imputed"].sum()
+        early = load_table(told.earlier)
+        imputed = early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()
         text = f"years imputed: {imputed:,} deaths of the nation in 1990-1993 have no year of death"
         marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
-    if source == "sesnsp":
+    if source == "sesnsp" and load_releases().index[-1][0] == last:
         share = known_shares(source).loc[(NATION, last)]
         text = (
             f"provisional month: the count of {last} is its first print; a first print had "

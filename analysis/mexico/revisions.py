@@ -21,8 +21,8 @@ def load_releases() -> pd.DataFrame:
     """
     changes = load_table("sesnsp_revisions").set_index("release")
     printed, known = {}, changes.iloc[:0]
-    for release in changes.index.unique():
-        known = pd.concat([known, changes.loc[release]])
+    for release in sorted(changes.index.unique()):
+        known = pd.concat([known, changes.loc[[release]]])
         known = known.drop_duplicates(["month", "state"], keep="last")
         printed[release] = known
     table = pd.concat(printed, names=["release"]).droplevel(1).reset_index()
@@ -36,8 +36,8 @@ def load_releases() -> pd.DataFrame:
 def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     """Return which share of today's count former releases printed of months as old as the last.
 
-    MultiIndex (`place`, `month`), the last `AGES` months; `share`, the mean over releases, and the
-    `low`est and `high`est; of places with few victims the sum over releases is compared.
+    MultiIndex (`place`, `month`), the `AGES` months up to the `last`; `share`, of the sums over
+    releases, and the `low`est and `high`est; the age is that in the newest release.
     """
     printed = releases["victims"].unstack("state")
     printed = printed[printed.index.get_level_values("month") >= pd.Period("2023-01", "M")]
@@ -45,14 +45,15 @@ def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     newest = printed.index.get_level_values("release").max()
     today = printed.loc[newest]
     rows = {}
-    for age in range(AGES):
-        ends = printed.groupby("release").apply(lambda part: part.index[-1][1]) - age
-        pairs = [(release, month) for release, month in ends.items() if release != newest]
-        first = printed.loc[pairs].droplevel("release")
+    for back in range(AGES):
+        age = (newest - last).n + back
+        former = printed.index.unique("release").drop(newest)
+        pairs = [(release, release - age) for release in former]
+        first = printed.loc[printed.index.isin(pairs)].droplevel("release")
         now = today.loc[first.index]
         share = first / now.replace(0, np.nan)
         for place in printed.columns:
             mean = first[place].sum() / now[place].sum()
-            rows[place, last - age] = (mean, share[place].min(), share[place].max())
+            rows[place, last - back] = (mean, share[place].min(), share[place].max())
     index = pd.MultiIndex.from_tuples(rows, names=["place", "month"])
     return pd.DataFrame(list(rows.values()), index, ["share", "low", "high"]).sort_index()

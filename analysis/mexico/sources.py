@@ -14,18 +14,8 @@ from analysis.checks import (
     read_period,
     require,
 )
-from analysis.mexico.record import (
-    LOADED,
-    NATION,
-    SOURCES,
-    complete_through,
-    known_share,
-    known_shares,
-    list_gaps,
-    list_marks,
-    monthly_deaths,
-    monthly_population,
-)
+from analysis.mexico import record
+from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 RATIO = "SESNSP / INEGI"
@@ -75,20 +65,21 @@ def load_series(
     ValueError
         For months outside the source's coverage.
     """
-    check_known(source, LOADED, "source")
+    check_known(source, record.LOADED, "source")
     places = _check_places(place)
-    series = monthly_deaths(source)[places].sum(axis=1).to_frame("deaths")
+    series = record.monthly_deaths(source)[places].sum(axis=1).to_frame("deaths")
     known = series.index
-    people = monthly_population().loc[known, places].sum(axis=1)
+    people = record.monthly_population().loc[known, places].sum(axis=1)
     series["person_years"] = people * (known.days_in_month / 365.25)
-    complete = complete_through(source)[places].min()
+    complete = record.complete_through(source)[places].min()
     if completed:
+        check_known(source, record.SOURCES, "source with a known completeness,")
         series["deaths"] = (
-            (series["deaths"] / known_share(source, places, known)).round().astype(int)
+            (series["deaths"] / record.known_share(source, places, known)).round().astype(int)
         )
     elif complete_only:
         series, known = series.loc[:complete], known[known <= complete]
-    since = pd.Period(load_table(LOADED[source].table)["month"].min(), "M")
+    since = pd.Period(load_table(record.LOADED[source].table)["month"].min(), "M")
     series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
     joined, inside = "+".join(places), (str(series.index[0]), str(series.index[-1]))
@@ -99,12 +90,12 @@ def load_series(
         "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
         "gaps": [
             dict(gap)
-            for gap in list_gaps(source)
+            for gap in record.list_gaps(source)
             if (NATION in places or gap["place"] in places)
             and gap["first"] <= inside[1]
             and gap["last"] >= inside[0]
         ],
-        "marked": [dict(mark) for mark in list_marks(source)],
+        "marked": [dict(mark) for mark in record.list_marks(source)],
     }
     return series
 
@@ -133,10 +124,9 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
 def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
-    inegi, sesnsp = (
-        monthly_deaths(slug)[codes].sum(axis=1).loc[: complete_through(slug)[codes].min()]
-        for slug in ("inegi", "sesnsp")
-    )
+    through = [record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")]
+    both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
+    inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
@@ -152,8 +142,8 @@ def load_completeness(source: str) -> pd.DataFrame:
     ----------
     source : {"inegi", "sesnsp"}
         INEGI: the months of the table's last year, by what the months of 2021 lacked at the end of
-        2021 of the deaths that were known a year later. SESNSP: the last three months, by what
-        former releases printed of theirs.
+        2021 of the deaths that are known now. SESNSP: the last three months, by what former
+        releases printed of theirs.
 
     Returns
     -------
@@ -166,8 +156,8 @@ def load_completeness(source: str) -> pd.DataFrame:
     KeyError
         For an unknown source.
     """
-    check_known(source, SOURCES, "source")
-    shares, deaths = known_shares(source).copy(), monthly_deaths(source)
+    check_known(source, record.SOURCES, "source")
+    shares, deaths = record.known_shares(source).copy(), record.monthly_deaths(source)
     shares.insert(0, "deaths", [deaths.loc[month, place] for place, month in shares.index])
     return shares
 
@@ -180,8 +170,9 @@ def _check_places(place: str | Sequence[str]) -> list[str]:
         if known := codes.get(plain(str(code))):
             raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
         check_known(code, names, "place")
-    if not places or len(set(places)) < len(places) or (NATION in places and len(places) > 1):
-        raise ValueError(f"places must be different states, or {NATION} alone; found {places}")
+    alone = len(set(places)) == len(places) and (NATION not in places or len(places) == 1)
+    fault = f"places must be different states, or {NATION} alone; found {places}"
+    require(len(places) > 0 and alone, fault)
     return places
 
 
@@ -196,6 +187,6 @@ def _month(month: str | pd.Period | None, index: pd.PeriodIndex, default: pd.Per
 
 def freeze_month(source: str, published: str | pd.Period) -> pd.Period:
     """Return the last month of `source` that an article of a month can have known."""
-    check_known(source, SOURCES, "source")
-    last = check_month(published, "published") - SOURCES[source].delay
-    return last - last.month % 12 if SOURCES[source].whole_years else last
+    check_known(source, record.SOURCES, "source")
+    last = check_month(published, "published") - record.SOURCES[source].delay
+    return last - last.month % 12 if record.SOURCES[source].whole_years else last

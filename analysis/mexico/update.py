@@ -21,12 +21,11 @@ from analysis.mexico.readers import (
     open_sheets,
 )
 from analysis.mexico.readings import MONTHS, Reading
+from analysis.mexico.releases import compare_releases
 from analysis.mexico.tables import DATA_FOLDER, forget_tables, load_descriptor, load_table
 
-LEVELS = dict.fromkeys(("month", "year"), "period")
-LEVELS |= dict.fromkeys(("state", "municipality", "iso3"), "place")
-LARGEST_MOVE = 0.05  # of a closed year, from one release to the next
 SHORT = [month[:3] for month in MONTHS]
+TABLE = re.compile(r"^[^:]*\.(csv|xlsx|dbf|zip):", re.IGNORECASE)
 RELEASE = re.compile(rf"(?:^|_)({'|'.join(SHORT)})[a-z]*_?(?:20)?([0-9]{{2}})(?![0-9])")
 
 
@@ -52,7 +51,7 @@ def update_tables(
     tables = {name: load_table(name, folder=base) for name in names}
     before = dict(tables)
     said = []
-    for reading in sorted(given, key=lambda each: (each.table, each.release, each.registered)):
+    for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
         name, old = reading.table, tables.get(reading.table)
         if old is None:
             resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
@@ -65,7 +64,7 @@ def update_tables(
         said.append(f"{name}: {reading.said}")
         if old is not None:
             months = resource.get("release", ""), named
-            said += _compare_releases(reading, old, new, months, accept=accept_revisions)
+            said += compare_releases(reading, old, new, months, accept=accept_revisions)
         if named:
             resource["release"] = named
         if last:
@@ -95,7 +94,9 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
         sheets = open_sheets(path.name, path.read_bytes())
         known = [(sheet, recognise(sheet.header)) for sheet in sheets]
         usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
-        require(len(usable) > 0, "; ".join(_explain(*each) for each in known[:4]))
+        require(len(usable) > 0, "; ".join(_explain(*each) for each in known[:4]) or "it is empty")
+        damaged = [sheet.fault for sheet in sheets if sheet.fault and TABLE.search(sheet.fault)]
+        require(not damaged, "; ".join(damaged[:4]))
     taken = []
     for sheet, layout in usable:
         named = RELEASE.findall(plain(f"{path.name} {sheet.name}"))
@@ -107,7 +108,8 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
             require(len(frame) > 0, "a header but no rows. Is the file cut?")
             reading = getattr(readings, layout["reader"])(frame, release or month)
         origin = f"{sheet.name}, {layout['title']}, {reading.said}"
-        taken.append(replace(reading, release=release or month, origin=origin))
+        named = "" if reading.registered else release or month
+        taken.append(replace(reading, release=named, origin=origin))
     return taken
 
 
@@ -133,7 +135,8 @@ def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) 
     if reading.registered:
         table = _add_certificates(reading, old, resource["registered_through"])
     if name == "inegi_deaths":
-        resource["registered_through"] = table["month"].max()
+        last = resource["registered_through"] = table["month"].max()
+        require(last.endswith("-12"), f"{name} ends in {last}: half a year is not a year")
     if name == "population":
         table = table[table["year"].isin(old["year"])]
     if name == "municipal_population":
@@ -165,64 +168,12 @@ def _add_certificates(reading: Reading, old: pd.DataFrame, through: str) -> pd.D
     return both.reindex(index, fill_value=0).reset_index()  # months before have no row
 
 
-def _compare_releases(
-    reading: Reading, old: pd.DataFrame, new: pd.DataFrame, months: tuple[str, str], *, accept: bool
-) -> list[str]:
-    """Tell what a release changes; unless told to `accept` it, refuse what is seldom true."""
-    name, (last, found) = reading.table, months
-    before, after = (_list_figures(table) for table in (old, new))
-    gone, fresh = before.index.difference(after.index), after.index.difference(before.index)
-    moved = (after - before).dropna()
-    moved = moved[moved != 0]
-    size, shift = before.groupby("year").sum(), moved.groupby("year").sum()
-    closed = set(count_years(old) if "month" in old else size.index)
-    closed -= {str(reading.registered - 1)}  # deaths of the last year are still being registered
-    share = moved.abs().groupby("year").sum() / size  # what moves between states moves too
-    large = sorted(closed.intersection(share.index[share > LARGEST_MOVE]))
-    years = ", ".join(f"{y} {size[y]:,.10g} {change:+,.6g}" for y, change in shift.items())
-    spans = [f"{len(each):,} figures, {_span(each)}" for each in (gone, fresh)]
-    faults = {
-        f"the release {found} is older than that of the table, {last}": "" < found < last,
-        f"{spans[0]}, of the last release are missing": len(gone) > 0,
-        f"closed years move by more than 5%, {large}: {years}": len(large) > 0,
-        f"the release {last} itself has moved, {years}: a revision, which --release can date, "
-        "or a changed file": found == last != "" and len(moved) > 0,
-    }
-    for fault, true in faults.items():
-        require(accept or not true, f"{name}: {fault}. --accept-revisions takes it as it is.")
-    said = [f"{name}: {after.sum():,} in all, {before.sum():,} before"] if "month" in old else []
-    if len(fresh):
-        said.append(f"{name}: new: {spans[1]}")
-    if len(gone):
-        said.append(f"{name}: no longer there: {spans[0]}")
-    if moved.empty:
-        return [*said, f"{name}: no figure of before has changed"]
-    by_place = moved.groupby(level="place").sum()
-    most = by_place[by_place.abs().nlargest(3).index]
-    places = ", ".join(f"{place} {change:+,.6g}" for place, change in most.items())
-    return [*said, f"{name}: {len(moved):,} figures changed: {years}; most in {places}"]
-
-
-def _list_figures(table: pd.DataFrame) -> pd.Series:
-    """Return every figure by year, period, place and column."""
-    words = table.columns.intersection([*LEVELS, "name", "country"])
-    figures = table.melt(words, var_name="column").rename(columns=LEVELS)
-    if "period" not in figures:  # a column a year
-        figures["period"] = figures["column"]
-    figures["year"] = figures["period"].astype(str).str[:4]
-    figures = figures[figures["place"] != "MX00"]  # the nation is the sum of the states
-    return figures.set_index(["year", "period", "place", "column"])["value"]
-
-
-def _span(index: pd.MultiIndex) -> str:
-    periods = index.get_level_values("period")
-    return f"{periods.min()} to {periods.max()}" if len(index) else ""
-
-
 def _append_release(revisions: pd.DataFrame, victims: pd.DataFrame, release: str) -> pd.DataFrame:
     """Append the rows of a release that are new or changed since the releases before."""
     key = ["month", "state"]
     known = revisions.drop_duplicates(key, keep="last").drop(columns="release")
+    if release < revisions["release"].max():
+        return revisions  # an older one tells nothing of what came after
     both = victims.merge(known, how="left", indicator=True)
     fresh = both[both["_merge"] == "left_only"].assign(release=release)[revisions.columns]
     table = pd.concat([revisions, fresh], ignore_index=True)

@@ -10,7 +10,8 @@ from analysis.engine.estimators import fit_quasi_poisson
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.model import prepare_model
 from analysis.its.shifts import PolicyShift
-from analysis.mexico.sources import NATION, SOURCES, load_series
+from analysis.mexico.record import NATION, SOURCES
+from analysis.mexico.sources import load_series
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 

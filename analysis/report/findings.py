@@ -13,7 +13,7 @@ from analysis.checks import require
 from analysis.claims.declared import ClaimVerdict
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
-from analysis.mexico.sources import SOURCES
+from analysis.mexico.record import SOURCES
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.words import GOOD_FIT, POOR_FIT
 

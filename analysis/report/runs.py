@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.its.shifts import PolicyShift
+from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import NATION, SOURCES
 from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 # with other countries, and town by town

@@ -14,7 +14,7 @@ from analysis.engine.optimise import EstimatorError
 from analysis.forecasts import paths
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import BANDS, POOL, Forecast, carry_person_years
-from analysis.mexico import record, sources
+from analysis.mexico import record
 from analysis.mexico.sources import freeze_month
 
 AT, UNTIL = "2021-04", "2024-12"
@@ -282,7 +282,7 @@ def test_no_population_of_a_later_mid_year_is_seen(monkeypatch, source, at):
     monkeypatch.setattr(
         record, "load_table", lambda name: population if name == "population" else real(name)
     )
-    monkeypatch.setattr(sources, "monthly_population", record.monthly_population.__wrapped__)
+    monkeypatch.setattr(record, "monthly_population", record.monthly_population.__wrapped__)
     planted = load_series(source)
     raw = planted.loc[:at, "person_years"]
     assert (raw / before["person_years"]).max() > 1.3  # the plant reached the months before

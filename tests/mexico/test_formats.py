@@ -285,7 +285,7 @@ def test_certificates_in_a_zip_lie_beside_their_catalogues(read):
     [
         (("36", 3, 2021, "X959", 2), "unknown codes of state or month"),
         (("09", 13, 2021, "X959", 2), "unknown codes of state or month"),
-        (("09", 3, 2022, "X959", 2), "1 deaths are later than 2021"),
+        (("09", 3, 2022, "X959", 2), "anio_ocur must be years to 2021, .* found .2022"),
         (("", 3, 2021, "X959", 2), "ent_ocurr must be whole numbers"),
     ],
 )

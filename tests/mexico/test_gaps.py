@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import find_gaps, load_series, load_states, national_gaps
-from analysis.mexico.sources import SOURCES
+from analysis.mexico.record import SOURCES
 from benchmarks.gaps import RECORD
 
 MONTHS = pd.period_range("2001-01", periods=48, freq="M", name="month")

@@ -4,8 +4,9 @@ import pytest
 from analysis import load_states, national_gaps
 from analysis.its.design import cut_window
 from analysis.its.shifts import months_between
+from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.sources import NATION, SOURCES, load_series
+from analysis.mexico.sources import load_series
 from analysis.mexico.tables import DATA_FOLDER
 
 SHIFTS = load_policy_shifts()

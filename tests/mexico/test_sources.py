@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from analysis import find_gaps
-from analysis.mexico.sources import SOURCES, load_series, load_states, source_ratio
+from analysis.mexico.record import SOURCES
+from analysis.mexico.sources import load_series, load_states, source_ratio
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from support.folders import ROOT
 from support.publisher_files import (
+    KINDS,
     encode,
     lay_out_certificates,
     lay_out_population,
@@ -235,7 +236,7 @@ def test_the_next_year_of_certificates_adds_late_deaths_to_earlier_months(update
     late = [("09", 12, 2022, "X959", 2), ("09", 12, 2022, "X850", 9), ("14", 1, 2000, "Y090", 2)]
     outside = [("33", 5, 2023, "X959", 2), ("09", 99, 2023, "X959", 2), ("09", 12, 1999, "X959", 2)]
     content = certificates(2023, *late, *outside)
-    said = update({"a.zip": to_zip({"conjunto_de_datos/a.csv": content})})
+    said = update({"a.zip": to_zip({"conjunto_de_datos/a.csv": content})}, accept_revisions=True)
     old, new = (load_table("inegi_deaths", folder=each) for each in (DATA_FOLDER, folder))
     assert new["month"].max() == "2023-12"
     assert (new.loc[new["month"] >= "2023-01", "deaths"] == 1).all()
@@ -250,14 +251,15 @@ def test_the_next_year_of_certificates_adds_late_deaths_to_earlier_months(update
 
 def test_late_deaths_may_move_the_last_year_by_any_share_but_no_year_before(update, folder):
     many = [("09", 12, 2022, "X959", 2)] * 1600
-    assert "2022 31,048 +1,600" in update({"a.csv": certificates(2023, *many)}, dry_run=True)
+    dry = {"dry_run": True, "accept_revisions": True}
+    assert "2022 31,048 +1,600" in update({"a.csv": certificates(2023, *many)}, **dry)
     many = [("09", 12, 2014, "X959", 2)] * 1600
     with pytest.raises(ValueError, match=r"more than 5%, \['2014'\]: 2014 19,563 \+1,600"):
-        update({"a.csv": certificates(2023, *many)})
+        update({"a.csv": certificates(2023, deaths=as_last_year(2023) + many)})
 
 
 def test_years_of_certificates_are_taken_in_order(update, folder):
-    update({"b.csv": certificates(2024), "a.csv": certificates(2023)})
+    update({"b.csv": certificates(2024), "a.csv": certificates(2023)}, accept_revisions=True)
     assert described(folder, "inegi_deaths")["registered_through"] == "2024-12"
     with pytest.raises(ValueError, match=r"those until 2024-12: they are in it.*file of 2025"):
         update({"a.csv": certificates(2023)})
@@ -288,6 +290,61 @@ def test_certificates_that_do_not_follow_or_are_not_a_year_are_refused(
     with pytest.raises(ValueError, match=message):
         update({"a.csv": content})
     assert changed(folder) == set()
+
+
+def as_last_year(year):
+    """Certificates of as many deaths in each state and month as in 2022."""
+    table = load_table("inegi_deaths").query("month >= '2022'")
+    return [
+        (row.state[2:], int(row.month[5:]), year, "X954", 2)
+        for row in table.itertuples()
+        for _ in range(row.deaths)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (lambda rows: rows[::2], r"hard to believe: \['2023-01 has 49% of the usual deaths'"),
+        (lambda rows: rows * 2, "2023-01 has 198% of the usual deaths"),
+        (
+            lambda rows: [row for row in rows if row[0] < "25"] + whole_year(2023)[24 * 12 :],
+            "MX25 has 2% of the usual deaths",
+        ),
+    ],
+)
+def test_a_year_of_certificates_that_is_half_doubled_or_cut_is_refused(
+    update, folder, kept, message
+):
+    rows = sorted(as_last_year(2023))
+    assert "written" in update({"a.csv": certificates(2023, deaths=rows)}, into=folder.parent / "x")
+    with pytest.raises(ValueError, match=message):
+        update({"a.csv": certificates(2023, deaths=kept(rows))})
+    assert changed(folder) == set()
+
+
+def test_one_revised_count_is_one_row_of_the_record_and_the_study_reads_it(update, folder):
+    revised = VICTIMS.copy()
+    cell = revised["month"].eq("2024-01") & revised["state"].eq("MX01")
+    revised.loc[cell, "intentional_homicide"] += 7
+    update({"victims.csv": lay_out_victims(revised)}, release="2025-08")
+    rows = load_table("sesnsp_revisions", folder=folder).query("release == '2025-08'")
+    assert rows[["month", "state"]].to_numpy().tolist() == [["2024-01", "MX01"]]
+    with pytest.raises(ValueError, match="older than that of the table"):
+        update({"victims.csv": lay_out_victims(VICTIMS)}, release="2025-07")
+    update({"victims.csv": lay_out_victims(VICTIMS)}, release="2025-07", accept_revisions=True)
+    assert load_table("sesnsp_revisions", folder=folder)["release"].max() == "2025-08"
+
+
+def test_a_state_that_falls_silent_is_refused(update, folder):
+    silent = VICTIMS.copy()
+    silent.loc[silent["month"].str[:4].eq("2024") & silent["state"].eq("MX06"), list(KINDS)] = 0
+    with pytest.raises(ValueError, match=r"hard to believe: \['MX06 in 2024, 8\d\d before'"):
+        update({"IDVFC_NM_jul25.csv": lay_out_victims(add_months(silent, "2025-07"))})
+    new = add_months(VICTIMS, "2025-07")
+    new.loc[new["month"].eq("2025-07") & new["state"].eq("MX15"), list(KINDS)] = 0
+    with pytest.raises(ValueError, match="nobody in MX15 in 2025-07"):
+        update({"IDVFC_NM_jul25.csv": lay_out_victims(new)})
 
 
 def registry(months, empty="0"):
@@ -383,12 +440,15 @@ def test_the_study_runs_on_what_the_command_wrote(tmp_path):
     for name, content in files.items():
         content = content if isinstance(content, bytes) else encode(content)
         (tmp_path / name).write_bytes(content)
-    done = run(tmp_path, "-W", "error", "-m", "analysis", "update", *files)
+    done = run(tmp_path, "-W", "error", "-m", "analysis", "update", *files, "--accept-revisions")
     assert (done.returncode, done.stderr) == (0, "")
     assert "inegi_deaths: new: 384 figures, 2023-01 to 2023-12\n" in done.stdout
     code = (
-        "from analysis import load_series, load_states\n"
-        "from analysis.mexico.sources import SOURCES\n"
+        "from analysis import load_series, load_states, load_releases, load_municipalities\n"
+        "from analysis import load_completeness\n"
+        "load_releases(), load_municipalities()\n"
+        "load_completeness('inegi'), load_completeness('sesnsp')\n"
+        "from analysis.mexico.record import SOURCES\n"
         "for slug in ('inegi', 'sesnsp', 'rnid'):\n"
         "    series = load_series(slug, complete_only=False)\n"
         "    states = load_states(slug, complete_only=False)\n"
