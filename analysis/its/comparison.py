@@ -93,7 +93,11 @@ def judge_comparison(comparison: pd.DataFrame) -> ComparisonVerdict:
 
 def judge_estimand(rows: pd.DataFrame) -> ComparisonVerdict:
     """Return the verdict on rows of one estimand: *agree* where fewer than two have an answer."""
-    numbers = rows[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
+    return judge_numbers(rows[["estimate", "low", "high", "p"]].to_numpy(dtype=float))
+
+
+def judge_numbers(numbers: np.ndarray) -> ComparisonVerdict:
+    """Return the verdict on estimates, their intervals and p, (m, 4)."""
     estimate, low, high, _ = numbers[~np.isnan(numbers[:, [0, 3]]).any(axis=1)].T
     above, below = (low > 0).any(), (high < 0).any()  # an exact fit has no p
     # an interval lies wholly on one side of zero, another estimate on the other

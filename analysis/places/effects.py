@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from analysis.checks import check_known, check_whole, require
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.optimise import EstimatorError
-from analysis.its.comparison import estimate_by, judge_estimand
+from analysis.its.comparison import estimate_by, judge_numbers
 from analysis.its.design import cut_window
 from analysis.its.flags import gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
@@ -192,18 +192,20 @@ def _gap_at_shift(gaps: Iterable[dict], place: str, model: SegmentedModel) -> st
 
 def _doubts(own: pd.DataFrame, gap: str) -> pd.DataFrame:
     """Add `comparison_verdict` and `doubt`, for each estimand, to the rows of one place."""
+    numbers = own[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
+    estimands, mains = own["estimand"].to_numpy(), own["estimator"].to_numpy() == MAIN
     said = {}
-    for estimand, rows in own.groupby("estimand", sort=False):
-        main = rows[rows["estimator"] == MAIN].iloc[0]
-        verdict, doubt = judge_estimand(rows), ""
-        if np.isnan(main["estimate"]):
-            doubt = main["note"]
+    for row in np.flatnonzero(mains):
+        estimate, low, high, _ = numbers[row]
+        verdict, doubt = judge_numbers(numbers[estimands == estimands[row]]), ""
+        if np.isnan(estimate):
+            doubt = own["note"].iloc[row]
         elif gap:
             doubt = gap
         elif verdict == "sign differs":
             doubt = "the estimators' signs differ"
-        elif (100 + main["high"]) > WIDEST * (100 + main["low"]):
+        elif (100 + high) > WIDEST * (100 + low):
             doubt = f"the interval's ends are more than {WIDEST} times apart"
-        said[estimand] = verdict, doubt
+        said[estimands[row]] = verdict, doubt
     table = pd.DataFrame.from_dict(said, orient="index", columns=["comparison_verdict", "doubt"])
     return own.join(table, on="estimand")
