@@ -86,12 +86,8 @@ def known_shares(source: str) -> pd.DataFrame:
         return first_print_shares(load_releases(), deaths.index[-1])
     first = load_table("municipal_deaths")
     year = first["year"].max()
-    first = (
-        first[first["year"] == year]
-        .groupby(["month", "MX" + first["ent_mun"].str[:2]])["homicides"]
-        .sum()
-        .unstack()
-    )
+    first = first[first["year"] == year]
+    first = first.groupby(["month", "MX" + first["ent_mun"].str[:2]])["homicides"].sum().unstack()
     later = deaths.loc[f"{year}"].drop(columns=NATION)
     first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
     shares = estimate_shares(first, later, NATION)
