@@ -141,7 +141,7 @@ def list_marks(source: str) -> list[dict]:
         imputed = early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()
         text = f"years imputed: {imputed:,} deaths of the nation in 1990-1993 have no year of death"
         marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
-    if source == "sesnsp" and load_releases().index[-1][0] == last:
+    if source == "sesnsp" and load_table("sesnsp_revisions")["release"].max() == str(last):
         share = known_shares(source).loc[(NATION, last)]
         text = (
             f"provisional month: the count of {last} is its first print; a first print had "

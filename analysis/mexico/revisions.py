@@ -29,7 +29,8 @@ def load_releases() -> pd.DataFrame:
     table["victims"] = table[COUNTS].sum(axis=1)
     table = pd.concat([load_table("sesnsp_releases_2018"), table], ignore_index=True)
     for name in ("release", "month"):
-        table[name] = pd.PeriodIndex(table[name], freq="M")
+        codes, words = pd.factorize(table[name])  # reading each text once is much faster
+        table[name] = pd.PeriodIndex(words, freq="M")[codes]
     return table.set_index(["release", "month", "state"]).sort_index()[[*COUNTS, "victims"]]
 
 
@@ -43,11 +44,10 @@ def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     printed = printed[printed.index.get_level_values("month") >= pd.Period("2023-01", "M")]
     printed.insert(0, "MX00", printed.sum(axis=1))
     newest = printed.index.get_level_values("release").max()
-    today = printed.loc[newest]
+    today, former = printed.loc[newest], printed.index.unique("release").drop(newest)
     rows = {}
     for back in range(AGES):
         age = (newest - last).n + back
-        former = printed.index.unique("release").drop(newest)
         pairs = [(release, release - age) for release in former]
         first = printed.loc[printed.index.isin(pairs)].droplevel("release")
         now = today.loc[first.index]
