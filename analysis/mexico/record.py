@@ -104,6 +104,22 @@ def known_share(source: str, places: list[str], months: pd.PeriodIndex) -> pd.Se
 
 
 @cache
+def registered_shares() -> pd.DataFrame:
+    """Return by year each source's share of the nation's registered deaths, a column a source.
+
+    Deaths of whole years, the last months as they may stand a year later: a year's registered
+    deaths have late ones too, those of the year before.
+    """
+    registered = load_table("inegi_registered").set_index("year")["registered_deaths"]
+    shares = {}
+    for source in SOURCES:
+        deaths = monthly_deaths(source)[NATION]
+        deaths = deaths / known_share(source, [NATION], deaths.index)
+        shares[source] = deaths.groupby(deaths.index.year).sum(min_count=12) / registered
+    return pd.DataFrame(shares).dropna(how="all").rename_axis("year")
+
+
+@cache
 def complete_through(source: str) -> pd.Series:
     """Return by place the last month that is no longer filling up."""
     deaths, told = monthly_deaths(source), LOADED[source]

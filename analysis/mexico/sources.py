@@ -19,6 +19,7 @@ from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 RATIO = "SESNSP / INEGI"
+REGISTERED = "the nation's registered deaths"
 
 
 def load_series(
@@ -29,6 +30,7 @@ def load_series(
     end: str | pd.Period | None = None,
     complete_only: bool = True,
     completed: bool = False,
+    registered: bool = False,
 ) -> pd.DataFrame:
     """Load deaths and person-years by month.
 
@@ -49,36 +51,44 @@ def load_series(
     completed : bool
         Keep them, their deaths divided by the share that `load_completeness` expects to be known,
         rounded: as they may stand a year later. For comparison, never as a finding.
+    registered : bool
+        Scale INEGI's deaths of the nation, rounded, to those registered in their year, of which the
+        table by month of death lacks a changing share; years without a registered total are left
+        out. The scale changes each January, and late registration is in it. For comparison.
 
     Returns
     -------
     DataFrame
         PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
-        what a fit warns of: `complete_through`, `source_ratio`, `gaps`, those of `find_gaps` in
-        these places and months, and `marked`, months with a fault of their own.
+        what a fit warns of: `complete_through`, `source_ratio`, `registered_share` (the nation's),
+        `gaps`, those of `find_gaps` in these places and months, and `marked`, months with a fault
+        of their own.
 
     Raises
     ------
     KeyError
         For an unknown source or place, with the nearest known names.
     ValueError
-        For months outside the source's coverage.
+        For months outside the source's coverage, or registered totals that are not known.
     """
     check_known(source, record.LOADED, "source")
     places = _check_places(place)
-    series = record.monthly_deaths(source)[places].sum(axis=1).to_frame("deaths")
-    known = series.index
-    people = record.monthly_population().loc[known, places].sum(axis=1)
-    series["person_years"] = people * (known.days_in_month / 365.25)
+    deaths = record.monthly_deaths(source)[places].sum(axis=1)
     complete = record.complete_through(source)[places].min()
     if completed:
         check_known(source, record.SOURCES, "source with a known completeness,")
-        series["deaths"] = (
-            (series["deaths"] / record.known_share(source, places, known)).round().astype(int)
-        )
+        deaths = deaths / record.known_share(source, places, deaths.index)
     elif complete_only:
-        series, known = series.loc[:complete], known[known <= complete]
+        deaths = deaths.loc[:complete]
+    if registered:
+        fault = f"registered=True is for INEGI and {NATION}; found {source!r} and {places}"
+        require(source == "inegi" and places == [NATION], f"{fault}: no such totals are known")
+        deaths = _scale(deaths)
+    series = deaths.round().astype(int).to_frame("deaths")
+    known = series.index
+    people = record.monthly_population().loc[known, places].sum(axis=1)
+    series["person_years"] = people * (known.days_in_month / 365.25)
     since = pd.Period(load_table(record.LOADED[source].table)["month"].min(), "M")
     series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
@@ -87,7 +97,11 @@ def load_series(
         "source": source,
         "place": joined,
         "complete_through": str(complete),
-        "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+        "source_ratio": {
+            "name": f"{RATIO} as registered" if registered else RATIO,
+            "by_month": dict(_ratio_by_month(joined, registered)),
+        },
+        "registered_share": {} if registered else _registered_share(source, joined),
         "gaps": [
             dict(gap)
             for gap in record.list_gaps(source)
@@ -121,18 +135,33 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     return panel
 
 
-def source_ratio(place: str = NATION) -> pd.Series:
+def _scale(deaths: pd.Series) -> pd.Series:
+    """Scale the nation's deaths by month to the registered ones of each year that has them."""
+    shares = record.registered_shares()["inegi"].reindex(deaths.index.year)
+    return (deaths / shares.to_numpy()).dropna()
+
+
+def _registered_share(source: str, place: str) -> dict:
+    """Return what is flagged of `record.registered_shares`; of a state no other source's."""
+    shares = record.registered_shares().rename(index=str)
+    told = [slug for slug in shares if slug == source or place == NATION]
+    by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in told}
+    return {"of": REGISTERED, "own": record.LOADED[source].name, "by_year": by_year}
+
+
+def source_ratio(place: str = NATION, *, registered: bool = False) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
     through = [record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")]
     both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
     inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
+    inegi = _scale(inegi) if registered else inegi
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
 @cache
-def _ratio_by_month(place: str) -> dict[str, float]:
-    return source_ratio(place).dropna().rename(str).to_dict()
+def _ratio_by_month(place: str, registered: bool) -> dict[str, float]:
+    return source_ratio(place, registered=registered).dropna().rename(str).to_dict()
 
 
 def load_completeness(source: str) -> pd.DataFrame:
