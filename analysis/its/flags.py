@@ -16,6 +16,7 @@ from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CURVED_P, RATIO_DRIFT = 0.05, 0.05
+SHARE_DRIFT = 0.02  # of the registered deaths
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
     month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
     deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
-    `source_ratio`, of another source to this one: `name`, `by_month` (text to number).
+    `source_ratio`, of another source to this one: `name`, `by_month` (text to number);
+    `registered_share`, of an official yearly total: `of`, its name, `own`, this source's, and
+    `by_year`, a source's name to year (text) to share.
     """
     series, shift = model.window, model.shift
     for doubt in doubt_errors(model, mixture):
@@ -52,6 +55,7 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     for mark in gaps_inside(model.attrs.get("marked", ()), periods_of(series)):
         months = pd.period_range(mark["first"], mark["last"], freq="M")
         yield Flag(mark["name"], len(months), mark["text"])
+    yield from _share_moves(series, model.attrs)
     yield from _drifting(series, model.attrs)
     if shift.caveat:
         yield Flag("unconfirmed", len(shift.months), shift.caveat)
@@ -155,6 +159,25 @@ def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
         yield Flag("still_registering", touched, text)
 
 
+def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
+    """Compare this source with an official total in the whole years of the window."""
+    total, index = attrs.get("registered_share"), periods_of(series)
+    if not total or index.freqstr != "M":
+        return
+    months = index.year.value_counts()
+    shares = pd.Series(total["by_year"].get(total["own"], {}), dtype=float)
+    shares = shares[shares.index.astype(int).isin(months.index[months == 12])]
+    moved = shares.max() - shares.min()
+    if moved > SHARE_DRIFT:
+        first, last = sorted((shares.idxmin(), shares.idxmax()))
+        text = (
+            f"the record's share moves: {total['own']} has {shares[first]:.1%} of {total['of']} "
+            f"in {first} and {shares[last]:.1%} in {last}, both inside the window; a change of "
+            "that size can be the record's and not the rate's"
+        )
+        yield Flag("registered_share", moved, text)
+
+
 def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
     given = attrs.get("source_ratio")
@@ -167,8 +190,22 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
+        low_high = sorted(map(str, (yearly.idxmin(), yearly.idxmax())))
         text = (
             f"sources drift apart: {given['name']} is {low:.2f} in {yearly.idxmin()} and "
             f"{high:.2f} in {yearly.idxmax()}, both inside the window"
+            f"{_which_moved(attrs.get('registered_share'), low_high)}"
         )
         yield Flag("source_ratio_drifting", high - low, text)
+
+
+def _which_moved(total: dict | None, years: list[str]) -> str:
+    """Say which source moved more against an official total from one year to another, if known."""
+    shares = pd.DataFrame(total["by_year"] if total else {}).reindex(years).dropna(axis=1)
+    if shares.shape[1] < 2:
+        return ""
+    first, last = shares.to_numpy()
+    most = shares.columns[np.abs(np.log(last / first)).argmax()]
+    ends = [f"{name} {each.iloc[0]:.1%} to {each.iloc[1]:.1%}" for name, each in shares.items()]
+    said = f"against {total['of']}, {years[0]} to {years[1]}, {most} moved more"
+    return f"; {said} ({', '.join(ends)})"

@@ -146,7 +146,8 @@ def _registered_share(source: str, place: str) -> dict:
     shares = record.registered_shares().rename(index=str)
     told = [slug for slug in shares if slug == source or place == NATION]
     by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in told}
-    return {"of": REGISTERED, "own": record.LOADED[source].name, "by_year": by_year}
+    of = REGISTERED if place == NATION else f"{REGISTERED} (a state's are not known)"
+    return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
 
 
 def source_ratio(place: str = NATION, *, registered: bool = False) -> pd.Series:
