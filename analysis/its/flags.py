@@ -15,8 +15,7 @@ from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
-CURVED_P, RATIO_DRIFT = 0.05, 0.05
-SHARE_DRIFT = 0.02  # of the registered deaths
+CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
     deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
     `source_ratio`, of another source to this one: `name`, `by_month` (text to number);
-    `registered_share`, of an official yearly total: `of`, its name, `own`, this source's, and
-    `by_year`, a source's name to year (text) to share.
+    `registered_share`, of a total: `of`, `own`, both names, `by_year`, of sources (text to share).
     """
     series, shift = model.window, model.shift
     for doubt in doubt_errors(model, mixture):
@@ -169,7 +167,7 @@ def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     shares = shares[shares.index.astype(int).isin(months.index[months == 12])]
     moved = shares.max() - shares.min()
     if moved > SHARE_DRIFT:
-        first, last = sorted((shares.idxmin(), shares.idxmax()))
+        first, last = sorted(map(str, (shares.idxmin(), shares.idxmax())))
         text = (
             f"the record's share moves: {total['own']} has {shares[first]:.1%} of {total['of']} "
             f"in {first} and {shares[last]:.1%} in {last}, both inside the window; a change of "
@@ -190,11 +188,11 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
-        low_high = sorted(map(str, (yearly.idxmin(), yearly.idxmax())))
+        ends = sorted(map(str, (yearly.idxmin(), yearly.idxmax())))
         text = (
             f"sources drift apart: {given['name']} is {low:.2f} in {yearly.idxmin()} and "
             f"{high:.2f} in {yearly.idxmax()}, both inside the window"
-            f"{_which_moved(attrs.get('registered_share'), low_high)}"
+            f"{_which_moved(attrs.get('registered_share'), ends)}"
         )
         yield Flag("source_ratio_drifting", high - low, text)
 
@@ -202,10 +200,8 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
 def _which_moved(total: dict | None, years: list[str]) -> str:
     """Say which source moved more against an official total from one year to another, if known."""
     shares = pd.DataFrame(total["by_year"] if total else {}).reindex(years).dropna(axis=1)
-    if shares.shape[1] < 2:
+    if not total or shares.shape[1] < 2:
         return ""
-    first, last = shares.to_numpy()
-    most = shares.columns[np.abs(np.log(last / first)).argmax()]
+    most = shares.pct_change().iloc[-1].abs().idxmax()
     ends = [f"{name} {each.iloc[0]:.1%} to {each.iloc[1]:.1%}" for name, each in shares.items()]
-    said = f"against {total['of']}, {years[0]} to {years[1]}, {most} moved more"
-    return f"; {said} ({', '.join(ends)})"
+    return f"; against {total['of']}, {' to '.join(years)}, {most} moved more ({', '.join(ends)})"
