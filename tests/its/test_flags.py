@@ -362,6 +362,8 @@ def test_record_whose_share_of_a_total_moves_is_flagged_with_both_years():
     assert said in flag.text
     frame.attrs = shares_of({"one": years | {"2003": 0.98, "2005": 0.961}})
     assert "registered_share" not in flags_of(frame)  # it moves by 0.019
+    frame.attrs = shares_of({"one": years | {"2003": 0.98, "2005": 0.959}})
+    assert "registered_share" in flags_of(frame)
     frame.attrs = shares_of({"other": years})
     assert "registered_share" not in flags_of(frame)
 

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from analysis import find_gaps
+from analysis.mexico import record
 from analysis.mexico.record import SOURCES, registered_shares
 from analysis.mexico.sources import load_series, load_states, source_ratio
+from analysis.mexico.tables import load_table
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,14 @@ def test_share_of_the_registered_deaths_is_that_of_whole_years():
     assert shares.loc[2022, "inegi"] == pytest.approx(completed / 33287, abs=1e-4)
     assert [*shares.index[[0, -1]]] == [1990, 2024]
     assert shares["inegi"].last_valid_index() == 2022
+
+
+def test_half_a_year_has_no_share(monkeypatch):
+    longer = load_table("inegi_registered")
+    longer.loc[len(longer)] = [2025, 30000]  # SESNSP's table ends with June
+    given = {"inegi_registered": longer}
+    monkeypatch.setattr(record, "load_table", lambda name: given.get(name, load_table(name)))
+    assert registered_shares.__wrapped__().index[-1] == 2024
 
 
 def test_deaths_are_scaled_to_the_registered_ones_of_their_year():
