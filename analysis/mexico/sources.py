@@ -98,7 +98,7 @@ def load_series(
         "place": joined,
         "complete_through": str(complete),
         "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
-        "registered_share": _registered_share(source, joined),
+        "registered_share": _registered_share(source) if joined == NATION else None,
         "gaps": [
             dict(gap)
             for gap in record.list_gaps(source)
@@ -134,13 +134,11 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     return panel
 
 
-def _registered_share(source: str, place: str) -> dict:
-    """Return what is flagged of `record.registered_shares`; of a state no other source's."""
+def _registered_share(source: str) -> dict:
+    """Return what a fit of the nation asks of `record.registered_shares`."""
     shares = record.registered_shares().rename(index=str)
-    told = [slug for slug in shares if slug == source or place == NATION]
-    by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in told}
+    by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in shares}
     of = "the nation's registered deaths"
-    of += " (a state's are not known)" * (place != NATION)
     return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
 
 

@@ -174,12 +174,11 @@ def test_scaled_deaths_are_not_warned_of_as_those_counted():
     assert all(scaled[name] is None for name in other)
 
 
-def test_of_a_state_only_the_nations_share_is_told_and_nothing_is_scaled():
-    told = load_series("sesnsp", place="MX16").attrs["registered_share"]
-    assert told["of"] == "the nation's registered deaths (a state's are not known)"
-    assert [*told["by_year"]] == [told["own"]] == ["SESNSP"]
-    assert told["by_year"]["SESNSP"]["2018"] == pytest.approx(34662 / 36685)
-    assert [*load_series("sesnsp").attrs["registered_share"]["by_year"]] == ["INEGI", "SESNSP"]
+def test_shares_are_the_nations_alone_and_no_state_is_scaled():
+    assert load_series("sesnsp", place="MX16").attrs["registered_share"] is None
+    told = load_series("sesnsp").attrs["registered_share"]["by_year"]
+    assert [*told] == ["INEGI", "SESNSP"]
+    assert told["SESNSP"]["2018"] == pytest.approx(34662 / 36685)
     for source, place in (("inegi", "MX16"), ("sesnsp", "MX00")):
         with pytest.raises(ValueError, match=f"for INEGI and MX00; found '{source}' and .'{place}"):
             load_series(source, place=place, registered=True)
