@@ -37,11 +37,6 @@ class CountryPanel:
     excluded: pd.Series  # ISO3 code -> why
     names: pd.Series  # ISO3 code -> country, the excluded ones too
 
-    @property
-    def start(self) -> int:
-        """First year of the panel."""
-        return int(self.rates.index[0])
-
 
 def load_country_rates() -> pd.DataFrame:
     """Load every rate of the region: year x ISO3 code, with its gaps, nothing interpolated."""

@@ -149,9 +149,9 @@ def _countries(found: Findings) -> Told:
     said = []
     for slug, table in rows.groupby("shift", sort=False):
         change, every, share = (table.set_index("estimand").loc[name] for name in estimands)
-        number = f"{say_change(change)}, with every other choice {say_range(every)}"
+        number = f"{say_change(change)}, with other choices {say_range(every)}"
         if not change["fits"]:
-            number = f"{NO_NUMBER} before ({say_range(share, '.0%')})"
+            number = f"{NO_NUMBER} ({say_range(share, '.0%')})"
         said.append(f"{found.titles[slug]}: {number}")
     return {"unit": UNIT, "changes": "; ".join(said)}, rows
 

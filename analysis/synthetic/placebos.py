@@ -1,6 +1,7 @@
 """The same for every donor, as if the change had been there: a rank and prediction intervals."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -95,15 +96,11 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
     real = fit_synthetic(rates, treated, first_year=first_year)
     donors = rates.columns.drop(treated)
     require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")
-    placebo = {unit: fit_synthetic(rates, unit, first_year=first_year) for unit in donors}
-    pairs = {u: (_without(u, real, rates), _without(treated, placebo[u], rates)) for u in donors}
+    fit = partial(fit_synthetic, first_year=first_year)
+    placebo = {unit: fit(rates, unit) for unit in donors}
+    alone = rates.drop(columns=treated)
+    pairs = {unit: (fit(rates.drop(columns=unit), treated), fit(alone, unit)) for unit in donors}
     return PlaceboCountries(real, placebo, pairs)
-
-
-def _without(donor: str, fit: SyntheticControl, rates: pd.DataFrame) -> SyntheticControl:
-    if fit.weights[donor] == 0:
-        return fit  # the others alone fit best already
-    return fit_synthetic(rates.drop(columns=donor), fit.treated, first_year=fit.first_year)
 
 
 def _with_average(control: SyntheticControl) -> pd.Series:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from analysis.style import FITTED, LEGEND, REAL, ZERO, legend_above
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
-from analysis.synthetic.study import HALF, UNIT, SyntheticStudy
+from analysis.synthetic.study import UNIT, SyntheticStudy
 
 OTHER = "0.7"
 
@@ -66,32 +66,14 @@ def plot_weights(control: SyntheticControl, names: pd.Series, *, ax: Axes | None
     return ax
 
 
-def plot_left_out(
-    control: SyntheticControl, left_out: dict[str, SyntheticControl], *, ax: Axes | None = None
-) -> Axes:
-    """Draw the gap of the full fit, and of each fit without one donor."""
-    ax = ax or plt.gca()
-    gaps = pd.concat([fit.gap for fit in left_out.values()], axis=1)
-    ax.plot(gaps, color=FITTED, linewidth=0.9, alpha=0.7)[0].set_label("one donor left out")
-    ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
-    ax.axhline(0, **ZERO)
-    ax.set_ylabel("Gap, " + UNIT.replace(" and", "\nand"))
-    return _finish(ax, control)
-
-
 def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
-    """Draw the mean change with its interval by first year of the panel, if there is a number."""
+    """Draw the mean change by first year of the panel, with other choices, if there is a number."""
     ax = ax or plt.gca()
     table = study.intervals.xs("average", level=1)
-    shifted = study.choices.query("choice == 'intercept_shifted'").set_index("start")
-    ticks = [
-        f"{start}\n{len(control.weights)}\n{control.explained:.0%}\n{shifted['explained'][start]:.0%}"
-        for start, control in study.controls.items()
-    ]
+    fits = study.controls.items()
+    ticks = [f"{year}\n{len(fit.weights)}\n{fit.explained:.0%}" for year, fit in fits]
     ax.set_xticks(table.index, ticks, fontsize="small")
-    below = (
-        "First year of the panel; donors; share of the variance explained; shifted by a constant"
-    )
+    below = "First year of the panel; its donors; share of the variance before that is explained"
     ax.set(xlabel=below, ylabel="Mean change, " + UNIT.replace(" per", "\nper"))
     if not study.has_number:
         said = "no number: the mixture explains less than half of the variance"
@@ -100,9 +82,9 @@ def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
         return ax
     size = 2.5 * table["estimate"].abs().max()
     ax.vlines(table.index, *table[["low", "high"]].clip(-size, size).T.to_numpy(), color=REAL)
-    ax.plot(table["estimate"], "o", color=REAL, markersize=4, label="weights of sum 1")
-    used = shifted.loc[shifted["explained"] >= HALF, "estimate"]
-    ax.plot(used, "x", color=FITTED, label="shifted by a constant")
+    ax.plot(table["estimate"], "o", color=REAL, markersize=4, label="as declared")
+    beside = study.beside
+    ax.plot(beside["start"], beside["estimate"], "x", color=FITTED, label="with other choices")
     for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
         beyond = table.index[side * table[name] > size]
         if len(beyond):  # an empty line that is not clipped would move the layout

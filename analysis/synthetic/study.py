@@ -44,6 +44,11 @@ class SyntheticStudy:
         return bool((self.explained >= HALF).all())
 
     @property
+    def beside(self) -> pd.DataFrame:
+        """The other choices that explain half, without the sham change."""
+        return self.choices.query("explained >= @HALF and choice != 'sham'")
+
+    @property
     def intervals(self) -> pd.DataFrame:
         """The placebo countries' intervals, by start and year or ``"average"``."""
         return pd.concat({start: each.intervals() for start, each in self.placebos.items()})
@@ -93,18 +98,14 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
         apart = int((table["low"] * table["high"] > 0).sum())
         reach = [table["low"].min(), table["high"].max(), apart, len(table)]
         rows.append([name, table["estimate"].min(), table["estimate"].max(), *reach, UNIT])
-    used = choices[choices["explained"] >= HALF]
-    every = used.loc[used["choice"] != "sham", "estimate"]
+    used = choices[choices["explained"] >= HALF].groupby("choice")["estimate"]
     own = controls.map(lambda fit: fit.changes().mean())
     rows += [
         _range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT),
         _range("rank", pd.Series([each.rank for each in study.placebos.values()]), "place"),
-        *(
-            _range(f"change_{name}", part, UNIT)
-            for name, part in used.groupby("choice")["estimate"]
-        ),
-        _range("change_every_choice", pd.concat([own, every]), UNIT),
+        _range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT),
     ]
+    rows += [_range(f"change_{name}", values, UNIT) for name, values in used]
     if not study.has_number:
         rows = [[name, *[np.nan] * 5, 0, unit] for name, *_, unit in rows]
     shares = {"explained": study.explained}

@@ -5,14 +5,14 @@ import pandas as pd
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.study import HALF, UNIT, YEARS_BEFORE, SyntheticStudy
 
-NO_NUMBER = "no number is told of the gap: the mixture explains less than half of the variance"
+NO_NUMBER = "no number, as the mixture explains less than half of the variance before"
 # estimand of a row -> what is said of it
 CHOICES = {
     "change_one_donor_out": "without one donor",
     "change_intercept_shifted": "shifted by a constant",
     "change_augmented": "ridge-augmented",
     f"change_from_{YEARS_BEFORE}_years": f"against the mean gap of the {YEARS_BEFORE} years before",
-    "change_every_choice": "all together, the fits above included",
+    "change_every_choice": "all of them and the declared ones together",
 }
 
 
@@ -36,11 +36,11 @@ def describe_fit(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series) ->
     name, share = names[real.treated], rows.loc["explained"]
     parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
     missed = int((study.explained < HALF).sum())
-    verdict = f"at least half from each of the {share['fits']:.0f} starts"
-    if missed:
-        verdict = (
-            f"less than half from {missed} of the {share['fits']:.0f} starts, so no number is told"
-        )
+    verdict = (
+        f"from {missed} of the {share['fits']:.0f} starts less than half, so no number is told"
+    )
+    if not missed:
+        verdict = f"at least half from each of the {share['fits']:.0f} starts"
     return (
         f"From {real.observed.index[0]} on, the synthetic {name} is {parts}. By the first year of "
         f"the panel, {say_range(rows.loc['start'], '.0f')}, it explains {say_range(share, '.0%')} "
@@ -54,7 +54,7 @@ def describe_change(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series)
     real, row = study.pictured.real, rows.loc["change"]
     name, before = names[real.treated], real.first_year - 1
     if not study.has_number:
-        return f"For {name} {NO_NUMBER} before the change."
+        return f"Of the change of {name}'s gap there is {NO_NUMBER}."
     return (
         f"From {before} to the mean of {real.first_year} to {real.observed.index[-1]} the gap of "
         f"{name} to its synthetic rate changed by {say_change(row)}, in {UNIT}, by the first year "
@@ -71,12 +71,11 @@ def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
         shifted = rows.loc["explained_intercept_shifted"]
         said = f"Shifted by a constant the mixture explains {say_range(shifted, '.0%')}"
         return f"{said}. Other choices stand beside a number, never in its place: none is told."
-    said = []
-    for estimand, choice in CHOICES.items():
-        if estimand not in rows.index:
-            continue
-        row = rows.loc[estimand]
-        said.append(f"{choice} {say_range(row)} ({row['fits']:.0f} fits)")
+    known = rows.loc[rows.index.intersection(list(CHOICES))]
+    said = [
+        f"{CHOICES[name]} {say_range(row)} ({row['fits']:.0f} fits)"
+        for name, row in known.iterrows()
+    ]
     every = rows.loc["change_every_choice"]
     signs = "have one sign" if every["least"] * every["most"] > 0 else "differ in sign"
     return f"The mean change over all starts: {'; '.join(said)}. They {signs}."

@@ -4,7 +4,7 @@ import pytest
 
 from analysis import PolicyShift, load_country_panel, load_policy_shifts
 from analysis.mexico import countries
-from analysis.mexico.countries import REGION, CountryPanel, load_country_rates, treated_years
+from analysis.mexico.countries import REGION, load_country_rates, treated_years
 from analysis.mexico.tables import load_table
 
 SHIFTS = load_policy_shifts()
@@ -64,7 +64,7 @@ def test_shift_after_the_last_rate_is_refused():
 )
 def test_panel_starts_as_early_as_a_dozen_donors_allow(years, start, count):
     panel = load_country_panel(*years)
-    assert (panel.start, panel.rates.index[-1]) == (start, years[1])
+    assert (panel.rates.index[0], panel.rates.index[-1]) == (start, years[1])
     assert panel.rates.shape[1] == count + 1
     assert panel.rates.columns[0] == "MEX"
     assert panel.rates.notna().all(axis=None)
@@ -130,8 +130,3 @@ def test_rate_of_mexico_is_that_of_the_registered_deaths():
     # A population: no year's deaths are missing from either.
     assert people.loc[[1990, 2023]].round(-5).tolist() == [82_800_000, 129_700_000]
     assert people.pct_change().dropna().between(0.006, 0.02).all()
-
-
-def test_panel_says_where_it_starts():
-    panel = CountryPanel(made_rates(), *[pd.Series(dtype=object)] * 2)
-    assert panel.start == 1990

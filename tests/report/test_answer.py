@@ -49,7 +49,7 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert "-2.6% (-23.5 to +22.4) over the first 12 months" in operations
     assert "+41.4% (-7.0 to +113.0) over the first 24: neither leaves zero out" in operations
     reach = "90% prediction intervals from -2.6 to +16.2; 1 of the 2 leaves zero out"
-    assert f"The first: +6.8 to +8.7 ({reach}), with every other choice +4.9 to +9.7; " in countries
+    assert f"The first: +6.8 to +8.7 ({reach}), with other choices +4.9 to +9.7; " in countries
     assert countries.endswith("less than half of the variance before (28% to 41%).")
     told = "The article's 3 claims with a figure, by their number"
     assert claims == f"{told}: holds: 1, 3; revised since: 2."
