@@ -68,10 +68,16 @@ def describe_change(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series)
 def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
     """Return in words how far the mean change moves with other choices, over all starts."""
     if not study.has_number:
-        shifted = rows.loc["explained_intercept_shifted"]
-        said = f"Shifted by a constant the mixture explains {say_range(shifted, '.0%')}"
-        return f"{said}. Other choices stand beside a number, never in its place: none is told."
-    known = rows.loc[rows.index.intersection(list(CHOICES))]
+        shifted, augmented = (
+            say_range(rows.loc[f"explained_{choice}"], ".0%")
+            for choice in ("intercept_shifted", "augmented")
+        )
+        return (
+            f"Shifted by a constant the mixture explains {shifted}, and {augmented} if it may give "
+            "negative weights. Other choices stand beside a number, never in its place: none is "
+            "told."
+        )
+    known = rows.loc[[name for name in CHOICES if name in rows.index]]
     said = [
         f"{CHOICES[name]} {say_range(row)} ({row['fits']:.0f} fits)"
         for name, row in known.iterrows()

@@ -65,7 +65,7 @@ def test_mixture_that_misses_gives_no_number_in_any_sentence():
     )
     said = describe_choices(*POOR)
     assert said.startswith(
-        "Shifted by a constant the mixture explains 90% to 90%. Other choices st"
+        "Shifted by a constant the mixture explains 90% to 90%, and 90% to 90% if it"
     )
     assert describe_sham(*POOR, []) == "No number is told of the sham change."
 
