@@ -63,11 +63,11 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
     for start, rates in starts.items():
         placebos[start] = placebo_countries(rates, unit, **change)
         left_out = control.leave_one_out(rates, unit, **change)
-        fits = [("one_donor_out", fit, 1) for fit in left_out.values()]
+        fits = [("without_one_donor", fit, 1) for fit in left_out.values()]
         fits += [
-            ("intercept_shifted", fit_synthetic(rates, unit, **change, intercept=True), 1),
-            ("augmented", control.fit_augmented(rates, unit, **change), 1),
-            (f"from_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE),
+            ("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1),
+            ("ridge_augmented", control.fit_augmented(rates, unit, **change), 1),
+            (f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE),
         ]
         if sham_year - start >= control.FEWEST_BEFORE:
             before = rates.loc[: first_year - 1]

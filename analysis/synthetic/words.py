@@ -3,17 +3,9 @@
 import pandas as pd
 
 from analysis.synthetic.placebos import CONFIDENCE
-from analysis.synthetic.study import HALF, UNIT, YEARS_BEFORE, SyntheticStudy
+from analysis.synthetic.study import HALF, UNIT, SyntheticStudy
 
 NO_NUMBER = "no number, as the mixture explains less than half of the variance before"
-# estimand of a row -> what is said of it
-CHOICES = {
-    "change_one_donor_out": "without one donor",
-    "change_intercept_shifted": "shifted by a constant",
-    "change_augmented": "ridge-augmented",
-    f"change_from_{YEARS_BEFORE}_years": f"against the mean gap of the {YEARS_BEFORE} years before",
-    "change_every_choice": "all of them and the declared ones together",
-}
 
 
 def say_range(row: pd.Series, form: str = "+.1f") -> str:
@@ -70,18 +62,17 @@ def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
     if not study.has_number:
         shifted, augmented = (
             say_range(rows.loc[f"explained_{choice}"], ".0%")
-            for choice in ("intercept_shifted", "augmented")
+            for choice in ("shifted_by_a_constant", "ridge_augmented")
         )
         return (
             f"Shifted by a constant the mixture explains {shifted}, and {augmented} if it may give "
             "negative weights. Other choices stand beside a number, never in its place: none is "
             "told."
         )
-    known = rows.loc[[name for name in CHOICES if name in rows.index]]
-    said = [
-        f"{CHOICES[name]} {say_range(row)} ({row['fits']:.0f} fits)"
-        for name, row in known.iterrows()
-    ]
+    said = []
+    for choice in (*study.beside["choice"].unique(), "every_choice"):
+        row = rows.loc[f"change_{choice}"]
+        said.append(f"{choice.replace('_', ' ')} {say_range(row)} ({row['fits']:.0f} fits)")
     every = rows.loc["change_every_choice"]
     signs = "have one sign" if every["least"] * every["most"] > 0 else "differ in sign"
     return f"The mean change over all starts: {'; '.join(said)}. They {signs}."

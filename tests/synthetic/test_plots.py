@@ -97,7 +97,7 @@ def compared(*fits):
     placebo = {str(i): scaled([i, i]) for i in range(1, 10)}
     starts = {1990 + i: unrelated(fit, placebo) for i, fit in enumerate(fits)}
     shares = zip(starts, (0.75, 0.4), strict=False)
-    return study(starts, [(start, "intercept_shifted", 7.0, share) for start, share in shares])
+    return study(starts, [(start, "shifted_by_a_constant", 7.0, share) for start, share in shares])
 
 
 def test_every_start_has_its_interval_its_donors_and_its_shares(ax):

@@ -31,11 +31,11 @@ def test_choices_are_the_mean_changes_of_their_own_fits(found):
     for start, rates in STARTS.items():
         choices = found.choices[found.choices["start"] == start].set_index("choice")
         left_out = [fit.changes().mean() for fit in leave_one_out(rates, **change).values()]
-        assert choices.loc[["one_donor_out"], "estimate"].tolist() == left_out
+        assert choices.loc[["without_one_donor"], "estimate"].tolist() == left_out
         for choice, fit, years in (
-            ("intercept_shifted", fit_synthetic(rates, **change, intercept=True), 1),
-            ("augmented", fit_augmented(rates, **change), 1),
-            ("from_3_years", fit_synthetic(rates, **change), 3),
+            ("shifted_by_a_constant", fit_synthetic(rates, **change, intercept=True), 1),
+            ("ridge_augmented", fit_augmented(rates, **change), 1),
+            ("from_the_mean_of_3_years", fit_synthetic(rates, **change), 3),
             ("sham", fit_synthetic(rates.loc[:2005], "own", first_year=2002), 1),
         ):
             row = choices.loc[choice]
@@ -64,8 +64,10 @@ def known(fits, choices=()):
 
 def test_rows_are_ranges_over_the_starts():
     choices = [
-        (1990, "augmented", 3.0, 0.5), (1991, "augmented", 99.0, 0.49), (1990, "sham", -7.0, 0.9),
-    ]  # fmt: skip
+        (1990, "ridge_augmented", 3.0, 0.5),
+        (1991, "ridge_augmented", 99.0, 0.49),
+        (1990, "sham", -7.0, 0.9),
+    ]
     rows = country_rows("x", known([scaled([2, 4]), scaled([12, 14])], choices))
     assert (rows["shift"] == "x").all()
     rows = rows.set_index("estimand")
@@ -74,8 +76,12 @@ def test_rows_are_ranges_over_the_starts():
     assert rows.loc["change_2004", NUMBERS].tolist() == [4, 14, 4 - 9, 14 + 9, 1, 2]
     assert rows.loc["gap_before", ["least", "most"]].tolist() == [-1, -1]
     assert rows.loc["rank", ["least", "most"]].tolist() == [1, 8]
-    assert rows.loc["change_augmented", ["least", "most", "fits"]].tolist() == [3, 3, 1]
-    assert rows.loc["explained_augmented", ["least", "most", "fits"]].tolist() == [0.49, 0.5, 2]
+    assert rows.loc["change_ridge_augmented", ["least", "most", "fits"]].tolist() == [3, 3, 1]
+    assert rows.loc["explained_ridge_augmented", ["least", "most", "fits"]].tolist() == [
+        0.49,
+        0.5,
+        2,
+    ]
     assert rows.loc["change_every_choice", ["least", "most", "fits"]].tolist() == [3, 13, 3]
     assert rows.loc["change_sham", "least"] == -7
     assert rows.loc["donors", "most"] == 1  # of the weights made by hand
@@ -85,10 +91,10 @@ def test_rows_are_ranges_over_the_starts():
 
 def test_no_number_where_one_start_explains_less_than_half():
     missed = control([0, 4, 0, 9, 9], [4, 0, 4, 0, 0], 2003)
-    choices = [(1990, "augmented", 3.0, 0.9)]
+    choices = [(1990, "ridge_augmented", 3.0, 0.9)]
     rows = country_rows("x", known([scaled([2, 4]), missed], choices)).set_index("estimand")
-    told = ["change", "change_2003", "gap_before", "rank", "change_augmented"]
+    told = ["change", "change_2003", "gap_before", "rank", "change_ridge_augmented"]
     assert rows.loc[told, NUMBERS[:5]].isna().all(axis=None)
     assert (rows.loc[told, "fits"] == 0).all()
     assert rows.loc["explained", "least"] == pytest.approx(1 - 16 / np.var([0, 4, 0]))
-    assert rows.loc["explained_augmented", "least"] == 0.9
+    assert rows.loc["explained_ridge_augmented", "least"] == 0.9

@@ -13,12 +13,12 @@ from analysis.synthetic.words import (
 
 NAMES = pd.Series({"own": "Mexico", "a": "Aland", "b": "Bland", "c": "Cland"})
 CHOICES = [
-    (1990, "one_donor_out", 1.0, 0.9),
-    (1990, "one_donor_out", 99.0, 0.4),
-    (1991, "one_donor_out", 5.0, 0.9),
-    (1990, "intercept_shifted", 4.0, 0.9),
-    (1990, "augmented", 4.5, 0.9),
-    (1990, "from_3_years", 3.5, 0.9),
+    (1990, "without_one_donor", 1.0, 0.9),
+    (1990, "without_one_donor", 99.0, 0.4),
+    (1991, "without_one_donor", 5.0, 0.9),
+    (1990, "shifted_by_a_constant", 4.0, 0.9),
+    (1990, "ridge_augmented", 4.5, 0.9),
+    (1990, "from_the_mean_of_3_years", 3.5, 0.9),
 ]
 MISSED = control([0, 4, 0, 9, 9], [4, 0, 4, 0, 0], 2003)
 
@@ -74,9 +74,9 @@ def test_choices_are_said_with_the_fits_that_count():
     said = describe_choices(*GOOD)
     for choice in ("without one donor +1.0 to +5.0 (2", "shifted by a constant +4.0 to +4.0 (1"):
         assert f"{choice} fits)" in said
-    assert "all of them and the declared ones together +1.0 to +13.0 (7 fits)" in said
+    assert "every choice +1.0 to +13.0 (7 fits)" in said
     assert said.endswith("They have one sign.")
-    turned = compared([scaled([2, 4])], [*CHOICES, (1990, "augmented", -1.0, 0.9)])
+    turned = compared([scaled([2, 4])], [*CHOICES, (1990, "ridge_augmented", -1.0, 0.9)])
     assert describe_choices(*turned).endswith("They differ in sign.")
     unknown = describe_choices(*compared([scaled([2, 4])], CHOICES[1:2]))
     assert "without one donor" not in unknown
