@@ -22,7 +22,7 @@ CARIBBEAN = (
 CENTRAL_AMERICA = "BLZ CRI SLV GTM HND MEX NIC PAN"
 SOUTH_AMERICA = "ARG BOL BVT BRA CHL COL ECU FLK GUF GUY PRY PER SGS SUR URY VEN"
 REGION = f"{CARIBBEAN} {CENTRAL_AMERICA} {SOUTH_AMERICA}".split()
-FEWEST_DONORS = 12  # a choice; `vary_start` shows what hangs on it
+FEWEST_DONORS = 12  # a choice: with fewer than nine no interval of 90% has ends
 FEWEST_YEARS = 10  # before the change: with fewer, a dozen donors can fit anything
 # From one year to the next a rate made of d deaths moves by about sqrt(2 / d) on the log scale by
 # chance alone. A country whose rate moved more, before the change, is no measure of anything.
@@ -36,11 +36,6 @@ class CountryPanel:
     rates: pd.DataFrame  # year x ISO3 code, deaths per 100,000 and year
     excluded: pd.Series  # ISO3 code -> why
     names: pd.Series  # ISO3 code -> country, the excluded ones too
-
-    @property
-    def start(self) -> int:
-        """First year of the panel."""
-        return int(self.rates.index[0])
 
 
 def load_country_rates() -> pd.DataFrame:
@@ -91,23 +86,26 @@ def load_country_panel(
     ValueError
         If Mexico lacks a year, or no start leaves enough donors.
     """
+    if start is None:
+        start = min(load_starts(first_year, last_year, fewest_donors=fewest_donors))
+    return _cut_panel(load_country_rates(), start, first_year, last_year)
+
+
+def load_starts(
+    first_year: int, last_year: int, *, fewest_donors: int = FEWEST_DONORS
+) -> dict[int, pd.DataFrame]:
+    """Load the rates of `load_country_panel` for every admissible first year, the earliest first.
+
+    It leaves `FEWEST_YEARS` before the change and `fewest_donors` with every rate.
+    """
     rates = load_country_rates()
-    if start is not None:
-        return _cut_panel(rates, start, first_year, last_year)
-    starts = range(rates.index[0], first_year - FEWEST_YEARS + 1)
-    for begin in starts:
-        panel = _cut_panel(rates, begin, first_year, last_year)
-        if panel.rates.shape[1] > fewest_donors:
-            return panel
-    tried = f"no start from {starts.start} to {starts.stop - 1} leaves {fewest_donors} donors"
+    years = range(rates.index[0], first_year - FEWEST_YEARS + 1)
+    panels = {start: _cut_panel(rates, start, first_year, last_year).rates for start in years}
+    admissible = {start: each for start, each in panels.items() if each.shape[1] > fewest_donors}
+    tried = f"no start from {years.start} to {years.stop - 1} leaves {fewest_donors} donors"
     fewer = "ask for fewer, or an earlier last year"
-    raise ValueError(f"{tried} with every rate to {last_year}; {fewer}")
-
-
-def load_starts(first_year: int, last_year: int) -> dict[int, pd.DataFrame]:
-    """Load the rates of `load_country_panel` for every first year that leaves enough before."""
-    starts = range(int(load_country_rates().index[0]), first_year - FEWEST_YEARS + 1)
-    return {start: load_country_panel(first_year, last_year, start=start).rates for start in starts}
+    require(bool(admissible), f"{tried} with every rate to {last_year}; {fewer}")
+    return admissible
 
 
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:

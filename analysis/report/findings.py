@@ -14,8 +14,8 @@ from analysis.claims.declared import ClaimVerdict
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.record import SOURCES
-from analysis.synthetic.placebos import CONFIDENCE
-from analysis.synthetic.words import GOOD_FIT, POOR_FIT
+from analysis.synthetic.study import UNIT
+from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
 OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
 
@@ -144,18 +144,16 @@ def _operations(found: Findings) -> Told:
 
 
 def _countries(found: Findings) -> Told:
-    rows = found.countries.query("estimand in ('average_gap', 'explained_before')")
-    gaps = rows[rows["estimand"] == "average_gap"]
-    share = rows[rows["estimand"] == "explained_before"].set_index("shift")["estimate"]
+    estimands = ["change", "change_every_choice", "explained"]
+    rows = found.countries[found.countries["estimand"].isin(estimands)]
     said = []
-    for _, row in gaps.iterrows():
-        followed, gap = share[row["shift"]], format_effect(row, "deaths per 100,000")
-        fit = "followed in part" if followed >= POOR_FIT else "missed"
-        fit = "followed" if followed >= GOOD_FIT else fit
-        said.append(f"{found.titles[row['shift']]} {gap}, the years before {fit} ({followed:.0%})")
-    apart = sum(significant(row) for _, row in gaps.iterrows())
-    told = {"confidence": CONFIDENCE, "gaps": "; ".join(said), "apart": apart}
-    return told | {"shifts": len(gaps)}, rows
+    for slug, table in rows.groupby("shift", sort=False):
+        change, every, share = (table.set_index("estimand").loc[name] for name in estimands)
+        number = f"{say_change(change)}, with other choices {say_range(every)}"
+        if not change["fits"]:
+            number = f"{NO_NUMBER} ({say_range(share, '.0%')})"
+        said.append(f"{found.titles[slug]}: {number}")
+    return {"unit": UNIT, "changes": "; ".join(said)}, rows
 
 
 def _claims(found: Findings) -> Told:

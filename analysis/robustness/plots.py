@@ -27,7 +27,6 @@ def plot_break_posterior(
     shift : PolicyShift, optional
         Marked by a line.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -60,7 +59,6 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     estimand : str
         A column of ``placebos.placebo``.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -87,9 +85,7 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curve : SpecificationCurve
-        As `specification_curve` gives it.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -119,9 +115,7 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curve : SpecificationCurve
-        As `specification_curve` gives it.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -150,7 +144,6 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     change : str
         One of its changes.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------

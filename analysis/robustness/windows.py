@@ -49,17 +49,11 @@ def vary_window(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def vary_record(
-    records: Mapping[str, pd.DataFrame],
-    shift: PolicyShift,
-    *,
-    scale: Scale | None = None,
-    harmonics: int = 2,
-) -> pd.DataFrame:
+def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.DataFrame:
     """Return the rows of `vary_window` for several records of the same count, by what they are."""
     rows = []
     for name, series in records.items():
-        model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+        model = prepare_model(series, shift)
         nothing = np.zeros(len(model.window), dtype=bool)
         rows += _rows(model, "record", name, nothing, slice(None))
     return pd.DataFrame(rows, columns=COLUMNS)

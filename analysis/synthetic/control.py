@@ -22,7 +22,7 @@ class SyntheticControl:
     first_year: int  # first year under the new policy
     observed: pd.Series  # by year
     synthetic: pd.Series  # by year
-    weights: pd.Series  # by donor, none negative, their sum 1
+    weights: pd.Series  # by donor
 
     @property
     def carrying(self) -> pd.Series:
@@ -39,25 +39,14 @@ class SyntheticControl:
         """The gap in the years on which the weights were fitted."""
         return self.gap.loc[: self.first_year - 1]
 
-    @property
-    def after(self) -> pd.Series:
-        """The gap from the first year under the new policy on."""
-        return self.gap.loc[self.first_year :]
-
-    @property
-    def average(self) -> float:
-        """Mean gap over the years from the change on."""
-        return float(self.after.mean())
+    def changes(self, years: int = 1) -> pd.Series:
+        """Return the gap from the change on less the mean gap of the last years before it."""
+        return self.gap.loc[self.first_year :] - self.before.iloc[-years:].mean()
 
     @property
     def rmspe(self) -> float:
         """Root mean squared gap before the change."""
         return float(np.sqrt((self.before**2).mean()))
-
-    @property
-    def ratio(self) -> float:
-        """Root mean squared gap after the change, over the one before it."""
-        return float(np.sqrt((self.after**2).mean())) / self.rmspe
 
     @property
     def explained(self) -> float:
@@ -66,7 +55,9 @@ class SyntheticControl:
         return float(1 - self.rmspe**2 / own.var(ddof=0))
 
 
-def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
+def fit_synthetic(
+    rates: pd.DataFrame, treated: str, *, first_year: int, intercept: bool = False
+) -> SyntheticControl:
     """Fit the donors' weights to every year before a change, and compare after it.
 
     Parameters
@@ -77,6 +68,9 @@ def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
         The column where the policy changed.
     first_year : int
         First year under the new policy.
+    intercept : bool
+        Whether the mixture is shifted by a constant, so that its mean before the change is the
+        unit's own.
 
     Returns
     -------
@@ -93,14 +87,18 @@ def fit_synthetic(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
     case studies. Journal of the American Statistical Association 105, 493-505.
     doi:10.1198/jasa.2009.ap08746
+
+    Ferman, B. and Pinto, C. (2021). Synthetic controls with imperfect pretreatment fit.
+    Quantitative Economics 12, 1197-1221. doi:10.3982/QE1596 (with an intercept)
     """
     check_rates(rates, treated, first_year)
-    donors, own = rates.drop(columns=treated), rates[treated]
-    before = slice(None, first_year - 1)
-    weights = simplex_weights(donors.loc[before].to_numpy(), own.loc[before].to_numpy())
+    before = rates.loc[: first_year - 1]
+    shift = before.mean() if intercept else 0 * before.mean()
+    own, donors = before[treated] - shift[treated], (before - shift).drop(columns=treated)
+    weights = simplex_weights(donors.to_numpy(), own.to_numpy())
     weights = pd.Series(weights, donors.columns, name="weight")
-    synthetic = (donors @ weights).rename("synthetic")
-    return SyntheticControl(treated, first_year, own.copy(), synthetic, weights)
+    synthetic = ((rates - shift)[donors.columns] @ weights + shift[treated]).rename("synthetic")
+    return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights)
 
 
 def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -122,8 +120,8 @@ def leave_one_out(
     return {unit: fit(rates.drop(columns=unit)) for unit in fit(rates).carrying.index}
 
 
-def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.Series:
-    """Return the gap by year to a ridge-augmented synthetic control, which may extrapolate."""
+def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
+    """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
     # Ben-Michael, Feller and Rothstein (2021), doi:10.1080/01621459.2021.1929245. The penalty is
     # chosen by pysyncon's cross-validation over the years before.
     check_rates(rates, treated, first_year)
@@ -136,7 +134,9 @@ def augmented_gap(rates: pd.DataFrame, treated: str, *, first_year: int) -> pd.S
     data = Dataprep(foo=long, predictors=[], predictors_op="mean", **names, **units, **years)
     model = AugSynth()
     model.fit(data, use_covariates=False)
-    return (rates[treated] - rates[donors] @ model.W).rename("gap")
+    weights = pd.Series(model.W, donors, name="weight")
+    own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
+    return SyntheticControl(treated, first_year, own, synthetic, weights)
 
 
 def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:

@@ -1,4 +1,4 @@
-"""Synthetic controls, their placebos and their weights -> matplotlib Axes."""
+"""Synthetic controls, their placebos, weights and starts -> matplotlib Axes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,23 +9,25 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from analysis.style import FITTED, LEGEND, REAL, ZERO, legend_above
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
+from analysis.synthetic.study import UNIT, SyntheticStudy
 
 OTHER = "0.7"
-UNIT = "deaths per 100,000 and year"
 
 
 def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None) -> Axes:
-    """Draw a unit's rate and its synthetic control's, and its interval after the change."""
+    """Draw a unit's rate, its synthetic control's, and the latter moved to meet it before."""
     ax = ax or plt.gca()
-    real = placebos.real
-    gaps = placebos.intervals().drop("average")
-    years, observed = gaps.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
+    real, name = placebos.real, names[placebos.real.treated]
+    changes = placebos.intervals().drop("average")
+    years, observed = changes.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
-    ends = observed.to_numpy() - gaps[["high", "low"]].to_numpy().T
-    name = names[real.treated]
+    ends = observed.to_numpy() - changes[["high", "low"]].to_numpy().T
+    label = f"synthetic {name} (explains {real.explained:.0%})"
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
-    ax.plot(real.synthetic, color=FITTED, linestyle="--", label=f"synthetic {name}")
-    label = f"{CONFIDENCE:.0%} interval of the synthetic rate"
+    ax.plot(real.synthetic, color=FITTED, linestyle="--", label=label)
+    label = f"moved to meet it in {real.first_year - 1}"
+    ax.plot(observed - real.changes(), color=FITTED, linestyle=":", label=label)
+    label = f"{CONFIDENCE:.0%} prediction interval"
     ends = ends.clip(0, 2 * most)  # what goes beyond is cut
     ax.fill_between(years, *ends, color=FITTED, alpha=0.18, linewidth=0, label=label)
     ax.set(ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
@@ -35,18 +37,20 @@ def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | N
 def plot_placebo_gaps(
     placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the gap of the unit among those of the placebo countries, over their errors before."""
+    """Draw the gap of the unit among those of the placebo countries, each from its year before."""
     ax = ax or plt.gca()
     real = placebos.real
     # A placebo without error before the change has no multiple of it to be drawn in.
-    drawn = [fit.gap / fit.rmspe for fit in placebos.placebo.values() if fit.rmspe > 0]
+    fits = [real, *(fit for fit in placebos.placebo.values() if fit.rmspe > 0)]
+    own, *drawn = ((fit.gap - fit.before.iloc[-1]) / fit.rmspe for fit in fits)
     after = np.concatenate([gap.loc[real.first_year :].abs() for gap in drawn])
-    reach = max(1.3 * (real.gap / real.rmspe).abs().max(), np.quantile(after, 0.9))
+    reach = max(1.3 * own.abs().max(), np.quantile(after, 0.9))
     lines = ax.plot(pd.concat(drawn, axis=1), color=OTHER, linewidth=0.8)
     lines[0].set_label(f"{len(drawn)} placebo countries")
-    ax.plot(real.gap / real.rmspe, color=REAL, linewidth=2, label=names[real.treated])
+    ax.plot(own, color=REAL, linewidth=2, label=names[real.treated])
     ax.axhline(0, **ZERO)
-    ax.set(ylabel="Gap in multiples of the\nerror before the change", ylim=(-reach, reach))
+    ylabel = f"Gap less that of {real.first_year - 1}, in\nmultiples of the error before"
+    ax.set(ylabel=ylabel, ylim=(-reach, reach))
     return _finish(ax, real)
 
 
@@ -62,39 +66,32 @@ def plot_weights(control: SyntheticControl, names: pd.Series, *, ax: Axes | None
     return ax
 
 
-def plot_left_out(
-    control: SyntheticControl, left_out: dict[str, SyntheticControl], *, ax: Axes | None = None
-) -> Axes:
-    """Draw the gap of the full fit, and of each fit without one donor."""
+def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
+    """Draw the mean change by first year of the panel, with other choices, if there is a number."""
     ax = ax or plt.gca()
-    gaps = pd.concat([fit.gap for fit in left_out.values()], axis=1)
-    ax.plot(gaps, color=FITTED, linewidth=0.9, alpha=0.7)[0].set_label("one donor left out")
-    ax.plot(control.gap, color=REAL, linewidth=2, label="all donors")
+    table = study.intervals.xs("average", level=1)
+    fits = study.controls.items()
+    ticks = [f"{year}\n{len(fit.weights)}\n{fit.explained:.0%}" for year, fit in fits]
+    ax.set_xticks(table.index, ticks, fontsize="small")
+    below = "First year of the panel; its donors; share of the variance before that is explained"
+    ax.set(xlabel=below, ylabel="Mean change, " + UNIT.replace(" per", "\nper"))
+    if not study.has_number:
+        said = "no number: the mixture explains less than half of the variance"
+        ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center")
+        ax.set(xlim=(table.index[0] - 0.5, table.index[-1] + 0.5), yticks=[])
+        return ax
+    size = 2.5 * table["estimate"].abs().max()
+    ax.vlines(table.index, *table[["low", "high"]].clip(-size, size).T.to_numpy(), color=REAL)
+    ax.plot(table["estimate"], "o", color=REAL, markersize=4, label="as declared")
+    beside = study.beside
+    ax.plot(beside["start"], beside["estimate"], "x", color=FITTED, label="with other choices")
+    for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
+        beyond = table.index[side * table[name] > size]
+        if len(beyond):  # an empty line that is not clipped would move the layout
+            ends = np.full(len(beyond), side * size)
+            ax.plot(beyond, ends, arrow, color=REAL, clip_on=False)
     ax.axhline(0, **ZERO)
-    ax.set_ylabel("Gap, " + UNIT.replace(" and", "\nand"))
-    return _finish(ax, control)
-
-
-def plot_starts(starts: pd.DataFrame, chosen: int, *, ax: Axes | None = None) -> Axes:
-    """Draw the average gap by first year of the panel, an arrow where an interval goes on."""
-    ax = ax or plt.gca()
-    size = max(2.5 * starts["average"].abs().max(), 1)
-    for colour, label, rows in (
-        (FITTED, "other starts", starts.drop(index=chosen)),
-        (REAL, f"start in {chosen}, by the rule", starts.loc[[chosen]]),
-    ):
-        ax.vlines(rows.index, *rows[["low", "high"]].clip(-size, size).T.to_numpy(), color=colour)
-        ax.plot(rows["average"], "o", color=colour, markersize=4, label=label)
-        for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
-            beyond = rows.index[side * rows[name] > size]
-            if len(beyond):  # an empty line that is not clipped would move the layout
-                ends = np.full(len(beyond), side * size)
-                ax.plot(beyond, ends, arrow, color=colour, clip_on=False)
-    ax.axhline(0, **ZERO)
-    donors = [f"{year}\n{number:.0f}" for year, number in starts["donors"].items()]
-    ax.set_xticks(starts.index, donors, fontsize="small")
-    ylabel = "Average gap, " + UNIT.replace(" per", "\nper")
-    ax.set(xlabel="First year of the panel, and donors", ylabel=ylabel, ylim=(-size, size))
+    ax.set_ylim(-size, size)
     legend_above(ax, ncols=2)
     return ax
 

@@ -1,84 +1,125 @@
-"""All that is compared of one unit beside its synthetic control, and as rows of a table."""
+"""All that is compared of one unit, from every start of the panel, and as rows of a table."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.synthetic import control, placebos
-from analysis.synthetic.control import SyntheticControl
-from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
+from analysis.synthetic import control
+from analysis.synthetic.control import SyntheticControl, fit_synthetic
+from analysis.synthetic.placebos import PlaceboCountries, placebo_countries
+
+HALF = 0.5  # of the variance before the change: a mixture that explains less gives no number
+YEARS_BEFORE = 3  # the other gap before: the mean of so many years
+UNIT = "deaths per 100,000 and year"
 
 
 @dataclass(frozen=True)
 class SyntheticStudy:
-    """One unit beside its synthetic control, and what other choices would have given."""
+    """One unit beside its synthetic controls: one for each first year of the panel."""
 
-    placebos: PlaceboCountries
-    left_out: dict[str, SyntheticControl]  # by the donor left out
-    starts: pd.DataFrame = field(repr=False)  # by first year of the panel
-    augmented: float  # mean of the ridge-augmented gap over the years from the change on
-    conformal: pd.DataFrame = field(repr=False)  # gap by year: estimate, low, high
-    coverage: float  # share of the donors' conformal intervals that hold zero
-    sham: SyntheticControl  # as if the change had come earlier, from the years before the real one
+    placebos: dict[int, PlaceboCountries]  # by first year, the earliest first
+    choices: pd.DataFrame = field(repr=False)  # start, choice, estimate, explained: a row a fit
+    sham_year: int  # first year of the sham change
 
     @property
-    def real(self) -> SyntheticControl:
-        """The fit to the real change."""
-        return self.placebos.real
+    def pictured(self) -> PlaceboCountries:
+        """The comparison from the earliest start, which the figures of one start show."""
+        return next(iter(self.placebos.values()))
+
+    @property
+    def controls(self) -> dict[int, SyntheticControl]:
+        """The fit to the real change, by start."""
+        return {start: each.real for start, each in self.placebos.items()}
+
+    @property
+    def explained(self) -> pd.Series:
+        """Share of the variance before the change that the mixture explains, by start."""
+        return pd.Series(self.controls).map(lambda fit: fit.explained)
+
+    @property
+    def has_number(self) -> bool:
+        """Whether the mixture explains half of the variance from every start."""
+        return bool((self.explained >= HALF).all())
+
+    @property
+    def beside(self) -> pd.DataFrame:
+        """The other choices that explain half, without the sham change."""
+        return self.choices.query("explained >= @HALF and choice != 'sham'")
+
+    @property
+    def intervals(self) -> pd.DataFrame:
+        """The placebo countries' intervals, by start and year or ``"average"``."""
+        return pd.concat({start: each.intervals() for start, each in self.placebos.items()})
 
 
-def study_unit(
-    rates: pd.DataFrame, unit: str, *, first_year: int, starts: Mapping[int, pd.DataFrame]
-) -> SyntheticStudy:
+def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -> SyntheticStudy:
     """Do the whole comparison of one unit, with `starts` the panels by their first years."""
-    # The sham change comes as many years before the real one as are compared after it, or as many
-    # as leave the fewest years that a fit needs.
-    compared = int(rates.index[-1]) + 1 - first_year
-    earlier = max(int(rates.index[0]) + control.FEWEST_BEFORE, first_year - compared)
-    augmented = control.augmented_gap(rates, unit, first_year=first_year).loc[first_year:]
-    return SyntheticStudy(
-        placebos=placebos.placebo_countries(rates, unit, first_year=first_year),
-        left_out=control.leave_one_out(rates, unit, first_year=first_year),
-        starts=placebos.vary_start(starts, unit, first_year=first_year),
-        augmented=float(augmented.mean()),
-        conformal=placebos.conformal_intervals(rates, unit, first_year=first_year),
-        coverage=placebos.conformal_coverage(rates, unit, first_year=first_year),
-        sham=control.fit_synthetic(rates.loc[: first_year - 1], unit, first_year=earlier),
-    )
+    # The sham change comes as many years before the real one as are compared after it.
+    last_year = int(next(iter(starts.values())).index[-1])
+    change, sham_year = {"first_year": first_year}, 2 * first_year - last_year - 1
+    placebos, rows = {}, []
+    for start, rates in starts.items():
+        placebos[start] = placebo_countries(rates, unit, **change)
+        left_out = control.leave_one_out(rates, unit, **change)
+        fits = [("without_one_donor", fit, 1) for fit in left_out.values()]
+        fits += [
+            ("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1),
+            ("ridge_augmented", control.fit_augmented(rates, unit, **change), 1),
+            (f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE),
+        ]
+        if sham_year - start >= control.FEWEST_BEFORE:
+            before = rates.loc[: first_year - 1]
+            fits.append(("sham", fit_synthetic(before, unit, first_year=sham_year), 1))
+        rows += [(start, name, fit.changes(n).mean(), fit.explained) for name, fit, n in fits]
+    choices = pd.DataFrame(rows, columns=["start", "choice", "estimate", "explained"])
+    return SyntheticStudy(placebos, choices, sham_year)
+
+
+def compare_years_before(study: SyntheticStudy) -> pd.DataFrame:
+    """Return the donors' mean changes, a row a donor and start, by the years of the gap before."""
+    pairs = [pair for each in study.placebos.values() for pair in each.pairs.values()]
+    years = (1, 2, YEARS_BEFORE, 5)
+    return pd.DataFrame({n: [other.changes(n).mean() for _, other in pairs] for n in years})
 
 
 def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
-    """Return all that was found of one shift as rows: an `estimand`, its numbers and its `unit`."""
-    real, placebos = study.real, study.placebos
-    table = placebos.intervals()
-    first, last = int(real.after.index[0]), int(real.after.index[-1])
-    unit = "deaths per 100,000 and year"
-    interval = f"{CONFIDENCE:.0%} interval from placebo countries"
-    averages = pd.Series([fit.average for fit in study.left_out.values()])
-    count, none = len(placebos.placebo), [np.nan] * 3
-    chances = f"rank among {count + 1} countries; smallest possible p {placebos.smallest_p:.3f}"
-    rows = [
-        ["average_gap", *table.loc["average"], unit, f"{first} to {last}; {interval}"],
-        ["last_year_gap", *table.loc[last], unit, f"{last}; {interval}"],
-        ["year_before_gap", real.before.iloc[-1], *none, unit, f"{first - 1}: fitted"],
-        ["rmspe_ratio", real.ratio, *none[:2], placebos.p, "after / before", chances],
-        ["average_gap_one_donor_out", *_spread(averages), unit, "median and range"],
-        ["average_gap_other_starts", *_spread(study.starts["average"]), unit, "median and range"],
-        ["average_gap_augmented", study.augmented, *none, unit, "ridge-augmented"],
-        ["rmspe_before", real.rmspe, *none, unit, f"{real.before.index[0]} to {first - 1}"],
-        ["explained_before", real.explained, *none, "share of variance", ""],
-        ["donors", count, *none, "countries", ""],
+    """Return what was found of one shift as rows: an `estimand`, and its range over the fits.
+
+    `least` and `most` are the ends of the estimates, `low` and `high` the furthest ends of their
+    intervals, of which `apart` leave zero out. By the half-explained rule no number of the gap is
+    given where a mixture misses, and of other choices only the `fits` that explain half count.
+    """
+    controls, choices = pd.Series(study.controls), study.choices
+    rows = []
+    for year, table in study.intervals.groupby(level=1, sort=False):
+        name = "change" if year == "average" else f"change_{year}"
+        apart = int((table["low"] * table["high"] > 0).sum())
+        reach = [table["low"].min(), table["high"].max(), apart, len(table)]
+        rows.append([name, table["estimate"].min(), table["estimate"].max(), *reach, UNIT])
+    used = choices[choices["explained"] >= HALF].groupby("choice")["estimate"]
+    own = controls.map(lambda fit: fit.changes().mean())
+    rows += [
+        _range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT),
+        _range("rank", pd.Series([each.rank for each in study.placebos.values()]), "place"),
+        _range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT),
     ]
-    for year, gap in study.conformal.iterrows():
-        note = f"{CONFIDENCE:.0%} conformal interval: too short where gaps wander"
-        rows.append([f"gap_{year}_conformal", *gap, np.nan, unit, note])
-    for year, gap in table.drop("average").iterrows():
-        rows.append([f"gap_{year}", *gap, unit, interval])
-    columns = ["estimand", "estimate", "low", "high", "p", "unit", "note"]
+    rows += [_range(f"change_{name}", values, UNIT) for name, values in used]
+    if not study.has_number:
+        rows = [[name, *[np.nan] * 5, 0, unit] for name, *_, unit in rows]
+    shares = {"explained": study.explained}
+    shares |= {f"explained_{name}": part for name, part in choices.groupby("choice")["explained"]}
+    rows += [_range(name, values, "share of the variance") for name, values in shares.items()]
+    rows += [
+        _range("error_before", controls.map(lambda fit: fit.rmspe), UNIT),
+        _range("donors", controls.map(lambda fit: len(fit.weights)), "countries"),
+        _range("start", pd.Series(controls.index), "year"),
+    ]
+    columns = ["estimand", "least", "most", "low", "high", "apart", "fits", "unit"]
     return pd.DataFrame(rows, columns=columns).assign(shift=slug)[["shift", *columns]]
 
 
-def _spread(values: pd.Series) -> list[float]:
-    return [values.median(), values.min(), values.max(), np.nan]
+def _range(name: str, values: pd.Series, unit: str) -> list[Any]:
+    """Return the row of an estimand that has no interval."""
+    return [name, values.min(), values.max(), np.nan, np.nan, np.nan, len(values), unit]

@@ -1,92 +1,95 @@
-"""What one unit and its synthetic control say, in words."""
+"""What one unit and its synthetic controls say, in words; every number is of `country_rows`."""
 
 import pandas as pd
 
 from analysis.synthetic.placebos import CONFIDENCE
-from analysis.synthetic.study import SyntheticStudy
+from analysis.synthetic.study import HALF, UNIT, SyntheticStudy
 
-GOOD_FIT, POOR_FIT = 0.8, 0.5  # share of the variance before the change that is accounted for
-RARE = 0.1
-SHORT = 0.05  # so far below what it promises a coverage is too short
-LARGE_SHAM = 0.5  # of the real gap
+NO_NUMBER = "no number, as the mixture explains less than half of the variance before"
 
 
-def describe_fit(study: SyntheticStudy, names: pd.Series) -> str:
+def say_range(row: pd.Series, form: str = "+.1f") -> str:
+    """Return the ends of a row's estimates."""
+    return f"{row['least']:{form}} to {row['most']:{form}}"
+
+
+def say_change(row: pd.Series) -> str:
+    """Return the range of a change over the starts, and how far its intervals reach."""
+    leave = "leaves" if row["apart"] == 1 else "leave"
+    return (
+        f"{say_range(row)} ({CONFIDENCE:.0%} prediction intervals from {row['low']:+.1f} to "
+        f"{row['high']:+.1f}; {row['apart']:.0f} of the {row['fits']:.0f} {leave} zero out)"
+    )
+
+
+def describe_fit(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series) -> str:
     """Return in words who the synthetic control is made of, and how well it follows the unit."""
-    real = study.real
-    name = names[real.treated]
+    real = study.pictured.real
+    name, share = names[real.treated], rows.loc["explained"]
     parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
-    share = real.explained
-    verdict = "it misses the years before the change, and a gap after it says little"
-    if share >= POOR_FIT:
-        part = "" if share >= GOOD_FIT else " in part"
-        verdict = f"it follows the years before the change{part}"
+    missed = int((study.explained < HALF).sum())
+    verdict = (
+        f"from {missed} of the {share['fits']:.0f} starts less than half, so no number is told"
+    )
+    if not missed:
+        verdict = f"at least half from each of the {share['fits']:.0f} starts"
     return (
-        f"The synthetic {name} is {parts}. Its typical error before the change is "
-        f"{real.rmspe:.1f} deaths per 100,000 and year, and it accounts for {share:.0%} of the "
-        f"variance of {name}'s rate: {verdict}."
+        f"From {real.observed.index[0]} on, the synthetic {name} is {parts}. By the first year of "
+        f"the panel, {say_range(rows.loc['start'], '.0f')}, it explains {say_range(share, '.0%')} "
+        f"of the variance of {name}'s rate before the change, with a typical error of "
+        f"{say_range(rows.loc['error_before'], '.1f')} {UNIT}: {verdict}."
     )
 
 
-def describe_gap(study: SyntheticStudy, names: pd.Series) -> str:
-    """Return in words the gap after the change, its interval and its rank."""
-    real, placebos = study.real, study.placebos
-    row, name = placebos.intervals().loc["average"], names[real.treated]
-    first, last, p = real.after.index[0], real.after.index[-1], placebos.p
-    side = "above" if row["estimate"] > 0 else "below"
-    outside = "outside" if row["low"] * row["high"] > 0 else "inside"
-    rank, of = int((placebos.table["ratio"] > real.ratio).sum()) + 1, len(placebos.placebo) + 1
-    reading = "so large a gap for the fit is nothing unusual among these countries"
-    if p <= RARE:
-        reading = "so large a gap for the fit is rare where nothing is known to have happened"
+def describe_change(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series) -> str:
+    """Return in words the change of the gap over all starts, its intervals and its rank."""
+    real, row = study.pictured.real, rows.loc["change"]
+    name, before = names[real.treated], real.first_year - 1
+    if not study.has_number:
+        return f"Of the change of {name}'s gap there is {NO_NUMBER}."
     return (
-        f"From {first} to {last} {name}'s rate stood on average {abs(row['estimate']):.1f} deaths "
-        f"per 100,000 and year {side} the synthetic one ({CONFIDENCE:.0%} interval "
-        f"{row['low']:+.1f} to {row['high']:+.1f}: zero is {outside}). In {first - 1}, before the "
-        f"change, the gap was {real.before.iloc[-1]:+.1f}, and in {last} "
-        f"{real.after.iloc[-1]:+.1f}. By the ratio of errors after and before, {name} ranks {rank} "
-        f"of {of} (p = {p:.2f}; the smallest possible is {placebos.smallest_p:.2f}): {reading}."
+        f"From {before} to the mean of {real.first_year} to {real.observed.index[-1]} the gap of "
+        f"{name} to its synthetic rate changed by {say_change(row)}, in {UNIT}, by the first year "
+        f"of the panel. In {before} itself the gap was {say_range(rows.loc['gap_before'])}. By the "
+        f"size of the change over its own error before, {name} takes place "
+        f"{say_range(rows.loc['rank'], '.0f')} among itself and "
+        f"{say_range(rows.loc['donors'], '.0f')} donors."
     )
 
 
-def describe_coverage(study: SyntheticStudy) -> str:
-    """Return in words how many of the donors' conformal intervals hold zero."""
-    said, then = "on these donors they hold what they promise", "stay the headline"
-    if study.coverage < CONFIDENCE - SHORT:
-        said, then = "they are too short here", "are the ones to believe"
-    share = f"Of the donors' {CONFIDENCE:.0%} conformal intervals {study.coverage:.0%} hold zero"
-    return f"{share}: {said}, and the placebo intervals {then}."
+def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
+    """Return in words how far the mean change moves with other choices, over all starts."""
+    if not study.has_number:
+        shifted, augmented = (
+            say_range(rows.loc[f"explained_{choice}"], ".0%")
+            for choice in ("shifted_by_a_constant", "ridge_augmented")
+        )
+        return (
+            f"Shifted by a constant the mixture explains {shifted}, and {augmented} if it may give "
+            "negative weights. Other choices stand beside a number, never in its place: none is "
+            "told."
+        )
+    said = []
+    for choice in (*study.beside["choice"].unique(), "every_choice"):
+        row = rows.loc[f"change_{choice}"]
+        said.append(f"{choice.replace('_', ' ')} {say_range(row)} ({row['fits']:.0f} fits)")
+    every = rows.loc["change_every_choice"]
+    signs = "have one sign" if every["least"] * every["most"] > 0 else "differ in sign"
+    return f"The mean change over all starts: {'; '.join(said)}. They {signs}."
 
 
-def describe_choices(study: SyntheticStudy) -> str:
-    """Return in words the average gap without a donor, from another start, and augmented."""
-    averages, starts = [fit.average for fit in study.left_out.values()], study.starts
-    outside = int((starts["low"] * starts["high"] > 0).sum())
-    one_sign = starts["average"].min() * starts["average"].max() > 0
-    either = "it keeps its sign" if one_sign else "it changes its sign"
+def describe_sham(study: SyntheticStudy, rows: pd.DataFrame, within: list[str]) -> str:
+    """Return in words the change at the sham date, with the shifts declared within its years."""
+    row, real = rows.reindex(["change_sham"]).iloc[0], rows.loc["change"]
+    if not row["fits"] > 0:
+        return "No number is told of the sham change."
+    ends = [sorted(abs(each[["least", "most"]].astype(float))) for each in (row, real)]
+    size = "smaller in size than each of the real one"
+    if ends[0][1] >= ends[1][0]:
+        size = "as large in size as some of the real one: the method finds them without this shift"
     return (
-        f"With one donor left out the average gap lies between {min(averages):+.1f} and "
-        f"{max(averages):+.1f}; with the panel begun in any year from {starts.index[0]} to "
-        f"{starts.index[-1]}, between {starts['average'].min():+.1f} and "
-        f"{starts['average'].max():+.1f}: {either}, and {outside} of the {len(starts)} intervals "
-        f"{'leaves' if outside == 1 else 'leave'} zero out. The augmented average is "
-        f"{study.augmented:+.1f}."
-    )
-
-
-def describe_sham(study: SyntheticStudy, within: list[str]) -> str:
-    """Return in words the gap of the sham change, with the shifts declared within its years."""
-    sham, real = study.sham, study.real
-    first, last = sham.after.index[0], sham.after.index[-1]
-    share = abs(sham.average) / abs(real.average)
-    beside, without = f"the real one ({real.average:+.1f})", "without this change"
-    size = f"in size {share:.0%} of {beside}"
-    if share >= 1:
-        size = f"in size no smaller than {beside}: the method finds gaps as large {without}"
-    elif share > LARGE_SHAM:
-        size += f", more than half of it: the method finds gaps of that order {without}"
-    return (
-        f"From {first} to {last} the average gap of such a sham change is {sham.average:+.1f} "
-        f"deaths per 100,000 and year, {size}. Declared national shifts within: "
+        f"From {study.sham_year - 1} to the mean of {study.sham_year} to "
+        f"{study.pictured.real.first_year - 1} the changes are {say_range(row)} {UNIT} "
+        f"({row['fits']:.0f} fits), {size} ({say_range(real)}). Declared national shifts within: "
         f"{', '.join(within) or 'none'}."
     )

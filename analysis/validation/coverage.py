@@ -83,8 +83,14 @@ def coverage_table(
     Evaluation of statistical methods used in the analysis of interrupted time series studies: a
     simulation study. BMC Medical Research Methodology 21, 181. doi:10.1186/s12874-021-01364-0
     """
-    counts = _simulations_of_each(estimators, simulations)
-    rows = []
+    require(len(estimators) > 0, f"no estimator is named; choose of {list(CALIBRATED)}")
+    if not isinstance(simulations, Mapping):
+        simulations = dict.fromkeys(estimators, simulations)
+    counts, rows = {}, []
+    for name in estimators:
+        check_known(name, CALIBRATED, "estimator")
+        require(name in simulations, f"simulations has no number for {name!r}; add one")
+        counts[name] = check_whole(simulations[name], "simulations", FEWEST)
     for cell in cells:
         process, n, rho, place = cell = Cell(*cell)
         check_known(place, ("middle", "late"), "place")
@@ -159,16 +165,3 @@ def _ordinary(data: np.ndarray, X: np.ndarray, C: np.ndarray) -> tuple[np.ndarra
     variance = ((data - X @ coefficients) ** 2).sum(axis=0) / df
     spread = np.diag(C @ np.linalg.solve(X.T @ X, C.T))
     return (C @ coefficients).T, np.sqrt(np.multiply.outer(variance, spread)), df
-
-
-def _simulations_of_each(
-    estimators: Sequence[str], simulations: int | Mapping[str, int]
-) -> dict[str, int]:
-    unknown = [name for name in estimators if name not in CALIBRATED]
-    some = len(estimators) > 0 and not unknown
-    require(some, f"unknown estimators {unknown}; choose of {list(CALIBRATED)}")
-    if not isinstance(simulations, Mapping):
-        simulations = dict.fromkeys(estimators, simulations)
-    missing = [name for name in estimators if name not in simulations]
-    require(not missing, f"simulations has no number for {missing}; add one")
-    return {name: check_whole(simulations[name], "simulations", FEWEST) for name in estimators}

@@ -4,9 +4,8 @@ import pytest
 
 from analysis import PolicyShift, load_country_panel, load_policy_shifts
 from analysis.mexico import countries
-from analysis.mexico.countries import REGION, CountryPanel, load_country_rates, treated_years
+from analysis.mexico.countries import REGION, load_country_rates, treated_years
 from analysis.mexico.tables import load_table
-from analysis.synthetic.placebos import placebo_countries, vary_start
 
 SHIFTS = load_policy_shifts()
 
@@ -65,7 +64,7 @@ def test_shift_after_the_last_rate_is_refused():
 )
 def test_panel_starts_as_early_as_a_dozen_donors_allow(years, start, count):
     panel = load_country_panel(*years)
-    assert (panel.start, panel.rates.index[-1]) == (start, years[1])
+    assert (panel.rates.index[0], panel.rates.index[-1]) == (start, years[1])
     assert panel.rates.shape[1] == count + 1
     assert panel.rates.columns[0] == "MEX"
     assert panel.rates.notna().all(axis=None)
@@ -116,17 +115,18 @@ def test_impossible_panels_are_refused(years, options, message):
         load_country_panel(*years, **options)
 
 
-def test_every_start_is_a_refit_of_its_own_panel():
-    starts = vary_start(countries.load_starts(2007, 2012), "MEX", first_year=2007)
-    assert starts.index.tolist() == list(range(1990, 1998))
-    panel = load_country_panel(2007, 2012, start=1994)
-    placebos = placebo_countries(panel.rates, "MEX", first_year=2007)
-    row, average = starts.loc[1994], placebos.intervals().loc["average"]
-    assert row["donors"] == len(placebos.placebo) == 14
-    assert row["average"] == pytest.approx(placebos.real.average)
-    assert row[["low", "high", "p"]].tolist() == average[["low", "high", "p"]].tolist()
+def test_every_admissible_start_leaves_the_donors_and_the_years():
+    starts = countries.load_starts(2007, 2012)
+    assert list(starts) == list(range(1992, 1998))
+    for start, rates in starts.items():
+        assert rates.equals(load_country_panel(2007, 2012, start=start).rates)
+        assert rates.shape[1] > countries.FEWEST_DONORS
+    assert 1991 in countries.load_starts(2007, 2012, fewest_donors=11)
 
 
-def test_panel_says_where_it_starts():
-    panel = CountryPanel(made_rates(), *[pd.Series(dtype=object)] * 2)
-    assert panel.start == 1990
+def test_rate_of_mexico_is_that_of_the_registered_deaths():
+    deaths = load_table("inegi_registered").set_index("year")["registered_deaths"]
+    people = (1e5 * deaths / load_country_rates()["MEX"]).dropna()
+    # A population: no year's deaths are missing from either.
+    assert people.loc[[1990, 2023]].round(-5).tolist() == [82_800_000, 129_700_000]
+    assert people.pct_change().dropna().between(0.006, 0.02).all()

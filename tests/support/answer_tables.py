@@ -85,15 +85,19 @@ def operation_rows(twelve=(-2.6, -23.5, 22.4)):
     return pd.DataFrame(rows, columns=columns)
 
 
-def country_rows(second=(11.1, -16.2, 38.5)):
+def country_rows(least=6.8):
+    none = (None, None, None, None, None, 0)
     rows = [
-        ("a-2010-01", "average_gap", 6.8, -2.6, 16.2),
-        ("b-2015-01", "average_gap", *second),
-        ("a-2010-01", "explained_before", 0.85, None, None),
-        ("b-2015-01", "explained_before", 0.41, None, None),
-        ("b-2015-01", "last_year_gap", 5.0, 1.0, 9.0),
+        ("a-2010-01", "change", least, 8.7, -2.6, 16.2, 1, 2),
+        ("a-2010-01", "change_every_choice", 4.9, 9.7, None, None, None, 44),
+        ("a-2010-01", "explained", 0.74, 0.92, None, None, None, 2),
+        ("b-2015-01", "change", *none),
+        ("b-2015-01", "change_every_choice", *none),
+        ("b-2015-01", "explained", 0.28, 0.41, None, None, None, 2),
+        ("b-2015-01", "change_2016", *none),
     ]
-    return pd.DataFrame(rows, columns=["shift", "estimand", "estimate", "low", "high"])
+    columns = ["shift", "estimand", "least", "most", "low", "high", "apart", "fits"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def claim_rows(verdicts=("holds", "revised since", "holds")):

@@ -31,12 +31,19 @@ def control(own, synthetic, first_year):
     return SyntheticControl("own", first_year, own, synthetic, pd.Series({"a": 1.0}))
 
 
+def scaled(changes):
+    """A fit with error 1 before 2003, and these changes of the gap from then on."""
+    gap = [-1, 1, -1, *(change - 1 for change in changes)]
+    own = [10, -10, 10]  # of which the fit explains 99%
+    return control([*own, *gap[3:]], [own[i] - gap[i] for i in range(3)] + [0] * len(changes), 2003)
+
+
 def unrelated(real, placebo):
     """Placebos of units that have no weight in each other."""
     return PlaceboCountries(real, placebo, {unit: (real, fit) for unit, fit in placebo.items()})
 
 
-def study(placebos=None, **parts):
-    """A study of which only these parts are known."""
-    rest = ["left_out", "starts", "augmented", "conformal", "coverage", "sham"]
-    return SyntheticStudy(placebos, **dict.fromkeys(rest) | parts)
+def study(starts, choices=(), sham_year=0):
+    """A study of fits made by hand: `starts` of placebo countries, rows of `choices`."""
+    columns = ["start", "choice", "estimate", "explained"]
+    return SyntheticStudy(starts, pd.DataFrame(choices, columns=columns), sham_year)

@@ -5,7 +5,7 @@ from pysyncon import Synth
 from scipy.optimize import minimize
 from support.synthetic_panels import PACKS, PREDICTORS, SMOKING, control, panel
 
-from analysis.synthetic.control import augmented_gap, fit_synthetic, leave_one_out, simplex_weights
+from analysis.synthetic.control import fit_augmented, fit_synthetic, leave_one_out, simplex_weights
 
 # Abadie, Diamond and Hainmueller (2010), Table 2.
 STATES = ["Colorado", "Connecticut", "Montana", "Nevada", "Utah"]
@@ -22,8 +22,7 @@ def test_mixture_of_donors_is_found():
     found = fit_synthetic(rates, "own", first_year=2004)
     np.testing.assert_allclose(found.weights, [0, 0.2, 0.5, 0, 0, 0.3], atol=1e-9)
     np.testing.assert_allclose(found.before, 0, atol=1e-9)
-    np.testing.assert_allclose(found.after, [1, 2, 3, 4, 5, 6], atol=1e-9)
-    assert found.average == pytest.approx(3.5, abs=1e-9)
+    np.testing.assert_allclose(found.changes(), [1, 2, 3, 4, 5, 6], atol=1e-9)
     assert found.explained == pytest.approx(1, abs=1e-9)
 
 
@@ -67,7 +66,8 @@ def test_scale_and_order_of_the_panel_change_nothing():
     for same in (1e6 * rates, 1e-6 * rates, rates - 100, rates.iloc[:, ::-1]):
         other = fit_synthetic(same, "own", first_year=2004)
         np.testing.assert_allclose(other.weights[found.weights.index], found.weights, atol=1e-9)
-        assert other.ratio == pytest.approx(found.ratio)
+        scale = other.rmspe / found.rmspe
+        np.testing.assert_allclose(other.changes(), scale * found.changes(), rtol=1e-6)
         assert other.explained == pytest.approx(found.explained)
 
 
@@ -111,22 +111,41 @@ def test_california_by_its_sales_alone_is_the_published_one():
     found = fit_synthetic(PACKS, "California", first_year=1989)
     # Arkhangelsky et al. (2021), Table 1, doi:10.1257/aer.20190159: -19.6 (with a small ridge).
     # Exact, by other programs on the same figures: -19.5136.
-    assert found.average == pytest.approx(-19.6, abs=0.15)
-    assert found.average == pytest.approx(-19.5136, abs=5e-4)
-    assert found.after.loc[2000] == pytest.approx(-26, abs=1)
+    assert found.gap.loc[1989:].mean() == pytest.approx(-19.6, abs=0.15)
+    assert found.gap.loc[1989:].mean() == pytest.approx(-19.5136, abs=5e-4)
+    assert found.gap.loc[2000] == pytest.approx(-26, abs=1)
     # No other weights fit the sales better, the published ones included: their error is 3.09.
     assert found.rmspe**2 == pytest.approx(2.74, abs=0.01)
 
 
 def test_numbers_of_a_fit_are_those_worked_by_hand():
-    found = control([1, 2, 6, 7, 9], [0, 4, 6, 3, 3], 2003)
-    assert found.gap.tolist() == [1, -2, 0, 4, 6]
-    assert found.before.tolist() == [1, -2, 0]
-    assert found.after.index.tolist() == [2003, 2004]
-    assert found.average == 5
-    assert found.rmspe == pytest.approx(np.sqrt(5 / 3))
-    assert found.ratio == pytest.approx(np.sqrt(26 / (5 / 3)))
-    assert found.explained == pytest.approx(1 - (5 / 3) / (14 / 3))
+    found = control([1, 2, 7, 7, 9], [0, 4, 6, 3, 3], 2003)
+    assert found.gap.tolist() == [1, -2, 1, 4, 6]
+    assert found.before.tolist() == [1, -2, 1]
+    assert found.changes().to_dict() == {2003: 3, 2004: 5}
+    assert found.changes(2).to_dict() == {2003: 4.5, 2004: 6.5}
+    assert found.rmspe == pytest.approx(np.sqrt(2))
+    assert found.explained == pytest.approx(1 - 2 / (62 / 9))
+
+
+def test_gap_that_was_there_before_is_no_change():
+    rates = panel()
+    moved = rates.assign(own=rates["own"] + 30)  # beyond all the donors, in every year
+    found = fit_synthetic(moved, "own", first_year=2004, intercept=True)
+    same = fit_synthetic(rates, "own", first_year=2004, intercept=True)
+    np.testing.assert_allclose(found.gap, same.gap, atol=1e-9)
+    pd.testing.assert_series_equal(found.weights, same.weights)
+    assert found.before.mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_intercept_finds_a_mixture_that_lies_elsewhere():
+    rates = panel()
+    rates["own"] = 25 + 0.4 * rates["donor1"] + 0.6 * rates["donor2"]
+    rates.loc[2004:, "own"] += 7
+    found = fit_synthetic(rates, "own", first_year=2004, intercept=True)
+    np.testing.assert_allclose(found.weights, [0, 0.4, 0.6, 0, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(found.changes(), 7, atol=1e-9)
+    assert fit_synthetic(rates, "own", first_year=2004).explained < 0
 
 
 def test_donors_with_weight_are_left_out_one_at_a_time():
@@ -143,13 +162,13 @@ def test_donors_with_weight_are_left_out_one_at_a_time():
 def test_augmented_fit_is_closer_and_near_where_the_fit_is_good():
     rates = panel(seed=6)
     plain = fit_synthetic(rates, "own", first_year=2004)
-    gap = augmented_gap(rates, "own", first_year=2004)
-    assert gap.index.equals(rates.index)
-    assert np.sqrt((gap.loc[:2003] ** 2).mean()) <= plain.rmspe
+    found = fit_augmented(rates, "own", first_year=2004)
+    assert found.gap.index.equals(rates.index)
+    assert found.rmspe <= plain.rmspe
     rates["own"] = 0.4 * rates["donor1"] + 0.6 * rates["donor2"]
     rates.loc[2004:, "own"] += 7
-    gap = augmented_gap(rates, "own", first_year=2004)
-    np.testing.assert_allclose(gap.loc[2004:], 7, atol=1e-3)
+    found = fit_augmented(rates, "own", first_year=2004)
+    np.testing.assert_allclose(found.gap.loc[2004:], 7, atol=1e-3)
 
 
 PERIODS = pd.period_range("1990", periods=20, freq="Y")

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from support.synthetic_panels import unrelated
+from support.synthetic_panels import control, scaled, study, unrelated
 
 from analysis.synthetic import plots
 from analysis.synthetic.control import SyntheticControl
@@ -34,14 +34,17 @@ def test_rates_and_the_interval_of_the_synthetic_one_are_drawn(placebos, ax):
     np.testing.assert_array_equal(observed.get_ydata(), placebos.real.observed)
     np.testing.assert_array_equal(synthetic.get_ydata(), placebos.real.synthetic)
     band = ax.collections[0].get_paths()[0].vertices
-    # Ten donors at 90%: the largest of them, 10 errors of 0.5 each way of a synthetic rate of 10.
-    assert (band[:, 1].min(), band[:, 1].max()) == (5, 15)
+    # Ten donors at 90%: the largest of them has a change of 9 errors, of 0.5, each way of the
+    # synthetic rate of 10, moved by the gap of 0.5 in the year before.
+    assert (band[:, 1].min(), band[:, 1].max()) == (6, 15)
+    np.testing.assert_array_equal(ax.lines[2].get_ydata(), [10.5] * 3)
     assert (band[:, 0].min(), band[:, 0].max()) == (2005, 2007)
-    assert ax.lines[2].get_xdata()[0] == 2004.5
+    assert ax.lines[3].get_xdata()[0] == 2004.5
     assert labels(ax) == [
         "Mexico observed",
-        "synthetic Mexico",
-        "90% interval of the synthetic rate",
+        "synthetic Mexico (explains -4%)",
+        "moved to meet it in 2004",
+        "90% prediction interval",
     ]
     assert [text.get_text() for text in ax.texts] == ["from 2005"]
     assert ax.get_ylabel() == "Deaths per 100,000 and year"
@@ -59,10 +62,10 @@ def test_infinite_interval_fills_the_frame(placebos, ax):
 def test_gaps_are_drawn_in_errors_before_the_change(placebos, ax):
     assert plots.plot_placebo_gaps(placebos, NAMES, ax=ax) is ax
     drawn = [line.get_ydata() for line in ax.lines[:11]]
-    np.testing.assert_allclose(drawn[3], [1, -1, 1, -1, 1, 4, 4, 4])
-    np.testing.assert_allclose(drawn[10], [1, -1, 1, -1, 1, 4, 6, 8])
+    np.testing.assert_allclose(drawn[3], [0, -2, 0, -2, 0, 3, 3, 3])
+    np.testing.assert_allclose(drawn[10], [0, -2, 0, -2, 0, 3, 5, 7])
     low, high = ax.get_ylim()
-    assert -low == high > 8
+    assert -low == high > 7
     assert labels(ax) == ["10 placebo countries", "Mexico"]
 
 
@@ -89,25 +92,37 @@ def test_weights_are_drawn_with_names_and_the_rest_is_counted(ax):
     assert ax.get_xlabel() == "Weight (1 other donors: none)"
 
 
-def test_fits_without_a_donor_are_drawn_beside_the_full_one(ax):
-    left_out = {"a": fit([2] * 8), "b": fit([3] * 8)}
-    assert plots.plot_left_out(fit([1] * 8), left_out, ax=ax) is ax
-    assert [line.get_ydata()[0] for line in ax.lines[:3]] == [2, 3, 1]
-    assert labels(ax) == ["one donor left out", "all donors"]
+def compared(*fits):
+    """A study of one start a fit, shifted by a constant too."""
+    placebo = {str(i): scaled([i, i]) for i in range(1, 10)}
+    starts = {1990 + i: unrelated(fit, placebo) for i, fit in enumerate(fits)}
+    shares = zip(starts, (0.75, 0.4), strict=False)
+    return study(starts, [(start, "shifted_by_a_constant", 7.0, share) for start, share in shares])
 
 
-def test_every_start_has_its_interval_and_its_donors(ax):
-    rows = [[9, 4.0, -np.inf, np.inf], [12, 5, 1, 9], [13, 6, 2, 16]]
-    starts = pd.DataFrame(rows, [1990, 1991, 1992], ["donors", "average", "low", "high"])
-    assert plots.plot_starts(starts, 1991, ax=ax) is ax
-    others, chosen = ([part[:, 1].tolist() for part in x.get_segments()] for x in ax.collections)
-    assert (others, chosen) == ([[-15, 15], [2, 15]], [[1, 9]])
-    arrows = {line.get_marker(): list(line.get_xdata()) for line in ax.lines[:3]}
-    assert (arrows["v"], arrows["^"]) == ([1990], [1990, 1992])
+def test_every_start_has_its_interval_its_donors_and_its_shares(ax):
+    wide = control([12, -8, 12, 20, 20], [10, -10, 10, 10, 10], 2003)
+    made = compared(scaled([4, 4]), wide)
+    assert plots.plot_starts(made, ax=ax) is ax
+    ends = [part[:, 1].tolist() for part in ax.collections[0].get_segments()]
+    assert ends == [[4 - 9, 4 + 9], [8 - 2 * 9, 20]]  # cut at 2.5 times the largest change
+    assert ax.lines[0].get_ydata().tolist() == [4, 8]
+    beside = ax.lines[1]  # of the second start it explains less than half
+    assert (beside.get_xdata().tolist(), beside.get_ydata().tolist()) == ([1990], [7])
+    arrows = {line.get_marker(): list(line.get_xdata()) for line in ax.lines}
+    assert "v" not in arrows
+    assert arrows["^"] == [1991]
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
-    assert ticks == ["1990\n9", "1991\n12", "1992\n13"]
-    assert labels(ax) == ["other starts", "start in 1991, by the rule"]
-    assert ax.collections[0].get_color().tolist() != ax.collections[1].get_color().tolist()
+    assert ticks == ["1990\n1\n99%", "1991\n1\n96%"]
+    assert labels(ax) == ["as declared", "with other choices"]
+
+
+def test_nothing_is_drawn_where_a_mixture_misses(ax):
+    made = compared(scaled([4, 4]), control([0, 4, 0, 9, 9], [4, 0, 4, 0, 0], 2003))
+    plots.plot_starts(made, ax=ax)
+    assert not (*ax.lines, *ax.collections)
+    assert "explains less than half" in ax.texts[0].get_text()
+    assert len(ax.get_xticks()) == 2
 
 
 def test_current_axes_are_the_default(ax):

@@ -1,65 +1,100 @@
-import dataclasses
-
+import numpy as np
 import pandas as pd
 import pytest
-from support.synthetic_panels import panel
+from support.synthetic_panels import control, panel, scaled, study, unrelated
 
-from analysis import fit_synthetic, load_country_panel, placebo_countries
-from analysis.synthetic.control import augmented_gap, leave_one_out
-from analysis.synthetic.placebos import conformal_coverage, conformal_intervals, vary_start
-from analysis.synthetic.study import country_rows, study_unit
+from analysis import fit_synthetic, placebo_countries
+from analysis.synthetic.control import fit_augmented, leave_one_out
+from analysis.synthetic.study import compare_years_before, country_rows, study_unit
 
-NUMBERS = ["estimate", "low", "high", "p"]
+RATES = panel()  # 1990 to 2009
+STARTS = {1990: RATES, 1992: RATES.loc[1992:]}
+NUMBERS = ["least", "most", "low", "high", "apart", "fits"]
 
 
 @pytest.fixture(scope="module")
-def calderon():
-    rates = load_country_panel(2007, 2012).rates
-    starts = {year: rates.loc[year:] for year in (1991, 1994, 1996)}
-    return study_unit(rates, "MEX", first_year=2007, starts=starts)
+def found():
+    return study_unit(STARTS, "own", first_year=2006)
 
 
-def test_study_holds_what_each_function_finds():
-    rates, options = panel(), {"treated": "own", "first_year": 2006}
-    starts = {1990: rates, 1992: rates.loc[1992:]}
-    found = study_unit(rates, "own", first_year=2006, starts=starts)
-    placebos = placebo_countries(rates, **options)
-    pd.testing.assert_frame_equal(found.placebos.intervals(), placebos.intervals())
-    pd.testing.assert_series_equal(found.real.gap, placebos.real.gap)
-    assert list(found.left_out) == list(leave_one_out(rates, **options))
-    pd.testing.assert_frame_equal(found.starts, vary_start(starts, "own", first_year=2006))
-    assert found.augmented == augmented_gap(rates, **options).loc[2006:].mean()
-    pd.testing.assert_frame_equal(found.conformal, conformal_intervals(rates, **options))
-    assert found.coverage == conformal_coverage(rates, **options)
+def test_every_start_is_a_refit_of_its_own_panel(found):
+    assert list(found.placebos) == [1990, 1992]
+    assert found.pictured is found.placebos[1990]
+    for start, rates in STARTS.items():
+        own = placebo_countries(rates, "own", first_year=2006)
+        pd.testing.assert_frame_equal(found.intervals.loc[start], own.intervals())
+        assert found.explained[start] == own.real.explained
 
 
-@pytest.mark.parametrize(("first_year", "earlier"), [(2006, 2002), (2001, 1995)])
-def test_sham_change_comes_as_many_years_earlier_as_are_compared(first_year, earlier):
-    rates = panel()  # 1990 to 2009: 2001 less nine years would leave two to fit on
-    sham = study_unit(rates, "own", first_year=first_year, starts={1990: rates}).sham
-    own = fit_synthetic(rates.loc[: first_year - 1], "own", first_year=earlier)
-    pd.testing.assert_series_equal(sham.gap, own.gap)
-    assert sham.first_year == earlier
+def test_choices_are_the_mean_changes_of_their_own_fits(found):
+    change = {"treated": "own", "first_year": 2006}
+    for start, rates in STARTS.items():
+        choices = found.choices[found.choices["start"] == start].set_index("choice")
+        left_out = [fit.changes().mean() for fit in leave_one_out(rates, **change).values()]
+        assert choices.loc[["without_one_donor"], "estimate"].tolist() == left_out
+        for choice, fit, years in (
+            ("shifted_by_a_constant", fit_synthetic(rates, **change, intercept=True), 1),
+            ("ridge_augmented", fit_augmented(rates, **change), 1),
+            ("from_the_mean_of_3_years", fit_synthetic(rates, **change), 3),
+            ("sham", fit_synthetic(rates.loc[:2005], "own", first_year=2002), 1),
+        ):
+            row = choices.loc[choice]
+            assert (row["estimate"], row["explained"]) == (fit.changes(years).mean(), fit.explained)
 
 
-def test_rows_hold_every_number_with_its_unit(calderon):
-    placebos, left_out = calderon.placebos, calderon.left_out
-    starts = pd.DataFrame({"average": [3.0, 1, 4]})
-    table = country_rows("x", dataclasses.replace(calderon, starts=starts))
-    assert (table["shift"] == "x").all()
-    rows = table.set_index("estimand")
+def test_sham_change_needs_the_years_of_a_fit():
+    found = study_unit({1990: RATES, 1998: RATES.loc[1998:]}, "own", first_year=2006)
+    assert found.sham_year == 2002  # four years before, as four are compared
+    assert found.choices.query("choice == 'sham'")["start"].tolist() == [1990]
+
+
+def test_donors_are_compared_by_the_years_before():
+    placebos = unrelated(scaled([5, 5]), {"a": scaled([3, 1]), "b": scaled([-2, -2])})
+    table = compare_years_before(study({1990: placebos, 1991: placebos}))
+    assert table[1].tolist() == [2, -2] * 2
+    assert table[2].tolist() == [1, -3] * 2  # their gaps before are 1 and -1
+
+
+def known(fits, choices=()):
+    """A study of one start a fit, each with the nine donors of a hand-made interval."""
+    placebo = {str(i): scaled([i, i]) for i in range(1, 10)}
+    starts = {1990 + i: unrelated(fit, placebo) for i, fit in enumerate(fits)}
+    return study(starts, choices, sham_year=2000)
+
+
+def test_rows_are_ranges_over_the_starts():
+    choices = [
+        (1990, "ridge_augmented", 3.0, 0.5),
+        (1991, "ridge_augmented", 99.0, 0.49),
+        (1990, "sham", -7.0, 0.9),
+    ]
+    rows = country_rows("x", known([scaled([2, 4]), scaled([12, 14])], choices))
+    assert (rows["shift"] == "x").all()
+    rows = rows.set_index("estimand")
     assert rows.index.is_unique
-    intervals = placebos.intervals()
-    assert rows.loc["average_gap", NUMBERS].tolist() == intervals.loc["average"].tolist()
-    assert rows.loc["last_year_gap", NUMBERS].tolist() == intervals.loc[2012].tolist()
-    assert rows.loc["year_before_gap", "estimate"] == placebos.real.gap.loc[2006]
-    assert rows.loc["rmspe_ratio", "p"] == placebos.p
-    averages = [found.average for found in left_out.values()]
-    low, high = rows.loc["average_gap_one_donor_out", ["low", "high"]]
-    assert (low, high) == (min(averages), max(averages))
-    assert rows.loc["average_gap_other_starts", NUMBERS[:3]].tolist() == [3, 1, 4]
-    assert rows.loc["average_gap_augmented", "estimate"] == calderon.augmented
-    assert rows.loc["donors", "estimate"] == 13
-    assert {f"gap_{year}" for year in range(2007, 2013)} <= set(rows.index)
-    assert {f"gap_{year}_conformal" for year in range(2007, 2013)} <= set(rows.index)
+    assert rows.loc["change", NUMBERS].tolist() == [3, 13, 3 - 9, 13 + 9, 1, 2]
+    assert rows.loc["change_2004", NUMBERS].tolist() == [4, 14, 4 - 9, 14 + 9, 1, 2]
+    assert rows.loc["gap_before", ["least", "most"]].tolist() == [-1, -1]
+    assert rows.loc["rank", ["least", "most"]].tolist() == [1, 8]
+    assert rows.loc["change_ridge_augmented", ["least", "most", "fits"]].tolist() == [3, 3, 1]
+    assert rows.loc["explained_ridge_augmented", ["least", "most", "fits"]].tolist() == [
+        0.49,
+        0.5,
+        2,
+    ]
+    assert rows.loc["change_every_choice", ["least", "most", "fits"]].tolist() == [3, 13, 3]
+    assert rows.loc["change_sham", "least"] == -7
+    assert rows.loc["donors", "most"] == 1  # of the weights made by hand
+    assert rows.loc["start", ["least", "most"]].tolist() == [1990, 1991]
     assert (rows["unit"] != "").all()
+
+
+def test_no_number_where_one_start_explains_less_than_half():
+    missed = control([0, 4, 0, 9, 9], [4, 0, 4, 0, 0], 2003)
+    choices = [(1990, "ridge_augmented", 3.0, 0.9)]
+    rows = country_rows("x", known([scaled([2, 4]), missed], choices)).set_index("estimand")
+    told = ["change", "change_2003", "gap_before", "rank", "change_ridge_augmented"]
+    assert rows.loc[told, NUMBERS[:5]].isna().all(axis=None)
+    assert (rows.loc[told, "fits"] == 0).all()
+    assert rows.loc["explained", "least"] == pytest.approx(1 - 16 / np.var([0, 4, 0]))
+    assert rows.loc["explained_ridge_augmented", "least"] == 0.9

@@ -1,98 +1,104 @@
 import pandas as pd
 import pytest
-from support.synthetic_panels import study, unrelated
+from support.synthetic_panels import control, scaled, study, unrelated
 
 from analysis.synthetic.control import SyntheticControl
+from analysis.synthetic.study import country_rows
 from analysis.synthetic.words import (
+    describe_change,
     describe_choices,
-    describe_coverage,
     describe_fit,
-    describe_gap,
     describe_sham,
 )
 
-NAMES = pd.Series({"MEX": "Mexico", "BRA": "Brazil", "CRI": "Costa Rica", "PAN": "Panama"})
+NAMES = pd.Series({"own": "Mexico", "a": "Aland", "b": "Bland", "c": "Cland"})
+CHOICES = [
+    (1990, "without_one_donor", 1.0, 0.9),
+    (1990, "without_one_donor", 99.0, 0.4),
+    (1991, "without_one_donor", 5.0, 0.9),
+    (1990, "shifted_by_a_constant", 4.0, 0.9),
+    (1990, "ridge_augmented", 4.5, 0.9),
+    (1990, "from_the_mean_of_3_years", 3.5, 0.9),
+]
+MISSED = control([0, 4, 0, 9, 9], [4, 0, 4, 0, 0], 2003)
 
 
-def fit(before, after, treated="MEX"):
-    """A synthetic control of zero from 2000 on, with the given gaps."""
-    years = range(2000, 2000 + len(before) + len(after))
-    own = pd.Series([*before, *after], years, dtype=float)
-    weights = pd.Series({"BRA": 0.7, "CRI": 0.3, "PAN": 0.0})
-    return SyntheticControl(treated, 2000 + len(before), own, 0 * own, weights)
+def compared(fits, choices=CHOICES):
+    """A study of one start a fit, and its rows."""
+    placebo = {str(i): scaled([i, i]) for i in range(1, 10)}
+    starts = {1990 + i: unrelated(fit, placebo) for i, fit in enumerate(fits)}
+    made = study(starts, choices, sham_year=2001)
+    return made, country_rows("x", made).set_index("estimand")
+
+
+GOOD = compared([scaled([2, 4]), scaled([12, 14])])
+POOR = compared([scaled([2, 4]), MISSED])
+
+
+def test_fit_is_said_over_all_starts():
+    own = pd.Series([10.0, 14, 12, 20, 20], range(2000, 2005))  # variance before: 8 / 3
+    error = pd.Series([1, -1, 0, 0, 0], own.index)
+    weights = pd.Series({"a": 0.25, "b": 0.748, "c": 0.002})
+    fits = [SyntheticControl("own", 2003, own, own - size * error, weights) for size in (0.5, 1.5)]
+    said = describe_fit(*compared(fits[:1] * 2, []), NAMES)
+    assert said.startswith("From 2000 on, the synthetic Mexico is Bland 75%, Aland 25%. ")
+    assert "of the panel, 1990 to 1991, it explains 94% to 94% of the variance of Mexico" in said
+    assert said.endswith("0.4 to 0.4 deaths per 100,000 and year: at least half from each of the 2"
+                         " starts.")  # fmt: skip
+    poor = describe_fit(*compared(fits, []), NAMES)
+    assert "it explains 44% to 94% of the variance" in poor
+    assert poor.endswith("from 1 of the 2 starts less than half, so no number is told.")
+
+
+def test_change_is_a_range_over_the_starts():
+    said = describe_change(*GOOD, NAMES)
+    assert said.startswith("From 2002 to the mean of 2003 to 2004 the gap of Mexico to its synth")
+    assert "changed by +3.0 to +13.0 (90% prediction intervals from -6.0 to +22.0; 1 of" in said
+    assert "1 of the 2 leaves zero out" in said
+    assert "In 2002 itself the gap was -1.0 to -1.0" in said
+    assert "Mexico takes place 1 to 8 among itself and 1 to 1 donors" in said
+
+
+def test_mixture_that_misses_gives_no_number_in_any_sentence():
+    assert describe_change(*POOR, NAMES).startswith(
+        "Of the change of Mexico's gap there is no number, as"
+    )
+    said = describe_choices(*POOR)
+    assert said.startswith(
+        "Shifted by a constant the mixture explains 90% to 90%, and 90% to 90% if it"
+    )
+    assert describe_sham(*POOR, []) == "No number is told of the sham change."
+
+
+def test_choices_are_said_with_the_fits_that_count():
+    said = describe_choices(*GOOD)
+    for choice in ("without one donor +1.0 to +5.0 (2", "shifted by a constant +4.0 to +4.0 (1"):
+        assert f"{choice} fits)" in said
+    assert "every choice +1.0 to +13.0 (7 fits)" in said
+    assert said.endswith("They have one sign.")
+    turned = compared([scaled([2, 4])], [*CHOICES, (1990, "ridge_augmented", -1.0, 0.9)])
+    assert describe_choices(*turned).endswith("They differ in sign.")
+    unknown = describe_choices(*compared([scaled([2, 4])], CHOICES[1:2]))
+    assert "without one donor" not in unknown
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
-    [(0.3, "it follows the years before the change."), (1.5, "in part."), (3.5, "says little.")],
-)
-def test_quality_of_the_fit_is_said_by_rule(error, words):
-    own = pd.Series([10.0, 14.0, 10, 14, 10, 14, 20], range(2000, 2007))
-    sign = pd.Series([1, 1, -1, -1, 0, 0, 0], own.index)
-    share = 1 - (error * sign.iloc[:6]).pow(2).mean() / 4
-    weights = pd.Series({"BRA": 0.25, "CRI": 0.748, "PAN": 0.002})
-    real = SyntheticControl("MEX", 2006, own, own - error * sign, weights)
-    said = describe_fit(study(unrelated(real, {})), NAMES)
-    assert f"accounts for {share:.0%} of the variance" in said
-    assert said.startswith("The synthetic Mexico is Costa Rica 75%, Brazil 25%. ")
-    assert said.endswith(words)
-
-
-@pytest.mark.parametrize(
-    ("after", "words"),
+    ("sham", "words"),
     [
-        ([30, 40], ["35.0 deaths", "above", "outside", "ranks 1 of 11 (p = 0.09", "is rare"]),
-        ([-3, -1],
-         ["2.0 deaths", "below", "inside", "ranks 10 of 11 (p = 0.91", "nothing unusual"]),
-    ],
-)  # fmt: skip
-def test_gap_is_said_by_rule(after, words):
-    placebo = {str(i): fit([1, -1, 1, -1, 1], [i, -i / 2], treated=str(i)) for i in range(1, 11)}
-    said = describe_gap(study(unrelated(fit([2, -2, 2, -2, -2], after), placebo)), NAMES)
-    assert "From 2005 to 2006 Mexico's rate" in said
-    assert f"In 2004, before the change, the gap was -2.0, and in 2006 {after[1]:+.1f}." in said
-    for word in [*words, "smallest possible is 0.09"]:
-        assert word in said
-
-
-def test_choices_are_said_by_rule():
-    columns = {"average": [2.0, 4], "low": [1.0, -1], "high": [3.0, 9]}
-    starts = pd.DataFrame(columns, index=[1990, 1991])
-    parts = {"left_out": {"BRA": fit([1] * 5, [3, 5]), "CRI": fit([1] * 5, [1, 1])}}
-    parts["augmented"] = 1.75
-    placebos = unrelated(fit([1] * 5, [3, 5]), {})
-    said = describe_choices(study(placebos, starts=starts, **parts))
-    assert "left out the average gap lies between +1.0 and +4.0" in said
-    assert "from 1990 to 1991, between +2.0 and +4.0: it keeps its sign" in said
-    assert said.endswith("1 of the 2 intervals leaves zero out. The augmented average is +1.8.")
-    changed = study(placebos, starts=starts.assign(average=[-1, 4]), **parts)
-    assert "changes its sign" in describe_choices(changed)
-
-
-@pytest.mark.parametrize(
-    ("coverage", "words"),
-    [
-        (0.84, "84% hold zero: they are too short here, and the placebo intervals are the ones to"),
-        (0.86, "86% hold zero: on these donors they hold what they promise, and the placebo inter"),
+        ([-1.0, 2.9], "are -1.0 to +2.9 deaths per 100,000 and year (2 fits), smaller in size tha"),
+        (
+            [-3.0, 1.0],
+            "are -3.0 to +1.0 deaths per 100,000 and year (2 fits), as large in size as ",
+        ),
     ],
 )
-def test_coverage_is_judged_by_rule(coverage, words):
-    said = describe_coverage(study(coverage=coverage))
-    assert said.startswith(f"Of the donors' 90% conformal intervals {words}")
-
-
-@pytest.mark.parametrize(
-    ("after", "words"),
-    [
-        ([-1, -2], "is -1.5 deaths per 100,000 and year, in size 38% of the real one (+4.0). D"),
-        ([-3, -3], "in size 75% of the real one (+4.0), more than half of it: the method find"),
-        ([5, 3], "in size no smaller than the real one (+4.0): the method finds gaps as lar"),
-    ],
-)
-def test_sham_change_is_measured_by_its_size(after, words):
-    compared = study(unrelated(fit([1] * 7, [3, 5]), {}), sham=fit([1] * 5, after))
-    said = describe_sham(compared, ["x-2005-01", "y-2006-02"])
-    assert said.startswith("From 2005 to 2006 the average gap of such a sham change ")
+def test_sham_change_is_measured_by_its_size(sham, words):
+    made = compared(
+        [scaled([2, 4]), scaled([12, 14])], [(1990, "sham", each, 0.9) for each in sham]
+    )
+    said = describe_sham(*made, ["x-2005-01", "y-2006-02"])
+    assert said.startswith("From 2000 to the mean of 2001 to 2002 the changes ")
     assert words in said
-    assert said.endswith("Declared national shifts within: x-2005-01, y-2006-02.")
-    assert describe_sham(compared, []).endswith("within: none.")
+    assert said.endswith("(+3.0 to +13.0). Declared national shifts within: x-2005-01, y-2006-02.")
+    assert describe_sham(*made, []).endswith("within: none.")
+    assert describe_sham(*GOOD, []) == "No number is told of the sham change."
