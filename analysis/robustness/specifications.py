@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
@@ -69,6 +70,7 @@ def specification_curve(
     draws: int = 1_000,
     seed: int = 0,
     jobs: Jobs = None,
+    progress: bool = False,
 ) -> SpecificationCurve:
     """Estimate the change of slope under every choice, and under each for series with no effect.
 
@@ -84,6 +86,8 @@ def specification_curve(
         Series simulated without the shift, and the seed.
     jobs : int or "dask", optional
         Threads that share the work, by default one for each core, or a cluster.
+    progress : bool
+        Show a progress bar.
 
     Returns
     -------
@@ -111,7 +115,8 @@ def specification_curve(
     frames, nulls = ([held[chosen["source"]] for chosen, *_ in cases] for held in (series, paths))
     with open_executor(jobs) as pool:
         fitted = pool.map(partial(_fit_case, shift), cases, frames, nulls)
-        rows, *numbers = zip(*chain.from_iterable(fitted), strict=True)
+        done = tqdm(fitted, total=len(cases), disable=not progress, desc="designs")
+        rows, *numbers = zip(*chain.from_iterable(done), strict=True)
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
     table = table.sort_values("estimate", kind="stable", ignore_index=True)

@@ -39,6 +39,11 @@ class SyntheticControl:
         """The gap in the years on which the weights were fitted."""
         return self.gap.loc[: self.first_year - 1]
 
+    @property
+    def average(self) -> float:
+        """Mean gap from the change on; how far it moved is told by `changes`."""
+        return float(self.gap.loc[self.first_year :].mean())
+
     def changes(self, years: int = 1) -> pd.Series:
         """Return the gap from the change on less the mean gap of the last years before it."""
         return self.gap.loc[self.first_year :] - self.before.iloc[-years:].mean()

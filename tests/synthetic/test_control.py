@@ -124,6 +124,7 @@ def test_numbers_of_a_fit_are_those_worked_by_hand():
     assert found.before.tolist() == [1, -2, 1]
     assert found.changes().to_dict() == {2003: 3, 2004: 5}
     assert found.changes(2).to_dict() == {2003: 4.5, 2004: 6.5}
+    assert found.average == 5
     assert found.rmspe == pytest.approx(np.sqrt(2))
     assert found.explained == pytest.approx(1 - 2 / (62 / 9))
 
