@@ -1,16 +1,32 @@
-"""Hashes of files, writing that is never half done, and tables rounded to six digits."""
+"""Reading TOML, hashes of files, writing that is never half done, tables of six digits."""
 
 import hashlib
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+DATA_FOLDER = Path(__file__).parent / "data"
 DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
+
+
+def read_toml(path: Path | str) -> tuple[Path, dict]:
+    """Read a TOML file; return its path beside it, for what is said of its blocks."""
+    path = Path(path)
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def read_words(name: str) -> dict:
+    """Return a room's sentences, ``data/NAME``; in braces what is filled in."""
+    return read_toml(DATA_FOLDER / name)[1]
 
 
 def round_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pandas as pd
 
 from analysis.checks import check_known, require
-from analysis.mexico.tables import DATA_FOLDER, read_toml
+from analysis.files import DATA_FOLDER, read_toml
 
 Answer = Literal["no", "cannot tell", "yes"]
 WEAKEST = get_args(Answer)  # first: what the answers to several parts come to

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
+from analysis.files import read_words
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
 from analysis.its.model import SegmentedModel
@@ -16,6 +17,7 @@ from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
+FLAGS = read_words("its-words.toml")["flags"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Flag:
         return self.text
 
 
+def flag(name: str, value: float, /, **told: object) -> Flag:
+    """Return a flag with its sentence filled in."""
+    return Flag(name, value, FLAGS[name].format(**told))
+
+
 def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     """Yield the flags of a fit; `mixture` is what it says of the errors' law.
 
@@ -40,12 +47,12 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     `registered_share`, of a total: `of`, `own`, both names, `by_year`, of sources (text to share).
     """
     series, shift = model.window, model.shift
-    for doubt in doubt_errors(model, mixture):
-        yield Flag(*doubt)
+    for name, value, told in doubt_errors(model, mixture):
+        yield flag(name, value, **told)
     yield from _few_months(model)
     if shift.overlaps:
-        text = f"overlapping: within 12 months of {', '.join(shift.overlaps)}"
-        yield Flag("overlapping_shift", len(shift.overlaps), text)
+        others = ", ".join(shift.overlaps)
+        yield flag("overlapping_shift", len(shift.overlaps), others=others)
     if not model.counted:
         yield from _curved(model)
     yield from _gaps(model)
@@ -67,9 +74,8 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
     sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
     sides["fewer"] = np.minimum(sides["sum"], sides["size"] - sides["sum"])
     name = str(sides["fewer"].idxmax())
-    count = f"{sides['sum'][name]} of {sides['size'][name]}"
-    text = f"estimators contradict each other: the {name} change is above zero by {count}"
-    yield Flag("signs_differ", int(sides["fewer"][name]), text)
+    above, every, fewer = sides.loc[name].astype(int)
+    yield flag("signs_differ", int(fewer), name=name, above=above, all=every)
 
 
 def unremarkable_date(
@@ -83,8 +89,7 @@ def unremarkable_date(
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
-        others = f"{100 * likelier:.0f}% of the other dates fit better, {dates.mode} best"
-        yield Flag("unremarkable_date", likelier, f"unremarkable date: {others}")
+        yield flag("unremarkable_date", likelier, share=likelier, best=dates.mode)
 
 
 def _few_months(model: SegmentedModel) -> Iterator[Flag]:
@@ -94,7 +99,7 @@ def _few_months(model: SegmentedModel) -> Iterator[Flag]:
     for side, fewest in FEWEST_MONTHS.items():
         found = step * int(sides[side].sum())
         if found < fewest:
-            text = f"few months: {found} {side} the shift, fewer than {fewest}"
+            text = FLAGS["few_months"].format(found=found, side=side, fewest=fewest)
             yield Flag(f"few_months_{side}", found, text)
 
 
@@ -111,11 +116,7 @@ def _curved(model: SegmentedModel) -> Iterator[Flag]:
     y = model.outcome[: model.n_before]
     p = fit_many(y, design.to_numpy(), contrast, law=model.law).p.item()
     if p < CURVED_P:
-        text = (
-            f"curved pre-period: the trend before the shift bends (quadratic term, p = {p:.2g}), "
-            "so a straight line is a poor guide to what would have followed"
-        )
-        yield Flag("curved_pre_period", p, text)
+        yield flag("curved_pre_period", p, p=p)
 
 
 def _gaps(model: SegmentedModel) -> Iterator[Flag]:
@@ -130,11 +131,8 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
     runs = ", ".join(dict.fromkeys(sorted(name_run(gap) for gap in inside)))
     kept, places = (hit & ~model.omitted).sum(), len({gap["place"] for gap in inside})
-    text = (
-        f"holes in the record: about {missing:,.0f} deaths are missing in {runs} (places: "
-        f"{places}); {kept} of these {hit.sum()} months are in the fit"
-    )
-    yield Flag("source_gap", missing, text)
+    told = {"runs": runs, "places": places, "kept": kept, "months": hit.sum()}
+    yield flag("source_gap", missing, missing=missing, **told)
 
 
 def name_run(gap: dict) -> str:
@@ -153,8 +151,7 @@ def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     monthly = last is not None and periods_of(series).freqstr == "M"
     touched = int((series.index > pd.Period(last, "M")).sum()) if monthly else 0
     if touched:
-        text = f"still being registered: {touched} months after {last}"
-        yield Flag("still_registering", touched, text)
+        yield flag("still_registering", touched, touched=touched, last=last)
 
 
 def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
@@ -167,13 +164,9 @@ def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     shares = shares[shares.index.astype(int).isin(months.index[months == 12])]
     moved = shares.max() - shares.min()
     if moved > SHARE_DRIFT:
-        first, last = sorted(map(str, (shares.idxmin(), shares.idxmax())))
-        text = (
-            f"the record's share moves: {total['own']} has {shares[first]:.1%} of {total['of']} "
-            f"in {first} and {shares[last]:.1%} in {last}, both inside the window; a change of "
-            "that size can be the record's and not the rate's"
-        )
-        yield Flag("registered_share", moved, text)
+        years = sorted(map(str, (shares.idxmin(), shares.idxmax())))
+        told = {"years": years, "ends": [shares[year] for year in years]}
+        yield flag("registered_share", moved, own=total["own"], of=total["of"], **told)
 
 
 def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
@@ -188,12 +181,10 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
-        ends = sorted(map(str, (yearly.idxmin(), yearly.idxmax())))
-        text = (
-            f"sources drift apart: {given['name']} is {low:.2f} in {yearly.idxmin()} and "
-            f"{high:.2f} in {yearly.idxmax()}, both inside the window"
-            f"{_which_moved(attrs.get('registered_share'), ends)}"
-        )
+        years = [str(yearly.idxmin()), str(yearly.idxmax())]
+        told = {"name": given["name"], "low": low, "high": high, "years": years}
+        text = FLAGS["source_ratio_drifting"].format(**told)
+        text += _which_moved(attrs.get("registered_share"), sorted(years))
         yield Flag("source_ratio_drifting", high - low, text)
 
 
@@ -204,4 +195,4 @@ def _which_moved(total: dict | None, years: list[str]) -> str:
         return ""
     most = shares.pct_change().iloc[-1].abs().idxmax()
     ends = [f"{name} {each.iloc[0]:.1%} to {each.iloc[1]:.1%}" for name, each in shares.items()]
-    return f"; against {total['of']}, {' to '.join(years)}, {most} moved more ({', '.join(ends)})"
+    return FLAGS["moved_more"].format(of=total["of"], years=years, most=most, ends=", ".join(ends))

@@ -15,25 +15,19 @@ SEASON_P, OUTLIER_P = 0.01, 0.01
 NEAR_MOST = 0.95 * MOST_RATIO
 
 
-def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[str, float, str]]:
-    """Yield what the law of the errors does not carry well, as the parts of a `Flag`."""
+def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[str, float, dict]]:
+    """Yield what the law of the errors does not carry well, as what `flags.flag` takes."""
     if mixture.exact[0]:
         return  # no law is identified
     wandering = float(mixture.weight[0, mixture.phi > NEAR_UNIT_ROOT].sum())
     if wandering > 0.5:
-        text = (
-            f"the series wanders: phi is above {NEAR_UNIT_ROOT} with probability {wandering:.2f}, "
-            "so a straight line before the shift says little about after, and 95% intervals of "
-            "the slope hold the truth in about 90%"
-        )
-        yield "wandering", wandering, text
+        yield "wandering", wandering, {"limit": NEAR_UNIT_ROOT, "share": wandering}
     estimate, low, high = describe_memory(mixture).T["sd_ratio"].to_numpy()
     if low > 1 or high < 1:
-        times = f"{estimate:.2f} times what it was before ({low:.2f} to {high:.2f})"
-        text = f"the errors' size changed: from the shift on {times}"
-        if not 1 / NEAR_MOST < estimate < NEAR_MOST:
-            text += f", as far from it as is allowed (a factor of {MOST_RATIO:.0f})"
-        yield "size_changed", float(estimate), text
+        at_limit = not 1 / NEAR_MOST < estimate < NEAR_MOST
+        end = f", as far from it as is allowed (a factor of {MOST_RATIO:.0f})" if at_limit else ""
+        told = {"estimate": estimate, "low": low, "high": high, "end": end}
+        yield "size_changed", float(estimate), told
     if model.counted:
         return
     index = periods_of(model.window)
@@ -44,20 +38,12 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
         r = np.array([shocks[lag:] @ shocks[:-lag] for lag in lags]) / (shocks @ shocks)
         p = float(chi2.sf(n * (n + 2) * (r**2 / (n - lags)).sum(), 2))  # Ljung and Box's
         if p < SEASON_P:
-            text = (
-                f"the season remembers: errors a year and two years apart go together (p = "
-                f"{p:.2g}), so intervals of the slope are too short; harmonics=6 often cures it"
-            )
-            yield "season_remembers", p, text
+            yield "season_remembers", p, {"p": p}
     p = 2 * student.sf(np.abs(left), mixture.df - 1) * n  # after Bonferroni
     if p.min() < OUTLIER_P:
         worst = p.argmin()
-        text = (
-            f"{index[worst]} lies {abs(left[worst]):.1f} standard errors from what the other "
-            f"{names} say of it, more than any law of the errors explains; see what happened, and "
-            "leave it out"
-        )
-        yield "outlier", float(left[worst]), text
+        told = {"when": index[worst], "size": abs(left[worst]), "names": names}
+        yield "outlier", float(left[worst]), told
 
 
 def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, np.ndarray]:

@@ -3,10 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from analysis.files import read_words
 from analysis.its.comparison import JUDGED
 from analysis.its.flags import Flag
 from analysis.its.result import ITSResult
 from analysis.its.shifts import PolicyShift
+
+WORDS = read_words("its-words.toml")
+TOLD = WORDS["told"]
 
 
 def significant(row: pd.Series) -> bool:
@@ -51,14 +55,7 @@ def describe_shift(shift: PolicyShift) -> str:
 
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
-    subject = {
-        "pre_trend": "Before the shift the rate was moving by {}",
-        "post_trend": "From it on it was moving by {}",
-        "level": "At the shift it stepped by {}",
-        "slope": "The yearly trend changed by {}",
-        "effect_12m": "Twelve months later it stood {} from where the old course led",
-        "effect_24m": "Twenty-four months later it stood {} from where the old course led",
-    }
+    subject = dict(WORDS["effects"])
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
     if result.scale == "log":
         subject["slope"] += f" ({trends})"
@@ -82,14 +79,7 @@ def describe_effects(result: ITSResult) -> str:
 
 def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series) -> str:
     """Return the verdict on a comparison, and the range of the estimates behind it, as Markdown."""
-    meaning = {
-        "agree": "the estimators agree on whether level and slope changed, and in which direction",
-        "intervals differ": "some intervals leave zero out and others do not, so the finding rests "
-        "on the choice of estimator",
-        "sign differs": "one interval lies on one side of zero and another estimate on the other: "
-        "no single column may be quoted alone",
-    }
-    lines = [f"**Verdict: {verdict}**: {meaning[verdict]}.", ""]
+    lines = [f"**Verdict: {verdict}**: {WORDS['verdicts'][verdict]}.", ""]
     for name in JUDGED:
         rows = comparison[comparison["estimand"] == name].dropna(subset=["estimate"])
         if rows.empty:
@@ -97,25 +87,18 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
             continue
         low, high = (rows.iloc[at(rows["estimate"])] for at in (np.argmin, np.argmax))
         excluding = sum(significant(row) for _, row in rows.iterrows())
-        lines.append(
-            f"- **{name}** ({units[name]}): from {low['estimate']:+.1f} ({low['estimator']}) to "
-            f"{high['estimate']:+.1f} ({high['estimator']}); {excluding} of {len(rows)} intervals "
-            "leave zero out."
-        )
+        shown = {"low": low, "high": high, "excluding": excluding, "rows": len(rows)}
+        lines.append(TOLD["estimators"].format(name=name, unit=units[name], **shown))
     return "\n".join(lines)
 
 
 def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
     """Return what the errors of a fit remember, in words."""
     if memory.isna().all(axis=None):
-        return "Nothing varies about the fit, so nothing is known of the errors' memory."
+        return TOLD["no_memory"]
     told = "{estimate:.2f} ({low:.2f} to {high:.2f})"
     said = {name: told.format(**row) for name, row in memory.T.items()}
-    return (
-        f"Of a {period}'s surprise the share {said['noise']} is gone the next {period}; of the "
-        f"rest the share {said['phi']} is left a {period} later; the {period}s from the shift on "
-        f"are {said['sd_ratio']} times as restless as those before (medians with 95% intervals)."
-    )
+    return TOLD["memory"].format(period=period, **said)
 
 
 def describe_flags(flags: tuple[Flag, ...]) -> str:
@@ -130,12 +113,8 @@ def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     unit = excess.index[0] if excess.index[0] == "deaths" else "units"
     deaths, percent = excess.iloc[0], excess.T["percent"]
     if pd.isna(deaths["estimate"]):
-        return f"No number of {unit} by the {kind} counterfactual: {excess.attrs['note']}."
-    basis = "the whole window with the shift's terms taken out"
-    basis = "the months before the shift alone" if kind == "forecast" else basis
-    side = "more" if deaths["estimate"] > 0 else "fewer"
-    return (
-        f"Over the first {months} months, {abs(deaths['estimate']):,.0f} {side} {unit} than "
-        f"{basis} would have led to expect (95% interval {deaths['low']:+,.0f} to "
-        f"{deaths['high']:+,.0f}), or {format_effect(percent, 'percent')}."
-    )
+        return TOLD["no_excess"].format(unit=unit, kind=kind, note=excess.attrs["note"])
+    side, size = "more" if deaths["estimate"] > 0 else "fewer", abs(deaths["estimate"])
+    told = {"unit": unit, "basis": WORDS["basis"][kind], "side": side, "size": size}
+    percent = format_effect(percent, "percent")
+    return TOLD["excess"].format(months=months, row=deaths, percent=percent, **told)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import require
-from analysis.files import sha256, write_together
-from analysis.mexico.tables import DATA_FOLDER, load_descriptor, read_toml
+from analysis.files import DATA_FOLDER, read_toml, sha256, write_together
+from analysis.mexico.tables import load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text

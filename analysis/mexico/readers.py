@@ -19,8 +19,7 @@ from urllib.request import Request, urlopen
 import pandas as pd
 
 from analysis.checks import plain, require
-from analysis.files import sha256, write_atomically
-from analysis.mexico.tables import DATA_FOLDER, read_toml
+from analysis.files import DATA_FOLDER, read_toml, sha256, write_atomically
 
 LAYOUTS = read_toml(DATA_FOLDER / "layouts.toml")[1]
 LARGEST = 2_000_000_000  # bytes of a file, or of all that a ZIP unpacks to

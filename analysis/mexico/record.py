@@ -6,10 +6,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.mexico.completeness import HOLLOW, estimate_shares, find_hollow, months_complete
 from analysis.mexico.gaps import search_gaps
 from analysis.mexico.revisions import first_print_shares, load_releases
-from analysis.mexico.tables import DATA_FOLDER, load_descriptor, load_table, read_toml
+from analysis.mexico.tables import load_descriptor, load_table
 
 NATION = "MX00"
 IMPUTED = pd.period_range("1990-01", "1993-12", freq="M")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import UnknownNameError, check_known, require
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
 from analysis.mexico.record import IMPUTED, NATION, SOURCES
 from analysis.mexico.sources import load_series
-from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 

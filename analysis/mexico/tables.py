@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_known, require
-from analysis.files import sha256
-
-DATA_FOLDER = Path(__file__).parents[1] / "data"
+from analysis.files import DATA_FOLDER, sha256
 
 
 @cache
@@ -25,15 +22,6 @@ def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
 def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
     """Load one table of the package after checking its sha256; codes and months are strings."""
     return _read_table(name, folder).copy()
-
-
-def read_toml(path: Path | str) -> tuple[Path, dict]:
-    """Read a TOML file; return its path beside it, for what is said of its blocks."""
-    path = Path(path)
-    try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
 
 
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:

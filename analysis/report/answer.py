@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.files import write_atomically, write_table
+from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
 from analysis.its.words import format_effect, name_trends
 from analysis.mexico.record import SOURCES
-from analysis.mexico.tables import DATA_FOLDER, read_toml
 from analysis.report.findings import TELLERS, Findings
 
 NONE = "not estimated"

@@ -7,12 +7,12 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.engine.estimators import fit_quasi_poisson
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.model import prepare_model
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.sources import load_series
-from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 
 def fill_checklist(

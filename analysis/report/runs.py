@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.mexico.tables import DATA_FOLDER, read_toml
 
 # with other countries, and town by town
 COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
