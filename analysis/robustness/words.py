@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from analysis.files import read_words
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
 from analysis.robustness.placebos import Placebos
@@ -10,6 +11,7 @@ from analysis.robustness.specifications import SpecificationCurve
 
 SHARP = 12  # months: a 95% set no longer than this dates a break
 RARE = 0.05
+WORDS = read_words("robustness-words.toml")
 NAMES = {"level": "step", "slope": "change of slope"}
 
 
@@ -78,30 +80,17 @@ def judge_date(row: dict | pd.Series) -> str:
 
 def describe_date(row: dict | pd.Series) -> str:
     """Return what the break posterior says, in words."""
-    off, where = int(row["months_off"]), "in the official month itself"
-    if off:
-        side = "before" if off < 0 else "after"
-        where = f"{abs(off)} month{'s' * (abs(off) != 1)} {side} the official one"
-    meaning = {
-        "the official date": "The data date the break where the policy changed",
-        "another date": "The data date a break, but elsewhere",
-        "no date": "The data do not date a break",
-    }[row["date_verdict"]]
-    rests = ""
-    if row["mass_near"] > 0.5 >= row["mass_least"]:
-        rests = (
-            f" That rests on {row['without']}: without, the likeliest month is {row['then']}, and "
-            f"the probability {row['mass_least']:.2f}; a date that rests on so few months is none."
-        )
-    classical = row["classical"] or "no break"
-    return (
-        f"**{meaning}.** The likeliest month is {row['own_break']}, {where}; "
-        f"{row['credible_periods']} of {row['candidates']} months, from {row['credible_first']} to "
-        f"{row['credible_last']}, make up the 95% set, and the probability within three months of "
-        f"the official date is {row['mass_near']:.2f}.{rests} A break at the likeliest month "
-        f"would be a step of {row['own_level']:+.0f}% and a change of trend of "
-        f"{row['own_slope']:+.0f}% per year; by Bai and Perron: {classical}."
-    )
+    said, off = WORDS["date"], int(row["months_off"])
+    months = f"{abs(off)} month{'s' * (abs(off) != 1)}"
+    where = said["where"].format(months=months, side="before" if off < 0 else "after")
+    rests = row["mass_near"] > 0.5 >= row["mass_least"]
+    told = {
+        "meaning": said[row["date_verdict"]],
+        "where": where if off else said["here"],
+        "rests": said["rests"].format(**row) if rests else "",
+        "breaks": row["classical"] or "no break",
+    }
+    return said["told"].format(**row, **told)
 
 
 def describe_placebos(row: dict | pd.Series) -> str:
@@ -110,25 +99,14 @@ def describe_placebos(row: dict | pd.Series) -> str:
     for kind, what in (("date", "dates before the shift"), ("place", "other places")):
         p = row[f"{kind}_p"]
         verb = "stands out from" if p <= RARE else "is not unusual among"
-        ranked = f"The {name} {verb} those estimated at {what} (rank p = {p:.2f})."
-        unknown = f"Against {what} the {name} could not be ranked."
-        said.append(unknown if pd.isna(p) else ranked)
+        text = WORDS["placebos"]["unknown" if pd.isna(p) else "ranked"]
+        said.append(text.format(name=name, verb=verb, what=what, p=p))
     return " ".join(said)
 
 
 def describe_curve(row: dict | pd.Series) -> str:
     """Return what the specification curve says, in words."""
-    rare = sum(row[f"curve_{name}_p"] <= RARE for name in ("median", "share"))
-    reading = (
-        "would be no surprise if nothing had happened",
-        "is at the edge of what could be seen if nothing had happened",
-        "would be rare if nothing had happened",
-    )[rare]
+    said, rare = WORDS["curve"], sum(row[f"curve_{name}_p"] <= RARE for name in ("median", "share"))
     unit = "%" if row["estimand"] == "level" else "% per year"
-    return (
-        f"Over {row['specifications']:,} specifications the median {NAMES[row['estimand']]} is "
-        f"{row['curve_median']:+.1f}{unit} (p = {row['curve_median_p']:.2g}), and "
-        f"{100 * row['curve_share']:.0f}% of them have p < 0.05 in one direction "
-        f"(p = {row['curve_share_p']:.2g} for so many): such a curve {reading}. The choice that "
-        f"moves the answer most is the {row['moved_most_by']}."
-    )
+    told = {"name": NAMES[row["estimand"]], "unit": unit, "reading": said["readings"][rare]}
+    return said["told"].format(**row, **told)
