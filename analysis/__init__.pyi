@@ -43,13 +43,11 @@ from .operations.event_study import EventStudy as EventStudy
 from .operations.event_study import average_effects as average_effects
 from .operations.event_study import fit_event_study as fit_event_study
 from .operations.plots import plot_event_study as plot_event_study
-from .operations.plots import plot_operations as plot_operations
 from .operations.plots import plot_randomisation as plot_randomisation
 from .operations.randomisation import deal_event_study as deal_event_study
 from .operations.randomisation import randomisation_test as randomisation_test
 from .operations.randomisation import reassign_event_study as reassign_event_study
 from .operations.randomisation import score_bootstrap as score_bootstrap
-from .operations.randomisation import vary_operations as vary_operations
 from .operations.stacks import first_operations as first_operations
 from .operations.stacks import stack_operations as stack_operations
 from .places.effects import PlaceEffects as PlaceEffects

@@ -2,14 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
-from analysis.style import REAL, ZERO, interval_rows, legend_above, percent_axis
+from analysis.style import REAL, ZERO, percent_axis
 
 BAND = "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
@@ -86,31 +85,4 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     percent_axis(ax.xaxis, PERCENT_TICKS)
     ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Reassignments")
     ax.legend(frameon=False, fontsize="small")
-    return ax
-
-
-def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each operation alone among its reassignments, and all the others without it.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `vary_operations` gives it.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-    """
-    ax = ax or plt.gca()
-    place = range(len(table))
-    ends = as_logs(table["reassigned_low"]), as_logs(table["reassigned_high"])
-    ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")
-    ax.plot(as_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
-    ax.plot(as_logs(table["without"]), place, "D", color="0.45", label="all others")
-    interval_rows(ax, table.index, grid=False)
-    percent_axis(ax.xaxis, PERCENT_TICKS)
-    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
-    legend_above(ax, ncols=3)
     return ax

@@ -1,12 +1,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
-from support.stacked_panels import OPERATIONS, TWO, make_panel
+from support.stacked_panels import TWO, make_panel
 
 from analysis.operations import randomisation
 from analysis.operations.event_study import fit_event_study
-from analysis.operations.plots import plot_event_study, plot_operations, plot_randomisation
+from analysis.operations.plots import plot_event_study, plot_randomisation
 from analysis.operations.stacks import stack_operations
 
 WINDOW = {"before": 9, "after": 6}
@@ -64,15 +63,3 @@ def test_randomisation_shows_all_reassignments_the_real_one_and_its_interval(ax)
 def test_open_interval_is_not_drawn():
     test = randomisation.randomisation_test(make_panel(), TWO, before=6, after=6, draws=10)
     assert "95% interval of the effect" not in labels(plot_randomisation(test))
-
-
-def test_operations_are_drawn_among_their_reassignments(ax):
-    table = randomisation.vary_operations(make_panel(), OPERATIONS, before=6, after=6, draws=30)
-    ax = plot_operations(table, ax=ax)
-    for drawn, name in zip(ax.lines[:2], ("alone", "without"), strict=True):
-        np.testing.assert_allclose(drawn.get_xdata(), np.log1p(table[name] / 100))
-    (bars,) = [c for c in ax.collections if isinstance(c, LineCollection)]
-    ends = np.array([segment[:, 0] for segment in bars.get_segments()])
-    np.testing.assert_allclose(ends, np.log1p(table[["reassigned_low", "reassigned_high"]] / 100))
-    assert [text.get_text() for text in ax.get_yticklabels()] == table.index.tolist()
-    assert ax.get_ylim() == (2.5, -0.5)

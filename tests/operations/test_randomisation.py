@@ -1,14 +1,13 @@
-from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
 import pytest
-from support.stacked_panels import OPERATIONS, SEVEN, TWO, make_panel
+from support.stacked_panels import OPERATIONS, SEVEN, TWO, fit_dummies, make_panel, under
 
 from analysis import load_states
 from analysis.operations import inversion, randomisation
-from analysis.operations.event_study import average_effects, fit_event_study
+from analysis.operations.event_study import fit_event_study
 from analysis.operations.inversion import flipped_scores, reassign_histories, share_as_large
 from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.randomisation import randomisation_test, score_bootstrap
@@ -197,32 +196,17 @@ def test_rising_leads_are_found_and_none_are_not():
     assert randomisation.reassign_event_study(panel, TWO, **WIDE, draws=199).lead_p > 0.05
 
 
-def test_each_operation_alone_and_all_others_without_it():
+def test_months_from_a_second_operation_on_are_left_out_of_the_score_bootstrap():
     panel = make_panel(ratio=1.5)
-    found = randomisation.vary_operations(panel, OPERATIONS, **WINDOW, draws=20)
-    stacked = stack_operations(panel, OPERATIONS, **WINDOW)
-    assert found.index.tolist() == ["early", "late", "again"]
-    assert found["places"].tolist() == [2, 1, 1]
-    for slug, row in found.iterrows():
-        own = stacked["operation"] == slug
-        for name, rows in (("alone", stacked[own]), ("without", stacked[~own])):
-            reference = average_effects(rows, horizons=[6]).loc[6, "estimate"]
-            assert row[name] == pytest.approx(reference, rel=1e-6)
-
-
-def test_p_of_one_operation_is_the_share_of_its_reassignments():
-    panel, vary = make_panel(places=5), randomisation.vary_operations
-    found = vary(panel, TWO[1:], **WINDOW, draws=2000, seed=4)
-    layout = lay_out(panel, TWO[1:], **WINDOW)
-    assert len(set(permutations(layout.history))) == 5 == len(layout.places)
-    moved = [replace(TWO[1], places=(place,)) for place in layout.places]
-    alone = [vary(panel, [operation], **WINDOW, draws=1)["alone"].iloc[0] for operation in moved]
-    logs = np.abs(np.log1p(np.array(alone) / 100))
-    exact = (logs >= logs[1] - 1e-12).mean()
-    assert found["p"].iloc[0] == pytest.approx(exact, abs=0.05)
-    ends = found.iloc[0][["reassigned_low", "reassigned_high"]]
-    assert tuple(ends) == pytest.approx((min(alone), max(alone)), rel=1e-6)
-    assert np.isnan(found["without"].iloc[0])
+    stacked = stack_operations(panel, TWO, before=6, after=10)
+    over = (stacked["place"] == "A") & (stacked["month"] >= OPERATIONS[2].month)
+    assert over.sum() == 4
+    cut = stacked[~over]
+    reference, _ = fit_dummies(cut, under(cut).to_numpy())
+    options = {"before": 6, "after": 10, "draws": 99}
+    found = score_bootstrap(panel, TWO, second=OPERATIONS, **options)["estimate"]
+    assert found == pytest.approx(100 * np.expm1(reference.params[0]))
+    assert found != pytest.approx(score_bootstrap(panel, TWO, **options)["estimate"], abs=0.1)
 
 
 def test_bins_that_do_not_come_out_even_are_named():
