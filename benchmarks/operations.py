@@ -323,10 +323,10 @@ WORLDS = (
 # between the controls: a spread of the effects near 0.3, which eight states do not tell from 0.6.
 LONG_WORLDS = (
     World("no effect"),
-    World("none on average, different in every state", spread=0.3),
-    World("none on average, very different", spread=0.5),
-    World("+50%, very different", ratio=1.5, spread=0.5),
-    World("none on average, most different, longer memory", rho=0.9, spread=0.6),
+    World("none on average but different in every state", spread=0.3),
+    World("none on average but very different", spread=0.5),
+    World("+50% but very different", ratio=1.5, spread=0.5),
+    World("none on average but most different and longer memory", rho=0.9, spread=0.6),
 )
 
 
