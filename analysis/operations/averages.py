@@ -1,6 +1,6 @@
-"""Average effects by three methods and with other choices, and all results as one table."""
+"""Average effects by three methods and by other choices, their verdict, all results as a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,29 +8,42 @@ import numpy as np
 import pandas as pd
 
 from analysis.operations import randomisation
-from analysis.operations.event_study import ESTIMATE, PERCENT, RATE, EventStudy, per_100k
-from analysis.operations.stacks import Operations
+from analysis.operations.event_study import (
+    BOOTED,
+    ESTIMATE,
+    PERCENT,
+    RANDOMISED,
+    RATE,
+    ROBUST,
+    EventStudy,
+    per_100k,
+)
+from analysis.operations.imputation import impute_effects
+from analysis.operations.stacks import Operations, leave_out
 
 HEADLINE = "headline"
-ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
+KEYS = ["label", "method", "months"]
+LOST = 1.0  # a sign that steps as large as those before could turn is not identified
 COLUMNS = [
     *("block", "label", "method", "first_month", "months", "unit", *ESTIMATE),
-    *("reassigned_low", "reassigned_high", "reassigned_p", "without", "figure"),
+    *("reassigned_low", "reassigned_high", "reassigned_p", "figure"),
 ]
 
 
 def infer_averages(
     panel: pd.DataFrame, operations: Operations, effects: pd.DataFrame, *, draws: int, **given: int
 ) -> tuple[pd.DataFrame, dict[int, randomisation.Randomisation]]:
-    """Return estimates by `method` and `months`, of `effects` first, and each horizon's test."""
+    """Return the headline's estimates by KEYS, of `effects` first, and each horizon's test."""
     test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **given)
     tests = {months: test(after=months) for months in effects.index}
     methods = {
-        ROBUST: effects[ESTIMATE],
-        BOOTED: _bootstrap(panel, operations, effects.index, **given),
-        RANDOMISED: pd.DataFrame({months: test.row for months, test in tests.items()}).T,
+        (HEADLINE, BOOTED): _bootstrap(panel, operations, effects.index, **given),
+        (HEADLINE, RANDOMISED): pd.DataFrame(
+            {months: test.row for months, test in tests.items()}
+        ).T,
+        (HEADLINE, ROBUST): effects[ESTIMATE],
     }
-    return pd.concat(methods, names=["method", "months"]), tests
+    return pd.concat(methods, names=KEYS), tests
 
 
 def vary_choices(
@@ -39,37 +52,49 @@ def vary_choices(
     seven: Operations,
     horizons: Iterable[int],
     *,
+    left_out: dict[str, Sequence[str]],
     before: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Return the score bootstrap by `choice` of operations, baseline and controls, and `months`."""
-    choices = {
-        HEADLINE: (first, before, "never"),
-        "not-yet treated as controls too": (first, before, "not_yet"),
-        "baseline of 12 months": (first, 12, "never"),
-        "all seven operations": (seven, before, "never"),
-        "all seven, not-yet treated too": (seven, before, "not_yet"),
+    """Return effects by other choices, by KEYS; `left_out` names places to do without."""
+    choices: dict[str, tuple[pd.DataFrame, Operations, dict[str, Any]]] = {
+        "until a second operation comes": (panel, first, {"second": seven}),
+        "not-yet treated as controls too": (panel, first, {"controls": "not_yet"}),
+        "baseline of 12 months": (panel, first, {"before": 12}),
+        "all seven operations": (panel, seven, {}),
+        "all seven, not-yet treated too": (panel, seven, {"controls": "not_yet"}),
     }
+    for name, places in left_out.items():
+        choices[f"without {name}"] = (*leave_out(panel, first, places), {})
+    given = {"before": before, "seed": seed}
     varied = {
-        name: _bootstrap(panel, chosen, horizons, before=start, controls=controls, seed=seed)
-        for name, (chosen, start, controls) in choices.items()
+        (name, BOOTED): _bootstrap(part, chosen, horizons, **given | options)
+        for name, (part, chosen, options) in choices.items()
     }
-    return pd.concat(varied, names=["choice", "months"])
+    grouped = impute_effects(panel, first, horizons, before=before)
+    return pd.concat(varied | {("imputed log rates", ROBUST): grouped}, names=KEYS)
 
 
-def list_estimates(effects: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return effects by their `label` in both units, as `compare_yardsticks` takes them."""
+def judge_choices(choices: pd.DataFrame, breakdown: dict[int, float]) -> pd.DataFrame:
+    """Return by `months` how far all estimates go, the breakdown, and as `label` the verdict.
+
+    *not identified*: the choices' estimates differ in sign, or steps no larger than the largest
+    before the operations could turn it.
+    """
+    found = choices.groupby("months")["estimate"].agg(low="min", high="max")
+    found["breakdown"] = pd.Series(breakdown)
+    turned = (found["low"] * found["high"] <= 0) | (found["breakdown"] < LOST)
+    return found.assign(label=np.where(turned, "not identified", "identified in sign"))
+
+
+def compare_yardsticks(effects: dict[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
+    """Set effects by their `label` beside published figures, and tell if these are `inside`."""
     parts = [
         part.assign(label=label, unit=unit)
         for label, ratios in effects.items()
         for part, unit in ((ratios, PERCENT), (per_100k(ratios), RATE))
     ]
-    return pd.concat(parts).reset_index(names="months")
-
-
-def compare_yardsticks(effects: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Set effects (`list_estimates`) beside published figures, and tell if these are `inside`."""
-    ours = effects[["label", "months", "unit", "estimate", "low", "high"]]
+    ours = pd.concat(parts).reset_index(names="months")[["label", "months", "unit", *ESTIMATE[:3]]]
     found = published.merge(ours, on=["months", "unit"])
     return found.assign(inside=found["figure"].between(found["low"], found["high"]))
 
@@ -84,38 +109,14 @@ def _bootstrap(
 def result_rows(
     study: EventStudy,
     reassigned: randomisation.ReassignedEventStudy,
-    pretended: randomisation.Randomisation,
-    *,
-    inference: pd.DataFrame,
-    headline: pd.DataFrame,
-    varied: pd.DataFrame,
-    single: pd.DataFrame,
-    comparison: pd.DataFrame,
+    others: Iterable[tuple[str, pd.DataFrame]],
 ) -> pd.DataFrame:
-    """Return one row per estimate, columns COLUMNS, from what the functions of this room gave."""
-    # `headline` also holds what was observed, `single` the `months` of its effects.
-    tests = [
-        ["all together", ROBUST, *[np.nan] * 3, study.pre_trend["p"]],
-        ["all together", RANDOMISED, *[np.nan] * 3, reassigned.lead_p],
-        ["a year earlier", RANDOMISED, *pretended.row],
-    ]
-    leads = pd.DataFrame(tests, columns=["label", "method", *ESTIMATE])
+    """Return one row per estimate, columns COLUMNS, of the event study and of `others` by block."""
+    tests = {ROBUST: study.pre_trend["p"], RANDOMISED: reassigned.lead_p}
+    leads = pd.DataFrame({"method": tests.keys(), "p": tests.values(), "label": "all together"})
     band = reassigned.bins[["low", "high", "p"]].add_prefix("reassigned_")
-    quarters = study.effects.join(band).reset_index()
-    others = varied.drop(HEADLINE).rename_axis(["label", "months"])
-    alone = single.rename(columns={"alone": "estimate", "p": "reassigned_p"}).rename_axis("label")
-    published = comparison.assign(label=comparison["study"] + ": " + comparison["label"])
-    parts = [
-        quarters.assign(block="quarter", label=HEADLINE, method=ROBUST, unit=PERCENT),
-        _averages(inference, label=HEADLINE, unit=PERCENT),
-        _averages(per_100k(headline), label=HEADLINE, method=BOOTED, unit=RATE),
-        _averages(others, method=BOOTED, unit=PERCENT),
-        alone.reset_index().assign(block="operation alone", method=RANDOMISED, unit=PERCENT),
-        published.assign(block="beside published", method=BOOTED),
-        leads.assign(block="leads", unit=PERCENT),
-    ]
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
-
-
-def _averages(effects: pd.DataFrame, **columns: str) -> pd.DataFrame:
-    return effects.reset_index().assign(block="average", **columns)
+    quarters = study.effects.join(band).assign(label=HEADLINE, method=ROBUST)
+    blocks = [("quarter", quarters), ("leads", leads), *others]
+    table = pd.concat([part.reset_index().assign(block=block) for block, part in blocks])
+    table["unit"] = table["unit"].fillna(PERCENT)
+    return table.reindex(columns=COLUMNS).reset_index(drop=True)

@@ -15,6 +15,7 @@ BIN = 3  # months
 HORIZONS = (6, 12, 24)
 ALPHA = 0.05
 PERCENT, RATE = "percent", "per 100,000"  # units
+ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
 ESTIMATE = ["estimate", "low", "high", "p"]
 
 
@@ -151,10 +152,14 @@ def _fit_poisson(
         fit = fepois(formula, data=data, vcov={"CRV1": "place"}, offset="offset", **options)
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
     V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
-    se = np.sqrt(np.diag(V))
+    return with_intervals(b, np.sqrt(np.diag(V)), places), b, V, places
+
+
+def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
+    """Return ESTIMATE in percent by Student's t of one degree of freedom less than places."""
     reach = stats.t.ppf(1 - ALPHA / 2, places - 1) * se
     effects = as_percent(pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach}))
-    return effects.assign(p=2 * stats.t.sf(np.abs(b / se), places - 1)), b, V, places
+    return effects.assign(p=2 * stats.t.sf(np.abs(b / se), places - 1))
 
 
 def _informative(rows: pd.DataFrame) -> pd.DataFrame:

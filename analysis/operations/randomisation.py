@@ -85,6 +85,7 @@ def score_bootstrap(
     before: int = BEFORE,
     after: int = AFTER,
     controls: Controls = "never",
+    second: Operations = (),
     draws: int = 9_999,
     seed: int = 0,
 ) -> pd.Series:
@@ -94,6 +95,8 @@ def score_bootstrap(
     ----------
     panel, operations, before, after, controls
         As in `stack_operations`; the effect is the average over the `after` months.
+    second : sequence of PolicyShift
+        A treated place's months end where one of these comes later.
     draws, seed : int
         Rademacher draws, and their seed.
 
@@ -107,7 +110,8 @@ def score_bootstrap(
     Kline, P. and Santos, A. (2012). A score based approach to wild bootstrap inference. Journal of
     Econometric Methods 1, 23-41. doi:10.1515/2156-6674.1006
     """
-    layout = lay_out(panel, operations, before=before, after=after, controls=controls)
+    window = {"before": before, "after": after, "controls": controls, "second": second}
+    layout = lay_out(panel, operations, **window)
     scores = partial(inversion.flipped_scores, layout, inversion.draw_signs(layout, draws, seed))
     fit = fit_reassigned(layout, layout.history[:, None])
     ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
@@ -122,6 +126,7 @@ class ReassignedEventStudy:
     # index `first_month`; columns estimate, low, high (95% of the reassigned; percent), p
     bins: pd.DataFrame
     lead_p: float  # of the leads together
+    log_ratios: pd.DataFrame = field(repr=False)  # (bins, 1 + draws), the real ones first
 
 
 def reassign_event_study(
@@ -160,14 +165,15 @@ def reassign_event_study(
     starts = list_bins(before, after, months)
     bins = np.repeat(np.arange(len(starts)), months)
     ratios = fit_bins(layout, reassigned, bins, starts.index(-months))
-    logs = pd.DataFrame(ratios, starts).drop(-months).rename_axis("first_month")
+    every = pd.DataFrame(ratios, pd.Index(starts, name="first_month"))
+    logs = every.drop(-months)
     band = logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T
     table = as_percent(band.set_axis(["low", "high"], axis=1))
     table.insert(0, "estimate", as_percent(logs[0]))
     table["p"] = logs.apply(lambda row: share_as_large(row.to_numpy()), axis=1)
     leads = logs[logs.index < 0]
     size = leads.abs().div(leads.std(axis=1), axis=0).max()
-    return ReassignedEventStudy(table, share_as_large(size.to_numpy()))
+    return ReassignedEventStudy(table, share_as_large(size.to_numpy()), every)
 
 
 deal_event_study = reassign_event_study  # its former name

@@ -65,6 +65,15 @@ def first_operations(operations: Operations) -> list[PolicyShift]:
     return first
 
 
+def leave_out(
+    panel: pd.DataFrame, operations: Operations, places: Sequence[str]
+) -> tuple[pd.DataFrame, list[PolicyShift]]:
+    """Return the panel and the operations without these places."""
+    left = [[own for own in operation.places if own not in places] for operation in operations]
+    kept = [replace(one, places=own) for one, own in zip(operations, left, strict=True) if own]
+    return panel[~panel.index.get_level_values(0).isin(places)], kept
+
+
 def stack_operations(
     panel: pd.DataFrame,
     operations: Operations,
@@ -129,8 +138,9 @@ def lay_out(
     before: int = BEFORE,
     after: int = AFTER,
     controls: Controls = "never",
+    second: Operations = (),
 ) -> Layout:
-    """Return the sub-experiments of `stack_operations` as arrays, by history of the places."""
+    """Return the sub-experiments as arrays, by history; one of `second` ends its places' months."""
     check_whole(before, "before", 1)
     check_whole(after, "after", 1)
     known = controls in get_args(Controls)
@@ -138,8 +148,12 @@ def lay_out(
     check_panel(panel)
     deaths, person_years = (panel[name].unstack() for name in ("deaths", "person_years"))
     came = _arrivals(operations, deaths.index)
-    histories, history = np.unique(came, axis=0, return_inverse=True)
-    starts = np.array([operation.month.ordinal for operation in operations])
+    again = _arrivals(second, deaths.index) if second else came[:, :0]
+    both, history = np.unique(np.hstack([came, again]), axis=0, return_inverse=True)
+    histories, again = np.hsplit(both, [len(operations)])
+    starts, later = (
+        np.array([o.month.ordinal for o in some], int) for some in (operations, second)
+    )
     first = np.where(histories, starts, NEVER).min(axis=1)  # (S,)
     experiments = []
     for k, operation in enumerate(operations):
@@ -148,10 +162,12 @@ def lay_out(
         treated = histories[:, k]
         clean = first > starts[k] if controls == "not_yet" else first == NEVER
         counted = treated[:, None] | (clean[:, None] & (months.asi8 < first[:, None]))
+        end = np.where(again & (later > starts[k]), later, NEVER).min(axis=1, initial=NEVER)
+        counted &= months.asi8 < end[:, None]
         left = (counted.any(axis=1) & ~treated)[history].any()
         fault = f"{operation.slug}: no place is left as a control ({controls})"
         require(left, f"{fault}. Leave operations out, or use controls='not_yet'.")
-        exposed = treated[:, None] & (np.arange(before + after) >= before)
+        exposed = treated[:, None] & counted & (np.arange(before + after) >= before)
         experiments.append(Experiment(operation.slug, months, *cut, counted, exposed, treated))
     return Layout(tuple(experiments), deaths.index, history.ravel())
 

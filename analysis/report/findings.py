@@ -17,8 +17,6 @@ from analysis.mexico.record import SOURCES
 from analysis.synthetic.study import UNIT
 from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
-OPERATION_MONTHS = 12  # horizon of the joint operations' sentence
-
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 
@@ -131,16 +129,16 @@ def _states(found: Findings) -> Told:
 
 
 def _operations(found: Findings) -> Told:
-    table = found.operations
-    keys = {"block": "average", "label": "headline", "method": "score bootstrap", "unit": "percent"}
-    average = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
-    row = average[average["months"] == OPERATION_MONTHS].iloc[0]
-    longest = average.loc[average["months"].idxmax()]
-    meaning = ("neither leaves zero out", "one of the two leaves zero out", "both leave zero out")
-    told = {"early": format_effect(row, "percent"), "late": format_effect(longest, "percent")}
-    told |= {"months": OPERATION_MONTHS, "longest": longest["months"]}
-    told |= {"meaning": meaning[significant(row) + significant(longest)]}
-    return told, pd.DataFrame([row, longest])
+    verdict = found.operations.query("block == 'verdict'").iloc[-1]  # of the longest horizon
+    same = found.operations[found.operations["months"] == verdict["months"]]
+    booted = same[same["method"] == "score bootstrap"]
+    first = booted.query("label == 'headline' and unit == 'percent'").iloc[0]
+    net = same.query("label == 'net of the rise before' and method == 'randomisation'").iloc[0]
+    wrong = booted[booted["block"] == "truth rejected"]
+    told = {"first": format_effect(first, "percent"), "net": format_effect(net, "percent")}
+    told |= {"least": wrong["estimate"].min(), "most": wrong["estimate"].max()}
+    rows = pd.concat([pd.DataFrame([verdict, first, net]), wrong])
+    return told | verdict[["label", "months", "low", "high"]].to_dict(), rows
 
 
 def _countries(found: Findings) -> Told:

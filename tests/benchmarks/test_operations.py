@@ -16,7 +16,8 @@ def test_table_has_a_row_for_each_world_and_method_and_comes_again():
     one, other = (operations.rejection_table(panel, TWO, worlds, **options) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
     assert one["method"].tolist() == [*operations.METHODS] * 2
-    assert one["world"].tolist() == ["still"] * 3 + ["half"] * 3
+    assert one["world"].tolist() == ["still"] * 4 + ["half"] * 4
+    assert (one["months"] == 6).all()
     assert one["truth_rejected"].between(0, 100).all()
     still = one[one["world"] == "still"]
     assert (still["truth_rejected"] == still["zero_rejected"]).all()

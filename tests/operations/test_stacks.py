@@ -6,7 +6,7 @@ import pytest
 from support.stacked_panels import SEVEN, under
 
 from analysis import PolicyShift, load_states
-from analysis.operations.stacks import first_operations, lay_out, stack_operations
+from analysis.operations.stacks import first_operations, lay_out, leave_out, stack_operations
 
 EARLY = PolicyShift("early", "2003-01", places=("A",))
 LATE = PolicyShift("late", "2003-03", places=("B", "C"))
@@ -71,6 +71,26 @@ def test_first_operations_keep_only_places_that_none_had_reached():
     assert [operation.slug for operation in first] == [shift.slug for shift in SEVEN[:5]]
     treated = [place for operation in first for place in operation.places]
     assert len(treated) == len(set(treated)) == 8
+
+
+def test_a_second_operation_ends_the_months_of_its_place_only():
+    options = {"before": 4, "after": 6}
+    whole = lay_out(small_panel(), [EARLY, LATE], **options)
+    layout = lay_out(small_panel(), [EARLY, LATE], **options, second=[EARLY, LATE, AGAIN])
+    for one, other in zip(whole.experiments, layout.experiments, strict=True):
+        counted, before = layout.history, whole.history
+        cut = other.slug == "early"  # of A, from the fourth month under it on
+        expected = one.counted[before].copy()
+        expected[0, 7:] &= not cut
+        np.testing.assert_array_equal(other.counted[counted], expected)
+        exposed = one.exposed[before] & expected
+        np.testing.assert_array_equal(other.exposed[counted], exposed)
+
+
+def test_places_left_out_leave_the_panel_and_their_operations():
+    panel, operations = leave_out(small_panel(), [EARLY, LATE], ["A", "B", "E"])
+    assert panel.index.unique(0).tolist() == ["C", "D"]
+    assert operations == [replace(LATE, places=("C",))]
 
 
 def test_two_operations_of_one_month_share_a_first_arrival():

@@ -1,63 +1,66 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
-from support.stacked_panels import OURS, PUBLISHED
 
 from analysis.operations import words
-from analysis.operations.averages import compare_yardsticks
 
 ROW = {"estimate": 12.0, "low": -5.0, "high": 30.0, "p": 0.2}
 
 
-def test_leads_are_said_with_both_tests_and_the_quarters_outside_the_band():
-    effects = pd.DataFrame({"estimate": [-20.0, 5, 0, 90]}, [-9, -6, -3, 0])
+def by_keys(rows):
+    return pd.DataFrame(rows).T.rename_axis(["label", "method", "months"])
+
+
+def test_leads_are_said_with_their_line_both_tests_and_the_quarters_outside_the_band():
     lead = {"F": 3.14, "df": 2, "df_denominator": 11, "p": 0.084}
     bins = pd.DataFrame({"estimate": [-20, 5, 90], "low": [-30, -5, -20], "high": [30, 6, 40]})
-    study = SimpleNamespace(effects=effects, pre_trend=lead)
+    study = SimpleNamespace(pre_trend=lead)
     reassigned = SimpleNamespace(bins=bins, lead_p=0.456)
-    assert words.describe_leads(study, reassigned) == (
-        "The leads run from -20% to +5% of the reference quarter. The usual joint test of them has "
-        "F(2, 11) = 3.1, p = 0.084; compared with operations reassigned at random, p = 0.46. "
-        "Quarters outside the band: 1 of 3."
+    line = by_keys({("rise before, in a year", "randomisation", 12): ROW})
+    assert words.describe_leads(study, reassigned, line) == (
+        "The line through the quarters before changes by +12.0% (-5.0 to +30.0) a year, p = 0.2 "
+        "among operations reassigned at random. That all leads are zero has p = 0.46 among them, "
+        "and F(2, 11) = 3.1, p = 0.084 by the usual test. Quarters outside the band: 1 of 3."
     )
 
 
-def test_pretended_operations_are_said_with_their_interval():
-    said = words.describe_pretended(SimpleNamespace(row=pd.Series(ROW), p=0.2))
-    assert "against the controls, by +12.0% (-5.0 to +30.0): p = 0.2 among operations" in said
+VERDICTS = pd.DataFrame(
+    {"low": [-9.4, 2], "high": [50.2, 9], "breakdown": [0.4567, 3]}, pd.Index([6, 24])
+).assign(label=["not identified", "identified in sign"])
+CHOICES = by_keys(
+    {
+        ("headline", "score bootstrap", 6): ROW,
+        ("net of the rise before", "randomisation", 6): ROW | {"estimate": -3.0},
+        ("headline", "score bootstrap", 24): ROW | {"estimate": 7.0},
+        ("net of the rise before", "randomisation", 24): ROW | {"estimate": 9.0},
+    }
+)
 
 
-def test_method_is_believed_unless_it_rejects_too_often_beyond_chance():
-    record = pd.DataFrame({"method": ["cluster_robust"] * 2 + ["score_bootstrap"] * 2})
-    record["truth_rejected"], record["mc_error"] = [4.0, 9.0, 6.0, 5.0], [1.0, 1.0, 1.0, None]
-    by_method = {"score bootstrap": ROW, "randomisation": ROW | {"p": 0.034}}
-    inference = pd.concat({name: pd.DataFrame([row], [6]) for name, row in by_method.items()})
-    assert words.describe_inference(record, inference).splitlines() == [
-        "- **cluster robust**: rejects the truth in 4 to 9% of cases, too often to be believed",
-        "- **score bootstrap**: rejects the truth in 5 to 6% of cases, believable",
-        "",
-        "The headline is the score bootstrap, with the randomisation test beside it:",
-        "",
-        "- **6 months**: +12.0% (-5.0 to +30.0) by the score bootstrap, p = 0.2; p = 0.034 by "
-        "randomisation",
-    ]
-
-
-def test_largest_operation_is_named_and_what_stands_out_is_counted():
-    single = {"alone": [10.0, 250, -4], "p": [0.5, 0.004, 0.05], "without": [60.0, -3, 70]}
-    assert words.describe_operations(pd.DataFrame(single, list("abc")), 12) == (
-        "The largest is b: +250% in its first 12 months, p = 0.004. Without it the other 2 "
-        "together come to -3%. Among their own reassignments 2 of 3 stand out at 5%."
+def test_each_horizon_has_its_verdict_range_and_two_estimates():
+    record = pd.DataFrame(columns=["months", "spread", "method", "truth_rejected", "mc_error"])
+    first, second = words.describe_verdicts(VERDICTS, CHOICES, record).splitlines()
+    assert first == (
+        "- **First 6 months: not identified.** The estimates of all choices go from -9% to +50%: "
+        "+12.0% (-5.0 to +30.0) by the headline, -3.0% (-5.0 to +30.0) net of the rise before. "
+        "Against the quarter just before, steps 0.46 times as large as the largest before could "
+        "turn the sign."
     )
+    assert second.startswith("- **First 24 months: identified in sign.** The estimates of all ch")
+    assert "+7.0% (-5.0 to +30.0) by the headline, +9.0% (" in second
 
 
-def test_each_study_is_one_line_with_all_that_is_ours():
-    lines = words.describe_yardsticks(compare_yardsticks(OURS, PUBLISHED)).splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith(
-        "- **Espinosa & Rubin (2015)**: about +11 per 100,000 in the first year. Ours over 12 "
-        "months: first +12.0 per 100,000 (+11.0 to +13.0), which holds theirs. What differs: "
+def test_the_record_speaks_of_its_own_horizon_only():
+    record = pd.DataFrame(
+        {"method": ["score_bootstrap"] * 3 + ["randomisation", "score_bootstrap"]}
     )
-    first = "first +15.0% (-10.0 to +36.5), which holds theirs; "
-    assert first + "seven +60.0% (+40.0 to +90.0), which leaves theirs out." in lines[1]
-    assert "the arrival of troops" in lines[2]
+    record["months"], record["spread"] = [24, 24, 6, 24, 24], [0.0, 0.5, 0.9, 0.5, None]
+    record["truth_rejected"] = [4.8, 10.2, 90.0, 7.0, 80.0]
+    record["mc_error"] = [1.0, 1.0, 1.0, 1.0, np.nan]  # the last: real months
+    second = words.describe_verdicts(VERDICTS, CHOICES, record).splitlines()[1]
+    assert second.endswith(
+        "could turn the sign; in simulated panels, effects alike or with a standard deviation of "
+        "up to 0.5 (log), intervals over as many months leave the truth out in 7 to 7% "
+        "(randomisation), 5 to 10% (score bootstrap)."
+    )

@@ -73,14 +73,24 @@ def state_rows(**changes):
     return table.assign(**{"estimand": "slope", "tau": 0.1} | changes)
 
 
-def operation_rows(twelve=(-2.6, -23.5, 22.4)):
+def operation_rows(late=(41.4, -7.0, 113.0), verdict="not identified"):
     columns = ["block", "label", "method", "months", "unit", "estimate", "low", "high"]
+    net, wrong = "net of the rise before", "percent of panels"
     rows = [
-        ("average", "headline", "score bootstrap", 12, "percent", *twelve),
-        ("average", "headline", "score bootstrap", 24, "percent", 41.4, -7.0, 113.0),
-        ("average", "headline", "cluster robust", 12, "percent", -2.6, -20.0, 19.0),
-        ("average", "all seven", "score bootstrap", 12, "percent", 47.6, -7.2, 102.9),
-        ("average", "headline", "score bootstrap", 12, "per 100,000", -0.3, -3.9, 2.4),
+        ("verdict", "identified in sign", "all choices", 12, "percent", None, 2.0, 20.0),
+        ("verdict", verdict, "all choices", 24, "percent", None, -9.04, 90.03),
+        ("average", "headline", "score bootstrap", 12, "percent", -2.6, -23.5, 22.4),
+        ("average", "headline", "score bootstrap", 24, "percent", *late),
+        ("average", "headline", "cluster robust", 24, "percent", 41.4, -2.0, 105.0),
+        ("average", net, "randomisation", 12, "percent", -24.8, -57.5, 23.0),
+        ("average", net, "randomisation", 24, "percent", -9.0, -50.8, 79.4),
+        ("average", net, "cluster robust", 24, "percent", -9.0, -46.3, 54.0),
+        ("average", "all seven", "score bootstrap", 24, "percent", 90.0, 9.0, 183.0),
+        ("average", "headline", "score bootstrap", 24, "per 100,000", 6.1, -1.6, 11.1),
+        ("truth rejected", "alike", "score bootstrap", 12, wrong, 3.5, None, None),
+        ("truth rejected", "alike", "score bootstrap", 24, wrong, 4.8, None, None),
+        ("truth rejected", "apart", "score bootstrap", 24, wrong, 10.2, None, None),
+        ("truth rejected", "apart", "cluster robust", 24, wrong, 16.0, None, None),
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -17,11 +17,14 @@ TWO = OPERATIONS[:2]
 SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
 
 PUBLISHED = load_table("published_effects")
-# Estimates of ours, as `compare_yardsticks` takes them.
-OURS = pd.DataFrame({"label": ["first", "first", "seven", "first"], "months": [6, 12, 6, 12]})
-OURS["unit"] = ["percent"] * 3 + ["per 100,000"]
-OURS["estimate"] = [15.0, -2.0, 60.0, 12.0]
-OURS["low"], OURS["high"] = [-10.0, -20.0, 40.0, 11.0], [36.5, 79.9, 90.0, 13.0]
+# Estimates of ours, as `compare_yardsticks` takes them: 50 per 100,000 over the first 12 months.
+OURS = {
+    "first": pd.DataFrame(
+        {"estimate": [15.0, 25.0], "low": [-10.0, 0], "high": [36.5, 28]}, [6, 12]
+    ),
+    "seven": pd.DataFrame({"estimate": [60.0], "low": [40.0], "high": [90.0]}, [6]),
+}
+OURS = {label: rows.assign(deaths=50, person_years=1e5) for label, rows in OURS.items()}
 
 
 def make_panel(places=12, start="2002-01", months=36, seed=0, ratio=1.0, noise=True):
