@@ -6,9 +6,9 @@ import pandas as pd
 from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
-from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
+from analysis.claims.evidence import DISCARDED, FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
-from analysis.forecasts.paths import POOL, Forecast, title_of
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
 from analysis.forecasts.words import CERTAINTY, SURE, in_words
 from analysis.mexico.record import SOURCES
 
@@ -16,13 +16,21 @@ CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
 def worse_probabilities(
-    forecasts: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str
+    forecasts: dict[str, Forecast],
+    observed: pd.Series,
+    claim: Claim,
+    *,
+    source: str,
+    base_rate: tuple[int, int],
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
     # By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
     # rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
+    # First the base rate, as `count_base_rate` gives it, of every year.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
+    plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
+    parts[BASE_RATE] = pd.DataFrame(plain, index=["every"])
     for slug, made in forecasts.items():
         drawn = made.yearly()
         # as counted if that year ended before the freeze, and otherwise drawn with the rest
@@ -90,6 +98,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, base, chances = [], [], claim["year"], evidence.probabilities
+    forecast = [rows.modelled_cell(evidence, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:
@@ -97,17 +106,14 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         change = 100 * (later.mean() / rates[base] - 1)
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
         made.append(make_row(cell, f"mean rate after {base} against {base}", change, "percent"))
-        parts = outcome_rows(claim, cell, rates, pooled_chance(claim, chances, cell[0]))
+        # a forecast is of one count, and says nothing of another's
+        chance = pooled_chance(claim, chances, cell[0]) if cell in forecast else None
+        parts = outcome_rows(claim, cell, rates, chance)
         made += parts
         if parts and cell[-1] != DISCARDED:
             asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
             said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")
-    for _, chance in chances.iterrows():  # of every method; the pool's has answered already
-        cell = (f"forecast from {chance['source']}", chance["method"], chance["freeze"], "CONAPO")
-        year = chance["year"] if chance["year"].isdigit() else f"{chance['year']} year"
-        name = f"probability of a rate above {base}'s, {year}"
-        made.append(make_row(cell, name, chance["probability"], "probability"))
     finding = claim.tell(rates="; ".join(said), chances=_describe_chances(claim, chances))
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
     return Measured(claim, collect(made), decides, finding)
@@ -118,16 +124,16 @@ def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
         return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
     said = []
     for source, own in chances[chances["year"] == "every"].groupby("source", sort=False):
-        single = own.loc[own["method"] != POOL, "probability"]
+        told = own.set_index("method")["probability"]
+        single = told.drop([BASE_RATE, POOL])
         said.append(
-            f"{source}'s months until {own['freeze'].iloc[0]}: "
-            f"{pooled_chance(claim, chances, source):.2f} pooled, "
-            f"{single.min():.2f} to {single.max():.2f} by single methods"
+            f"by single methods on {source}'s months until {own['freeze'].iloc[0]} between "
+            f"{single.min():.2f} and {single.max():.2f}, pooled by their record {told[POOL]:.2f}"
         )
     return (
-        f"That every year of {claim['first']} to {claim['last']} would be worse had, by forecasts "
-        f"from {'; from '.join(said)}; from {claim['sure']:.2f} on it would have been almost "
-        "certain."
+        f"That every year of {claim['first']} to {claim['last']} would be worse had a base rate of "
+        f"{told[BASE_RATE]:.2f}; {'; '.join(said)}; from {claim['sure']:.2f} on it would have been "
+        "almost certain."
     )
 
 
@@ -137,19 +143,20 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
     pooled = pool.set_index("year")["probability"]
     every = probabilities[probabilities["year"] == "every"].set_index("method")["probability"]
-    single, years = every.drop(POOL), pool[pool["year"].str.isdigit()]
+    single, years = every.drop([BASE_RATE, POOL]), pool[pool["year"].str.isdigit()]
     rates = pd.Series({int(row["year"]): row["observed"] for _, row in years.iterrows()})
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
     row = {"claim": claim.number, "source": source, "freeze": freeze}
+    row |= {"base_rate": every[BASE_RATE], "lowest": single.min(), "highest": single.max()}
+    row |= {"lowest_method": single.idxmin(), "highest_method": single.idxmax()}
     row |= {"pool_every": pooled["every"], "pool_any": pooled["any"]}
-    row |= {"highest": single.max(), "highest_method": single.idxmax()}  # for every year
     row |= {"almost_certain": int((single >= claim["sure"]).sum()), "methods": len(single)}
     row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
     row |= {"years": int((years["came"] != CAME[None]).sum()), "than": than}
     row["figure"] = (
-        f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
+        f"probability between {single.min():.2f} and {single.max():.2f} that every year of "
         f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
         f"{row['years_higher']} of {row['years']} known were"
     )
@@ -161,11 +168,13 @@ def describe_claim(row: pd.Series) -> str:
     return (
         f"**“Almost certain to get worse”: {row['claim_verdict']}** "
         f"({SOURCES[row['source']].name}). "
-        f"With the months until {row['freeze']}, {row['almost_certain']} of {row['methods']} "
-        f"methods gave a probability of {CERTAINTY[SURE]:.2f} or more to a rate above that of "
-        f"{row['than']} in every year asked about; the highest was {row['highest']:.2f} "
-        f"({title_of(row['highest_method'])}). Pooled: {row['pool_every']:.2f} for every year "
+        f"With the months until {row['freeze']}, a rate above that of {row['than']} in every year "
+        f"asked about had a probability between {row['lowest']:.2f} "
+        f"({title_of(row['lowest_method'])}) and {row['highest']:.2f} "
+        f"({title_of(row['highest_method'])}), by single methods and so by any mixture of them; "
+        f"{row['almost_certain']} of {row['methods']} gave {CERTAINTY[SURE]:.2f} or more. Pooled "
+        f"by their record: {row['pool_every']:.2f} for every year "
         f"({in_words(row['pool_every'])}), {row['pool_any']:.2f} for at least one "
-        f"({in_words(row['pool_any'])}). What came: {row['years_higher']} of {row['years']} years "
-        "were higher."
+        f"({in_words(row['pool_any'])}). The base rate: {row['base_rate']:.2f}. What came: "
+        f"{row['years_higher']} of {row['years']} years were higher."
     )

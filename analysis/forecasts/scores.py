@@ -8,6 +8,7 @@ import pandas as pd
 import scoringrules
 
 from analysis.checks import check_whole, require
+from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS
 from analysis.forecasts.paths import BANDS, FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
@@ -41,18 +42,6 @@ def score_forecast(made: Forecast, series: pd.DataFrame) -> pd.DataFrame:
     require(len(came) > 0, fault)
     rates = made.rates[:, ahead.isin(came.index)]
     return score_draws(outcome(came, "rate"), rates, came.index)
-
-
-def score_table(forecasts: dict[str, Forecast], series: pd.DataFrame) -> pd.DataFrame:
-    """Return mean scores by method, best CRPS first, its ratio to that of the last value beside."""
-    rows = {}
-    for slug, made in forecasts.items():
-        scores = score_forecast(made, series)
-        rows[slug] = {"months": len(scores)} | scores[SCORES].mean().to_dict()
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").reset_index()
-    yardstick = table.loc[table["method"] == YARDSTICK, "crps"]
-    table["crps_ratio"] = table["crps"] / (yardstick.iloc[0] if len(yardstick) else np.nan)
-    return table.sort_values("crps", kind="stable", ignore_index=True)
 
 
 def roll_origins(
@@ -127,8 +116,32 @@ def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
     table = grouped[[*SCORES, "yardstick"]].mean()
     table.insert(0, "origins", grouped["origin"].nunique())
     table["crps_ratio"] = table["crps"] / table.pop("yardstick")
-    place = table.index.get_level_values("method").map([*METHODS, POOL].index)
+    place = table.index.get_level_values("method").map([*METHODS].index)
     return table.iloc[np.argsort(place, kind="stable")].reset_index()
+
+
+def judge_record(rolled: pd.DataFrame, at: pd.Period, *, least: float, fewest: int) -> pd.DataFrame:
+    """Return what share of whole years each method's 95% bands had held when a month was the last.
+
+    By method: `years` that had ended, the share `held`, and whether it is `kept`: a method is left
+    out if it had been asked of `fewest` years and its bands held less than `least` of them.
+    """
+    years = rolled[rolled["unit"] == "year"]
+    ended = years["origin"].array + 12 * years["ahead"].to_numpy() <= at
+    asked = years["covered_95"].where(ended).groupby(years["method"], sort=False)
+    record = pd.DataFrame({"years": asked.count(), "held": asked.mean()})
+    return record.assign(kept=(record["years"] < fewest) | (record["held"] >= least))
+
+
+def pool_forecasts(made: dict[str, Forecast], record: pd.DataFrame) -> dict[str, Forecast]:
+    """Return the forecasts, and last the equal mixture of those that the record keeps."""
+    # Hall and Mitchell (2007), Combining density forecasts, doi:10.1016/j.ijforecast.2006.08.001.
+    rejected = record.index[~record["kept"]]
+    kept = [one for slug, one in made.items() if slug not in rejected]
+    if not kept:
+        raise EstimatorError(f"the record rejects every method: {list(made)}; ask less of it")
+    pooled = np.concatenate([one.paths for one in kept])
+    return made | {POOL: Forecast(POOL, kept[0].known, kept[0].person_years, pooled)}
 
 
 def _years(made: Forecast, came: pd.DataFrame) -> pd.DataFrame:
