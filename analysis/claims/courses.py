@@ -100,6 +100,11 @@ def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Serie
     return fit_courses(evidence.series[name].loc[first : first + (months - 1)]).iloc[0]
 
 
+def _name_series(cell: rows.Cell) -> str:
+    beside = "" if cell[1] in COMPARED else ", to which months are scaled and which judges nothing"
+    return name_cell(cell) + beside
+
+
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, year = [], [], claim["year"]
@@ -114,7 +119,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
         trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
         said.append(
-            f"{name_cell(cell)}: {start}; the trend was {trends[0]} until {rise.bends[0] - 1}, "
+            f"{_name_series(cell)}: {start}; the trend was {trends[0]} until {rise.bends[0] - 1}, "
             f"{trends[1]} until {rise.bends[1] - 1}, and {trends[2]} from then on"
         )
     table = rows.collect(made, *COMPARED)
@@ -198,7 +203,7 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
             make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds),
         ]
         said.append(
-            f"{name_cell(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
+            f"{_name_series(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
             f"{parts[0].index[0]} on ({year:.1f} in the last 12 months before), and a trend of "
             f"{format_effect(trend, PERCENT_A_YEAR)}"
         )

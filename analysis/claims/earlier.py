@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.claims.declared import Claim
 from analysis.claims.evidence import FORECAST, SCALED, freeze_source, observed_years
 from analysis.claims.outcome import CAME, worse_probabilities
-from analysis.forecasts.paths import BASE_RATE, FEWEST, Forecast, forecast_all
+from analysis.forecasts.paths import BASE_RATE, FEWEST, POOL, Forecast, forecast_all, title_of
 from analysis.forecasts.scores import judge_record, pool_forecasts
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
@@ -77,3 +77,23 @@ def score_earlier(asked: pd.DataFrame) -> pd.DataFrame:
     columns = {"first": ("than", "min"), "last": ("than", "max"), "years": ("than", "size")}
     columns |= {"higher": ("higher", "sum"), "brier": ("brier", "mean")}
     return grouped.agg(**columns, brier_base_rate=("brier_base_rate", "mean")).reset_index()
+
+
+def describe_earlier(scores: pd.DataFrame) -> str:
+    """Return how good the answers of earlier years were, in words."""
+    told = {row["method"]: row for _, row in scores.iterrows()}
+    single = scores[~scores["method"].isin([BASE_RATE, POOL])]
+    best, worst = (single.loc[single["brier"].agg(end)] for end in ("idxmin", "idxmax"))
+    said = [
+        f"{row['brier']:.3f} for {title_of(row['method'])} ({row['years']} years, on which the "
+        f"base rate had {row['brier_base_rate']:.3f})"
+        for row in (best, worst, told[POOL])
+    ]
+    base = told[BASE_RATE]
+    return (
+        f"Asked of {base['first']} to {base['last']}, of whose {base['years']} years "
+        f"{base['higher']} were followed by higher rates in all years asked about, the answers had "
+        f"Brier scores (0 is perfect, 0.25 is what one half always has) from {said[0]} to "
+        f"{said[1]}; {said[2]} for what the record of the time kept. These years overlap and "
+        "belong to one history: they rank no method."
+    )

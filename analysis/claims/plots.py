@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.claims.courses import Rise
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, answer_cells
-from analysis.claims.evidence import DISCARDED, OCCURRED
+from analysis.claims.evidence import BY_UNODC, DISCARDED, MODELLED, OCCURRED, SCALED
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
 from analysis.its.series import rate_of
 from analysis.its.words import format_effect
@@ -19,7 +19,7 @@ from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, ZERO, interval
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
-SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, "UNODC": GREEN}
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, SCALED: "#56b4e9", BY_UNODC: GREEN}
 
 
 def plot_years(
@@ -134,7 +134,8 @@ def _label(cell: Sequence[str]) -> str:
 def _style(cell: Sequence[str]) -> dict[str, object]:
     source, counted, vintage, population = cell
     other = counted not in (WITH_FEMICIDE, OCCURRED)
-    style = {"color": SHADES.get(source, "0.3"), "marker": "s" if other else "o"}
+    colour = SHADES.get(counted, SHADES.get(source, "0.3"))
+    style = {"color": colour, "marker": "s" if other else "o"}
     if population == DISCARDED:
         return style | {"alpha": 0.35, "linestyle": ":"}
     earlier = source == "SESNSP" and vintage < "2025"
@@ -168,7 +169,8 @@ def plot_term(
 ) -> Axes:
     """Draw monthly rates before and within a term, their means (dotted) and the claim's trends."""
     ax = ax or plt.gca()
-    trends = measured.rows[measured.rows["measure"] == "trend within"].set_index("source")
+    rows = measured.rows[measured.rows["measure"] == "trend within"]
+    trends = rows.set_index(["source", "counted"])
     for source, frames in parts.items():
         colour = SHADES[source]
         for frame in frames:
@@ -179,7 +181,7 @@ def plot_term(
             ax.hlines(mean, dates[0], dates[-1], color=colour, linestyle=":", linewidth=1.6)
         years = np.arange(len(frame)) / 12
         years = years - years.mean()
-        row = trends.loc[source]
+        row = trends.loc[MODELLED[source]]
         course, *ends = (mean * (1 + row[end] / 100) ** years for end in ("value", "low", "high"))
         shown = format_effect(row.rename({"value": "estimate"}), PERCENT_A_YEAR)
         ax.plot(dates, course, color=colour, linewidth=2, label=f"{source}: {shown}")

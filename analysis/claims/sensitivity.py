@@ -18,10 +18,10 @@ NONE = "none"
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
-    """Return one row a constant: the nearest values that change the verdict, or "none", and to what.
+    """Return one row a constant: the nearest values that change the verdict, and to what.
 
     Columns `number`, `slug`, `constant`, `value`, `verdict`, `least` and `most` that are tried,
-    `below` and `verdict_below`, `above` and `verdict_above`.
+    `below` and `verdict_below`, `above` and `verdict_above`: "none" where nothing tried changes it.
     """
     rows = []
     for claim in declared.claims.values():
@@ -74,14 +74,18 @@ def list_values(value: Any, end: Any) -> list[Any]:
 
 
 def describe_turns(turns: pd.DataFrame) -> str:
-    """Return the verdicts' turns in words, a line for each constant."""
+    """Return the nearest turns of the verdicts in words, a line for each constant."""
     lines = []
     for _, row in turns.iterrows():
-        sides = [
-            f"from {row[side]} {way} it is *{row[f'verdict_{side}']}*"
-            for side, way in (("below", "downwards"), ("above", "upwards"))
+        found = [
+            f"{_tell(row[side])} makes it *{row[f'verdict_{side}']}*"
+            for side in ("below", "above")
             if row[side] != NONE
         ]
-        said = "; ".join(sides) or f"none from {row['least']} to {row['most']} changes it"
-        lines.append(f"- Claim {row['number']}, {row['constant']} {row['value']}: {said}.")
+        said = "; ".join(found) or f"none from {row['least']} to {row['most']} changes it"
+        lines.append(f"- Claim {row['number']}, `{row['constant']}` {row['value']}: {said}.")
     return "\n".join(lines)
+
+
+def _tell(value: Any) -> str:
+    return f"about {value:.5g}" if isinstance(value, float) else str(value)

@@ -67,7 +67,7 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     """Draw each method's probability of a worse year, and where "almost certain" begins."""
     ax = ax or plt.gca()
     methods = list(probabilities["method"].unique())
-    kinds = list(probabilities["year"].unique())
+    kinds = sorted(probabilities["year"].unique())  # the years, any of them, every one
     colours = [*sns.color_palette("colorblind")[: len(kinds) - 2], "0.15", "0.15"]
     for place, (year, colour) in enumerate(zip(kinds, colours, strict=True)):
         part = probabilities[probabilities["year"] == year]
