@@ -9,7 +9,7 @@ from analysis.claims.declared import Claim, judge_claim
 from analysis.claims.evidence import DISCARDED, FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
-from analysis.forecasts.words import CERTAINTY, SURE, in_words
+from analysis.forecasts.words import in_words
 from analysis.mexico.record import SOURCES
 
 CAME = {True: "higher", False: "not higher", None: "not known"}
@@ -122,59 +122,51 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
         return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
-    said = []
-    for source, own in chances[chances["year"] == "every"].groupby("source", sort=False):
-        told = own.set_index("method")["probability"]
-        single = told.drop([BASE_RATE, POOL])
-        said.append(
-            f"by single methods on {source}'s months until {own['freeze'].iloc[0]} between "
-            f"{single.min():.2f} and {single.max():.2f}, pooled by their record {told[POOL]:.2f}"
-        )
+    every = chances[chances["year"] == "every"]
+    by_source = every.groupby("source", sort=False)
+    said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
     return (
-        f"That every year of {claim['first']} to {claim['last']} would be worse had a base rate of "
-        f"{told[BASE_RATE]:.2f}; {'; '.join(said)}; from {claim['sure']:.2f} on it would have been "
-        "almost certain."
+        f"That every year of {claim['first']} to {claim['last']} would be worse had these "
+        f"probabilities: {'; '.join(said)}. From {claim['sure']:.2f} on it would have been almost "
+        "certain."
+    )
+
+
+def tell_chances(every: pd.DataFrame) -> str:
+    """Return one source's probabilities of every year: base rate, range and pool, in words."""
+    told = every.set_index("method")["probability"]
+    single = told.drop([BASE_RATE, POOL])
+    ends = single.idxmin(), single.idxmax()
+    least, most = (f"{single[slug]:.2f} ({title_of(slug)})" for slug in ends)
+    return (
+        f"until {every['freeze'].iloc[0]} a base rate of {told[BASE_RATE]:.2f}, between {least} "
+        f"and {most} by single methods and so by any mixture of them, and {told[POOL]:.2f} "
+        f"({in_words(told[POOL])}) by those pooled that their record keeps"
     )
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
     """Return claim 10 as one row with its figure, by the rule of ``claims.toml``, for a slug."""
     than, name = claim["year"], SOURCES[source].name
-    freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
-    pooled = pool.set_index("year")["probability"]
-    every = probabilities[probabilities["year"] == "every"].set_index("method")["probability"]
-    single, years = every.drop([BASE_RATE, POOL]), pool[pool["year"].str.isdigit()]
-    rates = pd.Series({int(row["year"]): row["observed"] for _, row in years.iterrows()})
+    every = probabilities[probabilities["year"] == "every"]
+    told, freeze = every.set_index("method")["probability"], every["freeze"].iloc[0]
+    single = told.drop([BASE_RATE, POOL])
+    pool = probabilities[probabilities["method"] == POOL]
+    years = pool[pool["year"].str.isdigit()]
+    rates = years.set_index(years["year"].astype(int))["observed"]
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
-    row = {"claim": claim.number, "source": source, "freeze": freeze}
-    row |= {"base_rate": every[BASE_RATE], "lowest": single.min(), "highest": single.max()}
-    row |= {"lowest_method": single.idxmin(), "highest_method": single.idxmax()}
-    row |= {"pool_every": pooled["every"], "pool_any": pooled["any"]}
-    row |= {"almost_certain": int((single >= claim["sure"]).sum()), "methods": len(single)}
+    row = {"claim": claim.number, "source": source, "freeze": freeze, "than": than}
+    row |= {"base_rate": told[BASE_RATE], "lowest": single.min(), "highest": single.max()}
+    row |= {"pool_every": told[POOL], "methods": len(single)}
+    row |= {"almost_certain": int((single >= claim["sure"]).sum())}
+    row |= {"years": int((years["came"] != CAME[None]).sum())}
     row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
-    row |= {"years": int((years["came"] != CAME[None]).sum()), "than": than}
     row["figure"] = (
-        f"probability between {single.min():.2f} and {single.max():.2f} that every year of "
-        f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
-        f"{row['years_higher']} of {row['years']} known were"
+        f"that every year of {claim['first']}-{claim['last']} would be worse than {than} had, with "
+        f"{name}'s months {tell_chances(every)}; {row['almost_certain']} of {row['methods']} "
+        f"methods gave {claim['sure']:.2f} or more; {row['years_higher']} of {row['years']} known "
+        "years were worse"
     )
     return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])
-
-
-def describe_claim(row: pd.Series) -> str:
-    """Return the answer to claim 10, in words."""
-    return (
-        f"**“Almost certain to get worse”: {row['claim_verdict']}** "
-        f"({SOURCES[row['source']].name}). "
-        f"With the months until {row['freeze']}, a rate above that of {row['than']} in every year "
-        f"asked about had a probability between {row['lowest']:.2f} "
-        f"({title_of(row['lowest_method'])}) and {row['highest']:.2f} "
-        f"({title_of(row['highest_method'])}), by single methods and so by any mixture of them; "
-        f"{row['almost_certain']} of {row['methods']} gave {CERTAINTY[SURE]:.2f} or more. Pooled "
-        f"by their record: {row['pool_every']:.2f} for every year "
-        f"({in_words(row['pool_every'])}), {row['pool_any']:.2f} for at least one "
-        f"({in_words(row['pool_any'])}). The base rate: {row['base_rate']:.2f}. What came: "
-        f"{row['years_higher']} of {row['years']} years were higher."
-    )

@@ -14,7 +14,7 @@ from analysis.claims.evidence import BY_UNODC, DISCARDED, MODELLED, OCCURRED, SC
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
 from analysis.its.series import rate_of
 from analysis.its.words import format_effect
-from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, ZERO, interval_rows
+from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, interval_rows
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
@@ -72,29 +72,6 @@ def plot_cells(
     interval_rows(ax, labels, zero=rows["value"].min() <= 0)
     ax.set(xlabel=f"{measure.capitalize()} ({rows['unit'].iloc[0]})", ylabel="")
     ax.legend(**BESIDE)
-    return ax
-
-
-def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None) -> Axes:
-    """Draw the places of a ranking: those of one country, of others, and those not in the table."""
-    ax = ax or plt.gca()
-    places = ranking.set_index("rank").reindex(range(1, 51))
-    height = places["rate_per_100000"].fillna(0)
-    own = (places["country"] == country).to_numpy()
-    known = places["country"].notna().to_numpy()
-    parts = [(own, REAL, f"in {country}"), (known & ~own, "0.35", "elsewhere")]
-    parts.append((~known, "0.8", "elsewhere, not in the table"))
-    for chosen, colour, label in parts:
-        where = places.index[chosen]
-        ax.bar(where, height[chosen], color=colour, width=0.8)
-        ax.scatter(where, np.full(len(where), -5), marker="s", s=22, color=colour, label=label)
-    for rank, row in places[own].iterrows():
-        style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": "xx-small"}
-        ax.text(rank, height[rank] + 2, row["city"], **style)
-    ax.axvline(10.5, **ZERO)
-    ax.set(xlabel="Place in the ranking of 2020", xlim=(0, 51), ylim=(-10, 150))
-    ax.set_ylabel("Homicides per 100,000 inhabitants,\nwhere published")
-    ax.legend(frameon=False, fontsize="x-small", loc="upper right")
     return ax
 
 

@@ -71,21 +71,3 @@ def list_values(value: Any, end: Any) -> list[Any]:
     first, last = min(value, end), max(value, end)
     months = pd.period_range(first, last, freq="M").astype(str).tolist()
     return months[1:] if value == first else months[-2::-1]
-
-
-def describe_turns(turns: pd.DataFrame) -> str:
-    """Return the nearest turns of the verdicts in words, a line for each constant."""
-    lines = []
-    for _, row in turns.iterrows():
-        found = [
-            f"{_tell(row[side])} makes it *{row[f'verdict_{side}']}*"
-            for side in ("below", "above")
-            if row[side] != NONE
-        ]
-        said = "; ".join(found) or f"none from {row['least']} to {row['most']} changes it"
-        lines.append(f"- Claim {row['number']}, `{row['constant']}` {row['value']}: {said}.")
-    return "\n".join(lines)
-
-
-def _tell(value: Any) -> str:
-    return f"about {value:.5g}" if isinstance(value, float) else str(value)

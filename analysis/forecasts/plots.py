@@ -47,10 +47,10 @@ def plot_forecast(
 def plot_coverage(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of targets that the 95% band held on earlier origins."""
     ax = ax or plt.gca()
-    methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
+    methods, horizons = (list(summary[name].unique()) for name in ("method", "ahead"))
     off = np.full((len(methods), len(horizons)), np.nan)
     for _, row in summary.iterrows():
-        place = methods.index(row["method"]), horizons.index(row["horizon"])
+        place = methods.index(row["method"]), horizons.index(row["ahead"])
         off[place] = 100 * (row["covered_95"] - 0.95)
         text = f"{100 * row['covered_95']:.0f}%\n({row['origins']})"
         colour = "white" if abs(off[place]) > 30 else "0.15"
@@ -58,8 +58,8 @@ def plot_coverage(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
     ax.figure.colorbar(image, ax=ax, label="Covered − 95% (points)", extend="min")
     ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
-    ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")
-    ax.set(xlabel="Ahead (origins in brackets)", ylabel="")
+    ax.set_xticks(range(len(horizons)), horizons)
+    ax.set(xlabel="Whole years ahead (origins in brackets)", ylabel="")
     return ax
 
 
