@@ -7,10 +7,9 @@ from analysis import load_claims
 from analysis.claims import plots
 from analysis.claims.courses import date_rise
 from analysis.claims.declared import CELL
-from analysis.claims.evidence import DISCARDED
+from analysis.claims.evidence import DISCARDED, OCCURRED
 from analysis.claims.rows import Measured, collect, make_row
 from analysis.its.breaks import BreakPosterior
-from analysis.mexico.tables import load_table
 
 CLAIMS = load_claims().claims
 COLUMNS = [*CELL, "year", "deaths", "rate"]
@@ -62,14 +61,6 @@ def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
     assert [label.get_text() for label in ax.get_yticklabels()][1] == "SESNSP homicide, 2021"
 
 
-def test_ranking_is_drawn_with_a_mark_for_each_place(ax):
-    plots.plot_ranking(load_table("city_ranking_2020"), "Mexico", ax=ax)
-    marks = {each.get_label(): len(each.get_offsets()) for each in ax.collections}
-    assert marks == {"in Mexico": 18, "elsewhere": 3, "elsewhere, not in the table": 29}
-    assert max(bar.get_height() for bar in ax.patches) == 109.38
-    assert len(ax.texts) == 18
-
-
 def test_verdicts_are_drawn_one_row_a_claim(ax):
     plots.plot_verdicts({"decline-2020": measured()}, ax=ax)
     points = {each.get_label(): each.get_offsets().tolist() for each in ax.collections}
@@ -99,7 +90,7 @@ def test_term_is_drawn_with_means_and_the_interval_of_its_trend(ax):
     index = pd.period_range("2018-01", periods=36, freq="M")
     frame = pd.DataFrame({"deaths": 20, "person_years": 1e5}, index=index)
     trend = pd.Series({"estimate": 10, "low": 5, "high": 20})
-    cell = ("INEGI", "x", "1", "CONAPO")
+    cell = ("INEGI", OCCURRED, "1", "CONAPO")
     row = make_row(cell, "trend within", trend, "percent per year", holds="yes")
     term = Measured(CLAIMS["lopez-obrador-two-years"], collect([row]), "trend within", "said")
     plots.plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
