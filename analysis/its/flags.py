@@ -15,7 +15,7 @@ from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 
-CURVED_P, RATIO_DRIFT = 0.05, 0.05
+CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
     month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
     deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
-    `source_ratio`, of another source to this one: `name`, `by_month` (text to number).
+    `source_ratio`, of another source to this one: `name`, `by_month` (text to number);
+    `registered_share`, of a total: `of`, `own`, both names, `by_year`, of sources (text to share).
     """
     series, shift = model.window, model.shift
     for doubt in doubt_errors(model, mixture):
@@ -52,6 +53,7 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     for mark in gaps_inside(model.attrs.get("marked", ()), periods_of(series)):
         months = pd.period_range(mark["first"], mark["last"], freq="M")
         yield Flag(mark["name"], len(months), mark["text"])
+    yield from _share_moves(series, model.attrs)
     yield from _drifting(series, model.attrs)
     if shift.caveat:
         yield Flag("unconfirmed", len(shift.months), shift.caveat)
@@ -155,6 +157,25 @@ def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
         yield Flag("still_registering", touched, text)
 
 
+def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
+    """Compare this source with an official total in the whole years of the window."""
+    total, index = attrs.get("registered_share"), periods_of(series)
+    if not total or index.freqstr != "M":
+        return
+    months = index.year.value_counts()
+    shares = pd.Series(total["by_year"].get(total["own"], {}), dtype=float)
+    shares = shares[shares.index.astype(int).isin(months.index[months == 12])]
+    moved = shares.max() - shares.min()
+    if moved > SHARE_DRIFT:
+        first, last = sorted(map(str, (shares.idxmin(), shares.idxmax())))
+        text = (
+            f"the record's share moves: {total['own']} has {shares[first]:.1%} of {total['of']} "
+            f"in {first} and {shares[last]:.1%} in {last}, both inside the window; a change of "
+            "that size can be the record's and not the rate's"
+        )
+        yield Flag("registered_share", moved, text)
+
+
 def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     """Compare the two sources year by year: a drifting ratio is a trend in one of them only."""
     given = attrs.get("source_ratio")
@@ -167,8 +188,20 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
+        ends = sorted(map(str, (yearly.idxmin(), yearly.idxmax())))
         text = (
             f"sources drift apart: {given['name']} is {low:.2f} in {yearly.idxmin()} and "
             f"{high:.2f} in {yearly.idxmax()}, both inside the window"
+            f"{_which_moved(attrs.get('registered_share'), ends)}"
         )
         yield Flag("source_ratio_drifting", high - low, text)
+
+
+def _which_moved(total: dict | None, years: list[str]) -> str:
+    """Say which source moved more against an official total from one year to another, if known."""
+    shares = pd.DataFrame(total["by_year"] if total else {}).reindex(years).dropna(axis=1)
+    if not total or shares.shape[1] < 2:
+        return ""
+    most = shares.pct_change().iloc[-1].abs().idxmax()
+    ends = [f"{name} {each.iloc[0]:.1%} to {each.iloc[1]:.1%}" for name, each in shares.items()]
+    return f"; against {total['of']}, {' to '.join(years)}, {most} moved more ({', '.join(ends)})"

@@ -105,11 +105,7 @@ def known_share(source: str, places: list[str], months: pd.PeriodIndex) -> pd.Se
 
 @cache
 def registered_shares() -> pd.DataFrame:
-    """Return by year each source's share of the nation's registered deaths, a column a source.
-
-    Deaths of whole years, the last months as they may stand a year later: a year's registered
-    deaths have late ones too, those of the year before.
-    """
+    """Return each source's share of the nation's registered deaths by whole year, completed."""
     registered = load_table("inegi_registered").set_index("year")["registered_deaths"]
     shares = {}
     for source in SOURCES:

@@ -82,6 +82,8 @@ def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
     if shift.start is None and SOURCES[source].earlier:
         first = IMPUTED[-1] + 1
         records[f"from {first}"] = load(start=first)
+    if source == "inegi" and shift.places == (NATION,):
+        records["scaled to registered deaths"] = load(registered=True)
     return records
 
 

@@ -19,7 +19,6 @@ from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 RATIO = "SESNSP / INEGI"
-REGISTERED = "the nation's registered deaths"
 
 
 def load_series(
@@ -52,9 +51,9 @@ def load_series(
         Keep them, their deaths divided by the share that `load_completeness` expects to be known,
         rounded: as they may stand a year later. For comparison, never as a finding.
     registered : bool
-        Scale INEGI's deaths of the nation, rounded, to those registered in their year, of which the
-        table by month of death lacks a changing share; years without a registered total are left
-        out. The scale changes each January, and late registration is in it. For comparison.
+        Scale INEGI's deaths of the nation, rounded, to those registered in their year, where known:
+        its months lack a changing share. The scale steps each January, and late registration is in
+        it. For comparison.
 
     Returns
     -------
@@ -84,7 +83,8 @@ def load_series(
     if registered:
         fault = f"registered=True is for INEGI and {NATION}; found {source!r} and {places}"
         require(source == "inegi" and places == [NATION], f"{fault}: no such totals are known")
-        deaths = _scale(deaths)
+        shares = record.registered_shares()[source].reindex(deaths.index.year)
+        deaths = (deaths / shares.to_numpy()).dropna()
     series = deaths.round().astype(int).to_frame("deaths")
     known = series.index
     people = record.monthly_population().loc[known, places].sum(axis=1)
@@ -97,11 +97,8 @@ def load_series(
         "source": source,
         "place": joined,
         "complete_through": str(complete),
-        "source_ratio": {
-            "name": f"{RATIO} as registered" if registered else RATIO,
-            "by_month": dict(_ratio_by_month(joined, registered)),
-        },
-        "registered_share": {} if registered else _registered_share(source, joined),
+        "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+        "registered_share": _registered_share(source, joined),
         "gaps": [
             dict(gap)
             for gap in record.list_gaps(source)
@@ -111,6 +108,8 @@ def load_series(
         ],
         "marked": [dict(mark) for mark in record.list_marks(source)],
     }
+    if registered:  # these are of the deaths as counted
+        series.attrs |= {"source_ratio": None, "registered_share": None}
     return series
 
 
@@ -135,33 +134,28 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     return panel
 
 
-def _scale(deaths: pd.Series) -> pd.Series:
-    """Scale the nation's deaths by month to the registered ones of each year that has them."""
-    shares = record.registered_shares()["inegi"].reindex(deaths.index.year)
-    return (deaths / shares.to_numpy()).dropna()
-
-
 def _registered_share(source: str, place: str) -> dict:
     """Return what is flagged of `record.registered_shares`; of a state no other source's."""
     shares = record.registered_shares().rename(index=str)
     told = [slug for slug in shares if slug == source or place == NATION]
     by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in told}
-    return {"of": REGISTERED, "own": record.LOADED[source].name, "by_year": by_year}
+    of = "the nation's registered deaths"
+    of += " (a state's are not known)" * (place != NATION)
+    return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
 
 
-def source_ratio(place: str = NATION, *, registered: bool = False) -> pd.Series:
+def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
     through = [record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")]
     both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
     inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
-    inegi = _scale(inegi) if registered else inegi
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
 @cache
-def _ratio_by_month(place: str, registered: bool) -> dict[str, float]:
-    return source_ratio(place, registered=registered).dropna().rename(str).to_dict()
+def _ratio_by_month(place: str) -> dict[str, float]:
+    return source_ratio(place).dropna().rename(str).to_dict()
 
 
 def load_completeness(source: str) -> pd.DataFrame:

@@ -348,6 +348,62 @@ def test_sources_that_drift_apart_inside_the_window_are_flagged():
     assert "source_ratio_drifting" not in flags_of(steady, PolicyShift("x", "2020-01"))
 
 
+def shares_of(by_year, own="one"):
+    return {"registered_share": {"of": "all", "own": own, "by_year": by_year}}
+
+
+def test_record_whose_share_of_a_total_moves_is_flagged_with_both_years():
+    frame = calm_values()  # 2000 to 2007
+    years = {str(year): 0.98 for year in range(1998, 2010)} | {"2003": 1.0, "2005": 0.94}
+    frame.attrs = shares_of({"one": years})
+    flag = flags_of(frame)["registered_share"]
+    assert flag.value == pytest.approx(0.06)
+    said = "one has 100.0% of all in 2003 and 94.0% in 2005, both inside the window; a change of"
+    assert said in flag.text
+    frame.attrs = shares_of({"one": years | {"2003": 0.98, "2005": 0.961}})
+    assert "registered_share" not in flags_of(frame)  # it moves by 0.019
+    frame.attrs = shares_of({"one": years | {"2003": 0.98, "2005": 0.959}})
+    assert "registered_share" in flags_of(frame)
+    frame.attrs = shares_of({"other": years})
+    assert "registered_share" not in flags_of(frame)
+
+
+def test_share_of_a_year_that_the_window_does_not_cover_is_no_warning():
+    frame = calm_values().iloc[1:]  # from February 2000
+    frame.attrs = shares_of({"one": {"2000": 0.5, "2001": 0.98, "2002": 0.98, "2008": 0.5}})
+    assert "registered_share" not in flags_of(frame)
+
+
+def test_drift_says_which_source_moved_more_against_the_total():
+    frame = calm_values()
+    months = frame.index.astype(str)
+    drift = {"name": "B / A", "by_month": {m: 0.9 if m < "2004" else 1.0 for m in months}}
+    told = {"A": {"2000": 0.98, "2004": 0.94}, "B": {"2000": 0.88, "2004": 0.95}}
+    frame.attrs = {"source_ratio": drift} | shares_of(told, own="A")
+    text = flags_of(frame)["source_ratio_drifting"].text
+    drifted = "sources drift apart: B / A is 0.90 in 2000 and 1.00 in 2004, both inside the window"
+    said = "; against all, 2000 to 2004, B moved more (A 98.0% to 94.0%, B 88.0% to 95.0%)"
+    assert text == drifted + said
+    told["A"]["2000"] = 1.05
+    assert "A moved more" in flags_of(frame)["source_ratio_drifting"].text
+    del told["B"]["2004"]  # not known of both in both years
+    assert "moved more" not in flags_of(frame)["source_ratio_drifting"].text
+
+
+def test_declared_windows_are_flagged_where_their_record_keeps_no_step_with_registration():
+    shifts = load_policy_shifts()
+    flags = {
+        (slug, source): by_name(fit_its(load_series(source), shifts[slug]).flags)
+        for slug, source in (("lopez-obrador-2018-12", "inegi"), ("sheinbaum-2024-10", "sesnsp"))
+    }
+    inegi, sesnsp = (found["registered_share"] for found in flags.values())
+    assert inegi.value == pytest.approx(24613 / 24559 - 34426 / 36685)  # 2016 and 2018
+    assert "in 2016 and 93.8% in 2018" in inegi.text
+    assert sesnsp.value == pytest.approx(35693 / 36661 - 30898 / 33550)  # 2019 and 2024
+    drift = flags["lopez-obrador-2018-12", "inegi"]["source_ratio_drifting"].text
+    assert "2015 to 2022, SESNSP moved more (INEGI 97.6% to 95.3%" in drift
+
+
 def test_frame_that_names_its_source_alone_is_fitted():
     frame = load_series("inegi", start="2012-01", end="2018-12")
     frame.attrs = {"source": "inegi"}

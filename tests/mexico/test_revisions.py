@@ -56,9 +56,15 @@ def test_shares_of_states_are_about_one():
 def test_records_of_a_shift_are_what_its_window_can_use():
     shifts = load_policy_shifts()
     calderon = load_records(shifts["calderon-2006-12"], "inegi")
-    assert list(calderon) == ["as declared", "from 1994-01"]
+    assert list(calderon) == ["as declared", "from 1994-01", "scaled to registered deaths"]
     assert str(calderon["from 1994-01"].index[0]) == "1994-01"
     lopez = load_records(shifts["lopez-obrador-2018-12"], "inegi")
-    assert list(lopez) == ["as declared", "as registered", "completed"]
-    assert [str(each.index[-1]) for each in lopez.values()] == ["2022-06", "2022-12", "2022-12"]
+    scaled = "scaled to registered deaths"
+    assert list(lopez) == ["as declared", "as registered", "completed", scaled]
+    last = [str(each.index[-1]) for each in lopez.values()]
+    assert last == ["2022-06", "2022-12", "2022-12", "2022-06"]
+    assert (
+        lopez[scaled].loc["2018", "deaths"].sum() > lopez["as declared"].loc["2018", "deaths"].sum()
+    )
+    assert scaled not in load_records(shifts["michoacan-2006-12"], "inegi")
     assert list(load_records(shifts["sheinbaum-2024-10"], "sesnsp")) == ["as declared"]

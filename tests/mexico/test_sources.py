@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from analysis import find_gaps
-from analysis.mexico.record import SOURCES
+from analysis.mexico import record
+from analysis.mexico.record import SOURCES, registered_shares
 from analysis.mexico.sources import load_series, load_states, source_ratio
+from analysis.mexico.tables import load_table
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,7 @@ def test_series_is_monthly_counts_and_person_years(source, first, last, months):
         "place": "MX00",
         "complete_through": last,
         "source_ratio": {"name": "SESNSP / INEGI", "by_month": ratio},
+        "registered_share": series.attrs["registered_share"],
         "gaps": series.attrs["gaps"],
         "marked": series.attrs["marked"],
     }
@@ -125,6 +128,61 @@ def test_source_ratio_is_sesnsp_over_inegi_where_both_are_complete():
     assert ratio["2015-01"] == pytest.approx(1387 / 1605, rel=1e-12)
     assert 0.89 < ratio["2015"].mean() < 0.91
     assert 0.99 < ratio["2018":"2021"].mean() < 1.01
+
+
+# INEGI registered 36,685 deaths by homicide in 2018, 33,287 in 2022 and 14,006 in 2008
+def test_share_of_the_registered_deaths_is_that_of_whole_years():
+    shares = registered_shares()
+    assert shares.loc[2018, "inegi"] == pytest.approx(34426 / 36685)
+    assert shares.loc[2018, "sesnsp"] == pytest.approx(34662 / 36685)
+    assert shares.loc[2008, "inegi"] == pytest.approx(14229 / 14006)
+    completed = load_series("inegi", completed=True)["deaths"]["2022"].sum()
+    assert shares.loc[2022, "inegi"] == pytest.approx(completed / 33287, abs=1e-4)
+    assert [*shares.index[[0, -1]]] == [1990, 2024]
+    assert shares["inegi"].last_valid_index() == 2022
+
+
+def test_half_a_year_has_no_share(monkeypatch):
+    longer = load_table("inegi_registered")
+    longer.loc[len(longer)] = [2025, 30000]  # SESNSP's table ends with June
+    given = {"inegi_registered": longer}
+    monkeypatch.setattr(record, "load_table", lambda name: given.get(name, load_table(name)))
+    assert registered_shares.__wrapped__().index[-1] == 2024
+
+
+def test_deaths_are_scaled_to_the_registered_ones_of_their_year():
+    counted, scaled = load_series("inegi"), load_series("inegi", registered=True)
+    assert scaled["deaths"].dtype == counted["deaths"].dtype
+    assert scaled["person_years"].equals(counted["person_years"])
+    assert scaled.loc["2018-05", "deaths"] == round(
+        counted.loc["2018-05", "deaths"] * 36685 / 34426
+    )
+    by_year = scaled["deaths"].groupby(scaled.index.year).sum()
+    for year, registered in ((2008, 14006), (2018, 36685), (2020, 36773)):
+        assert by_year[year] == pytest.approx(registered, abs=6)  # twelve roundings
+    to_the_end = load_series("inegi", registered=True, completed=True)["deaths"]
+    assert to_the_end["2022"].sum() == pytest.approx(33287, abs=6)
+    assert to_the_end[:"2021-12"].equals(scaled.loc[:"2021-12", "deaths"])
+    early = load_series("inegi", registered=True, start="1990-01", end="1990-12")["deaths"]
+    assert early.sum() == pytest.approx(14493, abs=6)
+
+
+def test_scaled_deaths_are_not_warned_of_as_those_counted():
+    counted, scaled = (load_series("inegi", registered=each).attrs for each in (False, True))
+    other = {name for name in counted if counted[name] != scaled[name]}
+    assert other == {"source_ratio", "registered_share"}
+    assert all(scaled[name] is None for name in other)
+
+
+def test_of_a_state_only_the_nations_share_is_told_and_nothing_is_scaled():
+    told = load_series("sesnsp", place="MX16").attrs["registered_share"]
+    assert told["of"] == "the nation's registered deaths (a state's are not known)"
+    assert [*told["by_year"]] == [told["own"]] == ["SESNSP"]
+    assert told["by_year"]["SESNSP"]["2018"] == pytest.approx(34662 / 36685)
+    assert [*load_series("sesnsp").attrs["registered_share"]["by_year"]] == ["INEGI", "SESNSP"]
+    for source, place in (("inegi", "MX16"), ("sesnsp", "MX00")):
+        with pytest.raises(ValueError, match=f"for INEGI and MX00; found '{source}' and .'{place}"):
+            load_series(source, place=place, registered=True)
 
 
 def test_source_ratio_is_missing_where_inegi_has_no_death():
