@@ -24,9 +24,9 @@ def worse_probabilities(
     base_rate: tuple[int, int],
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
-    # By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
-    # rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
-    # First the base rate, as `count_base_rate` gives it, of every year.
+    # By `method` and `year`, then "every" one of them, with the 95% interval of the year's rate and
+    # what came by `observed`, the rate by year: it plays no part in the probabilities. First the
+    # base rate, as `count_base_rate` gives it.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
@@ -40,7 +40,7 @@ def worse_probabilities(
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
         require(not missing, f"{fault}; forecast further, or ask about other years")
         worse = drawn[years].gt(base[than], axis=0)
-        worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
+        worse["every"] = worse.all(axis=1)
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
         parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
@@ -55,11 +55,11 @@ def worse_probabilities(
 
 
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
-    """Say of each year, then of every one and of any, whether its rate was above the year's."""
+    """Say of each year, then of every one, whether its rate was above the year's."""
     apart = observed.reindex(years) - observed.get(than, np.nan)
     came = [None if np.isnan(each) else each > 0 for each in apart]
-    came += [None if None in came else joined(came) for joined in (all, any)]
-    return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
+    came.append(None if None in came else all(came))
+    return pd.Series([CAME[higher] for higher in came], [*years, "every"])
 
 
 def outcome_rows(

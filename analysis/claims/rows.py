@@ -42,7 +42,7 @@ class Measured:
 
     @property
     def close_calls(self) -> list[str]:
-        """The newest figures that lie within rounding of their bound, in words."""
+        """The figures that judge within rounding of their bound, in words."""
         rows = self.rows[self.rows["judges"]]
         rows = rows[(rows["value"] - rows["bound"]).abs() < CLOSE]
         return [

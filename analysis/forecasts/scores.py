@@ -8,13 +8,11 @@ import scoringrules
 
 from analysis.checks import check_whole, require
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.methods import METHODS
-from analysis.forecasts.paths import BANDS, FEWEST, POOL, Forecast, band_table, forecast_all, freeze
+from analysis.forecasts.paths import FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
 from analysis.its.shifts import PolicyShift
 
 ROLLING_DRAWS = 1_000
-SCORES = ["crps", *(f"covered_{name}" for name in BANDS)]
 
 
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
@@ -24,10 +22,8 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
-    for name in BANDS:
-        low, high = (bands[f"{end}_{name}"].to_numpy() for end in ("low", "high"))
-        table[f"covered_{name}"] = ((low <= observed) & (observed <= high)).astype(float)
-    return table
+    inside = (bands["low_95"] <= observed) & (observed <= bands["high_95"])
+    return table.assign(covered_95=inside.astype(float))
 
 
 def roll_origins(
@@ -58,7 +54,7 @@ def roll_origins(
     DataFrame
         One row per `method`, `origin` (last month known) and `ahead`, for the mean rate of each
         whole year ahead, whose band needs the errors' memory and not only their size. Columns
-        `observed`, `expected` (median), `crps` and `covered_50`, … (0 or 1).
+        `observed`, `expected` (median), `crps` and `covered_95` (0 or 1).
 
     Raises
     ------
@@ -82,16 +78,6 @@ def roll_origins(
         for slug, made in forecast_all(past, until=origin + 12 * full, **options).items():
             parts[slug, origin] = _score_years(made, known.loc[made.person_years.index])
     return pd.concat(parts, names=["method", "origin", "ahead"]).reset_index()
-
-
-def summarise_origins(rolled: pd.DataFrame) -> pd.DataFrame:
-    """Return mean scores of `roll_origins` by method and year ahead."""
-    # The targets of `origins` overlap, so they are worth fewer.
-    grouped = rolled.groupby(["method", "ahead"], sort=False)
-    table = grouped[SCORES].mean()
-    table.insert(0, "origins", grouped.size())
-    place = table.index.get_level_values("method").map([*METHODS].index)
-    return table.iloc[np.argsort(place, kind="stable")].reset_index()
 
 
 def judge_record(rolled: pd.DataFrame, at: pd.Period, *, least: float, fewest: int) -> pd.DataFrame:
