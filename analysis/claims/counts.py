@@ -67,11 +67,10 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
-        ends = claim["days"], claim["limit"]
-        barely, bound = ends[0] <= ratio < ends[1], rows.nearest(ratio, *ends)
+        low, high = claim["days"], claim["limit"]
+        told = cell, name, ratio, "typical days", low, low <= ratio < high
         made.append(make_row(cell, "deaths per day", day, "deaths"))
-        told = cell, name, ratio, "typical days", claim["days"], barely
-        made.append(make_row(*told, bound=bound))
+        made.append(make_row(*told, bounds=(low, high)))
     table = rows.collect(made)
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
     return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily))
@@ -86,10 +85,9 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
             said.append(f"{name_cell(cell)} {rates[year]:.0f}")
             continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
-            ends = figure - claim["rounding"], figure + claim["rounding"]
-            rounded, bound = ends[0] <= rates[when] < ends[1], rows.nearest(rates[when], *ends)
-            told = cell, f"rate of {when}", rates[when], RATE, figure, rounded
-            made.append(make_row(*told, bound=bound))
+            low, high = figure - claim["rounding"], figure + claim["rounding"]
+            told = cell, f"rate of {when}", rates[when], RATE, figure, low <= rates[when] < high
+            made.append(make_row(*told, bounds=(low, high)))
         top = rates[rates.index < year].max()
         above = rates[year] > top
         made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
@@ -105,9 +103,8 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
-        bound = claim["rate"]
-        told = cell, name, recent.min(), RATE, bound, recent.min() > bound
-        made.append(make_row(*told, bound=bound))
+        told = cell, name, recent.min(), RATE, claim["rate"], recent.min() > claim["rate"]
+        made.append(make_row(*told, bounds=(claim["rate"],)))
         if cell[-1] != DISCARDED:
             said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
     return Measured(claim, rows.collect(made), name, claim.tell(rates="; ".join(said)))

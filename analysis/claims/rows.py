@@ -1,6 +1,6 @@
 """What is found of a claim: rows, the deciding one, the verdict and the figures in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -129,11 +129,6 @@ def modelled_cell(evidence: Evidence, name: str) -> Cell:
     return source, counted, known["vintage"].max(), "CONAPO"
 
 
-def nearest(value: float, *bounds: float) -> float:
-    """Return the bound that a value is nearest to."""
-    return min(bounds, key=lambda bound: abs(bound - value))
-
-
 def direction(trend: pd.Series, notable: float = 0.0) -> Answer:
     """Answer whether a trend is upward; no only if its interval leaves out what is notable."""
     if trend["low"] > 0:
@@ -149,19 +144,21 @@ def make_row(
     article: float = np.nan,
     holds: bool | str | None = None,
     *,
-    bound: float = np.nan,
+    bounds: Sequence[float] = (),
     part: bool = False,
 ) -> Row:
     """Return a number, or an estimate with its 95% interval, as a row that may answer the claim.
 
-    The article's number without an answer of `holds` is borne out if it is the same to the unit. A
-    row judges if it answers and its population is in use; a count that can answer only this `part`
-    of the claim can refute it and nothing else.
+    The article's number without an answer of `holds` is borne out if it is the same to the unit; of
+    the `bounds` that an answer goes by, the nearest is told. A row judges if it answers and its
+    population is in use; a count that can answer only this `part` of the claim can refute it and
+    nothing else.
     """
     if holds is None:
         holds = "" if np.isnan(article) else value == article
     said = value if isinstance(value, pd.Series) else {"estimate": value}
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
+    bound = min(bounds, key=lambda end: abs(end - numbers[0]), default=np.nan)
     answer = {True: "yes", False: "no"}.get(holds, holds)
     judges = cell[-1] not in (DISCARDED, PRESS) and (answer == "no" if part else answer != "")
     values = [*cell, measure, *numbers, unit, float(article), float(bound), answer, judges]
