@@ -9,7 +9,7 @@ from analysis.checks import check_known
 from analysis.claims import rows
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared
-from analysis.claims.evidence import DISCARDED, Evidence
+from analysis.claims.evidence import Evidence
 from analysis.claims.outcome import measure_outcome
 from analysis.claims.rows import RATE, Measured, list_by_count, make_row, name_cell
 
@@ -105,8 +105,7 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
         told = cell, name, recent.min(), RATE, claim["rate"], recent.min() > claim["rate"]
         made.append(make_row(*told, bounds=(claim["rate"],)))
-        if cell[-1] != DISCARDED:
-            said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
+        said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
     return Measured(claim, rows.collect(made), name, claim.tell(rates="; ".join(said)))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.claims import rows
 from analysis.claims.declared import WITH_FEMICIDE, Answer, Claim
-from analysis.claims.evidence import DISCARDED, MODELLED, OCCURRED, Evidence
+from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
@@ -168,10 +168,9 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         massive = factor >= claim["factor"]
         name = "highest rate over the rate before"
         made.append(make_row(place, name, factor, "times", holds=massive, part=part))
-        if place[-1] != DISCARDED:
-            only = "; on the doubling only" if part else ""
-            change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
-            rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
+        only = "; on the doubling only" if part else ""
+        change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
+        rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
     finding = claim.tell(
         cell=name_cell(cell),
         when=result.shift.when,

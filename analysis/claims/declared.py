@@ -63,7 +63,6 @@ class Claim:
 BLOCKS = {  # of ``claims.toml``: the kind of each key
     "claim": {name: get_origin(kind) or kind for name, kind in get_type_hints(Claim).items()},
     "published": {"year": int, "deaths": int, "vintage": str, "counted": str, "source": str},
-    "discarded_population": {"until_2009": int, "from_2010": int, "reason": str},
     "not_judged": {"words": str, "reason": str},
 }
 
@@ -74,7 +73,6 @@ class Declared:
 
     claims: dict[str, Claim]  # by slug, in the order of their numbers
     published: pd.DataFrame  # year, counted, vintage, deaths, source: SESNSP's earlier totals
-    discarded: dict[str, Any]  # until_2009, from_2010: persons; reason
     not_judged: pd.DataFrame  # words, reason
 
 
@@ -89,7 +87,7 @@ def load_claims(path: Path | None = None) -> Declared:
     Returns
     -------
     Declared
-        `claims` by slug; the totals once published; the population not used; what is not judged.
+        `claims` by slug; the totals once published; what is not judged.
 
     Raises
     ------
@@ -101,8 +99,7 @@ def load_claims(path: Path | None = None) -> Declared:
     path, content = read_toml(path or DATA_FOLDER / "claims.toml")
     _check_block(content, path.name, dict.fromkeys(BLOCKS, object))
     for kind, keys in BLOCKS.items():
-        blocks = content[kind] if isinstance(content[kind], list) else [content[kind]]
-        for block in blocks:
+        for block in content[kind]:
             named = next((block[key] for key in ("slug", "year", "words") if key in block), "")
             _check_block(block, f"{path.name}, {kind} {named!r}", keys)
     claims: dict[str, Claim] = {}
@@ -116,7 +113,7 @@ def load_claims(path: Path | None = None) -> Declared:
     for row in content["published"]:
         check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {path.name}, published")
     published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
-    return Declared(claims, published, content["discarded_population"], not_judged)
+    return Declared(claims, published, not_judged)
 
 
 def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> ClaimVerdict:

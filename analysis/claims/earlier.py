@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.claims.declared import Claim
 from analysis.claims.evidence import FORECAST, SCALED, freeze_source, observed_years
 from analysis.claims.outcome import CAME, worse_probabilities
-from analysis.forecasts.paths import BASE_RATE, FEWEST, Forecast, forecast_all
+from analysis.forecasts.paths import BASE_RATE, FEWEST, forecast_all
 from analysis.forecasts.scores import judge_record, pool_forecasts
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
@@ -23,15 +23,6 @@ def count_base_rate(yearly: pd.DataFrame, claim: Claim, through: int) -> tuple[i
     ahead = [year - claim["year"] for year in claim.years]
     asked = [year for year in rates.index if year + ahead[-1] <= through]
     return sum(all(rates[year + gap] > rates[year] for gap in ahead) for year in asked), len(asked)
-
-
-def pool_by_record(
-    made: dict[str, Forecast], rolled: pd.DataFrame, claim: Claim
-) -> dict[str, Forecast]:
-    """Return the forecasts, and last the pool of those that the claim's rule keeps."""
-    at = next(iter(made.values())).known.index[-1]
-    rule = {"least": claim["least_held"], "fewest": claim["fewest_years"]}
-    return pool_forecasts(made, judge_record(rolled, at, **rule))
 
 
 def ask_earlier(
@@ -58,7 +49,7 @@ def ask_earlier(
         asked = replace(claim, parameters=claim.parameters | moved)
         known = freeze_source(series, source, at)
         made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
-        made = pool_by_record(made, rolled, claim)
+        made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
         base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
         name = SOURCES[source].name
         tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))

@@ -14,7 +14,6 @@ from analysis.mexico.sources import load_completeness, load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
-DISCARDED = "step function (discarded)"
 BY_UNODC = "deaths by year of registration, rated by UNODC"  # INEGI's, over another population
 PRESS = "press, not re-derived"  # rates as INEGI gave them then, with the population of the day
 SCALED = "INEGI as registered"
@@ -68,10 +67,6 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
     exact = counts["person_years"].fillna(counts["year"].map(people) * days / 365.25)
     counts["rate"] = rate_of(counts["deaths"], exact)
-    step = counts[counts["source"] == "INEGI"].assign(population=DISCARDED)
-    sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
-    people = step["year"].map(lambda year: sizes[year >= 2010])
-    step["rate"] = rate_of(step["deaths"], people)
     press = issued["inegi_press_rates"]
     rates = {
         ("INEGI", BY_UNODC, issued["country_rates"], "United Nations"): load_table(
@@ -80,7 +75,7 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
         ("INEGI", "rate as published", press, PRESS): load_table("inegi_press_rates"),
     }
     told = pd.concat(rates, names=CELL).reset_index()
-    return pd.concat([counts, step, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
+    return pd.concat([counts, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
 
 def sum_years(months: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
-from analysis.claims.evidence import DISCARDED, FORECAST, Evidence, yearly_rates
+from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
 from analysis.forecasts.words import in_words
@@ -110,7 +110,7 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         chance = pooled_chance(claim, chances, cell[0]) if cell in forecast else None
         parts = outcome_rows(claim, cell, rates, chance)
         made += parts
-        if parts and cell[-1] != DISCARDED:
+        if parts:
             asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
             said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.declared import CELL, COUNT, Answer, Claim, judge_claim, judge_parts
-from analysis.claims.evidence import DISCARDED, MODELLED, PRESS, Evidence
+from analysis.claims.evidence import MODELLED, PRESS, Evidence
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
 ROW_COLUMNS += ["judges"]
@@ -88,12 +88,6 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["number", "slug", *ROW_COLUMNS]]
 
 
-def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the rows that have deaths or a rate; any population has the same deaths, kept once."""
-    table = yearly.dropna(subset=[column])
-    return table[table["population"] != DISCARDED] if column == "deaths" else table
-
-
 def by_cell(
     claim: Claim, evidence: Evidence, column: str, *years: int
 ) -> Iterator[tuple[Cell, pd.Series]]:
@@ -108,7 +102,7 @@ def by_cell(
 
 @lru_cache(maxsize=16)
 def _list_cells(evidence: Evidence, column: str) -> dict[Cell, pd.Series]:
-    grouped = known_by_year(evidence.yearly, column).groupby(CELL, sort=False)
+    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
     return {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
 
 
@@ -160,7 +154,7 @@ def make_row(
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
     bound = min(bounds, key=lambda end: abs(end - numbers[0]), default=np.nan)
     answer = {True: "yes", False: "no"}.get(holds, holds)
-    judges = cell[-1] not in (DISCARDED, PRESS) and (answer == "no" if part else answer != "")
+    judges = cell[-1] != PRESS and (answer == "no" if part else answer != "")
     values = [*cell, measure, *numbers, unit, float(article), float(bound), answer, judges]
     return dict(zip(ROW_COLUMNS, values, strict=True))
 

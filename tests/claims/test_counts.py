@@ -6,7 +6,7 @@ from support.measured_claims import CLAIMS, DECLARED, EVIDENCE, VERDICTS, measur
 
 from analysis.claims.counts import measure_claims
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
-from analysis.claims.evidence import BY_UNODC, DISCARDED, OCCURRED, REGISTERED
+from analysis.claims.evidence import BY_UNODC, OCCURRED, REGISTERED
 
 
 def test_claim_without_a_measure_is_refused():
@@ -46,14 +46,11 @@ def test_measures_are_those_worked_by_hand(found):
 
 def test_rates_are_those_worked_by_hand(found):
     rates, recent = found["rate-2011"], found["recent-rate"]
-    rate = value(rates, "rate of 2011", counted=OCCURRED, population="CONAPO")
+    rate = value(rates, "rate of 2011", counted=OCCURRED)
     assert rate == pytest.approx(23.487, abs=5e-4)
     assert value(rates, "rate of 2011", counted=BY_UNODC) == pytest.approx(23.613478)
-    rate = value(rates, "rate of 2006", counted=REGISTERED, population=DISCARDED)
-    assert rate == pytest.approx(1e5 * 10452 / 97.5e6)
     assert recent.deciding["counted"] == BY_UNODC
     assert recent.deciding["value"] == pytest.approx(29.001005)
-    assert not rates.rows.loc[rates.rows["population"] == DISCARDED, "judges"].any()
 
 
 @pytest.mark.parametrize(

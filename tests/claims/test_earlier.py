@@ -5,9 +5,9 @@ from support.forecast_series import CLAIM
 from support.measured_claims import EVIDENCE
 
 from analysis import load_inaugurations
-from analysis.claims.earlier import ask_earlier, count_base_rate, pool_by_record, score_earlier
-from analysis.claims.evidence import SCALED, freeze_source, observed_years
-from analysis.forecasts.paths import BASE_RATE, POOL, forecast_all
+from analysis.claims.earlier import ask_earlier, count_base_rate, score_earlier
+from analysis.claims.evidence import SCALED, observed_years
+from analysis.forecasts.paths import BASE_RATE, POOL
 from analysis.mexico.tables import load_table
 
 
@@ -34,12 +34,15 @@ def test_base_rate_is_the_one_counted_by_hand():
 
 
 def test_pool_leaves_out_what_the_record_of_the_time_rejects():
-    known = freeze_source(EVIDENCE.series[SCALED], "inegi", pd.Period("2010-12", "M"))
-    made = forecast_all(known, until="2012-12", methods=["last_value", "seasonal_naive"], draws=100)
-    held = {"last_value": 1.0, "seasonal_naive": 0.0}
-    assert len(pool_by_record(made, rolled_of(held), CLAIM)[POOL].paths) == 100
-    later = rolled_of(held).assign(ahead=9)  # none of these years had ended
-    assert len(pool_by_record(made, later, CLAIM)[POOL].paths) == 200
+    options = {"methods": ["last_value", "seasonal_naive"], "draws": 100, "source": "inegi"}
+    rolled = rolled_of({"last_value": 1.0, "seasonal_naive": 0.0})
+    options |= {"published": "2021-05", "rolled": rolled}  # these years end in 2006 and 2007
+    asked = ask_earlier(EVIDENCE.series[SCALED], EVIDENCE.yearly, CLAIM, **options)
+    told = asked.pivot(index="than", columns="method", values="probability")
+    after, before = told.loc[2009:], told.loc[:2006]
+    assert (after[POOL] == after["last_value"]).all()
+    both = before[["last_value", "seasonal_naive"]].mean(axis=1)
+    assert before[POOL].to_numpy() == pytest.approx(both.to_numpy())
 
 
 def test_earlier_years_are_asked_with_what_was_known_then():

@@ -7,7 +7,7 @@ from support.measured_claims import EVIDENCE
 from analysis import load_completeness, load_series
 from analysis.claims import evidence
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
-from analysis.claims.evidence import DISCARDED, OCCURRED, REGISTERED, SCALED, describe_known
+from analysis.claims.evidence import OCCURRED, REGISTERED, SCALED, describe_known
 from analysis.mexico.tables import load_table
 
 
@@ -31,8 +31,6 @@ def test_rates_are_per_person_year_and_2020_has_366_days():
     rows = EVIDENCE.yearly.query("counted == @REGISTERED").set_index(["population", "year"])["rate"]
     people = population["MX00", 2020] * 366 / 365.25
     assert rows["CONAPO", 2020] == pytest.approx(1e5 * 36773 / people, rel=1e-12)
-    assert rows[DISCARDED, 2009] == pytest.approx(1e5 * 19803 / 97.5e6)
-    assert rows[DISCARDED, 2010] == pytest.approx(1e5 * 25757 / 112.3e6)
 
 
 def test_years_still_being_registered_are_left_out():
