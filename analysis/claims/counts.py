@@ -8,8 +8,8 @@ import pandas as pd
 from analysis.checks import check_known
 from analysis.claims import rows
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
-from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared, judge_claim
-from analysis.claims.evidence import DISCARDED, Evidence
+from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared
+from analysis.claims.evidence import Evidence
 from analysis.claims.outcome import measure_outcome
 from analysis.claims.rows import RATE, Measured, list_by_count, make_row, name_cell
 
@@ -67,15 +67,13 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
-        barely = claim["days"] <= ratio < claim["limit"]
+        low, high = claim["days"], claim["limit"]
+        told = cell, name, ratio, "typical days", low, low <= ratio < high
         made.append(make_row(cell, "deaths per day", day, "deaths"))
-        made.append(make_row(cell, name, ratio, "typical days", claim["days"], barely))
+        made.append(make_row(*told, bounds=(low, high)))
     table = rows.collect(made)
-    asked = table[table["measure"] == name]
-    wider = asked["value"].between(claim["days"], claim["wider"], inclusive="left")
-    loosely = judge_claim(asked.assign(holds=wider.map({True: "yes", False: "no"})))
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
-    return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily, loosely=loosely))
+    return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily))
 
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
@@ -87,13 +85,14 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
             said.append(f"{name_cell(cell)} {rates[year]:.0f}")
             continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
-            rounded = figure - 0.5 <= rates[when] < figure + 0.5
-            made.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, rounded))
+            low, high = figure - claim["rounding"], figure + claim["rounding"]
+            told = cell, f"rate of {when}", rates[when], RATE, figure, low <= rates[when] < high
+            made.append(make_row(*told, bounds=(low, high)))
         top = rates[rates.index < year].max()
         above = rates[year] > top
         made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
         said.append(f"{name_cell(cell)} {rates[year]:.2f} against {rates[base]:.2f}")
-    finding = claim.tell(rates="; ".join(said), least=claim["rate"] - 0.5)
+    finding = claim.tell(rates="; ".join(said), least=claim["rate"] - claim["rounding"])
     return Measured(claim, rows.collect(made), f"rate of {year}", finding)
 
 
@@ -104,10 +103,9 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
-        above = recent.min() > claim["rate"]
-        made.append(make_row(cell, name, recent.min(), RATE, claim["rate"], above))
-        if cell[-1] != DISCARDED:
-            said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
+        told = cell, name, recent.min(), RATE, claim["rate"], recent.min() > claim["rate"]
+        made.append(make_row(*told, bounds=(claim["rate"],)))
+        said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
     return Measured(claim, rows.collect(made), name, claim.tell(rates="; ".join(said)))
 
 

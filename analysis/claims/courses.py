@@ -1,23 +1,30 @@
 """The claims about a course, and the models behind them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.claims import rows
-from analysis.claims.declared import WEAKEST, Answer, Claim
-from analysis.claims.evidence import DISCARDED, Evidence
+from analysis.claims.declared import WITH_FEMICIDE, Answer, Claim
+from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
+from analysis.its.counterfactual import Kind
 from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.series import as_percent, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import format_effect, name_trends
-from analysis.mexico.shifts import load_policy_shifts
+
+COMPARED = (OCCURRED, WITH_FEMICIDE)  # a series scaled to other totals stands beside
+COURSES: dict[Kind, str] = {
+    "forecast": "the forecast from the months before",
+    "segmented": "the fit without its step and change of trend",
+}
 
 
 class Rise(NamedTuple):
@@ -30,10 +37,14 @@ class Rise(NamedTuple):
     unseen: bool  # may it be older: rising before, or a set that reaches the first month it can?
 
 
-def fit_rise(claim: Claim, evidence: Evidence, source: str) -> Rise:
-    """Date two bends in a claim's window of one source, and fit the courses beside them."""
-    start = claim[f"{source.lower()}_start"]
-    window = evidence.series[source].loc[start : claim["end"]]
+def fit_rise(claim: Claim, evidence: Evidence, name: str) -> Rise:
+    """Date two bends in a claim's window of one series, and fit the courses beside them."""
+    return _fit_rise(evidence, name, claim[f"{MODELLED[name][0].lower()}_start"], claim["end"])
+
+
+@lru_cache(maxsize=64)
+def _fit_rise(evidence: Evidence, name: str, start: str, end: str) -> Rise:
+    window = evidence.series[name].loc[start:end]
     posterior = break_posterior(window, 2)
     return date_rise(posterior, fit_courses(window, posterior.mode))
 
@@ -65,24 +76,41 @@ def fit_courses(
     return as_percent(pd.DataFrame(columns, names[: len(contrasts)]))
 
 
-def fit_shift(claim: Claim, evidence: Evidence) -> ITSResult:
-    """Fit the shift that a claim names, on INEGI's series."""
-    return fit_its(evidence.series["INEGI"], load_policy_shifts()[claim["shift"]])
+@lru_cache(maxsize=8)
+def fit_shift(evidence: Evidence, slug: str) -> ITSResult:
+    """Fit a shift on INEGI's series, the months left out that the shift declares."""
+    return fit_its(evidence.series["INEGI"], evidence.shifts[slug])
 
 
-def split_term(claim: Claim, evidence: Evidence, source: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def list_series(claim: Claim) -> list[str]:
+    """Return the monthly series of the sources that can carry a claim."""
+    return [name for name, (source, _) in MODELLED.items() if source in claim.sources]
+
+
+def split_term(claim: Claim, evidence: Evidence, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the months of the shift's window before it, and the claim's first months from it."""
-    shift = load_policy_shifts()[claim["shift"]]
-    series = evidence.series[source].loc[shift.start : shift.month + (claim["months"] - 1)]
+    shift = evidence.shifts[claim["shift"]]
+    series = evidence.series[name].loc[shift.start : shift.month + (claim["months"] - 1)]
     return series.loc[: shift.month - 1], series.loc[shift.month :]
+
+
+@lru_cache(maxsize=256)
+def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Series:
+    first = evidence.shifts[slug].month
+    return fit_courses(evidence.series[name].loc[first : first + (months - 1)]).iloc[0]
+
+
+def _name_series(cell: rows.Cell) -> str:
+    beside = "" if cell[1] in COMPARED else ", to which months are scaled and which judges nothing"
+    return name_cell(cell) + beside
 
 
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, year = [], [], claim["year"]
     decides = f"probability that the rise began in {year}"
-    for source in claim.sources:
-        cell, rise = rows.modelled_cell(evidence, source), fit_rise(claim, evidence, source)
+    for series in list_series(claim):
+        cell, rise = rows.modelled_cell(evidence, series), fit_rise(claim, evidence, series)
         inside = float(rise.start[rise.start.index.year == year].sum())
         holds, start = _judge_start(claim, rise, inside)
         made.append(make_row(cell, decides, inside, "probability", holds=holds))
@@ -91,10 +119,11 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
         trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
         said.append(
-            f"{name_cell(cell)}: {start}; the trend was {trends[0]} until {rise.bends[0] - 1}, "
+            f"{_name_series(cell)}: {start}; the trend was {trends[0]} until {rise.bends[0] - 1}, "
             f"{trends[1]} until {rise.bends[1] - 1}, and {trends[2]} from then on"
         )
-    return Measured(claim, rows.collect(made), decides, claim.tell(courses=". ".join(said)))
+    table = rows.collect(made, *COMPARED)
+    return Measured(claim, table, decides, claim.tell(courses=". ".join(said)))
 
 
 def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer, str]:
@@ -114,41 +143,42 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
 
 
 def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
-    """Measure the change of trend at the shift, by every estimator, and how far the rate rose."""
-    result, base = fit_shift(claim, evidence), claim["year_before"]
+    """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
+    result, base = fit_shift(evidence, claim["shift"]), claim["year_before"]
     cell = rows.modelled_cell(evidence, "INEGI")
-    slope, excess = result.effects.loc["slope"], result.excess().loc["deaths"]
-    compared = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"])
-    answers = [direction(row) for _, row in compared.iterrows()]
-    above, holds = answers.count("yes"), min(answers, key=WEAKEST.index)
+    slope = result.effects.loc["slope"]
+    others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]
+    above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
     made = [
         make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope)),
-        make_row(cell, "estimators above zero", above, "estimators", holds=holds),
-        make_row(cell, "deaths above the course before", excess, "deaths"),
+        make_row(cell, "other estimators above zero", above, "estimators"),
     ]
-    rises = []
+    deaths, rises = [], []
+    for kind, course in COURSES.items():
+        excess = result.excess(kind=kind).loc["deaths"]
+        told = "no number that could be believed"
+        if pd.notna(excess["estimate"]):
+            made.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
+            ends = f"{excess['low']:,.0f} to {excess['high']:,.0f}"
+            told = f"{excess['estimate']:,.0f} deaths ({ends})"
+        deaths.append(f"{told} above {course}")
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor, part = term.max() / rates[base], place != cell  # only the months tell the trend
         massive = factor >= claim["factor"]
         name = "highest rate over the rate before"
         made.append(make_row(place, name, factor, "times", holds=massive, part=part))
-        if place[-1] != DISCARDED:
-            only = "; on the doubling only" if part else ""
-            change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
-            rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
-    deaths = "no number of deaths that could be believed"
-    if pd.notna(excess["estimate"]):
-        ends = f"{excess['low']:,.0f} to {excess['high']:,.0f}"
-        deaths = f"{excess['estimate']:,.0f} deaths above the course before ({ends})"
+        only = "; on the doubling only" if part else ""
+        change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
+        rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
     finding = claim.tell(
         cell=name_cell(cell),
         when=result.shift.when,
         slope=format_effect(slope, PERCENT_A_YEAR),
         trends=name_trends(*result.effects.loc[["pre_trend", "post_trend"], "estimate"]),
         above=above,
-        estimators=len(compared),
-        deaths=deaths,
+        others=len(others),
+        deaths=", and ".join(deaths),
         rises=", ".join(rises),
         warnings=", ".join(flag.name.replace("_", " ") for flag in result.flags) or "none",
     )
@@ -158,12 +188,12 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
     made, said = [], []
-    for source in claim.sources:
-        cell = rows.modelled_cell(evidence, source)
-        parts = split_term(claim, evidence, source)
+    for series in list_series(claim):
+        cell = rows.modelled_cell(evidence, series)
+        parts = split_term(claim, evidence, series)
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
-        trend = fit_courses(parts[1]).iloc[0]
+        trend = _fit_term(evidence, series, claim["shift"], claim["months"])
         holds = direction(trend, claim["noticeable"])
         made += [
             make_row(cell, "rate before", old, rows.RATE),
@@ -172,8 +202,9 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
             make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds),
         ]
         said.append(
-            f"{name_cell(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
+            f"{_name_series(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
             f"{parts[0].index[0]} on ({year:.1f} in the last 12 months before), and a trend of "
             f"{format_effect(trend, PERCENT_A_YEAR)}"
         )
-    return Measured(claim, rows.collect(made), "trend within", claim.tell(terms="; ".join(said)))
+    table = rows.collect(made, *COMPARED)
+    return Measured(claim, table, "trend within", claim.tell(terms="; ".join(said)))

@@ -13,12 +13,14 @@ Answer = Literal["no", "cannot tell", "yes"]
 WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
 ClaimVerdict = Literal[
     "holds",
+    "holds in part",
     "holds under one source",
     "revised since",
+    "not shown",
     "does not hold",
     "cannot be judged with these data",
 ]
-CARRIERS = ("SESNSP", "INEGI", "UNODC", "Consejo Ciudadano")
+CARRIERS = ("SESNSP", "INEGI", "Consejo Ciudadano")
 HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
 SPELT_OUT = 20  # figures up to here may stand in words
 COUNT = ["source", "counted"]  # what is revised from one vintage to the next
@@ -38,6 +40,8 @@ class Claim:
     rule: str  # when the words are borne out
     finding: str  # how the figures are told, in braces what the measure fills in
     parameters: dict[str, Any]  # the numbers that the rule needs
+    vary: dict[str, list[Any]]  # of its numbers: the least and the most that are tried
+    parts: dict[str, str]  # measure -> a part of the claim that it judges alone
     sources: list[str]  # who can carry it
 
     def __getitem__(self, name: str) -> Any:
@@ -59,7 +63,6 @@ class Claim:
 BLOCKS = {  # of ``claims.toml``: the kind of each key
     "claim": {name: get_origin(kind) or kind for name, kind in get_type_hints(Claim).items()},
     "published": {"year": int, "deaths": int, "vintage": str, "counted": str, "source": str},
-    "discarded_population": {"until_2009": int, "from_2010": int, "reason": str},
     "not_judged": {"words": str, "reason": str},
 }
 
@@ -70,7 +73,6 @@ class Declared:
 
     claims: dict[str, Claim]  # by slug, in the order of their numbers
     published: pd.DataFrame  # year, counted, vintage, deaths, source: SESNSP's earlier totals
-    discarded: dict[str, Any]  # until_2009, from_2010: persons; reason
     not_judged: pd.DataFrame  # words, reason
 
 
@@ -85,7 +87,7 @@ def load_claims(path: Path | None = None) -> Declared:
     Returns
     -------
     Declared
-        `claims` by slug; the totals once published; the population not used; what is not judged.
+        `claims` by slug; the totals once published; what is not judged.
 
     Raises
     ------
@@ -97,8 +99,7 @@ def load_claims(path: Path | None = None) -> Declared:
     path, content = read_toml(path or DATA_FOLDER / "claims.toml")
     _check_block(content, path.name, dict.fromkeys(BLOCKS, object))
     for kind, keys in BLOCKS.items():
-        blocks = content[kind] if isinstance(content[kind], list) else [content[kind]]
-        for block in blocks:
+        for block in content[kind]:
             named = next((block[key] for key in ("slug", "year", "words") if key in block), "")
             _check_block(block, f"{path.name}, {kind} {named!r}", keys)
     claims: dict[str, Claim] = {}
@@ -112,11 +113,22 @@ def load_claims(path: Path | None = None) -> Declared:
     for row in content["published"]:
         check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {path.name}, published")
     published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
-    return Declared(claims, published, content["discarded_population"], not_judged)
+    return Declared(claims, published, not_judged)
 
 
-def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
+def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> ClaimVerdict:
     """Return the verdict by the rule at the head of ``claims.toml``, of rows as `collect` gives."""
+    whole = _judge_rows(rows)
+    alone = judge_parts(rows, parts or {}).values()
+    return "holds in part" if "holds" in alone and not whole.startswith("holds") else whole
+
+
+def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, ClaimVerdict]:
+    """Return the verdict of each part of a claim by its name, each by the measure that tells it."""
+    return {part: _judge_rows(rows[rows["measure"] == name]) for name, part in parts.items()}
+
+
+def _judge_rows(rows: pd.DataFrame) -> ClaimVerdict:
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
     now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]
@@ -126,7 +138,9 @@ def judge_claim(rows: pd.DataFrame) -> ClaimVerdict:
         return "holds under one source"
     if (before == "yes").any():
         return "revised since"
-    return "does not hold" if (now == "no").any() else get_args(ClaimVerdict)[-1]
+    if (now == "no").any():
+        return "does not hold" if (now == "no").all() else "not shown"
+    return "cannot be judged with these data"
 
 
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -148,6 +162,9 @@ def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:
         check_known(source, CARRIERS, f"source in {name}:")
+    for key, (least, most) in claim.vary.items():
+        fault = f"{name}: {key} = {claim[key]} lies outside {least} to {most}, where it is to vary"
+        require(least <= claim[key] <= most, fault)
 
 
 def _check_block(block: dict[str, Any], name: str, kinds: dict[str, type]) -> None:

@@ -5,22 +5,33 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
+from analysis.forecasts.paths import freeze
 from analysis.its.series import rate_of
-from analysis.mexico.record import SOURCES
-from analysis.mexico.sources import load_series
+from analysis.its.shifts import PolicyShift
+from analysis.mexico.record import NATION, SOURCES
+from analysis.mexico.shifts import load_policy_shifts
+from analysis.mexico.sources import load_completeness, load_series
 from analysis.mexico.tables import load_descriptor, load_table
 
 OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registration"
-DISCARDED = "step function (discarded)"
+BY_UNODC = "deaths by year of registration, rated by UNODC"  # INEGI's, over another population
 PRESS = "press, not re-derived"  # rates as INEGI gave them then, with the population of the day
+SCALED = "INEGI as registered"
+MODELLED = {  # monthly series -> its source and what it counts
+    "SESNSP": ("SESNSP", WITH_FEMICIDE),
+    "INEGI": ("INEGI", OCCURRED),
+    SCALED: ("INEGI", REGISTERED),
+}
+FORECAST = {"sesnsp": "SESNSP", "inegi": SCALED}  # the monthly series whose later years are known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself alone, so that what is fitted to it can be kept
 class Evidence:
     """The figures that the claims are measured with; every measure takes them from here."""
 
     yearly: pd.DataFrame  # as `tabulate_years` gives it
-    series: dict[str, pd.DataFrame]  # source -> deaths and person_years by complete month
+    series: dict[str, pd.DataFrame]  # by `MODELLED`: deaths and person_years by complete month
+    shifts: dict[str, PolicyShift]  # by slug
     ranking: pd.DataFrame  # rank, city, country, rate_per_100000
     probabilities: pd.DataFrame  # as `worse_probabilities` gives them, by source; or empty
 
@@ -28,10 +39,11 @@ class Evidence:
 def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = None) -> Evidence:
     """Load the embedded figures that the claims are measured with, beside forecasts if given."""
     series = {SOURCES[name].name: load_series(name) for name in SOURCES}
+    series[SCALED] = load_series("inegi", registered=True)
     if probabilities is None:
         probabilities = pd.DataFrame(columns=["source", "method"])
     yearly, ranking = tabulate_years(series, declared), load_table("city_ranking_2020")
-    return Evidence(yearly, series, ranking, probabilities)
+    return Evidence(yearly, series, load_policy_shifts(), ranking, probabilities)
 
 
 def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.DataFrame:
@@ -55,19 +67,15 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
     exact = counts["person_years"].fillna(counts["year"].map(people) * days / 365.25)
     counts["rate"] = rate_of(counts["deaths"], exact)
-    step = counts[counts["source"] == "INEGI"].assign(population=DISCARDED)
-    sizes = declared.discarded["until_2009"], declared.discarded["from_2010"]
-    people = step["year"].map(lambda year: sizes[year >= 2010])
-    step["rate"] = rate_of(step["deaths"], people)
     press = issued["inegi_press_rates"]
     rates = {
-        ("UNODC", "rate as published", issued["country_rates"], "United Nations"): load_table(
+        ("INEGI", BY_UNODC, issued["country_rates"], "United Nations"): load_table(
             "country_rates"
         ).query("iso3 == 'MEX'"),
         ("INEGI", "rate as published", press, PRESS): load_table("inegi_press_rates"),
     }
     told = pd.concat(rates, names=CELL).reset_index()
-    return pd.concat([counts, step, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
+    return pd.concat([counts, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
 
 def sum_years(months: pd.DataFrame) -> pd.DataFrame:
@@ -82,42 +90,38 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
     return rate_of(sums["deaths"], sums["person_years"]).rename("rate")
 
 
-def observed_years(source: str) -> pd.Series:
-    """Return the nation's rate of each full year, as far as the source tells it today."""
-    if source != "inegi":
-        return yearly_rates(load_series(source))
-    # By year of registration, published for later years than deaths by month of occurrence. These
-    # rates are compared with each other only.
-    series = load_series("inegi").combine_first(load_series("sesnsp"))  # the same population
-    deaths = load_table("inegi_registered").set_index("year")["registered_deaths"]
-    return rate_of(deaths, sum_years(series)["person_years"]).dropna().rename("rate")
+def observed_years(yearly: pd.DataFrame, name: str) -> pd.Series:
+    """Return the yearly rates of what a monthly series counts, as far as they are known today."""
+    source, counted = MODELLED[name]
+    own = (yearly["source"] == source) & (yearly["counted"] == counted)
+    rows = yearly[own & (yearly["population"] == "CONAPO")]
+    newest = rows[rows["vintage"] == rows["vintage"].max()]
+    return newest.set_index("year")["rate"].dropna()
 
 
-def describe_known(known: pd.DataFrame, source: str, published: str, yearly: pd.DataFrame) -> str:
+def freeze_source(series: pd.DataFrame, source: str, at: pd.Period) -> pd.DataFrame:
+    """Cut a source's series at a month, its last months as complete as such months are then."""
+    known, shares = freeze(series, at=at), load_completeness(source)["share"].loc[NATION]
+    last = known.index[-len(shares) :]
+    counted = known.loc[last, "deaths"]
+    then = counted * shares.to_numpy()
+    if source == "inegi":  # the year's total is of what was registered in it, and no longer grows
+        then *= counted.sum() / then.sum()
+    known.loc[last, "deaths"] = then.round().astype(int)
+    return known
+
+
+def describe_known(known: pd.DataFrame, source: str, published: str) -> str:
     """Return what an article of a month could know of a source's slug, and what it could not."""
     last, told = known.index[-1], SOURCES[source]
     caution = told.caution.format(published=published, month=last, before=last - 1)
-    revised = "later registrations of these months are in it"
-    if source != "inegi":
-        revised = _describe_revision(yearly, told.name, published)
+    shares = load_completeness(source)["share"].loc[NATION]
+    first = f"{shares.iloc[0]:.2%} of {last - len(shares) + 1} to {shares.iloc[-1]:.2%} of {last}"
+    scaled = ", scaled to the deaths registered in the year" if source == "inegi" else ""
     return (
         f"An article of {published} could know {told.name} until {last}: {told.released}. "
         f"{caution}{' ' if caution else ''}The frozen series has {len(known)} months and "
-        f"{known['deaths'].sum():,} deaths as they are counted today, not as they stood then: "
-        f"{revised}, and the population is CONAPO's of 2023."
-    )
-
-
-def _describe_revision(yearly: pd.DataFrame, name: str, published: str) -> str:
-    """The last vintage before the article against the newest one, over the years they share."""
-    own = yearly[(yearly["source"] == name) & (yearly["counted"] == HOMICIDE)]
-    totals = own.pivot_table(index="year", columns="vintage", values="deaths")
-    then = [vintage for vintage in totals.columns[:-1] if vintage <= published]
-    if not then:
-        return "what stood then is not in these data"
-    both = totals[[then[-1], totals.columns[-1]]].dropna()
-    before, now = both.sum()
-    return (
-        f"its intentional homicides of {' and '.join(both.index.astype(str))} are "
-        f"{100 * (now / before - 1):+.1f}% against what was published in {then[-1]}"
+        f"{known['deaths'].sum():,} deaths{scaled}. Its last {len(shares)} months are given as "
+        f"complete as such months are then ({first}); older ones stand as they are counted today, "
+        "with what was revised since, and the population is CONAPO's of 2023."
     )

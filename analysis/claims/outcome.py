@@ -6,23 +6,31 @@ import pandas as pd
 from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import Claim, judge_claim
-from analysis.claims.evidence import DISCARDED, Evidence, yearly_rates
+from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
-from analysis.forecasts.paths import POOL, Forecast, title_of
-from analysis.forecasts.words import CERTAINTY, SURE, in_words
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
+from analysis.forecasts.words import in_words
 from analysis.mexico.record import SOURCES
 
 CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
 def worse_probabilities(
-    forecasts: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str
+    forecasts: dict[str, Forecast],
+    observed: pd.Series,
+    claim: Claim,
+    *,
+    source: str,
+    base_rate: tuple[int, int],
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
-    # By `method` and `year`, then "every" and "any" of them, with the 95% interval of the year's
-    # rate, and what came by `observed`, the rate by year: it plays no part in the probabilities.
+    # By `method` and `year`, then "every" one of them, with the 95% interval of the year's rate and
+    # what came by `observed`, the rate by year: it plays no part in the probabilities. First the
+    # base rate, as `count_base_rate` gives it.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
+    plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
+    parts[BASE_RATE] = pd.DataFrame(plain, index=["every"])
     for slug, made in forecasts.items():
         drawn = made.yearly()
         # as counted if that year ended before the freeze, and otherwise drawn with the rest
@@ -32,7 +40,7 @@ def worse_probabilities(
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
         require(not missing, f"{fault}; forecast further, or ask about other years")
         worse = drawn[years].gt(base[than], axis=0)
-        worse = worse.assign(every=worse.all(axis=1), any=worse.any(axis=1))
+        worse["every"] = worse.all(axis=1)
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
         parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
@@ -47,11 +55,11 @@ def worse_probabilities(
 
 
 def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
-    """Say of each year, then of every one and of any, whether its rate was above the year's."""
+    """Say of each year, then of every one, whether its rate was above the year's."""
     apart = observed.reindex(years) - observed.get(than, np.nan)
     came = [None if np.isnan(each) else each > 0 for each in apart]
-    came += [None if None in came else joined(came) for joined in (all, any)]
-    return pd.Series([CAME[higher] for higher in came], [*years, "every", "any"])
+    came.append(None if None in came else all(came))
+    return pd.Series([CAME[higher] for higher in came], [*years, "every"])
 
 
 def outcome_rows(
@@ -90,6 +98,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, base, chances = [], [], claim["year"], evidence.probabilities
+    forecast = [rows.modelled_cell(evidence, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:
@@ -97,17 +106,14 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         change = 100 * (later.mean() / rates[base] - 1)
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in later.items()]
         made.append(make_row(cell, f"mean rate after {base} against {base}", change, "percent"))
-        parts = outcome_rows(claim, cell, rates, pooled_chance(claim, chances, cell[0]))
+        # a forecast is of one count, and says nothing of another's
+        chance = pooled_chance(claim, chances, cell[0]) if cell in forecast else None
+        parts = outcome_rows(claim, cell, rates, chance)
         made += parts
-        if parts and cell[-1] != DISCARDED:
+        if parts:
             asked = later[later.index.isin(claim.years)]
             listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
             said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")
-    for _, chance in chances.iterrows():  # of every method; the pool's has answered already
-        cell = (f"forecast from {chance['source']}", chance["method"], chance["freeze"], "CONAPO")
-        year = chance["year"] if chance["year"].isdigit() else f"{chance['year']} year"
-        name = f"probability of a rate above {base}'s, {year}"
-        made.append(make_row(cell, name, chance["probability"], "probability"))
     finding = claim.tell(rates="; ".join(said), chances=_describe_chances(claim, chances))
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
     return Measured(claim, collect(made), decides, finding)
@@ -116,56 +122,51 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
         return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
-    said = []
-    for source, own in chances[chances["year"] == "every"].groupby("source", sort=False):
-        single = own.loc[own["method"] != POOL, "probability"]
-        said.append(
-            f"{source}'s months until {own['freeze'].iloc[0]}: "
-            f"{pooled_chance(claim, chances, source):.2f} pooled, "
-            f"{single.min():.2f} to {single.max():.2f} by single methods"
-        )
+    every = chances[chances["year"] == "every"]
+    by_source = every.groupby("source", sort=False)
+    said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
     return (
-        f"That every year of {claim['first']} to {claim['last']} would be worse had, by forecasts "
-        f"from {'; from '.join(said)}; from {claim['sure']:.2f} on it would have been almost "
+        f"That every year of {claim['first']} to {claim['last']} would be worse had these "
+        f"probabilities: {'; '.join(said)}. From {claim['sure']:.2f} on it would have been almost "
         "certain."
+    )
+
+
+def tell_chances(every: pd.DataFrame) -> str:
+    """Return one source's probabilities of every year: base rate, range and pool, in words."""
+    told = every.set_index("method")["probability"]
+    single = told.drop([BASE_RATE, POOL])
+    ends = single.idxmin(), single.idxmax()
+    least, most = (f"{single[slug]:.2f} ({title_of(slug)})" for slug in ends)
+    return (
+        f"until {every['freeze'].iloc[0]} a base rate of {told[BASE_RATE]:.2f}, between {least} "
+        f"and {most} by single methods and so by any mixture of them, and {told[POOL]:.2f} "
+        f"({in_words(told[POOL])}) by those pooled that their record keeps"
     )
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
     """Return claim 10 as one row with its figure, by the rule of ``claims.toml``, for a slug."""
     than, name = claim["year"], SOURCES[source].name
-    freeze, pool = probabilities["freeze"].iloc[0], probabilities[probabilities["method"] == POOL]
-    pooled = pool.set_index("year")["probability"]
-    every = probabilities[probabilities["year"] == "every"].set_index("method")["probability"]
-    single, years = every.drop(POOL), pool[pool["year"].str.isdigit()]
-    rates = pd.Series({int(row["year"]): row["observed"] for _, row in years.iterrows()})
+    every = probabilities[probabilities["year"] == "every"]
+    told, freeze = every.set_index("method")["probability"], every["freeze"].iloc[0]
+    single = told.drop([BASE_RATE, POOL])
+    pool = probabilities[probabilities["method"] == POOL]
+    years = pool[pool["year"].str.isdigit()]
+    rates = years.set_index(years["year"].astype(int))["observed"]
     rates[than] = years["observed_than"].iloc[0]
     chance = pooled_chance(claim, probabilities, name)
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
-    row = {"claim": claim.number, "source": source, "freeze": freeze}
-    row |= {"pool_every": pooled["every"], "pool_any": pooled["any"]}
-    row |= {"highest": single.max(), "highest_method": single.idxmax()}  # for every year
-    row |= {"almost_certain": int((single >= claim["sure"]).sum()), "methods": len(single)}
+    row = {"claim": claim.number, "source": source, "freeze": freeze, "than": than}
+    row |= {"base_rate": told[BASE_RATE], "lowest": single.min(), "highest": single.max()}
+    row |= {"pool_every": told[POOL], "methods": len(single)}
+    row |= {"almost_certain": int((single >= claim["sure"]).sum())}
+    row |= {"years": int((years["came"] != CAME[None]).sum())}
     row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
-    row |= {"years": int((years["came"] != CAME[None]).sum()), "than": than}
     row["figure"] = (
-        f"probability {pooled['every']:.2f} ({in_words(pooled['every'])}) that every year of "
-        f"{years['year'].iloc[0]}-{years['year'].iloc[-1]} would be worse than {than}; "
-        f"{row['years_higher']} of {row['years']} known were"
+        f"that every year of {claim['first']}-{claim['last']} would be worse than {than} had, with "
+        f"{name}'s months {tell_chances(every)}; {row['almost_certain']} of {row['methods']} "
+        f"methods gave {claim['sure']:.2f} or more; {row['years_higher']} of {row['years']} known "
+        "years were worse"
     )
     return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])
-
-
-def describe_claim(row: pd.Series) -> str:
-    """Return the answer to claim 10, in words."""
-    return (
-        f"**“Almost certain to get worse”: {row['claim_verdict']}** "
-        f"({SOURCES[row['source']].name}). "
-        f"With the months until {row['freeze']}, {row['almost_certain']} of {row['methods']} "
-        f"methods gave a probability of {CERTAINTY[SURE]:.2f} or more to a rate above that of "
-        f"{row['than']} in every year asked about; the highest was {row['highest']:.2f} "
-        f"({title_of(row['highest_method'])}). Pooled: {row['pool_every']:.2f} for every year "
-        f"({in_words(row['pool_every'])}), {row['pool_any']:.2f} for at least one "
-        f"({in_words(row['pool_any'])}). What came: {row['years_higher']} of {row['years']} years "
-        "were higher."
-    )

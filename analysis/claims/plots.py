@@ -10,16 +10,14 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.claims.courses import Rise
 from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, answer_cells
-from analysis.claims.evidence import DISCARDED, OCCURRED
-from analysis.claims.rows import PERCENT_A_YEAR, Measured, known_by_year
-from analysis.its.series import rate_of
-from analysis.its.words import format_effect
-from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, ZERO, interval_rows
+from analysis.claims.evidence import BY_UNODC, OCCURRED, SCALED
+from analysis.claims.rows import Measured
+from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, interval_rows
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
-SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, "UNODC": GREEN}
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, SCALED: "#56b4e9", BY_UNODC: GREEN}
 
 
 def plot_years(
@@ -33,7 +31,7 @@ def plot_years(
 ) -> Axes:
     """Draw deaths or rates by year: the article's `figures` are crosses, `claimed` is a line."""
     ax = ax or plt.gca()
-    table = known_by_year(yearly[yearly["year"].isin(years)], column)
+    table = yearly[yearly["year"].isin(years)].dropna(subset=[column])
     for cell, part in table.groupby(CELL, sort=False):
         ax.plot(part["year"], part[column], markersize=4, label=_label(cell), **_style(cell))
     if figures:
@@ -75,29 +73,6 @@ def plot_cells(
     return ax
 
 
-def plot_ranking(ranking: pd.DataFrame, country: str, *, ax: Axes | None = None) -> Axes:
-    """Draw the places of a ranking: those of one country, of others, and those not in the table."""
-    ax = ax or plt.gca()
-    places = ranking.set_index("rank").reindex(range(1, 51))
-    height = places["rate_per_100000"].fillna(0)
-    own = (places["country"] == country).to_numpy()
-    known = places["country"].notna().to_numpy()
-    parts = [(own, REAL, f"in {country}"), (known & ~own, "0.35", "elsewhere")]
-    parts.append((~known, "0.8", "elsewhere, not in the table"))
-    for chosen, colour, label in parts:
-        where = places.index[chosen]
-        ax.bar(where, height[chosen], color=colour, width=0.8)
-        ax.scatter(where, np.full(len(where), -5), marker="s", s=22, color=colour, label=label)
-    for rank, row in places[own].iterrows():
-        style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": "xx-small"}
-        ax.text(rank, height[rank] + 2, row["city"], **style)
-    ax.axvline(10.5, **ZERO)
-    ax.set(xlabel="Place in the ranking of 2020", xlim=(0, 51), ylim=(-10, 150))
-    ax.set_ylabel("Homicides per 100,000 inhabitants,\nwhere published")
-    ax.legend(frameon=False, fontsize="x-small", loc="upper right")
-    return ax
-
-
 def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes:
     """Draw every answer to every claim, newest and earlier vintages, with the verdicts."""
     ax = ax or plt.gca()
@@ -123,20 +98,18 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
 
 
 def _label(cell: Sequence[str]) -> str:
-    """Name a way of counting in few words: source, count, vintage, and population if not CONAPO."""
-    source, counted, vintage, population = cell
+    """Name a way of counting in few words: source, count, vintage."""
+    source, counted, vintage = cell[:3]
     short = counted.removeprefix("deaths ").replace(WITH_FEMICIDE, "homicide + femicide")
     short = short.replace(HOMICIDE, "homicide")
-    beside = {"CONAPO": "", "as published": "", DISCARDED: ", step population"}
-    return f"{source} {short}, {vintage}{beside.get(population, '')}"
+    return f"{source} {short}, {vintage}"
 
 
 def _style(cell: Sequence[str]) -> dict[str, object]:
-    source, counted, vintage, population = cell
+    source, counted, vintage = cell[:3]
     other = counted not in (WITH_FEMICIDE, OCCURRED)
-    style = {"color": SHADES.get(source, "0.3"), "marker": "s" if other else "o"}
-    if population == DISCARDED:
-        return style | {"alpha": 0.35, "linestyle": ":"}
+    colour = SHADES.get(counted, SHADES.get(source, "0.3"))
+    style = {"color": colour, "marker": "s" if other else "o"}
     earlier = source == "SESNSP" and vintage < "2025"
     hollow = {"markerfacecolor": "none"} if earlier or other else {}
     return style | {"linestyle": "--" if earlier else "-"} | hollow
@@ -157,36 +130,4 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
         ax.axvline(dates[0], color=colour, linestyle=":", linewidth=1.2, label=first)
     ax.set(xlabel="", ylabel="Probability that the rise began")
     ax.legend(frameon=False, fontsize="x-small", loc="upper right")
-    return ax
-
-
-def plot_term(
-    parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
-    measured: Measured,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw monthly rates before and within a term, their means (dotted) and the claim's trends."""
-    ax = ax or plt.gca()
-    trends = measured.rows[measured.rows["measure"] == "trend within"].set_index("source")
-    for source, frames in parts.items():
-        colour = SHADES[source]
-        for frame in frames:
-            dates = frame.index.to_timestamp()
-            rate = rate_of(frame["deaths"], frame["person_years"])
-            mean = rate_of(frame["deaths"].sum(), frame["person_years"].sum())
-            ax.plot(dates, rate, color=colour, alpha=0.45, linewidth=1)
-            ax.hlines(mean, dates[0], dates[-1], color=colour, linestyle=":", linewidth=1.6)
-        years = np.arange(len(frame)) / 12
-        years = years - years.mean()
-        row = trends.loc[source]
-        course, *ends = (mean * (1 + row[end] / 100) ** years for end in ("value", "low", "high"))
-        shown = format_effect(row.rename({"value": "estimate"}), PERCENT_A_YEAR)
-        ax.plot(dates, course, color=colour, linewidth=2, label=f"{source}: {shown}")
-        edges = np.minimum(*ends), np.maximum(*ends)
-        ax.fill_between(dates, *edges, color=colour, alpha=0.2, linewidth=0)
-    ax.axvline(dates[0], color="0.3", linewidth=1)
-    ax.set(xlabel="", ylabel=RATE_LABEL)
-    ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize="small", loc="lower right", title="Trend in the 24 months")
     return ax

@@ -1,17 +1,19 @@
 """What is found of a claim: rows, the deciding one, the verdict and the figures in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import CELL, COUNT, WITH_FEMICIDE, Answer, Claim, judge_claim
-from analysis.claims.evidence import DISCARDED, OCCURRED, PRESS, Evidence
+from analysis.claims.declared import CELL, COUNT, Answer, Claim, judge_claim, judge_parts
+from analysis.claims.evidence import MODELLED, PRESS, Evidence
 
-ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "holds", "judges"]
+ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
+ROW_COLUMNS += ["judges"]
 RATE, PERCENT_A_YEAR = "deaths per 100,000 person-years", "percent per year"
-MODELLED = {"INEGI": OCCURRED, "SESNSP": WITH_FEMICIDE}  # what the monthly series count
+CLOSE = 0.05  # a figure as near to its bound is the same when both are told to one decimal
 
 Cell = tuple[str, str, str, str]  # values of CELL
 Row = dict[str, object]  # values of ROW_COLUMNS
@@ -29,7 +31,24 @@ class Measured:
     @property
     def claim_verdict(self) -> str:
         """One of `analysis.claims.declared.ClaimVerdict`, by the rule declared."""
-        return judge_claim(self.rows)
+        return judge_claim(self.rows, self.claim.parts)
+
+    @property
+    def verdict_in_full(self) -> str:
+        """The verdict, and those of its parts in brackets."""
+        alone = judge_parts(self.rows, self.claim.parts).items()
+        parts = "; ".join(f"{part}: {verdict}" for part, verdict in alone)
+        return f"{self.claim_verdict} ({parts})" if parts else self.claim_verdict
+
+    @property
+    def close_calls(self) -> list[str]:
+        """The figures that judge within rounding of their bound, in words."""
+        rows = self.rows[self.rows["judges"]]
+        rows = rows[(rows["value"] - rows["bound"]).abs() < CLOSE]
+        return [
+            f"{name_cell(row[CELL])}, {row['measure']}: {row['value']:.3f} against {row['bound']:g}"
+            for _, row in rows.iterrows()
+        ]
 
     @property
     def deciding(self) -> pd.Series:
@@ -39,14 +58,16 @@ class Measured:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        wanted = "yes" if self.claim_verdict.startswith("holds") else "no"
+        borne_out = self.claim_verdict in ("holds", "holds under one source")
+        wanted = "yes" if borne_out else "no"
         return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
 
     @property
     def sentence(self) -> str:
         """The verdict with its figures, as Markdown."""
         said = self.finding if self.rows["judges"].any() else "no figure here can carry it."
-        return f"**Claim {self.claim.number}, *{self.claim_verdict}*:** {said}"
+        close = f" Close calls: {'; '.join(self.close_calls)}." if self.close_calls else ""
+        return f"**Claim {self.claim.number}, *{self.verdict_in_full}*:** {said}{close}"
 
 
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
@@ -55,7 +76,8 @@ def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
     rows = []
     for slug, each in found.items():
         row = {"number": each.claim.number, "slug": slug, "words": each.claim.words}
-        row |= {"claim_verdict": each.claim_verdict, "finding": each.finding}
+        row |= {"claim_verdict": each.claim_verdict, "in_full": each.verdict_in_full}
+        row |= {"close_calls": "; ".join(each.close_calls), "finding": each.finding}
         rows.append(row | {**each.deciding[columns]})
     return pd.DataFrame(rows)
 
@@ -66,25 +88,22 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["number", "slug", *ROW_COLUMNS]]
 
 
-def known_by_year(yearly: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the rows that have deaths or a rate; any population has the same deaths, kept once."""
-    table = yearly.dropna(subset=[column])
-    return table[table["population"] != DISCARDED] if column == "deaths" else table
-
-
 def by_cell(
     claim: Claim, evidence: Evidence, column: str, *years: int
 ) -> Iterator[tuple[Cell, pd.Series]]:
     """Yield the deaths or rates by year of each way of counting that has these years."""
     # The claim's sources come in their order, and the count of its figures first.
-    table = known_by_year(evidence.yearly, column)
+    found, counted = _list_cells(evidence, column), claim.parameters.get("counted")
     for source in claim.sources:
-        own = table["counted"] == claim.parameters.get("counted")
-        for part in (table[own], table[~own]):
-            for cell, rows in part[part["source"] == source].groupby(CELL, sort=False):
-                values = rows.set_index("year")[column].sort_index()
-                if set(years) <= set(values.index):
-                    yield cell, values
+        for cell in sorted(found, key=lambda cell: cell[1] != counted):
+            if cell[0] == source and set(years) <= set(found[cell].index):
+                yield cell, found[cell]
+
+
+@lru_cache(maxsize=16)
+def _list_cells(evidence: Evidence, column: str) -> dict[Cell, pd.Series]:
+    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
+    return {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
 
 
 def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
@@ -97,9 +116,9 @@ def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
     return table[table["vintage"] == chosen].set_index("year")["deaths"]
 
 
-def modelled_cell(evidence: Evidence, source: str) -> Cell:
-    """Return what the monthly series of a source is: its count, newest vintage and population."""
-    table, counted = evidence.yearly, MODELLED[source]
+def modelled_cell(evidence: Evidence, name: str) -> Cell:
+    """Return what a monthly series is: its source, count, newest vintage and population."""
+    table, (source, counted) = evidence.yearly, MODELLED[name]
     known = table[(table["source"] == source) & (table["counted"] == counted)]
     return source, counted, known["vintage"].max(), "CONAPO"
 
@@ -119,28 +138,31 @@ def make_row(
     article: float = np.nan,
     holds: bool | str | None = None,
     *,
+    bounds: Sequence[float] = (),
     part: bool = False,
 ) -> Row:
     """Return a number, or an estimate with its 95% interval, as a row that may answer the claim.
 
-    The article's number without an answer of `holds` is borne out if it is the same to the unit. A
-    row judges if it answers and its population is in use; a count that can answer only this `part`
-    of the claim can refute it and nothing else.
+    The article's number without an answer of `holds` is borne out if it is the same to the unit; of
+    the `bounds` that an answer goes by, the nearest is told. A row judges if it answers and its
+    population is in use; a count that can answer only this `part` of the claim can refute it and
+    nothing else.
     """
     if holds is None:
         holds = "" if np.isnan(article) else value == article
     said = value if isinstance(value, pd.Series) else {"estimate": value}
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
+    bound = min(bounds, key=lambda end: abs(end - numbers[0]), default=np.nan)
     answer = {True: "yes", False: "no"}.get(holds, holds)
-    judges = cell[-1] not in (DISCARDED, PRESS) and (answer == "no" if part else answer != "")
-    values = [*cell, measure, *numbers, unit, float(article), answer, judges]
+    judges = cell[-1] != PRESS and (answer == "no" if part else answer != "")
+    values = [*cell, measure, *numbers, unit, float(article), float(bound), answer, judges]
     return dict(zip(ROW_COLUMNS, values, strict=True))
 
 
-def collect(rows: list[Row], counted: str | None = None) -> pd.DataFrame:
+def collect(rows: list[Row], *counted: str) -> pd.DataFrame:
     """Return rows as a table, also of none; if given, only what is `counted` judges."""
     table = pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
-    table["judges"] &= counted is None or table["counted"] == counted
+    table["judges"] &= not counted or table["counted"].isin(counted)
     return table
 
 

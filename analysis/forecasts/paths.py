@@ -76,7 +76,8 @@ def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
 
 BANDS = {"50": 0.50, "80": 0.80, "95": 0.95}  # by their name in columns
 DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005
-POOL = "pool"
+POOL, BASE_RATE = "pool", "base_rate"
+BESIDE = {POOL: "pooled by record", BASE_RATE: "base rate"}  # what is no method's own
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def forecast_all(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Forecast]:
-    """Forecast by every method that has an answer, and by all of them pooled with equal weights.
+    """Forecast by every method that has an answer.
 
     Parameters
     ----------
@@ -144,8 +145,7 @@ def forecast_all(
     Returns
     -------
     dict
-        Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years. Last
-        `pool`, whose probability is the mean of the methods' own.
+        Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years.
 
     Raises
     ------
@@ -153,11 +153,6 @@ def forecast_all(
         If no method has an answer for these months.
     KeyError, TypeError, ValueError
         If an argument cannot be used.
-
-    References
-    ----------
-    Hall, S. G. and Mitchell, J. (2007). Combining density forecasts. International Journal of
-    Forecasting 23, 1-13. doi:10.1016/j.ijforecast.2006.08.001
     """
     check_known_months(known)
     draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
@@ -174,10 +169,9 @@ def forecast_all(
         made[slug] = Forecast(slug, known, person_years, paths)
     if not made:
         raise EstimatorError("none of the methods has an answer for these months")
-    pooled = np.concatenate([one.paths for one in made.values()])
-    return made | {POOL: Forecast(POOL, known, person_years, pooled)}
+    return made
 
 
 def title_of(slug: str) -> str:
     """Return a method's name for readers."""
-    return "all, pooled" if slug == POOL else METHODS[slug].title
+    return BESIDE[slug] if slug in BESIDE else METHODS[slug].title

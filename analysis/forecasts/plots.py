@@ -1,7 +1,6 @@
-"""Forecasts, their coverage and their probabilities -> matplotlib Axes."""
+"""Forecasts and their probabilities -> matplotlib Axes."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -44,37 +43,21 @@ def plot_forecast(
     return ax
 
 
-def plot_coverage(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the share of targets that the 95% band held on earlier origins."""
-    ax = ax or plt.gca()
-    methods, horizons = (list(summary[name].unique()) for name in ("method", "horizon"))
-    off = np.full((len(methods), len(horizons)), np.nan)
-    for _, row in summary.iterrows():
-        place = methods.index(row["method"]), horizons.index(row["horizon"])
-        off[place] = 100 * (row["covered_95"] - 0.95)
-        text = f"{100 * row['covered_95']:.0f}%\n({row['origins']})"
-        colour = "white" if abs(off[place]) > 30 else "0.15"
-        ax.annotate(text, place[::-1], ha="center", va="center", fontsize="x-small", color=colour)
-    image = ax.imshow(off, cmap="RdBu", vmin=-50, vmax=50, aspect="auto")
-    ax.figure.colorbar(image, ax=ax, label="Covered − 95% (points)", extend="min")
-    ax.set_yticks(range(len(methods)), [title_of(slug) for slug in methods])
-    ax.set_xticks(range(len(horizons)), horizons, rotation=30, ha="right")
-    ax.set(xlabel="Ahead (origins in brackets)", ylabel="")
-    return ax
-
-
 def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw each method's probability of a worse year, and where "almost certain" begins."""
     ax = ax or plt.gca()
     methods = list(probabilities["method"].unique())
-    kinds = list(probabilities["year"].unique())
-    colours = [*sns.color_palette("colorblind")[: len(kinds) - 2], "0.15", "0.15"]
+    kinds = sorted(probabilities["year"].unique())  # the years, then every one of them
+    colours = [*sns.color_palette("colorblind")[: len(kinds) - 1], "0.15"]
     for place, (year, colour) in enumerate(zip(kinds, colours, strict=True)):
         part = probabilities[probabilities["year"] == year]
         rows = part["method"].map(methods.index) + 0.13 * (place - (len(kinds) - 1) / 2)
-        what, marker = (f"{year} year", "D") if place >= len(kinds) - 2 else (year, "o")
-        style = {"edgecolor": colour, "facecolor": "white" if year == "any" else colour}
-        style |= {"marker": marker, "label": f"{what} (came: {part['came'].iloc[0]})"}
+        what, marker = ("every year", "D") if year == "every" else (year, "o")
+        style = {
+            "color": colour,
+            "marker": marker,
+            "label": f"{what} (came: {part['came'].iloc[0]})",
+        }
         ax.scatter(part["probability"], rows, s=26, zorder=3, **style)
     least = CERTAINTY[SURE]
     label = f"“{SURE}”: {least:.2f} or more"

@@ -165,13 +165,14 @@ def _claims(found: Findings) -> Told:
 
 def _forecast(found: Findings) -> Told:
     said = [
-        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']}, "
-        f"{row['pool_every']:.2f} for methods taken together, {row['almost_certain']} of "
-        f"{row['methods']} of them almost certain; {row['years_higher']} of {row['years']} "
-        "years were"
+        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']} between "
+        f"{row['lowest']:.2f} and {row['highest']:.2f} by single methods, {row['almost_certain']} "
+        f"of {row['methods']} almost certain, and {row['pool_every']:.2f} for those taken together "
+        f"that their record keeps; {row['years_higher']} of {row['years']} years were"
         for _, row in found.forecasts.iterrows()
     ]
-    return {"than": found.forecasts["than"].iloc[0], "sources": "; ".join(said)}, found.forecasts
+    told = {**found.forecasts.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}
+    return told, found.forecasts
 
 
 # in the order of ``answer.toml``

@@ -6,9 +6,9 @@ import pytest
 from support.measured_claims import CLAIMS, EVIDENCE, measure, plant, value
 
 from analysis import load_series
-from analysis.claims.courses import fit_courses, split_term
-from analysis.claims.declared import answer_cells
-from analysis.claims.evidence import OCCURRED
+from analysis.claims.courses import COURSES, fit_courses, fit_shift, split_term
+from analysis.claims.declared import WITH_FEMICIDE, answer_cells
+from analysis.claims.evidence import BY_UNODC, OCCURRED, REGISTERED, SCALED
 
 
 def test_modelled_measures_are_those_of_an_independent_engine(found):
@@ -24,17 +24,45 @@ def test_modelled_measures_are_those_of_an_independent_engine(found):
     assert upsurge.deciding["value"] == pytest.approx(17.887, abs=0.02)
     assert upsurge.deciding["low"] == pytest.approx(0.942, abs=0.02)
     assert upsurge.deciding["high"] == pytest.approx(36.214, abs=0.02)
-    assert value(upsurge, "estimators above zero") == 7
-    holds = upsurge.rows.set_index("measure")["holds"]
-    assert holds[["change of trend", "estimators above zero"]].tolist() == ["yes", "cannot tell"]
+    assert value(upsurge, "other estimators above zero") == 6
+    assert upsurge.rows.set_index("measure").loc["change of trend", "holds"] == "yes"
     term = found["lopez-obrador-two-years"]
-    for source, old, new in (("INEGI", 20.679, 27.895), ("SESNSP", 21.153, 28.003)):
-        assert value(term, "rate before", source=source) == pytest.approx(old, abs=5e-4)
-        assert value(term, "rate within", source=source) == pytest.approx(new, abs=5e-4)
+    for counted, old, new in ((OCCURRED, 20.679, 27.895), (WITH_FEMICIDE, 21.153, 28.003)):
+        assert value(term, "rate before", counted=counted) == pytest.approx(old, abs=5e-4)
+        assert value(term, "rate within", counted=counted) == pytest.approx(new, abs=5e-4)
+
+
+def test_deaths_of_the_upsurge_are_told_above_both_courses(found):
+    upsurge = found["calderon-upsurge"]
+    result = fit_shift(EVIDENCE, "calderon-2006-12")
+    for kind, course in COURSES.items():
+        excess = result.excess(kind=kind).loc["deaths"]
+        assert value(upsurge, f"deaths above {course}") == excess["estimate"]
+        told = f"{excess['estimate']:,.0f} deaths ({excess['low']:,.0f} to {excess['high']:,.0f})"
+        assert f"{told} above {course}" in upsurge.finding
+    assert not upsurge.rows.loc[upsurge.rows["unit"] == "deaths", "judges"].any()
+
+
+def test_series_scaled_to_the_registered_deaths_stands_beside(found):
+    for slug in ("rising-since-2016", "lopez-obrador-two-years"):
+        rows = found[slug].rows.query("counted == @REGISTERED")
+        assert (rows["holds"] != "").any()
+        assert not rows["judges"].any()
+        assert found[slug].finding.count("to which months are scaled and which judges nothing") == 1
+    within = value(found["lopez-obrador-two-years"], "rate within", counted=REGISTERED)
+    sums = EVIDENCE.series[SCALED].loc["2018-12":"2020-11"].sum()
+    assert within == pytest.approx(1e5 * sums["deaths"] / sums["person_years"])
+
+
+def test_parts_are_told_apart(found):
+    term = found["lopez-obrador-two-years"].verdict_in_full
+    assert term == "holds in part (elevated: holds; growing worse: not shown)"
+    rise = found["rising-since-2016"].verdict_in_full
+    assert rise == "does not hold (began in 2016: not shown; still rising: does not hold)"
 
 
 def test_rates_of_a_course_are_those_worked_by_hand(found):
-    factor = value(found["calderon-upsurge"], "highest rate over the rate before", source="UNODC")
+    factor = value(found["calderon-upsurge"], "highest rate over the rate before", counted=BY_UNODC)
     assert factor == pytest.approx(23.613478 / 9.745122)
 
 
@@ -60,7 +88,7 @@ def test_plainer_upsurge_after_2006_holds():
     term = EVIDENCE.series["INEGI"].loc["2006-12":"2012-11", "deaths"]
     steeper = upsurge_of(term * 1.1 ** (np.arange(72) / 12), term.index)
     assert steeper.claim_verdict == "holds"
-    assert value(steeper, "estimators above zero") == 8
+    assert value(steeper, "other estimators above zero") == 7
 
 
 @pytest.mark.slow  # eight estimators are fitted again
@@ -70,7 +98,7 @@ def test_calm_after_2006_is_no_upsurge():
     calm = upsurge_of(deaths.to_numpy()[: len(months)], months)
     assert calm.claim_verdict != "holds"
     assert calm.rows.set_index("measure").loc["change of trend", "holds"] == "cannot tell"
-    assert value(calm, "estimators above zero") == 0
+    assert value(calm, "other estimators above zero") == 0
 
 
 MONTHS = pd.period_range("2012-12", "2020-12", freq="M")
@@ -82,7 +110,8 @@ def with_course(log_rate, start):
     person_years = EVIDENCE.series["INEGI"].loc[MONTHS, "person_years"]
     deaths = np.round(person_years * 15e-5 * np.exp(log_rate + noise)).astype(int)
     frame = pd.DataFrame({"deaths": deaths, "person_years": person_years}, index=MONTHS)
-    return replace(EVIDENCE, series={"INEGI": frame, "SESNSP": frame.loc[start:]})
+    series = {"INEGI": frame, SCALED: frame, "SESNSP": frame.loc[start:]}
+    return replace(EVIDENCE, series=series)
 
 
 def test_rise_that_starts_in_2016_is_found_there():
@@ -90,7 +119,7 @@ def test_rise_that_starts_in_2016_is_found_there():
     course = np.where(since < 0, -0.1 * since / 12, 0.3 * np.minimum(since, 30) / 12)
     course = course + 0.25 * np.maximum(since - 30, 0) / 12
     measured = measure("rising-since-2016", with_course(course, "2015-01"))
-    said = measured.rows.query("source == 'INEGI'").set_index("measure")
+    said = measured.rows.query("counted == @OCCURRED").set_index("measure")
     assert said.loc["probability that the rise began in 2016", "value"] > 0.9
     assert said.loc["trend after", "holds"] == "yes"
     assert measured.claim_verdict.startswith("holds")
@@ -115,8 +144,8 @@ def bent(*trends):
 )
 def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):
     measured = measure("rising-since-2016", bent(*trends))
-    rows = measured.rows[measured.rows["measure"] == measured.decides].set_index("source")
-    assert rows.loc["INEGI", "holds"] == answer
+    rows = measured.rows[measured.rows["measure"] == measured.decides].set_index("counted")
+    assert rows.loc[OCCURRED, "holds"] == answer
     found = f"the likeliest start of the rise is {start} " if start else "no rise began"
     assert measured.finding.split("INEGI, ")[1].count(found) == 1
     if trends[-1] < 0:
@@ -134,15 +163,15 @@ def test_count_of_years_answers_on_the_doubling_only(found):
     upsurge = found["calderon-upsurge"]
     assert answer_cells(upsurge.rows)["counted"].tolist() == [OCCURRED]
     assert upsurge.finding.count("on the doubling only") == 2
-    shown = upsurge.rows.query("source == 'UNODC'")
+    shown = upsurge.rows.query("counted == @BY_UNODC")
     assert shown["holds"].tolist() == ["yes"]
     assert not shown["judges"].any()
 
 
 def test_count_of_years_can_refute_the_doubling():
-    planted = measure("calderon-upsurge", plant(15.0, "rate", source="UNODC", year=2006))
-    assert planted.claim_verdict == "does not hold"
-    (row,) = planted.rows.query("source == 'UNODC'").to_dict("records")
+    planted = measure("calderon-upsurge", plant(15.0, "rate", counted=BY_UNODC, year=2006))
+    assert planted.claim_verdict == "holds under one source"
+    (row,) = planted.rows.query("counted == @BY_UNODC").to_dict("records")
     assert row["value"] == pytest.approx(23.613478 / 15)
     assert (row["holds"], row["judges"]) == ("no", True)
 

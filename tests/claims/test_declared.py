@@ -28,6 +28,9 @@ def test_ten_claims_are_declared_and_each_has_its_measure():
         ("number = 2", "number = 1", ValueError, r"numbered 1, 2, 3, …; found \[1, 1"),
         ("number = 10", "number = 12", ValueError, r"numbered 1, 2, 3, …; found \[1, 2"),
         ('"decline-2020"', '"record-2019"', ValueError, "'record-2019': the slug appears twice"),
+        ("deaths = [34000, 37000]", "deaths = [35000, 37000]", ValueError,
+         "deaths = 34648 lies outside 35000 to 37000"),
+        ("vary = { deaths = [34", "vary = { dead = [34", KeyError, "'record-2019'.*'dead'"),
         ("rule = ", "rul = ", KeyError, r"unknown key in claims.toml, claim 'record-2019'.*rule"),
         ('title = "A record in 2019"\n', "", ValueError, "claim 'record-2019': title missing"),
         ('title = "A record in 2019"', 'title = ""', ValueError, "'record-2019': title is empty"),
@@ -65,7 +68,8 @@ def test_number_that_a_claim_lacks_is_answered_with_the_nearest():
         ([("A", "x", "2", "yes"), ("B", "x", "1", "cannot tell")], "holds under one source"),
         ([("A", "x", "2", "no"), ("A", "x", "1", "yes"), ("B", "x", "3", "no")], "revised since"),
         ([("A", "x", "2", "no"), ("A", "y", "1", "yes")], "holds under one source"),
-        ([("A", "x", "2", "no"), ("B", "x", "1", "cannot tell")], "does not hold"),
+        ([("A", "x", "2", "no"), ("B", "x", "1", "cannot tell")], "not shown"),
+        ([("A", "x", "2", "no"), ("B", "x", "1", "no")], "does not hold"),
         ([("A", "x", "2", "cannot tell")], "cannot be judged with these data"),
         ([], "cannot be judged with these data"),
         ([("A", "x", "2", "yes"), ("A", "x", "2", "no")], "does not hold"),
@@ -81,6 +85,27 @@ def test_what_is_only_shown_does_not_judge():
     rows = answers(("A", "x", "1", "yes"), ("B", "x", "1", "no"))
     assert judge_claim(rows.assign(judges=[True, False])) == "holds"
     assert len(answer_cells(rows.assign(holds=["yes", ""]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (["yes", "yes"], ["yes", "yes"], "holds"),
+        (["yes", "yes"], ["no", "no"], "holds in part"),
+        (["yes", "yes"], ["no", "cannot tell"], "holds in part"),
+        (["yes", "no"], ["no", "no"], "does not hold"),  # no part holds under both
+        (["yes", "yes"], ["yes", "no"], "holds under one source"),
+        (["no", "cannot tell"], ["cannot tell", "no"], "does not hold"),  # each refuses a part
+        (["no", "cannot tell"], ["cannot tell", "cannot tell"], "not shown"),
+    ],
+)
+def test_part_that_stands_alone_may_hold_alone(first, second, verdict):
+    parts = {"level": "elevated", "trend": "rising"}
+    rows = [
+        answers(("A", "x", "1", told[0]), ("B", "x", "1", told[1])).assign(measure=measure)
+        for measure, told in (("level", first), ("trend", second))
+    ]
+    assert judge_claim(pd.concat(rows), parts) == verdict
 
 
 def test_unknown_answer_is_refused():

@@ -1,12 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
 from support.forecast_series import counts
-from support.measured_claims import EVIDENCE, plant
+from support.measured_claims import EVIDENCE
 
-from analysis import load_series
+from analysis import load_completeness, load_series
 from analysis.claims import evidence
 from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE
-from analysis.claims.evidence import DISCARDED, OCCURRED, REGISTERED, describe_known
+from analysis.claims.evidence import OCCURRED, REGISTERED, SCALED, describe_known
 from analysis.mexico.tables import load_table
 
 
@@ -30,8 +31,6 @@ def test_rates_are_per_person_year_and_2020_has_366_days():
     rows = EVIDENCE.yearly.query("counted == @REGISTERED").set_index(["population", "year"])["rate"]
     people = population["MX00", 2020] * 366 / 365.25
     assert rows["CONAPO", 2020] == pytest.approx(1e5 * 36773 / people, rel=1e-12)
-    assert rows[DISCARDED, 2009] == pytest.approx(1e5 * 19803 / 97.5e6)
-    assert rows[DISCARDED, 2010] == pytest.approx(1e5 * 25757 / 112.3e6)
 
 
 def test_years_still_being_registered_are_left_out():
@@ -40,14 +39,31 @@ def test_years_still_being_registered_are_left_out():
     assert last["SESNSP", WITH_FEMICIDE] == 2024
 
 
-def test_observed_years_are_those_of_the_source():
-    sesnsp, inegi = (evidence.observed_years(source) for source in ("sesnsp", "inegi"))
+def test_observed_years_are_those_of_what_the_series_counts():
+    yearly = EVIDENCE.yearly
+    sesnsp, inegi = (evidence.observed_years(yearly, name) for name in ("SESNSP", SCALED))
     assert sesnsp.index[-1] == 2024
     deaths, size = load_series("sesnsp", start="2020-01", end="2020-12").sum()
     assert deaths == 35_545
     assert sesnsp[2020] == pytest.approx(1e5 * 35_545 / size)
-    assert inegi[2020] == pytest.approx(1e5 * 36_773 / size)
-    assert inegi.index.tolist() == list(range(2000, 2025))
+    assert inegi[2020] == pytest.approx(1e5 * 36_773 / size, rel=3e-4)
+    assert inegi.index.tolist() == list(range(1990, 2025))
+    own = evidence.yearly_rates(EVIDENCE.series[SCALED])  # one count for forecast and outcome
+    pd.testing.assert_series_equal(own, inegi[own.index], rtol=3e-4, check_names=False)
+
+
+@pytest.mark.parametrize(("source", "at"), [("sesnsp", "2021-04"), ("inegi", "2019-12")])
+def test_last_months_are_as_complete_as_such_months_are_then(source, at):
+    series = EVIDENCE.series[evidence.FORECAST[source]]
+    known = evidence.freeze_source(series, source, pd.Period(at, "M"))
+    shares = load_completeness(source)["share"].loc["MX00"]
+    last = known.index[-len(shares) :]
+    assert known["deaths"].drop(last).equals(series.loc[: last[0] - 1, "deaths"])
+    kept = (known.loc[last, "deaths"] / series.loc[last, "deaths"]).to_numpy()
+    assert kept / kept[0] == pytest.approx((shares / shares.iloc[0]).to_numpy(), abs=4e-4)
+    same = source == "inegi"  # registered in the year: its total is known
+    total = series.loc[last, "deaths"].sum()
+    assert (abs(known.loc[last, "deaths"].sum() - total) <= 3) == same
 
 
 def test_year_is_deaths_over_person_years_of_twelve_months():
@@ -61,32 +77,15 @@ def test_year_is_deaths_over_person_years_of_twelve_months():
 
 def test_known_months_are_described_by_their_numbers():
     known = load_series("sesnsp", end="2021-04")
-    said = describe_known(known, "sesnsp", "2021-05", EVIDENCE.yearly)
+    said = describe_known(known, "sesnsp", "2021-05")
     assert "until 2021-04" in said
-    assert f"76 months and {known['deaths'].sum():,} deaths" in said
-    assert "not as they stood then" in said
+    assert f"76 months and {known['deaths'].sum():,} deaths." in said
+    assert "of 2021-02 to 99.65% of 2021-04)" in said
     day = "The article's day is not known here: until about the 20th of 2021-05 only 2021-03"
     assert day in said
 
 
-@pytest.mark.parametrize(
-    ("published", "yearly", "revision"),
-    [
-        # (34,723 + 34,569) / (34,648 + 34,515) and 34,723 / 34,582
-        ("2021-05", EVIDENCE.yearly, "of 2019 and 2020 are +0.2% against what was published in "
-         "2021-01"),
-        ("2020-12", EVIDENCE.yearly, "of 2019 are +0.4% against what was published in 2020-01"),
-        ("2019-12", EVIDENCE.yearly, "then: what stood then is not in these data"),
-        ("2021-05", plant(44_569, counted=HOMICIDE, vintage="2025-06", year=2020).yearly,
-         "are +14.6% against"),
-    ],
-)  # fmt: skip
-def test_revision_since_is_computed_from_the_vintages(published, yearly, revision):
-    known = load_series("sesnsp", end="2019-10")
-    assert revision in describe_known(known, "sesnsp", published, yearly)
-
-
 def test_source_that_comes_by_year_has_no_day_to_mind():
-    said = describe_known(load_series("inegi", end="2019-12"), "inegi", "2021-05", EVIDENCE.yearly)
+    said = describe_known(load_series("inegi", end="2019-12"), "inegi", "2021-05")
     assert "after it ends. The frozen series has 240 months" in said
-    assert "later registrations of these months are in it, and the population" in said
+    assert "deaths, scaled to the deaths registered in the year. Its last 12 months" in said

@@ -7,11 +7,11 @@ from support.forecast_series import CAME, CLAIM, forecast_of, probabilities_of
 from support.measured_claims import EVIDENCE, measure, plant, value
 
 from analysis.claims import outcome
-from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, answer_cells, judge_claim
-from analysis.claims.evidence import OCCURRED, REGISTERED
+from analysis.claims.declared import WITH_FEMICIDE, answer_cells, judge_claim
+from analysis.claims.evidence import BY_UNODC, OCCURRED, REGISTERED
 from analysis.claims.outcome import claim_10, pooled_chance, worse_probabilities
 from analysis.claims.rows import collect
-from analysis.forecasts.paths import POOL
+from analysis.forecasts.paths import BASE_RATE, POOL
 from analysis.forecasts.words import CERTAINTY, SURE
 
 COUNTED = {"sesnsp": WITH_FEMICIDE, "inegi": REGISTERED}  # what 08-forecast sets beside a source
@@ -37,7 +37,8 @@ def forecasts_of(share, evidence, source):
     """Probabilities of a pool of which this share of the draws is worse in every year."""
     draws = [[99] * 3] * round(100 * share) + [[1] * 3] * round(100 * (1 - share))
     made = {"last_value": forecast_of(draws[::-1][:2]), POOL: forecast_of(draws)}
-    return worse_probabilities(made, rates_of(evidence, source), CLAIM, source=NAMES[source])
+    came, name = rates_of(evidence, source), NAMES[source]
+    return worse_probabilities(made, came, CLAIM, source=name, base_rate=(1, 4))
 
 
 def test_years_are_those_that_the_claim_asks_about():
@@ -88,21 +89,21 @@ def test_sources_that_part_hold_under_one():
     measured = measure("almost-certain-worse", replace(evidence, probabilities=both))
     assert measured.claim_verdict == "holds under one source"
     said = measured.finding
-    assert "SESNSP's months until 2021-04: 0.97 pooled, 0.00 to 0.00 by single methods" in said
-    assert "INEGI's months until 2021-04: 0.50 pooled" in said
-    assert "from 0.95 on it would have been almost certain." in said
+    ends = "between 0.00 (last value) and 0.00 (last value) by single methods"
+    told = (
+        f"SESNSP's months until 2021-04 a base rate of 0.25, {ends} and so by any mixture of them,"
+    )
+    assert f"{told} and 0.97 (almost certain) by those pooled" in said
+    assert "INEGI's months until 2021-04 a base rate of 0.25" in said
+    assert "From 0.95 on it would have been almost certain." in said
 
 
-def test_probabilities_are_shown_with_their_freeze_and_the_pool_judges(found):
+def test_forecast_answers_for_its_own_count_alone(found):
     chances = forecasts_of(0.25, EVIDENCE, "sesnsp")
     measured = measure("almost-certain-worse", replace(EVIDENCE, probabilities=chances))
-    shown = measured.rows[measured.rows["source"] == "forecast from SESNSP"]
-    assert shown["value"].tolist() == chances["probability"].tolist()
-    assert set(shown["vintage"]) == {"2021-04"}
-    assert not shown["judges"].any()
     name = "pooled probability that every year of 2022 to 2024 would be worse"
-    for counted in (HOMICIDE, WITH_FEMICIDE):
-        assert value(measured, name, counted=counted) == 0.25
+    assert value(measured, name, counted=WITH_FEMICIDE) == 0.25
+    assert (measured.rows["measure"] == name).sum() == 1
     assert name not in set(found["almost-certain-worse"].rows["measure"])
 
 
@@ -112,7 +113,7 @@ def test_forecasts_of_other_years_are_refused():
     message = r"\[2022, 2023, 2024\] against \[2020\], claim 10 about \[2022, 2023\] against 2020"
     with pytest.raises(ValueError, match=message):
         pooled_chance(later, chances, "SESNSP")
-    assert pooled_chance(CLAIM, chances, "UNODC") is None
+    assert pooled_chance(CLAIM, chances, "INEGI") is None
 
 
 def test_rates_that_came_are_those_worked_by_hand(found):
@@ -120,38 +121,38 @@ def test_rates_that_came_are_those_worked_by_hand(found):
     after, mean = [27.967503, 25.881496, 24.858995], "mean rate after 2020 against 2020"
     for name, rate in ((mean, np.mean(after)), (lowest, after[-1])):
         change = 100 * (rate / 29.001005 - 1)
-        assert value(measured, name, source="UNODC") == pytest.approx(change, abs=1e-4)
+        assert value(measured, name, counted=BY_UNODC) == pytest.approx(change, abs=1e-4)
     assert measured.decides == lowest
     assert not (measured.rows["measure"] == lowest)[measured.rows["counted"] == OCCURRED].any()
 
 
 def test_one_higher_year_is_not_enough():
-    planted = plant(40.0, "rate", source="UNODC", year=2023)
+    planted = plant(40.0, "rate", counted=BY_UNODC, year=2023)
     assert measure("almost-certain-worse", planted).claim_verdict == "does not hold"
 
 
 def test_probabilities_are_shares_of_one_set_of_draws():
     table = probabilities_of([[21, 21, 19], [21, 19, 19], [19, 19, 19], [21, 21, 21]])
     own = table[table["method"] == "last_value"].set_index("year")
-    assert own.index.tolist() == ["2022", "2023", "2024", "every", "any"]
-    assert own["probability"].tolist() == [0.75, 0.5, 0.25, 0.25, 0.75]
+    assert own.index.tolist() == ["2022", "2023", "2024", "every"]
+    assert own["probability"].tolist() == [0.75, 0.5, 0.25, 0.25]
     assert own.loc["2023", ["low", "expected", "high"]].tolist() == pytest.approx([19, 20, 21])
-    assert own["came"].tolist() == ["higher", "not higher", "higher", "not higher", "higher"]
+    assert own["came"].tolist() == ["higher", "not higher", "higher", "not higher"]
     assert own.loc["2024", ["observed", "observed_than"]].tolist() == [25, 20]
     assert own["words"].tolist()[:2] == ["likely", "roughly even"]
 
 
 def test_equal_rate_is_not_worse():
     table = probabilities_of([[20, 20, 20]], pd.Series(20.0, [2020, 2022, 2023, 2024]))
-    assert (table["probability"] == 0).all()
+    assert (table.loc[table["method"] != BASE_RATE, "probability"] == 0).all()
     assert (table["came"] == "not higher").all()
 
 
 def test_year_after_the_freeze_is_compared_draw_by_draw():
     made = forecast_of([[22, 21, 24], [30, 31, 29]], first="2020-01")
-    table = worse_probabilities({POOL: made}, CAME, CLAIM, source="SESNSP")
+    table = worse_probabilities({POOL: made}, CAME, CLAIM, source="SESNSP", base_rate=(1, 4))
     # 2020 is drawn as 22 and 30
-    assert table.set_index("year")["probability"].tolist() == [0, 0.5, 0.5, 0, 1]
+    assert table.set_index("year")["probability"].tolist() == [0.25, 0, 0.5, 0.5, 0]
 
 
 def test_what_came_enters_no_probability():
@@ -160,7 +161,7 @@ def test_what_came_enters_no_probability():
     columns = ["probability", "words", "expected", "low", "high"]
     pd.testing.assert_frame_equal(one[columns], other[columns])
     unknown = probabilities_of(rates, CAME.drop(2024))
-    assert unknown["came"].tolist()[:5] == ["higher", "not higher", *["not known"] * 3]
+    assert unknown["came"].tolist()[1:5] == ["higher", "not higher", *["not known"] * 2]
 
 
 @pytest.mark.parametrize(
@@ -197,22 +198,21 @@ def test_claim_holds_if_it_was_sure_and_came(rates, came, verdict):
     assert row["years_higher"] == sum(rate > 20 for rate in came)
 
 
-def test_claim_counts_the_methods_that_were_sure_and_describes_them():
+def test_claim_tells_base_rate_range_and_pool_in_this_order():
     sure, unsure = [[21, 21, 21]], [[21, 21, 21], [21, 19, 19]]
     forecasts = {"last_value": forecast_of(sure), "damped_trend": forecast_of(unsure)}
     forecasts[POOL] = forecast_of([*sure, *unsure])
-    table = worse_probabilities(forecasts, CAME, CLAIM, source="SESNSP")
+    table = worse_probabilities(forecasts, CAME, CLAIM, source="SESNSP", base_rate=(1, 4))
+    assert table["method"].iloc[0] == BASE_RATE
     row = claim_10(table, CLAIM, source="sesnsp").iloc[0]
-    said = outcome.describe_claim(row)
-    assert "does not hold** (SESNSP)" in said
-    assert "1 of 2 methods" in said
-    assert "the highest was 1.00 (last value)" in said
     assert row[["almost_certain", "methods", "years_higher", "years"]].tolist() == [1, 2, 2, 3]
-    assert row[["highest", "highest_method"]].tolist() == [1, "last_value"]
+    assert row[["base_rate", "lowest", "highest"]].tolist() == [0.25, 0.5, 1]
     assert row["pool_every"] == pytest.approx(2 / 3)
     assert row["figure"] == (
-        "probability 0.67 (likely) that every year of 2022-2024 would be worse than 2020; "
-        "2 of 3 known were"
+        "that every year of 2022-2024 would be worse than 2020 had, with SESNSP's months until "
+        "2021-04 a base rate of 0.25, between 0.50 (damped trend (ETS)) and 1.00 (last value) by "
+        "single methods and so by any mixture of them, and 0.67 (likely) by those pooled that "
+        "their record keeps; 1 of 2 methods gave 0.95 or more; 2 of 3 known years were worse"
     )
 
 
@@ -224,4 +224,4 @@ def test_almost_certain_is_the_same_in_the_scale_and_in_the_claim():
 def test_forecasts_of_two_freezes_are_not_joined():
     made = {"last_value": forecast_of([[20, 20, 20]]), POOL: forecast_of([[20] * 3], "2021-06")}
     with pytest.raises(ValueError, match=r"share one freeze; found \['2021-04', '2021-05'\]"):
-        worse_probabilities(made, CAME, CLAIM, source="SESNSP")
+        worse_probabilities(made, CAME, CLAIM, source="SESNSP", base_rate=(1, 4))

@@ -7,16 +7,15 @@ from analysis import load_claims
 from analysis.claims import plots
 from analysis.claims.courses import date_rise
 from analysis.claims.declared import CELL
-from analysis.claims.evidence import DISCARDED
+from analysis.claims.evidence import PRESS
 from analysis.claims.rows import Measured, collect, make_row
 from analysis.its.breaks import BreakPosterior
-from analysis.mexico.tables import load_table
 
 CLAIMS = load_claims().claims
 COLUMNS = [*CELL, "year", "deaths", "rate"]
 NEW, OLD = (("SESNSP", "intentional homicide", vintage, "CONAPO") for vintage in ("2025", "2021"))
 INTERVAL = pd.Series({"estimate": -154, "low": -160, "high": -150})
-STEP = ("INEGI", "deaths by year of death", "2024", DISCARDED)
+STEP = ("INEGI", "deaths by year of death", "2024", PRESS)
 
 
 def measured():
@@ -31,7 +30,7 @@ def measured():
 
 def test_years_are_drawn_by_count_with_the_articles_figures(ax):
     rows = [(*NEW, year, 100 + year - 2018, 1.0) for year in (2017, 2018, 2019)]
-    table = pd.DataFrame([*rows, (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
+    table = pd.DataFrame([*rows, (*STEP, 2018, np.nan, 2.0)], columns=COLUMNS)
     assert plots.plot_years(table, "deaths", range(2018, 2020), {2019: 103.0}, ax=ax) is ax
     (course,) = ax.lines
     assert course.get_xydata().tolist() == [[2018, 100], [2019, 101]]
@@ -45,7 +44,7 @@ def test_rates_are_drawn_under_every_population_with_the_level(ax):
     table = pd.DataFrame([(*NEW, 2018, 100, 1.0), (*STEP, 2018, 50, 2.0)], columns=COLUMNS)
     plots.plot_years(table, "rate", [2018], claimed=29, ax=ax)
     assert [line.get_ydata()[0] for line in ax.lines] == [1.0, 2.0, 29]
-    assert ax.lines[1].get_label() == "INEGI by year of death, 2024, step population"
+    assert ax.lines[1].get_label() == "INEGI by year of death, 2024"
     assert "per 100,000" in ax.get_ylabel()
 
 
@@ -60,14 +59,6 @@ def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
     assert (band.get_x(), band.get_width()) == (1, 149)
     assert ax.get_xlabel() == "Decline (deaths)"
     assert [label.get_text() for label in ax.get_yticklabels()][1] == "SESNSP homicide, 2021"
-
-
-def test_ranking_is_drawn_with_a_mark_for_each_place(ax):
-    plots.plot_ranking(load_table("city_ranking_2020"), "Mexico", ax=ax)
-    marks = {each.get_label(): len(each.get_offsets()) for each in ax.collections}
-    assert marks == {"in Mexico": 18, "elsewhere": 3, "elsewhere, not in the table": 29}
-    assert max(bar.get_height() for bar in ax.patches) == 109.38
-    assert len(ax.texts) == 18
 
 
 def test_verdicts_are_drawn_one_row_a_claim(ax):
@@ -93,19 +84,3 @@ def test_start_is_drawn_by_month_with_the_year_shaded(ax):
     assert len(ax.containers) == 1
     assert [bar.get_height() for bar in bars] == pytest.approx([0.2, 0.8])
     assert "Probability" in ax.get_ylabel()
-
-
-def test_term_is_drawn_with_means_and_the_interval_of_its_trend(ax):
-    index = pd.period_range("2018-01", periods=36, freq="M")
-    frame = pd.DataFrame({"deaths": 20, "person_years": 1e5}, index=index)
-    trend = pd.Series({"estimate": 10, "low": 5, "high": 20})
-    cell = ("INEGI", "x", "1", "CONAPO")
-    row = make_row(cell, "trend within", trend, "percent per year", holds="yes")
-    term = Measured(CLAIMS["lopez-obrador-two-years"], collect([row]), "trend within", "said")
-    plots.plot_term({"INEGI": (frame.iloc[:12], frame.iloc[12:])}, term, ax=ax)
-    course = line(ax, "INEGI: +10.0% per year (+5.0 to +20.0)").get_ydata()
-    assert course[12] / course[0] == pytest.approx(1.1)
-    assert np.exp(np.log(course).mean()) == pytest.approx(20)
-    band = ax.collections[-1].get_paths()[0].vertices[:, 1]
-    half = 1.2 ** (23 / 24)
-    assert (band.min(), band.max()) == pytest.approx((20 / half, 20 * half))

@@ -3,15 +3,14 @@ import pandas as pd
 import pytest
 from support.drawn import line
 
-from analysis.forecasts.paths import POOL, Forecast
-from analysis.forecasts.plots import HEADROOM, plot_coverage, plot_forecast, plot_probabilities
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
+from analysis.forecasts.plots import HEADROOM, plot_forecast, plot_probabilities
 
 MONTHS = pd.period_range("2015-01", periods=80, freq="M")
 KNOWN = pd.DataFrame({"deaths": 200 + np.arange(80), "person_years": 1e6}, index=MONTHS)
 AHEAD = pd.period_range("2021-09", periods=10, freq="M")
 PATHS = np.log(np.arange(1.0, 102)[:, None] * np.ones(10))
 MADE = Forecast("last_value", KNOWN, pd.Series(1e6, AHEAD), PATHS)
-COVERED = ["method", "horizon", "origins", "covered_95", "covered_50"]
 
 
 def band(ax, label):
@@ -48,26 +47,17 @@ def test_frame_is_set_by_the_months_before_the_freeze(ax):
     assert (*ax.get_xlim(), *ax.get_ylim()) == alone
 
 
-def test_coverage_is_written_with_its_origins(ax):
-    rows = [("last_value", "months 1-6", 14, 0.95, 0.5), ("last_value", "year 1", 10, 0.25, 0.5)]
-    rows.append((POOL, "months 1-6", 14, 1.0, 0.75))
-    plot_coverage(pd.DataFrame(rows, columns=COVERED), ax=ax)
-    assert [text.get_text() for text in ax.texts] == ["95%\n(14)", "25%\n(10)", "100%\n(14)"]
-    shown = ax.images[0].get_array().filled(np.nan)
-    np.testing.assert_allclose(shown, [[0, -70], [5, np.nan]], atol=1e-9)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["last value", "all, pooled"]
-
-
 def test_probabilities_are_drawn_beside_where_certainty_begins(ax):
-    years = {"year": ["2022", "every", "any"], "came": ["not higher", "not higher", "higher"]}
+    years = {"year": ["2022", "every"], "came": ["higher", "not higher"]}
     one = pd.DataFrame(years | {"method": "last_value", "than": 2020})
     table = pd.concat([one, one.assign(method=POOL)], ignore_index=True)
-    table["probability"] = [0.5, 0.25, 0.75, 0.6, 0.3, 0.9]
+    table["probability"] = [0.5, 0.25, 0.6, 0.3]
+    plain = {"method": BASE_RATE, "year": "every", "probability": 0.2, "came": "not higher"}
+    table = pd.concat([pd.DataFrame([plain | {"than": 2020}]), table], ignore_index=True)
     plot_probabilities(table, ax=ax)
     drawn = {points.get_label(): points.get_offsets()[:, 0].tolist() for points in ax.collections}
-    assert drawn["2022 (came: not higher)"] == [0.5, 0.6]
-    assert drawn["every year (came: not higher)"] == [0.25, 0.3]
-    assert drawn["any year (came: higher)"] == [0.75, 0.9]
+    assert drawn["2022 (came: higher)"] == [0.5, 0.6]
+    assert drawn["every year (came: not higher)"] == [0.2, 0.25, 0.3]
     sure = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (sure.x0, sure.x1) == pytest.approx((0.95, 1))
     assert ax.get_xlabel() == "Probability of a higher rate than in 2020"

@@ -3,25 +3,18 @@ import pandas as pd
 import pytest
 
 from analysis import forecast_all, roll_origins
-from analysis.forecasts import scores
-from analysis.forecasts.paths import POOL, Forecast
-from analysis.forecasts.scores import SCORES, score_draws, score_forecast, score_table
+from analysis.engine.optimise import EstimatorError
+from analysis.forecasts.paths import POOL
+from analysis.forecasts.scores import judge_record, pool_forecasts, score_draws
 
 QUICK = ["last_value", "seasonal_naive"]
-ROLL = {"methods": QUICK, "every": 6, "horizon": 18, "draws": 100}
+ROLL = {"methods": QUICK, "every": 6, "years": 2, "draws": 100}
 
 
 def counts(months=60, seed=1):
     index = pd.period_range("2015-01", periods=months, freq="M")
     deaths = np.random.default_rng(seed).poisson(300, months)
     return pd.DataFrame({"deaths": deaths, "person_years": 1e6}, index=index)
-
-
-def fixed_forecast(rates, known=36):
-    """Forecast months 2018-01 on by given draws of the rate, shape (draws, months)."""
-    series = counts(known)
-    ahead = pd.period_range(series.index[-1] + 1, periods=np.shape(rates)[1], freq="M")
-    return Forecast(scores.YARDSTICK, series, pd.Series(1e6, ahead), np.log(rates))
 
 
 def test_crps_is_the_mean_distance_less_half_the_spread():
@@ -38,70 +31,39 @@ def test_crps_of_a_certain_forecast_is_its_error():
     assert scored["expected"].tolist() == [4.5, 4.5]
 
 
-def test_interval_score_is_width_plus_what_lies_outside():
+def test_bands_hold_what_lies_between_their_ends():
     rates = np.repeat(np.arange(101.0)[:, None], 3, axis=1)
-    scored = score_draws([50.0, 95.0, 5.0], rates, pd.RangeIndex(3))
-    assert scored["interval_80"].tolist() == pytest.approx([80, 80 + 10 * 5, 80 + 10 * 5])
-    assert scored["interval_50"].tolist() == pytest.approx([50, 50 + 4 * 20, 50 + 4 * 20])
-    assert scored["interval_95"].tolist() == pytest.approx([95, 95, 95])
-    assert scored["covered_80"].tolist() == [1, 0, 0]
-    assert scored["covered_95"].tolist() == [1, 1, 1]
+    scored = score_draws([50.0, 97.5, 2.0], rates, pd.RangeIndex(3))
+    assert scored["covered_95"].tolist() == [1, 1, 0]
 
 
-def test_score_takes_the_months_that_came():
-    made = fixed_forecast(np.tile([30.0, 20.0, 25.0, 40.0], (3, 1)))
-    came = counts(38).assign(deaths=[*[1] * 36, 290, 230])
-    scored = score_forecast(made, came)
-    assert scored.index.astype(str).tolist() == ["2018-01", "2018-02"]
-    assert scored["observed"].tolist() == pytest.approx([29, 23])
-    assert scored["crps"].tolist() == pytest.approx([1, 3])
-
-
-def test_nothing_came_is_said():
-    made = fixed_forecast(np.ones((3, 4)))
-    with pytest.raises(ValueError, match=r"no month from 2018-01 to 2018-04 .* nothing came"):
-        score_forecast(made, counts(36))
-
-
-def test_table_has_one_row_a_method_the_best_first():
-    near, far = (np.tile([[rate, rate]], (3, 1)) for rate in (28.0, 20.0))
-    came = counts(38).assign(deaths=300)
-    table = score_table({"last_value": fixed_forecast(far), POOL: fixed_forecast(near)}, came)
-    assert table["method"].tolist() == [POOL, "last_value"]
-    assert table["crps"].tolist() == pytest.approx([2, 10])
-    assert table["crps_ratio"].tolist() == pytest.approx([0.2, 1])
-    assert table["months"].tolist() == [2, 2]
-    assert score_table({POOL: fixed_forecast(near)}, came)["crps_ratio"].isna().all()
-
-
-def test_origins_reach_back_to_the_fewest_months_and_end_at_the_freeze():
+def test_origins_reach_back_to_the_fewest_months_and_leave_a_year():
     rolled = roll_origins(counts(60), **ROLL)
-    last = rolled[(rolled["unit"] == "month") & (rolled["method"] == "last_value")]
-    reach = last.groupby("origin")["ahead"].max()
-    assert reach.index.astype(str).tolist() == ["2017-12", "2018-06", "2018-12", "2019-06"]
-    assert reach.tolist() == [18, 18, 12, 6]
-    years = rolled[(rolled["unit"] == "year") & (rolled["method"] == POOL)]
-    assert years["origin"].astype(str).tolist() == ["2017-12", "2018-06", "2018-12"]
-    assert set(rolled["method"]) == {*QUICK, POOL}
+    reach = rolled[rolled["method"] == "last_value"].groupby("origin")["ahead"].max()
+    assert reach.index.astype(str).tolist() == ["2017-12", "2018-06", "2018-12"]
+    assert reach.tolist() == [2, 1, 1]
+    assert set(rolled["method"]) == set(QUICK)
 
 
-def test_origin_scores_the_forecast_made_there():
+def test_origin_scores_the_years_of_the_forecast_made_there():
     known = counts(60)
     rolled = roll_origins(known, **ROLL, seed=4).query("method == 'seasonal_naive'")
     past = known.loc[:"2018-06"]
-    made = forecast_all(past, methods=QUICK, until="2019-12", draws=100, seed=4)
-    expected = score_forecast(made["seasonal_naive"], known)
-    found = rolled[(rolled["origin"] == past.index[-1]) & (rolled["unit"] == "month")]
-    np.testing.assert_allclose(found[SCORES], expected[SCORES], rtol=1e-12)
+    made = forecast_all(past, methods=QUICK, until="2019-06", draws=100, seed=4)
+    rates = made["seasonal_naive"].rates @ (known.loc["2018-07":"2019-06", "person_years"] / 12e6)
+    observed = 1e5 * known.loc["2018-07":"2019-06", "deaths"].sum() / 12e6
+    expected = score_draws([observed], rates[:, None], pd.RangeIndex(1))
+    found = rolled[rolled["origin"] == past.index[-1]]
+    columns = ["observed", "expected", "crps", "covered_95"]
+    np.testing.assert_allclose(found[columns], expected[columns], rtol=1e-12)
 
 
 def test_year_ahead_is_weighed_by_person_years():
     known = counts(48)
     known["person_years"] = np.tile(np.arange(1.0, 13) * 1e5, 4)
-    rolled = roll_origins(known, methods=["last_value"], every=12, horizon=12, draws=100)
-    year = rolled[(rolled["unit"] == "year") & (rolled["method"] == "last_value")]
+    rolled = roll_origins(known, methods=["last_value"], every=12, draws=100)
     deaths, size = known.loc["2018"].sum()
-    assert year["observed"].tolist() == pytest.approx([1e5 * deaths / size])
+    assert rolled["observed"].tolist() == pytest.approx([1e5 * deaths / size])
 
 
 def test_month_after_an_origin_is_scored_and_not_seen():
@@ -116,33 +78,52 @@ def test_month_after_an_origin_is_scored_and_not_seen():
     assert (one["observed"] != other["observed"]).any()
 
 
-def test_summary_averages_by_horizon_against_the_same_targets():
-    first, second = pd.period_range("2018-01", periods=2, freq="M")
-    rows = [
-        ("last_value", first, "month", 1, 2.0),
-        ("last_value", first, "month", 7, 4.0),
-        ("last_value", second, "month", 2, 6.0),
-        ("last_value", second, "month", 99, 9.0),
-        ("last_value", second, "year", 1, 5.0),
-        ("damped_trend", second, "month", 2, 3.0),
-    ]
-    rolled = pd.DataFrame(rows, columns=["method", "origin", "unit", "ahead", "crps"])
-    rolled = rolled.assign(**dict.fromkeys(set(SCORES) - {"crps"}, 1.0))
-    table = scores.summarise_origins(rolled).set_index(["method", "horizon"])
-    methods, horizons = zip(*table.index, strict=True)
-    assert methods == (*["last_value"] * 3, "damped_trend")
-    assert horizons == ("months 1-6", "months 7-12", "year 1", "months 1-6")
-    assert table["crps"].tolist() == [4, 4, 5, 3]
-    assert table["crps_ratio"].tolist() == [1, 1, 1, 0.5]
-    assert table["origins"].tolist() == [2, 1, 1, 1]
+FIRST, SECOND = pd.period_range("2018-01", periods=2, freq="M")
+
+
+def rolled_of(*rows):
+    rolled = pd.DataFrame(rows, columns=["method", "origin", "ahead", "covered_95"])
+    return rolled.assign(crps=1.0)
+
+
+def test_record_knows_the_years_that_had_ended_and_no_other():
+    rolled = rolled_of(
+        ("last_value", FIRST, 1, 1),  # ended in 2019-01
+        ("last_value", SECOND, 1, 1),
+        ("last_value", FIRST, 2, 0),  # ends in 2020-01
+        ("damped_trend", FIRST, 1, 0),
+        ("damped_trend", SECOND, 1, 1),
+    )
+    rule = {"least": 0.75, "fewest": 2}
+    early, later = (
+        judge_record(rolled, pd.Period(at, "M"), **rule) for at in ("2019-12", "2020-01")
+    )
+    assert early["years"].tolist() == [2, 2]
+    assert early["held"].tolist() == [1, 0.5]
+    assert early["kept"].tolist() == [True, False]
+    assert later.loc["last_value", ["years", "kept"]].tolist() == [3, False]
+    assert judge_record(rolled, SECOND + 12, least=0.75, fewest=3)["kept"].all()  # too few to judge
+    assert judge_record(rolled, FIRST, **rule)["years"].tolist() == [0, 0]
+
+
+def test_pool_holds_the_draws_of_those_that_the_record_keeps():
+    made = forecast_all(counts(60), methods=QUICK, until="2020-12", draws=100)
+    record = pd.DataFrame({"kept": [True, False]}, index=QUICK)
+    pooled = pool_forecasts(made, record)
+    assert list(pooled) == [*QUICK, POOL]
+    np.testing.assert_array_equal(pooled[POOL].paths, made["last_value"].paths)
+    both = pool_forecasts(made, record.iloc[:1])[POOL]  # no record is no reason
+    np.testing.assert_array_equal(both.paths, np.concatenate([made[slug].paths for slug in QUICK]))
+    with pytest.raises(EstimatorError, match="rejects every method"):
+        pool_forecasts(made, record.assign(kept=False))
 
 
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (lambda: roll_origins(counts(36)), "36 months leave no origin"),
+        (lambda: roll_origins(counts(47)), "47 months leave no origin"),
         (lambda: roll_origins(counts(60), every=0), "every must be a whole number from 1"),
-        (lambda: roll_origins(counts(60), horizon=1.5), "horizon must be a whole number"),
+        (lambda: roll_origins(counts(60), years=1.5), "years must be a whole number"),
     ],
 )  # fmt: skip
 def test_scores_refuse(action, message):

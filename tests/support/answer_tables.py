@@ -118,5 +118,6 @@ def claim_rows(verdicts=("holds", "revised since", "holds")):
 
 def forecast_rows(**changes):
     row = {"claim": 10, "source": "sesnsp", "freeze": "2021-04", "pool_every": 0.44}
+    row |= {"base_rate": 0.27, "lowest": 0.2, "highest": 0.5}
     row |= {"almost_certain": 0, "methods": 6, "years_higher": 0, "years": 3, "than": 2020}
     return pd.DataFrame([row | changes])

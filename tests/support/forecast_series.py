@@ -31,4 +31,4 @@ def forecast_of(rates, first="2021-05"):
 
 def probabilities_of(rates, came=CAME, claim=CLAIM):
     forecasts = {"last_value": forecast_of(rates), POOL: forecast_of(rates)}
-    return worse_probabilities(forecasts, came, claim, source="SESNSP")
+    return worse_probabilities(forecasts, came, claim, source="SESNSP", base_rate=(1, 4))

@@ -1,0 +1,73 @@
+"""How far each constant of a rule may move before the verdict of its claim is another."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.claims.counts import MEASURES
+from analysis.claims.declared import Claim, Declared
+from analysis.claims.evidence import Evidence
+
+STEPS = 16  # from a constant to the end of its range, if it is no whole number or month
+NEAR = 1e-4  # how near its turn is then found, as a share of that way
+NONE = "none"
+
+
+def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
+    """Return one row a constant: the nearest values that change the verdict, and to what.
+
+    Columns `number`, `slug`, `constant`, `value`, `verdict`, `least` and `most` that are tried,
+    `below` and `verdict_below`, `above` and `verdict_above`: "none" where nothing tried changes it.
+    """
+    rows = []
+    for claim in declared.claims.values():
+        for name, (least, most) in claim.vary.items():
+            judge = partial(judge_with, claim, evidence, name)
+            row = {"number": claim.number, "slug": claim.slug, "constant": name}
+            row |= {"value": claim[name], "verdict": judge(claim[name])}
+            row |= {"least": least, "most": most}
+            for side, end in (("below", least), ("above", most)):
+                row[side], row[f"verdict_{side}"] = find_turn(judge, claim[name], end)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def judge_with(claim: Claim, evidence: Evidence, name: str, value: Any) -> str:
+    """Return the verdict, with those of the parts, where one constant has another value."""
+    kind = "figures" if name in claim.figures else "parameters"
+    other = replace(claim, **{kind: getattr(claim, kind) | {name: value}})
+    return MEASURES[claim.slug](other, evidence).verdict_in_full
+
+
+def find_turn(judge: Callable[[Any], str], value: Any, end: Any) -> tuple[Any, str]:
+    """Return the first value on the way to `end` that is judged otherwise, and how."""
+    now, near = judge(value), value
+    for far in list_values(value, end):
+        told = judge(far)
+        if told != now:
+            break
+        near = far
+    else:
+        return NONE, NONE
+    while isinstance(end, float) and abs(far - near) > NEAR * abs(end - value):
+        middle = (near + far) / 2
+        if judge(middle) == now:
+            near = middle
+        else:
+            far = middle
+    return far, judge(far)
+
+
+def list_values(value: Any, end: Any) -> list[Any]:
+    """Return the values to try from one to another: whole numbers, months, or `STEPS` numbers."""
+    if isinstance(end, float):
+        return np.linspace(value, end, STEPS + 1)[1:].tolist()
+    if isinstance(end, int):
+        return [*range(value + 1, end + 1), *range(value - 1, end - 1, -1)]
+    first, last = min(value, end), max(value, end)
+    months = pd.period_range(first, last, freq="M").astype(str).tolist()
+    return months[1:] if value == first else months[-2::-1]

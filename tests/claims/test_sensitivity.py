@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import pytest
+from support.measured_claims import CLAIMS, DECLARED, EVIDENCE, plant
+
+from analysis.claims.sensitivity import NONE, find_turn, list_values, vary_constants
+
+
+def turns_of(slug, evidence=EVIDENCE, **vary):
+    claim = replace(CLAIMS[slug], vary=vary)
+    return vary_constants(replace(DECLARED, claims={slug: claim}), evidence).set_index("constant")
+
+
+def test_nearest_values_that_change_a_verdict_are_those_worked_by_hand():
+    limit = turns_of("one-typical-day", limit=[1.0, 3.0]).loc["limit"]
+    assert limit["below"] == pytest.approx(133 / (34515 / 366), abs=1e-3)  # the article's totals
+    assert limit["above"] == pytest.approx(148 / (35545 / 366), abs=1e-3)  # with femicide
+    assert limit[["verdict_below", "verdict_above"]].tolist() == [
+        "does not hold", "holds under one source",
+    ]  # fmt: skip
+    recent = turns_of("recent-rate", rate=[25.0, 33.0], last=[2018, 2021])
+    assert recent.loc["rate", "above"] == pytest.approx(29.001005, abs=1e-3)
+    assert recent.loc["rate", "below"] == pytest.approx(26.797, abs=1e-3)  # SESNSP without femicide
+    assert recent.loc["last", ["below", "above"]].tolist() == [NONE, 2021]
+    upsurge = turns_of("calderon-upsurge", factor=[1.0, 4.0], last_year=[2008, 2012])
+    assert upsurge.loc["factor", ["below", "verdict_below"]].tolist() == [NONE, NONE]
+    assert upsurge.loc["factor", "above"] == pytest.approx(2.412, abs=1e-3)  # as registered
+    assert upsurge.loc["last_year", "below"] == 2009  # 17.7 against 9.6: not yet the double
+
+
+def test_turns_follow_the_evidence():
+    higher = plant(29.5, "rate", counted="deaths by year of registration, rated by UNODC")
+    (row,) = turns_of("recent-rate", higher, rate=[29.0, 33.0])["above"]
+    assert row == pytest.approx(29.5, abs=1e-3)
+
+
+def test_turn_of_a_part_counts():
+    months = turns_of("lopez-obrador-two-years", months=[22, 26]).loc["months"]
+    assert months["below"] == 23
+    assert "growing worse: cannot be judged with these data" in months["verdict_below"]
+
+
+def test_every_claim_says_which_numbers_could_have_been_others():
+    assert all(claim.vary for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "end", "values"),
+    [
+        (3, 5, [4, 5]),
+        (3, 1, [2, 1]),
+        ("2012-12", "2013-02", ["2013-01", "2013-02"]),
+        ("2012-12", "2012-10", ["2012-11", "2012-10"]),
+        (3, 3, []),
+        ("2015-01", "2015-01", []),
+    ],
+)
+def test_values_are_tried_from_the_nearest_on(value, end, values):
+    assert list_values(value, end) == values
+
+
+def test_first_of_two_turns_is_found():
+    def judge(value):
+        return "holds" if value < 2.25 or value > 3.5 else "does not hold"
+
+    turn, told = find_turn(judge, 1, 5.0)
+    assert turn == pytest.approx(2.25, abs=1e-3)
+    assert told == "does not hold"
+    assert find_turn(judge, 1, 0.0) == (NONE, NONE)
