@@ -32,7 +32,7 @@ def roll_origins(
     methods: Iterable[str] | None = None,
     inaugurations: Sequence[PolicyShift] = (),
     every: int = 6,
-    years: int = 3,
+    horizon: int = 36,
     draws: int = ROLLING_DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -46,8 +46,8 @@ def roll_origins(
         As in `forecast_all`.
     every : int
         Months between origins.
-    years : int
-        Most whole years ahead; fewer where the frozen series ends.
+    horizon : int
+        Most months ahead, of which whole years are scored; fewer where the frozen series ends.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def roll_origins(
     Tashman, L. J. (2000). Out-of-sample tests of forecasting accuracy: an analysis and review.
     International Journal of Forecasting 16, 437-450. doi:10.1016/S0169-2070(00)00065-0
     """
-    every, years = check_whole(every, "every", 1, 120), check_whole(years, "years", 1, 10)
+    every, horizon = check_whole(every, "every", 1, 120), check_whole(horizon, "horizon", 12, 120)
     origins = known.index[FEWEST - 1 : -12 : every]
     needs = f"{FEWEST} must be known before it and a year after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
@@ -74,7 +74,7 @@ def roll_origins(
     options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     for origin in origins:
         past = freeze(known, at=origin)
-        full = min(years, (known.index[-1] - origin).n // 12)
+        full = min(horizon, (known.index[-1] - origin).n) // 12
         for slug, made in forecast_all(past, until=origin + 12 * full, **options).items():
             parts[slug, origin] = _score_years(made, known.loc[made.person_years.index])
     return pd.concat(parts, names=["method", "origin", "ahead"]).reset_index()

@@ -8,7 +8,7 @@ from analysis.forecasts.paths import POOL
 from analysis.forecasts.scores import judge_record, pool_forecasts, score_draws
 
 QUICK = ["last_value", "seasonal_naive"]
-ROLL = {"methods": QUICK, "every": 6, "years": 2, "draws": 100}
+ROLL = {"methods": QUICK, "every": 6, "horizon": 24, "draws": 100}
 
 
 def counts(months=60, seed=1):
@@ -123,7 +123,7 @@ def test_pool_holds_the_draws_of_those_that_the_record_keeps():
     [
         (lambda: roll_origins(counts(47)), "47 months leave no origin"),
         (lambda: roll_origins(counts(60), every=0), "every must be a whole number from 1"),
-        (lambda: roll_origins(counts(60), years=1.5), "years must be a whole number"),
+        (lambda: roll_origins(counts(60), horizon=11), "horizon must be a whole number from 12"),
     ],
 )  # fmt: skip
 def test_scores_refuse(action, message):
