@@ -36,6 +36,12 @@ def read_toml(path: Path | str) -> tuple[Path, dict]:
         raise ValueError(f"{path.name}: {error}") from error
 
 
+def load_regions() -> pd.Series:
+    """Return the region of every state, as ``regions.toml`` declares it."""
+    declared = read_toml(DATA_FOLDER / "regions.toml")[1]["region"]
+    return pd.Series({state: region for region, states in declared.items() for state in states})
+
+
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     """Load the outlines of the states after checking the file's hash.
 
