@@ -2,7 +2,7 @@
 
     python benchmarks/pooling.py
 
-About twenty-five minutes of one core. Panels of twelve places and 120 months are simulated, places
+About twenty minutes of one core. Panels of twelve places and 120 months are simulated, places
 of unequal size, with effects that differ between places and errors that are partly shared.
 """
 
@@ -21,11 +21,17 @@ from analysis.its.shifts import PolicyShift
 from analysis.places.effects import fit_places
 from analysis.places.pooling import pool_places
 
-# With memory alone; with memory beneath noise; a level that wanders; twice as restless afterwards.
-WORLDS = [("ar1", 0.8), ("ar1_noise", 0.95), ("local_level", 0.2), ("sd_doubled", 0.95)]
+# With memory alone; with memory beneath noise; a level that wanders; twice as restless afterwards:
+# rho, and how many panels.
+WORLDS = {
+    "ar1": (0.8, 200),
+    "ar1_noise": (0.95, 120),
+    "local_level": (0.2, 120),
+    "sd_doubled": (0.95, 120),
+}
 # Between the states' own residuals, means of half a year, the correlation is 0.0 to 0.2 in the
 # windows of Calderón, López Obrador and Sheinbaum; 0.5 is more than any of them shows.
-SHARED, SIMULATIONS = (0.2, 0.5), 200
+SHARED = (0.2, 0.5)
 RECORD = Path(__file__).with_suffix(".csv")
 
 
@@ -146,9 +152,10 @@ def pooling_coverage(
     return table.assign(**world)[COLUMNS]
 
 
-def run(job: tuple[tuple[str, float], float]) -> pd.DataFrame:
-    (process, rho), shared = job
-    return pooling_coverage(rho=rho, shared=shared, process=process, simulations=SIMULATIONS)
+def run(job: tuple[str, float]) -> pd.DataFrame:
+    process, shared = job
+    rho, simulations = WORLDS[process]
+    return pooling_coverage(rho=rho, shared=shared, process=process, simulations=simulations)
 
 
 def record() -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends
 from analysis.places.effects import PlaceEffects, is_found
+from analysis.places.pooling import ABOVE
 
 UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
@@ -57,11 +58,11 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     gap = pooled.loc["weighted_average", "minus_national"]
     trends = name_trends(average["trend_before"], average["trend_after"])
     trends = f" ({trends})" if estimand == "slope" else ""
-    above = [f"{shared[name]:.0f}" for name in ("above", "above_low", "above_high")]
+    above = [f"{shared[name]:.0f}" for name in ABOVE]
     differ = (
         f"of {as_percent(shared['tau']):.0f}% (tau). Drawn towards their mean as far as their own "
-        f"errors ask for it, {above[0]}% of them are above zero ({above[1]} to {above[2]}% as the "
-        "average moves through its interval): how many, not which"
+        f"errors ask for it, {above[0]}% are above zero ({above[1]} to {above[2]}% as the average "
+        "moves through its interval): a share of shrunken changes, not of states that rose"
         if single["tau"] > 0
         else "that cannot be told from nothing (tau), so that nothing is said of their signs"
     )
@@ -114,6 +115,6 @@ def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
         )
     return (
         f"Of 95% intervals of the {estimand} the truth was held by {'; '.join(parts)}. "
-        f"{rows['simulations'].min()} panels a row, Monte Carlo errors of up to "
+        f"{rows['simulations'].min()} panels or more a row, Monte Carlo errors of up to "
         f"{rows['mc_error'].max():.1f} points."
     )
