@@ -139,10 +139,10 @@ def is_found(effect: pd.Series) -> bool:
 
 def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
     check_shift(shift)
+    each = split_panel(panel)
     holes: dict[object, list[str]] = {}
     for gap in panel.attrs.get("gaps", ()):
         holes.setdefault(gap["place"], []).append(f"{gap['first']}:{gap['last']}")
-    each = split_panel(panel)
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
     models: dict[str, SegmentedModel] = {}

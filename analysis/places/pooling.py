@@ -95,10 +95,8 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(average, logs)
     shrunken = as_logs(shrink_effects(known))
-    moved = [0, shared["low"] - shared["estimate"], shared["high"] - shared["estimate"]]
-    shared |= {
-        name: 100 * (shrunken + by > 0).mean() for name, by in zip(ABOVE, moved, strict=True)
-    }
+    for name, end in zip(ABOVE, ("estimate", "low", "high"), strict=True):
+        shared[name] = 100 * (shrunken + shared[end] - shared["estimate"] > 0).mean()
     rows = {
         "average": average(np.full(len(logs), 1 / len(logs))),
         "weighted_average": average(size / size.sum()),

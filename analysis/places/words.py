@@ -1,6 +1,5 @@
 """What the effects in many places say, in words: by rule, from the numbers."""
 
-import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
@@ -53,8 +52,7 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     unit = UNIT.get(estimand, "percent")
     said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
-    methods = ("average", "random_effects", "random_effects_shared")
-    average, single, shared = (pooled.loc[name] for name in methods)
+    average, shared = pooled.loc["average"], pooled.loc["random_effects_shared"]
     gap = pooled.loc["weighted_average", "minus_national"]
     trends = name_trends(average["trend_before"], average["trend_after"])
     trends = f" ({trends})" if estimand == "slope" else ""
@@ -63,7 +61,7 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
         f"of {as_percent(shared['tau']):.0f}% (tau). Drawn towards their mean as far as their own "
         f"errors ask for it, {above[0]}% are above zero ({above[1]} to {above[2]}% as the average "
         "moves through its interval): a share of shrunken changes, not of states that rose"
-        if single["tau"] > 0
+        if pooled.loc["random_effects", "tau"] > 0
         else "that cannot be told from nothing (tau), so that nothing is said of their signs"
     )
     lines = [
@@ -77,12 +75,6 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
         "weighs states by their deaths, an average of changes does not: where states part ways "
         "the two are different questions.",
     ]
-    wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])
-    if np.isfinite(wider) and wider > 1.05:
-        lines.append(
-            f"- **Shared errors** widen the random-effects interval by {100 * (wider - 1):.0f}%: "
-            "taking the states as independent would be too sure."
-        )
     return "\n".join(lines)
 
 
@@ -100,7 +92,9 @@ def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
     which = which.get(len(apart), f"only {' and '.join(apart.index)}")
     up = (average["estimate"] > 0).sum()
     signs = "one sign" if up in (0, len(average)) else "different signs"
-    return f"Average {'; '.join(told)}. They have {signs}; the interval leaves zero out {which}."
+    return (
+        f"the average {'; '.join(told)}. They have {signs}; the interval leaves zero out {which}."
+    )
 
 
 def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
