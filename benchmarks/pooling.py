@@ -25,12 +25,12 @@ from analysis.places.pooling import pool_places
 # rho, and how many panels.
 WORLDS = {
     "ar1": (0.8, 200),
-    "ar1_noise": (0.95, 120),
+    "ar1_noise": (0.95, 100),
     "local_level": (0.2, 120),
-    "sd_doubled": (0.95, 120),
+    "sd_doubled": (0.95, 80),
 }
 # Between the states' own residuals, means of half a year, the correlation is 0.0 to 0.2 in the
-# windows of Calderón, López Obrador and Sheinbaum; 0.5 is more than any of them shows.
+# windows of the four presidents; 0.5 is more than any of them shows.
 SHARED = (0.2, 0.5)
 RECORD = Path(__file__).with_suffix(".csv")
 
@@ -38,7 +38,7 @@ RECORD = Path(__file__).with_suffix(".csv")
 MONTHS, SIZES = 120, np.geomspace(3, 300, 12)  # expected deaths in a month, place by place
 DISTURBANCE = 0.3  # standard deviation of the disturbance of a log rate, over the months before
 MEAN = {"level": 0.0, "slope": 0.1}
-# The spread between places is tau of the states at Calderón's shift; of the other windows' slopes
+# The spread between places is tau of the states at Calderón's shift; of other presidents' slopes
 # it is 0.05 (López Obrador, SESNSP) to 0.18 (Sheinbaum).
 BETWEEN = {"level": 0.15, "slope": 0.1}
 ABOUT = {

@@ -80,8 +80,8 @@ def test_how_the_average_moves_with_the_record_is_told():
     moved.append(("least", 1.5, -15.0, 15.0, 31))
     assert words.describe_records(pooled_records(moved), estimand="level") == (
         "the average all (32 states): -14.0% (-26.0 to -0.5); less (32 states): -5.0% (-20.0 to "
-        "+11.0); least (31 states): +1.5% (-15.0 to +15.0). They have different signs; the interval "
-        "leaves zero out only all."
+        "+11.0); least (31 states): +1.5% (-15.0 to +15.0). They have different signs; the "
+        "interval leaves zero out only all."
     )
     kept = [("all", 20.0, 9.0, 33.0, 32), ("less", 19.0, 8.0, 31.0, 32), ("least", *moved[1][1:])]
     text = words.describe_records(
