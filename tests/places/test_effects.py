@@ -130,7 +130,9 @@ def test_a_hole_is_left_out_of_its_own_places_fit_alone(panel):
     ],
 )  # fmt: skip
 def test_level_whose_nearest_months_are_mostly_a_hole_is_a_doubt(panel, first, last, doubted):
-    fitted = fit_places(with_hole(panel, first, last), replace(SHIFT, omit=()), beside=())
+    two = with_hole(panel, first, last)
+    two.attrs["gaps"].append(two.attrs["gaps"][0] | {"first": "2003-05", "last": "2003-05"})
+    fitted = fit_places(two, replace(SHIFT, omit=()), beside=())
     doubt = fitted.of("level")["doubt"]
     said = f"a hole in the record at the shift, {first} to {last}"
     assert doubt.to_dict() == {"MX08": said if doubted else "", "MX16": ""}
