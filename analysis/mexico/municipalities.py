@@ -52,7 +52,7 @@ def load_municipalities(
         of the state. ``attrs``: `source`; `merged`, code of a unit to the codes in it;
         `unspecified`, state to its deaths without a known municipality, which belong to no row
         (none in the publisher's tables, which leave them out); `registered_later`, deaths that the
-        state table has and this one lacks.
+        state table has and this one lacks; `gaps` and `unreliable` of its state for every unit.
 
     Raises
     ------
@@ -125,6 +125,12 @@ def assemble_municipalities(
         "unspecified": without[without > 0].to_dict(),
         "registered_later": later,
     }
+    for kind in ("gaps", "unreliable"):  # a hole of a state is one of all its municipalities
+        frame.attrs[kind] = [
+            told | {"place": unit}
+            for told in states.attrs.get(kind, ())
+            for unit in deaths.index[states_of(deaths.index) == told["place"]]
+        ]
     return frame
 
 

@@ -1,6 +1,6 @@
 """What each source counts: its deaths by month and place, and which months to beware of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -33,6 +33,7 @@ class Source:
     released: str  # both in words
     studied: bool  # does the study run on it?
     caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
+    unreliable: list[dict[str, str]] = field(default_factory=list)  # `place`, `first`, `last`, why
 
     @property
     def complete_through(self) -> pd.Period:
@@ -144,11 +145,11 @@ def list_gaps(source: str) -> list[dict]:
     return gaps[["place", "first", "last", "found", "expected"]].to_dict("records")
 
 
-@cache
-def list_marks(source: str) -> list[dict]:
+def list_marks(source: str, places: list[str]) -> list[dict]:
     """Return the months that carry a fault of their own: `name`, `first`, `last`, `text`."""
     told, last = LOADED[source], monthly_deaths(source).index[-1]
-    marks = []
+    own = (block for block in told.unreliable if block["place"] in places)
+    marks = [("unreliable", each["first"], each["last"], each["reason"]) for each in own]
     if told.earlier:
         early = load_table(told.earlier)
         imputed = early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()

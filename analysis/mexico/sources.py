@@ -106,7 +106,7 @@ def load_series(
             and gap["first"] <= inside[1]
             and gap["last"] >= inside[0]
         ],
-        "marked": [dict(mark) for mark in record.list_marks(source)],
+        "marked": [dict(mark) for mark in record.list_marks(source, places)],
     }
     if registered:  # these are of the deaths as counted
         series.attrs |= {"source_ratio": None, "registered_share": None}
@@ -125,12 +125,14 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     -------
     DataFrame
         MultiIndex (`state`, `month`); columns `deaths` and `person_years`. A state ends with its
-        own last complete month.
+        own last complete month. ``attrs``: `gaps`, as in `load_series`, and `unreliable`, states
+        and months whose record is declared so: `place`, `first`, `last`, `reason`.
     """
     states = load_table("states")["state"]
     frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
     panel = pd.concat(frames, names=["state"])
     panel.attrs["gaps"] = [gap for frame in frames.values() for gap in frame.attrs["gaps"]]
+    panel.attrs["unreliable"] = [dict(each) for each in record.LOADED[source].unreliable]
     return panel
 
 

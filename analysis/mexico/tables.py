@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_known, require
-from analysis.files import DATA_FOLDER, sha256
+from analysis.files import DATA_FOLDER, read_toml, sha256
 
 
 @cache
@@ -22,6 +22,12 @@ def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
 def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:
     """Load one table of the package after checking its sha256; codes and months are strings."""
     return _read_table(name, folder).copy()
+
+
+def load_regions() -> pd.Series:
+    """Return the region of every state, as ``regions.toml`` declares it."""
+    declared = read_toml(DATA_FOLDER / "regions.toml")[1]["region"]
+    return pd.Series({state: region for region, states in declared.items() for state in states})
 
 
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:

@@ -120,7 +120,7 @@ def plot_map(
     estimand: str = "slope",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the places coloured by their effect; those without a reliable estimate are hatched.
+    """Draw the places coloured by their shrunken effect; those without a reliable one are hatched.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def plot_map(
     palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
     for place, rings in outlines.items():
         effect = effects.loc[place]
-        colour = {"facecolor": palette[int(np.searchsorted(CLASSES, effect["estimate"]))]}
-        doubtful = effect["doubt"] or np.isnan(effect["estimate"])
+        colour = {"facecolor": palette[int(np.searchsorted(CLASSES, effect["shrunken"]))]}
+        doubtful = effect["doubt"] or np.isnan(effect["shrunken"])
         style = OUTLINE | (DOUBTFUL if doubtful else colour)
         if is_found(effect):
             style |= BOLD | {"zorder": 2}
@@ -158,30 +158,6 @@ def plot_map(
     ax.axis("off")
     title = "Percent per year" if estimand == "slope" else "Percent"
     ax.legend(handles=_map_legend(palette), title=title, loc="upper right", **LEGEND)
-    return ax
-
-
-def plot_deaths_and_effects(fitted: PlaceEffects, *, ax: Axes | None = None) -> Axes:
-    """Draw every place's change of slope with its 95% interval against its deaths."""
-    ax = ax or plt.gca()
-    places = fitted.places
-    effects = fitted.of("slope").dropna(subset=["estimate", "low", "high"])
-    deaths = (places["deaths_before"] + places["deaths_after"]).loc[effects.index]
-    logs = as_logs(effects[["estimate", "low", "high"]].astype(float))
-    found = effects["q"] <= FALSE_DISCOVERIES
-    for chosen, colour, label in ((~found, "0.7", NOT_FOUND), (found, COLOURS["fit"], FOUND)):
-        if chosen.any():
-            part = logs[chosen]
-            reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-            style = {"fmt": "o", "color": colour, "markersize": 2.5, "elinewidth": 0.5}
-            ax.errorbar(deaths[chosen], part["estimate"], reach, label=label, **style)
-    ax.axhline(0, **ZERO)
-    ax.set_xscale("log")
-    ax.set_xlabel("Deaths in the window")
-    reach = min(1.05 * np.abs(logs.to_numpy()).max(initial=0.1), WIDEST)
-    ax.set_ylim(-reach, reach)
-    _percent_ticks(ax.yaxis, reach)
-    ax.legend(loc="upper right", **LEGEND)
     return ax
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.checks import name_some
 from analysis.engine.counts import split_noise
@@ -17,14 +16,22 @@ from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
 from analysis.its.series import as_logs, as_percent
-from analysis.places.effects import PlaceEffects
+from analysis.its.shifts import PolicyShift
+from analysis.places.effects import PlaceEffects, fit_places
+from analysis.places.shrinkage import FEWEST_PLACES, NORMAL, combine, own_variances, shrink_effects
 
-NORMAL = 1.959963984540054  # half a 95% interval in standard errors
-FEWEST_PLACES = 4
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
-POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after", "tau", "note"]
+ABOVE = ["above", "above_low", "above_high"]
+POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after", "tau", *ABOVE]
+POOLED += ["note"]
 PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
+# What of a panel's ``attrs`` is heeded, one after another.
+RECORDS = {
+    "with every month and state": [],
+    "without the holes": ["gaps"],
+    "without unreliable states too": ["gaps", "unreliable"],
+}
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
@@ -42,9 +49,10 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     DataFrame
         Rows, with `estimate`, `low`, `high` (95%, percent), `p`, `places` and `note`:
 
-        - *average*: the mean of the places' effects, from the mean of their series (the months
-          that all have) by the headline's principle, so that what their errors share is in the
-          interval;
+        - *average*: the mean of the places' effects, from the mean of their series by the
+          headline's principle, so that what their errors share is in the interval; of the months
+          that all have and none leaves out, for a mean of those that are there would jump where
+          places drop out;
         - *weighted_average*: the same with person-years as weights;
         - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
           Knapp; takes the places' errors as independent;
@@ -54,7 +62,10 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
           deaths in every month.
 
         The averages also have `trend_before` and `trend_after` (percent per year), random effects
-        `tau` (standard deviation of the effects between places, on the log scale).
+        `tau` (standard deviation of the effects between places, on the log scale). Beside
+        *random_effects_shared* stands `above`, how many percent of the places' effects, shrunken
+        (as in `fit_places`), are above zero, and what that becomes if the average lies at the ends
+        of its interval (`above_low`, `above_high`).
 
     Raises
     ------
@@ -83,6 +94,9 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(average, logs)
+    shrunken = as_logs(shrink_effects(known))
+    for name, end in zip(ABOVE, ("estimate", "low", "high"), strict=True):
+        shared[name] = 100 * (shrunken + shared[end] - shared["estimate"] > 0).mean()
     rows = {
         "average": average(np.full(len(logs), 1 / len(logs))),
         "weighted_average": average(size / size.sum()),
@@ -108,7 +122,20 @@ def pool_groups(fitted: PlaceEffects, groups: pd.Series, estimand: str = "slope"
         rows[group]["deaths"] = own.places[["deaths_before", "deaths_after"]].to_numpy().sum()
     columns = ["deaths", *POOLED]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
-    return table.drop(columns=["trend_before", "trend_after"])
+    return table.drop(columns=["trend_before", "trend_after", *ABOVE])
+
+
+def pool_records(
+    panel: pd.DataFrame, shift: PolicyShift, *, harmonics: int = 2, estimand: str = "slope"
+) -> pd.DataFrame:
+    """Return two pooled rows as the faults of the record are left out: `RECORDS`, by method."""
+    rows = {}
+    for name, heeded in RECORDS.items():
+        chosen = pd.DataFrame(panel, copy=False)
+        chosen.attrs = {kind: panel.attrs.get(kind, []) for kind in heeded}
+        fitted = fit_places(chosen, shift, harmonics=harmonics, beside=())
+        rows[name] = pool_places(fitted, estimand).loc[["average", "random_effects_shared"]]
+    return pd.concat(rows, names=["record"])[["estimate", "low", "high", "p", "places", "tau"]]
 
 
 def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray) -> dict:
@@ -135,8 +162,8 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
     # The shared part of the errors moves all places alike: it is in the variance of the mean once,
     # and not in the spread between places, which only their own part explains.
     effects = logs["estimate"].to_numpy()
-    variances = ((logs["high"] - logs["low"]).to_numpy() / 2 / NORMAL) ** 2
-    alone = _combine(effects, variances)
+    variances = own_variances(logs)
+    alone = combine(effects, variances)
     single = _pooled_row(alone, float(alone.mean_effect_re))
     pooled, common = alone, 0.0
     for _ in range(ROUNDS):
@@ -145,15 +172,10 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
         total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
         own = np.maximum(variances - common, LEAST_OWN * variances)
-        pooled = _combine(effects, own)
+        pooled = combine(effects, own)
         if abs(common - before) <= 1e-3 * common:
             break
     return single, _pooled_row(pooled, mean["estimate"], common)
-
-
-def _combine(effects: np.ndarray, variances: np.ndarray) -> Any:
-    with np.errstate(divide="ignore"):  # I squared of equal effects, which is not used
-        return combine_effects(effects, variances, method_re="pm")
 
 
 def _pooled_row(pooled: Any, centre: float, shared: float = 0.0) -> dict:
@@ -174,18 +196,21 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     months = first.window.index.to_timestamp()
     index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
     rates = np.concatenate([fitted.models[p].outcome[: len(months)] for p in used])
+    out = np.any([fitted.models[p].omitted[: len(months)] for p in used], axis=0)
+    own = np.eye(len(months))[:, out]  # a column for each month that any leaves out
+    contrast = first.contrasts[list(ESTIMANDS).index(estimand), first.kept][1:]
+    contrast = np.append(contrast, np.zeros(out.sum()))
     rows = []
     for design in first.designs:
-        regressors = pd.DataFrame(np.tile(design.to_numpy(), (len(used), 1)), index, design.columns)
+        X = np.column_stack([design.to_numpy()[:, first.kept][:, 1:], own])  # the first: const
         fit = PanelOLS(
             pd.Series(rates, index, name="log_rate"),
-            regressors.drop(columns="const"),
+            pd.DataFrame(np.tile(X, (len(used), 1)), index),
             entity_effects=True,
         ).fit(cov_type="kernel", kernel="bartlett", bandwidth=newey_west_lags(len(months)))
-        contrast = first.contrasts[list(ESTIMANDS).index(estimand), 1:]
         rows.append((contrast @ fit.params, contrast @ fit.cov @ contrast))
     means, variances = np.array(rows).T
-    se, df = np.sqrt(variances.mean() + means.var()), len(months) - first.contrasts.shape[1]
+    se, df = np.sqrt(variances.mean() + means.var()), len(months) - len(contrast) - 1
     return _student_row(means.mean(), se, df) | {"places": len(used), "note": note}
 
 

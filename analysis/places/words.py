@@ -1,14 +1,12 @@
 """What the effects in many places say, in words: by rule, from the numbers."""
 
-import numpy as np
 import pandas as pd
 
-from analysis.its.series import as_logs, as_percent
+from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends
-from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects
+from analysis.places.effects import PlaceEffects, is_found
+from analysis.places.pooling import ABOVE
 
-FEWEST_SERIES = 100  # in a row of a recorded simulation that is told
-MOST_NAMED = 12  # places without a reliable estimate, in one sentence
 UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
 
@@ -27,64 +25,26 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
     return table
 
 
-def describe_size(record: pd.DataFrame) -> str:
-    """Return whether the estimator holds its size in a recorded simulation (benchmarks/places)."""
-    ours = record[(record["estimator"] == "count_reml") & (record["series"] >= FEWEST_SERIES)]
-    parts = []
-    for rho, rows in ours[ours["enough"]].groupby("rho"):
-        alarms = rows["false_alarms"]
-        error = np.sqrt((rows["mc_error"] ** 2).sum()) / len(rows)
-        held = abs(alarms.mean() - 5) <= 3 * error
-        parts.append(
-            f"at rho {rho}, {alarms.min():.0f} to {alarms.max():.0f}% (mean {alarms.mean():.1f}, "
-            f"{'within' if held else 'outside'} three Monte Carlo errors of 5)"
-        )
-    few = ours.loc[~ours["enough"], "false_alarms"]
-    fewer = f"; with fewer deaths {few.min():.0f} to {few.max():.0f}%" if len(few) else ""
-    other = record.loc[record["estimator"] == "quasi_poisson", "false_alarms"].max()
-    return (
-        f"False alarms of `count_reml` where deaths are enough: {'; '.join(parts)}{fewer}. "
-        f"Quasi-Poisson regression goes up to {other:.0f}%."
-    )
-
-
-def describe_places(
-    fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope", kind: str = "states"
-) -> str:
-    """Return in how many places an effect was found, and which have no reliable estimate."""
-    effects = fitted.of(estimand)
-    sound = effects[(effects["doubt"] == "") & effects["estimate"].notna()]
-    found = sound[sound["q"] <= FALSE_DISCOVERIES]
-    up, down = found[found["estimate"] > 0], found[found["estimate"] < 0]
+def describe_places(fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope") -> str:
+    """Return in how many states an effect was found, which have no reliable one, and the holes."""
+    effects, places = fitted.of(estimand), fitted.places
+    found = effects[effects.apply(is_found, axis=1)]
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
-    largest = ""
-    if len(found) and kind == "states":  # of thousands, the largest is one of few deaths
-        top = as_logs(found["estimate"]).abs().idxmax()
-        effect = format_effect(found.loc[top], UNIT.get(estimand, "percent"))
-        largest = f". The largest is that of {names.get(top, top)}, {effect}"
-        if estimand == "slope":
-            trends = (fitted.of(name).loc[top, "estimate"] for name in ("pre_trend", "post_trend"))
-            largest += f" ({name_trends(*trends)})"
-    lines = [
-        f"Of {len(effects):,} {kind}, {len(up)} show a rise of {what} and {len(down)} a fall that "
-        f"stand out with a false-discovery rate of 5%; {len(sound) - len(found)} show neither"
-        f"{largest}."
-    ]
     doubtful = effects[effects["doubt"] != ""]
-    if len(doubtful) > MOST_NAMED:
-        lines.append(f"{len(doubtful):,} {kind} have no reliable estimate, most have few deaths.")
-    elif len(doubtful):
-        listed = "; ".join(
-            f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({doubt})"
-            for doubt, rows in doubtful.groupby("doubt", sort=False)
-        )
-        lines.append(f"No reliable estimate: {listed}.")
-    empty = fitted.places["empty_months"]
-    if (empty > 0).any():
-        lines.append(
-            f"{(empty > 0).sum():,} {kind} have months without a death: there the headline model "
-            "has no answer and the count models stand alone."
-        )
+    rest = len(effects) - len(doubtful) - len(found)
+    lines = [
+        f"Of {len(effects)} states, {(found['estimate'] > 0).sum()} show a rise of {what} and "
+        f"{(found['estimate'] < 0).sum()} a fall that stand out with a false-discovery rate of 5%; "
+        f"{rest} stand out neither way."
+    ]
+    holes = places.loc[(places["left_out"] != "") & effects["estimate"].notna(), "left_out"]
+    for said, column in (("No reliable estimate", doubtful["doubt"]), ("Holes left out", holes)):
+        if len(column):
+            listed = "; ".join(
+                f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({why})"
+                for why, rows in column.groupby(column, sort=False)
+            )
+            lines.append(f"{said}: {listed}.")
     return " ".join(lines)
 
 
@@ -92,16 +52,22 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     unit = UNIT.get(estimand, "percent")
     said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
-    methods = ("average", "random_effects", "random_effects_shared")
-    average, single, shared = (pooled.loc[name] for name in methods)
+    average, shared = pooled.loc["average"], pooled.loc["random_effects_shared"]
     gap = pooled.loc["weighted_average", "minus_national"]
     trends = name_trends(average["trend_before"], average["trend_after"])
     trends = f" ({trends})" if estimand == "slope" else ""
+    above = [f"{shared[name]:.0f}" for name in ABOVE]
+    differ = (
+        f"of {as_percent(shared['tau']):.0f}% (tau). Drawn towards their mean as far as their own "
+        f"errors ask for it, {above[0]}% are above zero ({above[1]} to {above[2]}% as the average "
+        "moves through its interval): a share of shrunken changes, not of states that rose"
+        if pooled.loc["random_effects", "tau"] > 0
+        else "that cannot be told from nothing (tau), so that nothing is said of their signs"
+    )
     lines = [
         f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
         f"random effect {said['random_effects_shared']}.",
-        "- **Differences**: the states' own changes have a standard deviation of "
-        f"{as_percent(shared['tau']):.0f}% (tau).",
+        f"- **Differences**: the states' own changes have a standard deviation {differ}.",
         f"- **Against the nation**: weighted by population the average is "
         f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
         f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
@@ -109,10 +75,40 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
         "weighs states by their deaths, an average of changes does not: where states part ways "
         "the two are different questions.",
     ]
-    wider = (shared["high"] - shared["low"]) / (single["high"] - single["low"])
-    if np.isfinite(wider) and wider > 1.05:
-        lines.append(
-            f"- **Shared errors** widen the random-effects interval by {100 * (wider - 1):.0f}%: "
-            "taking the states as independent would be too sure."
-        )
     return "\n".join(lines)
+
+
+def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
+    """Return how the average of `pool_records` moves, and in which records it leaves zero out."""
+    average = records.xs("average", level="method")
+    average = average[average["estimate"] != average["estimate"].shift()]
+    if len(average) == 1:
+        return "In this window no state has a hole, and none an unreliable record."
+    unit = UNIT.get(estimand, "percent")
+    told, apart = [], average[(average["low"] > 0) | (average["high"] < 0)]
+    for name, row in average.iterrows():
+        told.append(f"{name} ({row['places']:.0f} states): {format_effect(row, unit)}")
+    which = {0: "in none of them", len(average): "in all of them"}
+    which = which.get(len(apart), f"only {' and '.join(apart.index)}")
+    up = (average["estimate"] > 0).sum()
+    signs = "one sign" if up in (0, len(average)) else "different signs"
+    return (
+        f"the average {'; '.join(told)}. They have {signs}; the interval leaves zero out {which}."
+    )
+
+
+def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
+    """Return how often pooled intervals held the truth in a recorded simulation, and where not."""
+    rows = record[record["estimand"] == estimand]
+    parts = []
+    for method, each in rows.groupby("method", sort=False):
+        least = each.loc[each["coverage"].idxmin()]
+        parts.append(
+            f"*{method}* {least['coverage']:.0f} to {each['coverage'].max():.0f}% (least: "
+            f"{least['process']}, {least['shared']} shared)"
+        )
+    return (
+        f"Of 95% intervals of the {estimand} the truth was held by {'; '.join(parts)}. "
+        f"{rows['simulations'].min()} panels or more a row, Monte Carlo errors of up to "
+        f"{rows['mc_error'].max():.1f} points."
+    )

@@ -39,7 +39,7 @@ POPULATION = pd.DataFrame(
     [("01001", "One", 100, 200), ("01002", "Two", 250, 150), ("01003", "Three", 50, 50)],
     columns=["municipality", "name", "2000", "2001"],
 )
-NOTHING = {"registered_later": 0}
+NOTHING = {"registered_later": 0, "gaps": [], "unreliable": []}
 CHANGES = pd.DataFrame({"municipality": ["01003"], "parents": ["01002"]})
 
 
@@ -425,6 +425,12 @@ def test_embedded_table_has_the_deaths_that_its_release_had(embedded):
     assert (str(months[0]), str(months[-1]), len(months)) == ("2000-01", "2021-12", 264)
     assert embedded.attrs["registered_later"] == 1108
     assert embedded.attrs["unspecified"] == {}
+    units = embedded.index.unique("municipality")
+    carried = {gap["place"] for gap in embedded.attrs["gaps"] if gap["first"] == "2007-01"}
+    assert carried == set(units[units.str[:2].isin(["05", "07", "09", "28"])])
+    assert {each["place"] for each in embedded.attrs["unreliable"]} == set(
+        units[units.str[:2] == "07"]
+    )
     by_year = embedded["deaths"].groupby(embedded.index.get_level_values("month").year).sum()
     states = load_states("inegi", complete_only=False)["deaths"]
     later = states.groupby(states.index.get_level_values("month").year).sum() - by_year

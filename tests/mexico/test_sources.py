@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,7 +8,7 @@ from analysis import find_gaps
 from analysis.mexico import record
 from analysis.mexico.record import SOURCES, registered_shares
 from analysis.mexico.sources import load_series, load_states, source_ratio
-from analysis.mexico.tables import load_table
+from analysis.mexico.tables import load_regions, load_table
 
 
 @pytest.mark.parametrize(
@@ -222,3 +223,36 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, message):
 def test_places_and_months_that_cannot_be_given_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         load_series("inegi", **arguments)
+
+
+def test_chiapas_is_declared_unreliable_where_its_years_are_unlike_any_other_states():
+    declared = load_states("inegi").attrs["unreliable"]
+    assert declared == json.loads(json.dumps(declared))
+    assert [(each["place"], each["first"], each["last"]) for each in declared] == [
+        ("MX07", "2000-01", "2012-03")
+    ]
+    assert load_states("sesnsp").attrs["unreliable"] == []
+    deaths = load_states("inegi")["deaths"].unstack("state")
+    yearly = np.log(deaths.groupby(deaths.index.year).sum().loc[2000:2012])
+    moves = yearly.diff().abs().mean()
+    assert moves["MX07"] > np.log(2)  # doubled or halved from year to year
+    assert moves.drop("MX07").max() < np.log(1.5)
+    after = deaths.loc["2012-04":"2021-12", "MX07"]
+    assert deaths.loc["2012-01":"2012-03", "MX07"].max() < after.min() / 1.9
+    marks = load_series("inegi", place="MX07").attrs["marked"]
+    assert [mark["text"] for mark in marks if mark["name"] == "unreliable"] == [
+        declared[0]["reason"]
+    ]
+    assert all(mark["name"] != "unreliable" for mark in load_series("inegi").attrs["marked"])
+
+
+def test_every_state_has_one_region():
+    regions = load_regions()
+    assert regions.index.is_unique
+    assert set(regions.index) == set(load_table("states")["state"])
+    assert regions.value_counts().to_dict() == {
+        "Centro Norte": 10,
+        "Centro": 8,
+        "Sur": 8,
+        "Norte": 6,
+    }

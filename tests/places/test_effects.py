@@ -9,7 +9,6 @@ from support.folders import ROOT
 from support.independent import segmented_design
 
 from analysis import (
-    PolicyShift,
     fit_its,
     fit_places,
     load_policy_shifts,
@@ -17,7 +16,8 @@ from analysis import (
     pool_places,
 )
 from analysis.its.comparison import judge_estimand
-from analysis.places.effects import FEWEST_DEATHS, variance_grows
+from analysis.places.effects import BESIDE, FEWEST_DEATHS
+from analysis.places.shrinkage import shrink_effects
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 CHOSEN = ["MX01", "MX08", "MX16", "MX25"]
@@ -97,36 +97,104 @@ def test_an_interval_that_says_nothing_of_use_is_a_doubt():
     assert slope.loc["MX15", "doubt"] == ""
 
 
+def with_hole(panel, first, last):
+    two = panel.loc[["MX08", "MX16"]]
+    two.attrs["gaps"] = [
+        {"place": "MX08", "first": first, "last": last, "found": 3, "expected": 60.0}
+    ]
+    return two
+
+
+def test_a_hole_is_left_out_of_its_own_places_fit_alone(panel):
+    plain = replace(SHIFT, omit=())
+    found = fit_places(with_hole(panel, "2003-05", "2003-06"), plain, beside=())
+    asked = fit_places(
+        panel.loc[["MX08", "MX16"]], replace(SHIFT, omit=["2003-05:2003-06"]), beside=()
+    )
+    whole = fit_places(panel.loc[["MX08", "MX16"]], plain, beside=())
+    columns = ["estimate", "low", "high", "p"]
+    for estimand in ("level", "slope"):
+        rows = [fit.of(estimand)[columns].astype(float) for fit in (found, asked, whole)]
+        np.testing.assert_allclose(rows[0].loc["MX08"], rows[1].loc["MX08"])
+        np.testing.assert_allclose(rows[0].loc["MX16"], rows[2].loc["MX16"])
+        assert abs(rows[0].loc["MX08", "estimate"] - rows[2].loc["MX08", "estimate"]) > 0.01
+    assert found.places["left_out"].to_dict() == {"MX08": "2003-05 to 2003-06", "MX16": ""}
+    assert (found.of("level")["doubt"] == "").all()
+
+
 @pytest.mark.parametrize(
     ("first", "last", "doubted"),
     [
-        ("2005-12", "2005-12", True), ("2005-10", "2005-11", False), ("2005-10", "2006-01", True),
-        ("2008-03", "2008-04", True), ("2008-04", "2008-04", False),
+        ("2006-12", "2007-01", True), ("2007-01", "2007-02", True), ("2007-02", "2007-05", False),
+        ("2006-09", "2006-10", True), ("2006-11", "2006-12", False), ("2006-08", "2006-09", False),
     ],
 )  # fmt: skip
-def test_hole_within_a_year_of_the_shift_is_a_doubt_of_its_place(panel, first, last, doubted):
-    shift = PolicyShift("range", "2006-12", until="2007-03", end="2012-11")
-    two, gap = panel.loc[["MX08", "MX16"]], {"place": "MX08", "first": first, "last": last}
-    two.attrs["gaps"] = [gap | {"found": 3, "expected": 60.0}]
-    for estimand in ("level", "slope"):
-        doubt = fit_places(two, shift, beside=()).of(estimand)["doubt"]
-        run = first if first == last else f"{first} to {last}"
-        assert doubt["MX08"] == (f"a hole in the record near the shift, {run}" if doubted else "")
-        assert doubt["MX16"] == ""
+def test_level_whose_nearest_months_are_mostly_a_hole_is_a_doubt(panel, first, last, doubted):
+    two = with_hole(panel, first, last)
+    two.attrs["gaps"].append(two.attrs["gaps"][0] | {"first": "2003-05", "last": "2003-05"})
+    fitted = fit_places(two, replace(SHIFT, omit=()), beside=())
+    doubt = fitted.of("level")["doubt"]
+    said = f"a hole in the record at the shift, {first} to {last}"
+    assert doubt.to_dict() == {"MX08": said if doubted else "", "MX16": ""}
+    assert (fitted.of("slope")["doubt"] == "").all()
 
 
 def test_a_reason_for_no_estimate_goes_before_a_hole(panel):
-    two, gap = panel.loc[["MX08", "MX16"]], {"place": "MX08", "first": "2006-12", "last": "2006-12"}
-    two.attrs["gaps"] = [gap | {"found": 3, "expected": 60.0}]
+    two = with_hole(panel, "2006-12", "2007-02")
     fitted = fit_places(two, SHIFT, beside=(), fewest_deaths=5000)
-    assert fitted.of("slope").loc["MX08", "doubt"].endswith("at least 5000 are needed")
+    assert fitted.of("level").loc["MX08", "doubt"].endswith("at least 5000 are needed")
 
 
-def test_holes_of_the_states_are_doubts_and_the_states_carry_them():
-    states = load_states("inegi")
-    holed = fit_places(states.loc[["MX05", "MX09", "MX16"]], SHIFT, beside=()).of("slope")["doubt"]
-    assert holed[["MX05", "MX09"]].str.endswith("near the shift, 2007-01 to 2007-02").all()
-    assert holed["MX16"] == ""
+def test_an_unreliable_record_in_the_window_is_no_estimate_and_its_reason(panel):
+    two = panel.loc[["MX08", "MX16"]]
+    said = {"place": "MX08", "last": "2001-12", "reason": "its books burnt"}
+    for first, start, lost in (("2000-01", None, True), ("2000-01", "2002-01", False)):
+        two.attrs["unreliable"] = [said | {"first": first}]
+        fitted = fit_places(two, replace(SHIFT, start=start), beside=())
+        for estimand in ("level", "slope"):
+            row = fitted.of(estimand).loc["MX08"]
+            assert np.isnan(row["estimate"]) == lost
+            told = "record unreliable in 2000-01 to 2001-12: its books burnt"
+            assert row["doubt"] == (told if lost else "") or not lost
+            assert (row["note"] == told) == lost
+        assert np.isfinite(fitted.of("slope").loc["MX16", "estimate"])
+
+
+def test_the_states_leave_out_their_holes_and_the_unreliable_one():
+    states = load_states("inegi").loc[["MX05", "MX07", "MX09", "MX16"]]
+    fitted = fit_places(states, replace(SHIFT, omit=()), beside=())
+    level, slope = fitted.of("level")["doubt"], fitted.of("slope")["doubt"]
+    assert level[["MX05", "MX09"]].str.endswith("at the shift, 2007-01 to 2007-02").all()
+    assert slope[["MX05", "MX09", "MX16"]].eq("").all()
+    assert slope["MX07"].startswith("record unreliable in 2000-01 to 2012-03")
+    later = replace(load_policy_shifts()["lopez-obrador-2018-12"], omit=())
+    assert fit_places(states, later, beside=()).of("slope")["estimate"].notna().all()
+
+
+def test_shrunken_effects_keep_the_share_of_their_distance_that_is_not_error():
+    logs = np.array([0.0, 0.1, 0.2, 0.5])
+    errors = np.array([0.05, 0.1, 0.15, 0.4])
+    ends = logs[:, None] + 1.959963984540054 * np.outer(errors, [-1, 1])
+    table = pd.DataFrame(
+        100 * np.expm1(np.column_stack([logs, ends])), list("abcd"), ["estimate", "low", "high"]
+    ).assign(p=0.5)
+    table.loc["none"] = np.nan
+    found = np.log1p(shrink_effects(table) / 100)
+    # by the definition, tau from Paule and Mandel's equation
+    tau2 = np.linspace(0, 0.1, 200_001)[:, None]
+    weights = 1 / (errors**2 + tau2)
+    means = (weights * logs).sum(axis=1) / weights.sum(axis=1)
+    q = (weights * (logs - means[:, None]) ** 2).sum(axis=1)
+    best = np.abs(q - 3).argmin()
+    if q[0] <= 3:
+        best = 0
+    kept = tau2[best] / (tau2[best] + errors**2)
+    np.testing.assert_allclose(found[:4], means[best] + kept * (logs - means[best]), atol=1e-5)
+    assert np.isnan(found["none"])
+    assert shrink_effects(table.iloc[:3]).isna().all()
+    apart = table.assign(estimate=[0.0, 40, 80, 200, np.nan])
+    spread = apart.assign(low=apart["estimate"] - 1, high=apart["estimate"] + 1)
+    np.testing.assert_allclose(shrink_effects(spread)[:4], spread["estimate"][:4], atol=0.05)
 
 
 def test_months_left_out_are_as_good_as_missing_whatever_they_hold(panel):
@@ -212,24 +280,9 @@ def test_what_is_no_panel_is_refused_by_name(panel):
         fit_places(panel, "calderon-2006-12")
 
 
-def test_variance_that_grows_with_the_square_is_told_from_one_that_grows_with_the_mean():
-    rng = np.random.default_rng(0)
-    mean = np.geomspace(2, 500, 400)
-    proportional = rng.negative_binomial(mean / 4, 1 / 5)  # variance 5 mu
-    square = rng.negative_binomial(4, 4 / (4 + mean))  # variance mu + mu^2 / 4
-    assert not variance_grows(proportional.astype(float), mean)
-    assert variance_grows(square.astype(float), mean)
-
-
-def test_the_count_model_that_the_variance_asks_for_stands_beside(fitted):
-    used = set(fitted.effects.query("place == 'MX16'")["estimator"])
-    assert used == {"count_reml", "reml", "negative_binomial"}
-    window = fitted.models["MX16"].window
-    X = segmented_design(len(window), SINCE, harmonics=2)
-    kept = ~window.index.isin(HOLES)
-    window, X = window[kept], X[kept]
-    fit = GLM(window["deaths"], X, family=Poisson(), exposure=window["person_years"]).fit()
-    assert variance_grows(window["deaths"].to_numpy(dtype=float), np.asarray(fit.mu))
+def test_both_textbook_models_of_counts_and_the_headline_stand_beside(fitted):
+    used = fitted.effects.query("place == 'MX16'")["estimator"].unique().tolist()
+    assert used == ["count_reml", *BESIDE]
 
 
 def test_recorded_size_is_held_where_most_months_are_empty():

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
-from support.drawn import labels
 
 from analysis import fit_places, load_policy_shifts, load_states, plot_forest, plot_map, pool_places
 from analysis.mexico.tables import load_outlines, load_table
 from analysis.places.effects import PlaceEffects
-from analysis.places.plots import plot_deaths_and_effects
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 
@@ -21,18 +19,24 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     rows = [label.get_text() for label in ax.get_yticklabels()]
     slope = fitted.of("slope").sort_values("estimate", ascending=False)
     assert rows[:32] == [names[place] for place in slope.index]
+    assert rows[31] == "Chiapas"  # without an estimate
+    slope = slope.drop("MX07")
     assert rows[32:34] == ["average of the states", "average, weighted by population"]
     assert rows[34:] == ["random effects"]
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
-    drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:32]]
+    drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:31]]
     np.testing.assert_allclose(drawn, np.log1p(slope["estimate"] / 100))
     top = next(line for line in ax.lines if len(line.get_xdata()) == 2)
     ends = np.log1p(slope.iloc[0][["low", "high"]].astype(float) / 100)
     np.testing.assert_allclose(top.get_xdata(), ends)
     told = [text.get_text() for text in ax.texts]
     first = [fitted.of(name)["estimate"][slope.index[0]] for name in ("pre_trend", "post_trend")]
-    assert told[:2] == ["trend, % a year", "{:+d} → {:+d}".format(*map(round, first))]
-    assert len(told) == 1 + 32 + 2  # and of both averages
+    assert told[:3] == [
+        "no estimate",
+        "trend, % a year",
+        "{:+d} → {:+d}".format(*map(round, first)),
+    ]
+    assert len(told) == 2 + 31 + 2  # and of both averages
 
 
 def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
@@ -44,13 +48,13 @@ def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
     assert len(ax.collections) == 32
     shapes = dict(zip(load_outlines(), ax.collections, strict=True))
     hatched = [place for place, shape in shapes.items() if shape.get_hatch()]
-    assert {"MX05", "MX07", "MX09", "MX28", "MX16"} <= set(hatched)  # holes of January 2007
+    assert {"MX07", "MX16"} <= set(hatched)
     assert hatched == sorted(doubts.index[doubts != ""], key=list(shapes).index)
     colours = {place: tuple(shapes[place].get_facecolor()[0]) for place in shapes.keys() - hatched}
-    slope = fitted.of("slope")["estimate"]
-    assert colours["MX17"] == colours["MX32"]  # both above 40%
-    assert slope[["MX17", "MX32"]].min() > 40
-    assert colours["MX17"] != colours["MX31"]
+    slope = fitted.of("slope")["shrunken"]
+    for place, colour in colours.items():  # below +20, or above it
+        assert (colour == colours["MX31"]) == (slope[place] < 20), place
+    assert slope["MX31"] < 20 < slope["MX10"] < 40
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend[0] == "above +40"
     assert "no reliable estimate" in legend
@@ -62,12 +66,3 @@ def test_outlines_are_those_of_the_states():
     longitude, latitude = np.concatenate([r for rings in outlines.values() for r in rings]).T
     assert -119 < longitude.min() < longitude.max() < -86
     assert 14 < latitude.min() < latitude.max() < 33
-
-
-def test_effects_are_drawn_against_their_deaths(fitted, ax):
-    assert plot_deaths_and_effects(fitted, ax=ax) is ax
-    drawn = np.concatenate([container[0].get_xydata() for container in ax.containers])
-    deaths = fitted.places["deaths_before"] + fitted.places["deaths_after"]
-    expected = np.column_stack([deaths, np.log1p(fitted.of("slope")["estimate"] / 100)])
-    np.testing.assert_allclose(drawn[drawn[:, 0].argsort()], expected[expected[:, 0].argsort()])
-    assert labels(ax) == ["not found", "found (q ≤ 0.05)"]

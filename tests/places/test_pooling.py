@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from support.folders import ROOT
 from support.independent import segmented_design
 from support.independent_law import fit_law, simulate
 
@@ -17,8 +18,8 @@ from analysis import (
 from analysis.engine.estimators import newey_west_lags
 from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
-from analysis.places.pooling import pool_groups
-from benchmarks.pooling import pooling_coverage, simulate_panel
+from analysis.places.pooling import RECORDS, pool_groups, pool_records
+from benchmarks.pooling import WORLDS, pooling_coverage, simulate_panel
 
 STATES = load_states("inegi")
 SHIFT = load_policy_shifts()["calderon-2006-12"]
@@ -168,6 +169,24 @@ def test_simulated_panels_have_the_correlations_asked_for():
     assert shift.month == pd.Period("2005-01", "M")
 
 
+@pytest.mark.parametrize(("process", "rho", "after"), [("ar1", 0.5, 1.0), ("sd_doubled", 0.5, 2.0)])
+def test_simulated_disturbances_have_the_size_asked_for(process, rho, after):
+    """Forty panels, twelve places: the standard deviation before and after, 3% of it at most."""
+    rng, sizes = np.random.default_rng(1), []
+    for _ in range(40):
+        panel, _, truth = simulate_panel(rng, rho=rho, shared=0.2, process=process)
+        large = np.log(panel["deaths"].unstack("place").iloc[:, -3:].to_numpy())
+        since = np.maximum(np.arange(120) - 60, 0)[:, None] / 12
+        step = (np.arange(120) >= 60)[:, None]
+        large -= truth["slope"].to_numpy()[-3:] * since + truth["level"].to_numpy()[-3:] * step
+        large -= np.log(np.geomspace(3, 300, 12))[-3:]
+        sizes.append([(large[:60] ** 2).mean(), (large[66:] ** 2).mean()])
+    before, later = np.sqrt(np.mean(sizes, axis=0))
+    counting = np.mean(1 / np.geomspace(3, 300, 12)[-3:])
+    assert np.sqrt(before**2 - counting) == pytest.approx(0.3, rel=0.07)
+    assert np.sqrt(later**2 - counting) == pytest.approx(0.3 * after, rel=0.07)
+
+
 @pytest.mark.slow
 def test_pooled_intervals_hold_the_truth_where_errors_are_shared():
     """40 panels: a Monte Carlo error of 3.4 points at 95%, 8 at 50%."""
@@ -206,3 +225,70 @@ def test_places_that_end_apart_are_pooled_over_the_months_that_all_have():
     np.testing.assert_allclose(
         logs(apart).loc["average", columns], logs(alike).loc["average", columns], atol=5e-3
     )
+
+
+def test_a_month_that_one_place_leaves_out_is_in_no_row():
+    """Whatever its record holds there: a mean of the others would jump instead."""
+    rows = []
+    for factor in (0, 10):
+        panel = STATES.loc[CHOSEN]
+        hole = {"place": "MX08", "first": "2009-01", "last": "2009-03", "found": 1, "expected": 9.0}
+        panel.loc[("MX08", slice("2009-01", "2009-03")), "deaths"] *= factor
+        panel.attrs["gaps"] = [hole]
+        rows.append(pool_places(fit(panel, replace(SHIFT, omit=()))))
+    pd.testing.assert_frame_equal(*rows)
+    columns = ["estimate", "low", "high"]
+    # of the mean series it is the same as leaving the months out of all places
+    panel.attrs = {}
+    all_of = pool_places(fit(panel, replace(SHIFT, omit=["2009-01:2009-03"])))
+    for method, allowed in (("average", 0.01), ("driscoll_kraay", 1e-6)):
+        found, expected = logs(rows[0]).loc[method, columns], logs(all_of).loc[method, columns]
+        np.testing.assert_allclose(found, expected, atol=allowed)
+
+
+def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
+    panel = STATES.loc[["MX05", "MX07", "MX08", "MX14", "MX16", "MX25"]]
+    panel.attrs = STATES.attrs
+    plain = replace(SHIFT, omit=())
+    found = pool_records(panel, plain, estimand="level")
+    assert found.index.unique("record").tolist() == list(RECORDS)
+    chosen = ["average", "random_effects_shared"]
+    faultless = pool_places(fit(panel, plain), "level").loc[chosen, ["estimate", "places"]]
+    blind = panel.copy()
+    blind.attrs = {}
+    whole = pool_places(fit(blind, plain), "level").loc[chosen, ["estimate", "places"]]
+    first, second, last = (found.loc[name, ["estimate", "places"]] for name in RECORDS)
+    pd.testing.assert_frame_equal(first, whole, check_dtype=False)
+    pd.testing.assert_frame_equal(last, faultless, check_dtype=False)
+    assert second["places"].tolist() == [6, 6]
+    assert last["places"].tolist() == [5, 5]
+    assert (second["estimate"] != first["estimate"]).all()
+    assert panel.attrs["gaps"]
+
+
+def test_share_above_zero_is_of_shrunken_effects_and_moves_with_the_average():
+    fitted = fit(STATES)
+    row = pool_places(fitted, "level").loc["random_effects_shared"]
+    shrunken = np.log1p(fitted.of("level")["shrunken"].dropna() / 100)
+    assert 0 < row["above"] < 100
+    assert row["above"] == pytest.approx(100 * (shrunken > 0).mean())
+    centre, *ends = np.log1p(row[["estimate", "low", "high"]].astype(float) / 100)
+    for end, name in zip(ends, ("above_low", "above_high"), strict=True):
+        assert row[name] == pytest.approx(100 * (shrunken + end - centre > 0).mean())
+    assert row["above_low"] < row["above"] < row["above_high"]
+
+
+def test_recorded_coverage_holds_where_errors_are_carried_and_fails_where_they_are_not():
+    record = pd.read_csv(ROOT / "benchmarks/pooling.csv").set_index("method")
+    for (process, rho, panels), _ in record.groupby(["process", "rho", "simulations"]):
+        assert WORLDS[process] == (rho, panels)
+    assert set(record["process"]) == set(WORLDS)
+    slope = record[record["estimand"] == "slope"]
+    level = record[record["estimand"] == "level"]
+    assert level.loc[["average", "random_effects_shared"], "coverage"].min() > 85
+    wanders = slope["process"] == "local_level"  # where the law itself covers less
+    assert slope[~wanders].loc["average", "coverage"].min() > 85
+    assert slope[wanders].loc["average", "coverage"].min() > 70
+    assert slope.loc["driscoll_kraay", "coverage"].max() < 80
+    most = slope[slope["shared"] == 0.5].set_index("process", append=True)["coverage"]
+    assert (most["random_effects_shared"] > most["random_effects"] + 5).all()

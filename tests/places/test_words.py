@@ -7,44 +7,34 @@ from analysis.places.effects import PlaceEffects
 
 
 def place_effects(rows):
-    columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "empty_months"]
+    columns = ["place", "estimate", "low", "high", "p", "q", "doubt", "left_out"]
     table = pd.DataFrame(rows, columns=columns)
     same = {"estimator": "count_reml", "estimand": "slope", "comparison_verdict": "agree"}
-    effects = table.drop(columns="empty_months").assign(note="", **same)
-    trends = [
-        effects.assign(estimand=f"{side}_trend", estimate=size)
-        for side, size in (("pre", 5.0), ("post", -58.0))
-    ]
-    effects = pd.concat([effects, *trends])
-    return PlaceEffects(None, effects, table.set_index("place")[["empty_months"]], {})
+    effects = table.drop(columns="left_out").assign(note="", **same)
+    return PlaceEffects(None, effects, table.set_index("place")[["left_out"]], {})
 
 
 def test_places_are_counted_by_what_was_found():
     rows = [
-        ["A", 30.0, 10.0, 50.0, 0.001, 0.004, "", 0],
-        ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", 3],
-        ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", 0],
-        ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", 0],
-        ["E", 300.0, 200.0, 400.0, 0.001, 0.004, "a hole in the record near the shift, 2007-01", 0],
+        ["A", 30.0, 10.0, 50.0, 0.001, 0.004, "", "2007-01"],
+        ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", "2007-01"],
+        ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", ""],
+        ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", ""],
+        ["E", np.nan, np.nan, np.nan, np.nan, np.nan, "record unreliable", "2003-01 to 2003-02"],
     ]
-    text = words.describe_places(place_effects(rows), {"B": "Bee", "D": "Dee"})
-    assert text.startswith("Of 5 states, 1 show a rise of the yearly trend and 1 a fall")
-    largest = "that of Bee, -60.0% per year (-70.0 to -50.0) (+5% → -58% a year)."
-    assert f"1 show neither. The largest is {largest}" in text
-    doubts = "Dee (the estimators' signs differ); E (a hole in the record near the shift, 2007-01)"
-    assert f"No reliable estimate: {doubts}." in text
-    assert "1 states have months without a death" in text
-
-
-def test_nothing_found_names_no_largest():
-    fitted = place_effects([["A", 3.0, -5.0, 15.0, 0.3, 0.4, "", 0]])
-    assert words.describe_places(fitted, {}) == (
-        "Of 1 states, 0 show a rise of the yearly trend and 0 a fall that stand out with a "
-        "false-discovery rate of 5%; 1 show neither."
+    assert words.describe_places(place_effects(rows), {"B": "Bee", "D": "Dee"}) == (
+        "Of 5 states, 1 show a rise of the yearly trend and 1 a fall that stand out with a "
+        "false-discovery rate of 5%; 1 stand out neither way. No reliable estimate: Dee (the "
+        "estimators' signs differ); E (record unreliable). Holes left out: A, Bee (2007-01)."
     )
 
 
-MISSING = [np.nan, np.nan]
+def test_nothing_found_is_no_finding_of_nothing():
+    fitted = place_effects([["A", 3.0, -5.0, 15.0, 0.3, 0.4, "", ""]])
+    assert words.describe_places(fitted, {}) == (
+        "Of 1 states, 0 show a rise of the yearly trend and 0 a fall that stand out with a "
+        "false-discovery rate of 5%; 1 stand out neither way."
+    )
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ def pooled():
     table = table.assign(
         trend_before=[-1.6, -2, np.nan, np.nan], trend_after=[18, 29, *[np.nan] * 2]
     )
-    return table.assign(p=0.01, note="")
+    return table.assign(p=0.01, note="", above=97.0, above_low=61.0, above_high=100.0)
 
 
 def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
@@ -71,22 +61,48 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
     assert "The average is 20.0% higher as a factor" in text
     assert "the states' own changes have a standard deviation of 30% (tau)" in text
-    assert "widen the random-effects interval by 100%" in text
+    assert "97% are above zero (61 to 100% as the average moves" in text
+    alike = words.describe_pooled(table.assign(tau=0.0))
+    assert "that cannot be told from nothing (tau), so that nothing is said of their signs" in alike
+    assert "above zero" not in alike
     assert "national" not in pooled.index
 
 
-def test_recorded_size_is_told_by_rho():
+def pooled_records(averages):
+    columns = ["record", "method", "estimate", "low", "high", "places"]
+    rows = [[name, "average", *numbers] for name, *numbers in averages]
+    rows += [[name, "random_effects_shared", 1.0, 0.5, 2.0, 9] for name, *_ in averages]
+    return pd.DataFrame(rows, columns=columns).set_index(["record", "method"])
+
+
+def test_how_the_average_moves_with_the_record_is_told():
+    moved = [("all", -14.0, -26.0, -0.5, 32), ("less", -5.0, -20.0, 11.0, 32)]
+    moved.append(("least", 1.5, -15.0, 15.0, 31))
+    assert words.describe_records(pooled_records(moved), estimand="level") == (
+        "the average all (32 states): -14.0% (-26.0 to -0.5); less (32 states): -5.0% (-20.0 to "
+        "+11.0); least (31 states): +1.5% (-15.0 to +15.0). They have different signs; the "
+        "interval leaves zero out only all."
+    )
+    kept = [("all", 20.0, 9.0, 33.0, 32), ("less", 19.0, 8.0, 31.0, 32), ("least", *moved[1][1:])]
+    text = words.describe_records(
+        pooled_records([kept[0], kept[1], ("least", 19.0, 8.0, 31.0, 32)])
+    )
+    assert text.endswith("They have one sign; the interval leaves zero out in all of them.")
+    assert "least" not in text  # the same as the one before
+    same = [(name, 20.0, 9.0, 33.0, 32) for name in ("all", "less", "least")]
+    assert words.describe_records(pooled_records(same)).startswith("In this window no state has")
+
+
+def test_recorded_coverage_is_told_with_where_it_is_least():
+    columns = ["process", "shared", "simulations", "method", "estimand", "coverage", "mc_error"]
     rows = [
-        (0.5, True, 400, "count_reml", 4.0, 1.0),
-        (0.5, True, 400, "count_reml", 6.0, 1.0),
-        (0.95, True, 400, "count_reml", 19.0, 2.0),
-        (0.95, False, 300, "count_reml", 14.0, 2.0),
-        (0.95, True, 400, "quasi_poisson", 76.0, 2.0),
-        (0.95, True, 20, "count_reml", 55.0, 9.0),
+        ("ar1", 0.2, 200, "average", "slope", 96.0, 1.4),
+        ("local_level", 0.5, 200, "average", "slope", 86.4, 2.4),
+        ("local_level", 0.5, 200, "average", "level", 20.0, 2.9),
+        ("ar1", 0.2, 200, "random_effects", "slope", 70.0, 3.2),
     ]
-    columns = ["rho", "enough", "series", "estimator", "false_alarms", "mc_error"]
-    text = words.describe_size(pd.DataFrame(rows, columns=columns))
-    assert "at rho 0.5, 4 to 6% (mean 5.0, within three" in text
-    assert "at rho 0.95, 19 to 19% (mean 19.0, outside three" in text
-    assert "with fewer deaths 14 to 14%" in text
-    assert text.endswith("Quasi-Poisson regression goes up to 76%.")
+    assert words.describe_coverage(pd.DataFrame(rows, columns=columns)) == (
+        "Of 95% intervals of the slope the truth was held by *average* 86 to 96% (least: "
+        "local_level, 0.5 shared); *random_effects* 70 to 70% (least: ar1, 0.2 shared). 200 panels "
+        "or more a row, Monte Carlo errors of up to 3.2 points."
+    )
