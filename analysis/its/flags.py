@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class Flag:
         return self.text
 
 
-def flag(name: str, value: float, /, **told: object) -> Flag:
+def flag(name: str, value: float, /, **told: Any) -> Flag:
     """Return a flag with its sentence filled in."""
     return Flag(name, value, FLAGS[name].format(**told))
 
@@ -74,8 +75,8 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
     sides = rows["estimate"].gt(0).groupby(rows["estimand"]).agg(["sum", "size"])
     sides["fewer"] = np.minimum(sides["sum"], sides["size"] - sides["sum"])
     name = str(sides["fewer"].idxmax())
-    above, every, fewer = sides.loc[name].astype(int)
-    yield flag("signs_differ", int(fewer), name=name, above=above, all=every)
+    told = {"above": sides["sum"][name], "all": sides["size"][name]}
+    yield flag("signs_differ", int(sides["fewer"][name]), name=name, **told)
 
 
 def unremarkable_date(
@@ -181,10 +182,10 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
-        years = [str(yearly.idxmin()), str(yearly.idxmax())]
-        told = {"name": given["name"], "low": low, "high": high, "years": years}
+        ends = [str(yearly.idxmin()), str(yearly.idxmax())]
+        told = {"name": given["name"], "low": low, "high": high, "years": ends}
         text = FLAGS["source_ratio_drifting"].format(**told)
-        text += _which_moved(attrs.get("registered_share"), sorted(years))
+        text += _which_moved(attrs.get("registered_share"), sorted(ends))
         yield Flag("source_ratio_drifting", high - low, text)
 
 

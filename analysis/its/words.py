@@ -111,10 +111,10 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
     unit = excess.index[0] if excess.index[0] == "deaths" else "units"
-    deaths, percent = excess.iloc[0], excess.T["percent"]
+    deaths = excess.iloc[0]
     if pd.isna(deaths["estimate"]):
         return TOLD["no_excess"].format(unit=unit, kind=kind, note=excess.attrs["note"])
     side, size = "more" if deaths["estimate"] > 0 else "fewer", abs(deaths["estimate"])
     told = {"unit": unit, "basis": WORDS["basis"][kind], "side": side, "size": size}
-    percent = format_effect(percent, "percent")
+    percent = format_effect(excess.T["percent"], "percent")
     return TOLD["excess"].format(months=months, row=deaths, percent=percent, **told)
