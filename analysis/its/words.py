@@ -55,7 +55,7 @@ def describe_shift(shift: PolicyShift) -> str:
 
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
-    subject = dict(WORDS["effects"])
+    subject: dict[str, str] = dict(WORDS["effects"])
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
     if result.scale == "log":
         subject["slope"] += f" ({trends})"
@@ -96,8 +96,8 @@ def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
     """Return what the errors of a fit remember, in words."""
     if memory.isna().all(axis=None):
         return TOLD["no_memory"]
-    told = "{estimate:.2f} ({low:.2f} to {high:.2f})"
-    said = {name: told.format(**row) for name, row in memory.T.items()}
+    told = "{0[estimate]:.2f} ({0[low]:.2f} to {0[high]:.2f})"
+    said = {str(name): told.format(row) for name, row in memory.T.items()}
     return TOLD["memory"].format(period=period, **said)
 
 

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
+from analysis.files import read_words
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.pooling import ABOVE
 
+WORDS = read_words("places-words.toml")
 UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
 
@@ -32,11 +34,9 @@ def describe_places(fitted: PlaceEffects, names: dict[str, str], *, estimand: st
     what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
     doubtful = effects[effects["doubt"] != ""]
     rest = len(effects) - len(doubtful) - len(found)
-    lines = [
-        f"Of {len(effects)} states, {(found['estimate'] > 0).sum()} show a rise of {what} and "
-        f"{(found['estimate'] < 0).sum()} a fall that stand out with a false-discovery rate of 5%; "
-        f"{rest} stand out neither way."
-    ]
+    up, down = ((side * found["estimate"] > 0).sum() for side in (1, -1))
+    told = {"all": len(effects), "up": up, "down": down, "what": what, "rest": rest}
+    lines = [WORDS["places"]["found"].format(**told)]
     holes = places.loc[(places["left_out"] != "") & effects["estimate"].notna(), "left_out"]
     for said, column in (("No reliable estimate", doubtful["doubt"]), ("Holes left out", holes)):
         if len(column):
@@ -55,27 +55,11 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     average, shared = pooled.loc["average"], pooled.loc["random_effects_shared"]
     gap = pooled.loc["weighted_average", "minus_national"]
     trends = name_trends(average["trend_before"], average["trend_after"])
-    trends = f" ({trends})" if estimand == "slope" else ""
-    above = [f"{shared[name]:.0f}" for name in ABOVE]
-    differ = (
-        f"of {as_percent(shared['tau']):.0f}% (tau). Drawn towards their mean as far as their own "
-        f"errors ask for it, {above[0]}% are above zero ({above[1]} to {above[2]}% as the average "
-        "moves through its interval): a share of shrunken changes, not of states that rose"
-        if pooled.loc["random_effects", "tau"] > 0
-        else "that cannot be told from nothing (tau), so that nothing is said of their signs"
-    )
-    lines = [
-        f"- **Together**: the average of the states' changes is {said['average']}{trends}; as a "
-        f"random effect {said['random_effects_shared']}.",
-        f"- **Differences**: the states' own changes have a standard deviation {differ}.",
-        f"- **Against the nation**: weighted by population the average is "
-        f"{said['weighted_average']}, and the nation as one series, by the same estimator, gives "
-        f"{said['national']}; by the headline model, {said['national_headline']}. The average is "
-        f"{abs(gap):.1f}% {'higher' if gap > 0 else 'lower'} as a factor. A national rate "
-        "weighs states by their deaths, an average of changes does not: where states part ways "
-        "the two are different questions.",
-    ]
-    return "\n".join(lines)
+    told = {"trends": f" ({trends})" if estimand == "slope" else "", "gap": abs(gap)}
+    told |= {"side": "higher" if gap > 0 else "lower", "tau": as_percent(shared["tau"])}
+    differ = "differ" if pooled.loc["random_effects", "tau"] > 0 else "alike"
+    lines = (WORDS["pooled"][name] for name in ("together", differ, "nation"))
+    return "\n".join(line.format(**said, **told, **shared[ABOVE]) for line in lines)
 
 
 def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
@@ -83,7 +67,7 @@ def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
     average = records.xs("average", level="method")
     average = average[average["estimate"] != average["estimate"].shift()]
     if len(average) == 1:
-        return "In this window no state has a hole, and none an unreliable record."
+        return WORDS["records"]["same"]
     unit = UNIT.get(estimand, "percent")
     told, apart = [], average[(average["low"] > 0) | (average["high"] < 0)]
     for name, row in average.iterrows():
@@ -92,9 +76,7 @@ def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
     which = which.get(len(apart), f"only {' and '.join(apart.index)}")
     up = (average["estimate"] > 0).sum()
     signs = "one sign" if up in (0, len(average)) else "different signs"
-    return (
-        f"the average {'; '.join(told)}. They have {signs}; the interval leaves zero out {which}."
-    )
+    return WORDS["records"]["moves"].format(told="; ".join(told), signs=signs, which=which)
 
 
 def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
@@ -103,12 +85,7 @@ def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
     parts = []
     for method, each in rows.groupby("method", sort=False):
         least = each.loc[each["coverage"].idxmin()]
-        parts.append(
-            f"*{method}* {least['coverage']:.0f} to {each['coverage'].max():.0f}% (least: "
-            f"{least['process']}, {least['shared']} shared)"
-        )
-    return (
-        f"Of 95% intervals of the {estimand} the truth was held by {'; '.join(parts)}. "
-        f"{rows['simulations'].min()} panels or more a row, Monte Carlo errors of up to "
-        f"{rows['mc_error'].max():.1f} points."
-    )
+        most = each["coverage"].max()
+        parts.append(WORDS["coverage"]["method"].format(method=method, least=least, most=most))
+    told = {"panels": rows["simulations"].min(), "error": rows["mc_error"].max()}
+    return WORDS["coverage"]["told"].format(estimand=estimand, parts="; ".join(parts), **told)
