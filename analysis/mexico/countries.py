@@ -7,21 +7,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import require
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift, check_shift
 from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 MEXICO = "MEX"
-# United Nations, Standard country or area codes for statistical use (M49): 029, 013 and 005, by
-# ISO 3166-1 alpha-3 code.
-CARIBBEAN = (
-    "AIA ATG ABW BHS BRB BES VGB CYM CUB CUW DMA DOM GRD GLP HTI JAM MTQ MSR PRI BLM KNA LCA MAF "
-    "VCT SXM TTO TCA VIR"
-)
-CENTRAL_AMERICA = "BLZ CRI SLV GTM HND MEX NIC PAN"
-SOUTH_AMERICA = "ARG BOL BVT BRA CHL COL ECU FLK GUF GUY PRY PER SGS SUR URY VEN"
-REGION = f"{CARIBBEAN} {CENTRAL_AMERICA} {SOUTH_AMERICA}".split()
+DECLARED = read_toml(DATA_FOLDER / "regions.toml")[1]["latin_america"]
+REGION = [code for part in DECLARED.values() for code in part]  # ISO 3166-1 alpha-3
 FEWEST_DONORS = 12  # a choice: with fewer than nine no interval of 90% has ends
 FEWEST_YEARS = 10  # before the change: with fewer, a dozen donors can fit anything
 # From one year to the next a rate made of d deaths moves by about sqrt(2 / d) on the log scale by
