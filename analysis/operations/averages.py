@@ -7,17 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.operations import randomisation
-from analysis.operations.event_study import (
-    BOOTED,
-    ESTIMATE,
-    PERCENT,
-    RANDOMISED,
-    RATE,
-    ROBUST,
-    EventStudy,
-    per_100k,
-)
+from analysis.operations import event_study, randomisation
+from analysis.operations.event_study import BOOTED, ESTIMATE, PERCENT, RANDOMISED, ROBUST
 from analysis.operations.imputation import impute_effects
 from analysis.operations.stacks import Operations, leave_out
 
@@ -36,11 +27,10 @@ def infer_averages(
     """Return the headline's estimates by KEYS, of `effects` first, and each horizon's test."""
     test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **given)
     tests = {months: test(after=months) for months in effects.index}
+    reassigned = pd.DataFrame({months: test.row for months, test in tests.items()}).T
     methods = {
         (HEADLINE, BOOTED): _bootstrap(panel, operations, effects.index, **given),
-        (HEADLINE, RANDOMISED): pd.DataFrame(
-            {months: test.row for months, test in tests.items()}
-        ).T,
+        (HEADLINE, RANDOMISED): reassigned,
         (HEADLINE, ROBUST): effects[ESTIMATE],
     }
     return pd.concat(methods, names=KEYS), tests
@@ -53,8 +43,7 @@ def vary_choices(
     horizons: Iterable[int],
     *,
     left_out: dict[str, Sequence[str]],
-    before: int,
-    seed: int,
+    **given: int,
 ) -> pd.DataFrame:
     """Return effects by other choices, by KEYS; `left_out` names places to do without."""
     choices: dict[str, tuple[pd.DataFrame, Operations, dict[str, Any]]] = {
@@ -66,21 +55,16 @@ def vary_choices(
     }
     for name, places in left_out.items():
         choices[f"without {name}"] = (*leave_out(panel, first, places), {})
-    given = {"before": before, "seed": seed}
     varied = {
         (name, BOOTED): _bootstrap(part, chosen, horizons, **given | options)
         for name, (part, chosen, options) in choices.items()
     }
-    grouped = impute_effects(panel, first, horizons, before=before)
+    grouped = impute_effects(panel, first, horizons, before=given["before"])
     return pd.concat(varied | {("imputed log rates", ROBUST): grouped}, names=KEYS)
 
 
 def judge_choices(choices: pd.DataFrame, breakdown: dict[int, float]) -> pd.DataFrame:
-    """Return by `months` how far all estimates go, the breakdown, and as `label` the verdict.
-
-    *not identified*: the choices' estimates differ in sign, or steps no larger than the largest
-    before the operations could turn it.
-    """
+    """Return by `months` how far all estimates go, the breakdown, and as `label` the verdict."""
     found = choices.groupby("months")["estimate"].agg(low="min", high="max")
     found["breakdown"] = pd.Series(breakdown)
     turned = (found["low"] * found["high"] <= 0) | (found["breakdown"] < LOST)
@@ -89,12 +73,9 @@ def judge_choices(choices: pd.DataFrame, breakdown: dict[int, float]) -> pd.Data
 
 def compare_yardsticks(effects: dict[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
     """Set effects by their `label` beside published figures, and tell if these are `inside`."""
-    parts = [
-        part.assign(label=label, unit=unit)
-        for label, ratios in effects.items()
-        for part, unit in ((ratios, PERCENT), (per_100k(ratios), RATE))
-    ]
-    ours = pd.concat(parts).reset_index(names="months")[["label", "months", "unit", *ESTIMATE[:3]]]
+    rates = {label: event_study.per_100k(ratios) for label, ratios in effects.items()}
+    units = {PERCENT: pd.concat(effects), event_study.RATE: pd.concat(rates)}
+    ours = pd.concat(units, names=["unit", "label", "months"])[ESTIMATE[:3]].reset_index()
     found = published.merge(ours, on=["months", "unit"])
     return found.assign(inside=found["figure"].between(found["low"], found["high"]))
 
@@ -107,7 +88,7 @@ def _bootstrap(
 
 
 def result_rows(
-    study: EventStudy,
+    study: event_study.EventStudy,
     reassigned: randomisation.ReassignedEventStudy,
     others: Iterable[tuple[str, pd.DataFrame]],
 ) -> pd.DataFrame:

@@ -15,10 +15,8 @@ HALF = 0.5  # deaths, added for the logarithm of months without any
 def impute_effects(
     panel: pd.DataFrame, operations: Operations, horizons: Iterable[int], *, before: int
 ) -> pd.DataFrame:
-    """Return effects by `months` of places reached once, every place alike, clustered by place.
-
-    Gardner, J. (2022). Two-stage differences in differences. doi:10.48550/arXiv.2207.05943
-    """
+    """Return effects by `months` of places reached once, every place alike, clustered by place."""
+    # Gardner (2022), Two-stage differences in differences, doi:10.48550/arXiv.2207.05943.
     from pyfixest import event_study  # takes two seconds to import
 
     place, month = panel.index.get_level_values(0), panel.index.get_level_values(1).asi8

@@ -151,9 +151,8 @@ def lay_out(
     again = _arrivals(second, deaths.index) if second else came[:, :0]
     both, history = np.unique(np.hstack([came, again]), axis=0, return_inverse=True)
     histories, again = np.hsplit(both, [len(operations)])
-    starts, later = (
-        np.array([o.month.ordinal for o in some], int) for some in (operations, second)
-    )
+    starts = np.array([one.month.ordinal for one in operations])
+    later = np.array([one.month.ordinal for one in second], int)
     first = np.where(histories, starts, NEVER).min(axis=1)  # (S,)
     experiments = []
     for k, operation in enumerate(operations):

@@ -6,14 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
-from analysis.operations.event_study import (
-    ALPHA,
-    ESTIMATE,
-    RANDOMISED,
-    ROBUST,
-    EventStudy,
-    with_intervals,
-)
+from analysis.operations import event_study
+from analysis.operations.event_study import ALPHA, ESTIMATE, RANDOMISED, ROBUST, EventStudy
 from analysis.operations.inversion import share_as_large
 from analysis.operations.randomisation import ReassignedEventStudy
 
@@ -29,7 +23,7 @@ def fit_lead_line(
     """Return by `label`, `method` and `months` the leads' line and the effects net of it."""
     b, V = _with_reference(study)
     lines = weigh_quarters(b.index, horizons)
-    clustered = with_intervals(lines @ b, _errors(lines.to_numpy(), V), study.places)
+    clustered = event_study.with_intervals(lines @ b, _errors(lines.to_numpy(), V), study.places)
     # Each reassignment has a line of its own, so that they scatter as line and effect do together.
     logs = lines.to_numpy() @ reassigned.log_ratios.to_numpy()
     reach = np.quantile(logs[:, 1:], [1 - ALPHA / 2, ALPHA / 2], axis=1)
@@ -56,12 +50,9 @@ def weigh_quarters(starts: pd.Index, horizons: Iterable[int]) -> pd.DataFrame:
 def allow_trends(
     study: EventStudy, horizons: Iterable[int]
 ) -> tuple[pd.DataFrame, dict[int, float]]:
-    """Return relative-magnitude sets by `label`, `method` and `months`, and each breakdown value.
-
-    Trends may part from quarter to quarter by so many times the largest step before: the effects
-    that this allows if all quarters were known, and with clustered errors of what is estimated.
-    Rambachan, A. and Roth, J. (2023). doi:10.1093/restud/rdad018
-    """
+    """Return relative-magnitude sets by `label`, `method`, `months`, and each breakdown value."""
+    # Rambachan and Roth (2023), doi:10.1093/restud/rdad018: trends may part from quarter to quarter
+    # by so many times the largest step before. KNOWN takes the estimates for the truth.
     b, V = _with_reference(study)
     steps = np.diff(np.eye(len(b)), axis=0)[: (b.index < 0).sum() - 1]
     rows, breakdown = {}, {}
@@ -73,7 +64,7 @@ def allow_trends(
             # Whichever step was truly the largest, the interval of its own end holds in 95%: that
             # from the lowest to the highest end of all holds no less often.
             ends = mean + magnitude * np.vstack([drift, -drift])
-            each = with_intervals(pd.Series(ends @ b), _errors(ends, V), study.places)
+            each = event_study.with_intervals(pd.Series(ends @ b), _errors(ends, V), study.places)
             label, estimate = f"steps of {magnitude:g} times the largest", as_percent(mean @ b)
             inside = each["estimate"].min(), each["estimate"].max()
             rows[label, KNOWN, months] = [estimate, *inside]

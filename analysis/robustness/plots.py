@@ -33,9 +33,8 @@ def plot_break_posterior(
     Axes
     """
     ax = ax or plt.gca()
-    probability = posterior.by_period
+    probability, credible = posterior.by_period, posterior.credible
     dates = probability.index.to_timestamp()
-    credible = posterior.credible
     sides = [credible.get_level_values(level) for level in range(credible.nlevels)]
     inside = probability.index.isin(sides[0].union(sides[-1]))
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20

@@ -1,7 +1,6 @@
 """Synthetic control: one unit and the weighted others that ran with it before the change."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -117,14 +116,6 @@ def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
     return size / size.sum()
 
 
-def leave_one_out(
-    rates: pd.DataFrame, treated: str, *, first_year: int
-) -> dict[str, SyntheticControl]:
-    """Return the fit without each donor that has weight, the heaviest donor first."""
-    fit = partial(fit_synthetic, treated=treated, first_year=first_year)
-    return {unit: fit(rates.drop(columns=unit)) for unit in fit(rates).carrying.index}
-
-
 def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
     """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
     # Ben-Michael, Feller and Rothstein (2021), doi:10.1080/01621459.2021.1929245. The penalty is
@@ -155,8 +146,7 @@ def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
     missing = rates.columns[~np.isfinite(rates.astype(float)).all()].tolist()
     fault = f"every unit needs a rate in every year; missing in {missing}"
     require(not missing, f"{fault}. Leave those donors out, or use other years.")
-    donors = rates.shape[1] - 1
-    require(donors >= 2, f"at least two donors are needed; found {donors}")
+    require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
     before = int((years < first_year).sum())
     needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
     found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"

@@ -103,7 +103,6 @@ def _finish(ax: Axes, control: SyntheticControl) -> Axes:
     style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     ax.annotate(f"from {control.first_year}", (control.first_year - 0.5, 1), (0, 2), **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("")
     # Below the axis: curves may go anywhere inside the frame.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, **LEGEND)
     return ax

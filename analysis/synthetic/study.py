@@ -62,8 +62,9 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
     placebos, rows = {}, []
     for start, rates in starts.items():
         placebos[start] = placebo_countries(rates, unit, **change)
-        left_out = control.leave_one_out(rates, unit, **change)
-        fits = [("without_one_donor", fit, 1) for fit in left_out.values()]
+        carrying = placebos[start].real.carrying.index
+        left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
+        fits = [("without_one_donor", fit, 1) for fit in left_out]
         fits += [
             ("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1),
             ("ridge_augmented", control.fit_augmented(rates, unit, **change), 1),
@@ -85,12 +86,9 @@ def compare_years_before(study: SyntheticStudy) -> pd.DataFrame:
 
 
 def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
-    """Return what was found of one shift as rows: an `estimand`, and its range over the fits.
-
-    `least` and `most` are the ends of the estimates, `low` and `high` the furthest ends of their
-    intervals, of which `apart` leave zero out. By the half-explained rule no number of the gap is
-    given where a mixture misses, and of other choices only the `fits` that explain half count.
-    """
+    """Return rows of one shift: an estimand's range over the fits, the reach of its intervals."""
+    # `apart` of the intervals leave zero out. Where a mixture explains less than half, no number of
+    # the gap is given; of other choices only the `fits` that explain half count.
     controls, choices = pd.Series(study.controls), study.choices
     rows = []
     for year, table in study.intervals.groupby(level=1, sort=False):

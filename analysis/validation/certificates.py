@@ -81,14 +81,10 @@ def certificate(
     size = ((fits.low > 0) | (fits.high < 0)).mean(axis=0)
     ends = zip(fits.low.T, fits.high.T, strict=True)
     effects = [_least_effects(low, high, model.scale) for low, high in ends]
-    return pd.DataFrame(effects, columns=LEAST).assign(
-        month=str(model.shift.month),
-        estimand=wanted,
-        size=100 * size,
-        coverage=100 * (1 - size),
-        mc_error=100 * np.sqrt(size * (1 - size) / simulations),
-        simulations=simulations,
-    )[COLUMNS]
+    error = np.sqrt(size * (1 - size) / simulations)
+    shares = {"size": 100 * size, "coverage": 100 * (1 - size), "mc_error": 100 * error}
+    table = pd.DataFrame(effects, columns=LEAST).assign(estimand=wanted, **shares)
+    return table.assign(month=str(model.shift.month), simulations=simulations)[COLUMNS]
 
 
 def _least_effects(low: np.ndarray, high: np.ndarray, scale: Scale) -> tuple[float, float, float]:

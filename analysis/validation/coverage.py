@@ -21,7 +21,6 @@ from analysis.its.design import build_design
 from analysis.its.shifts import PolicyShift
 
 BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on 10,000 a month
-
 ESTIMANDS = ("level", "slope")
 CALIBRATED = ("reml", "reml_ar1", "ols", *LINEAR, *COUNTS)
 LATE = 12  # months from a late shift on
@@ -137,7 +136,10 @@ def intervals(
         fits = fit_many(data, X, C, **own)
         return fits.low, fits.high
     if name == "ols":
-        estimate, se, df = _ordinary(data, X, C)
+        b, df = np.linalg.lstsq(X, data, rcond=None)[0], len(X) - X.shape[1]
+        variance = ((data - X @ b) ** 2).sum(axis=0) / df
+        spread = np.diag(C @ np.linalg.solve(X.T @ X, C.T))
+        estimate, se = (C @ b).T, np.sqrt(np.multiply.outer(variance, spread))
     else:
         fit = partial((LINEAR | COUNTS)[name], **options)
         found = np.array([_estimate_one(fit, y, X, C) for y in data.T])
@@ -157,11 +159,3 @@ def _estimate_one(
     variance = np.diag(C @ np.nan_to_num(found.covariance) @ C.T)
     se = np.sqrt(np.where(variance > 0, variance, np.nan))
     return np.array([C @ np.nan_to_num(found.estimate), se, np.full(len(C), found.df)])
-
-
-def _ordinary(data: np.ndarray, X: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    coefficients = np.linalg.lstsq(X, data, rcond=None)[0]
-    df = len(X) - X.shape[1]
-    variance = ((data - X @ coefficients) ** 2).sum(axis=0) / df
-    spread = np.diag(C @ np.linalg.solve(X.T @ X, C.T))
-    return (C @ coefficients).T, np.sqrt(np.multiply.outer(variance, spread)), df

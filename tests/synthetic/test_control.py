@@ -5,7 +5,7 @@ from pysyncon import Synth
 from scipy.optimize import minimize
 from support.synthetic_panels import PACKS, PREDICTORS, SMOKING, control, panel
 
-from analysis.synthetic.control import fit_augmented, fit_synthetic, leave_one_out, simplex_weights
+from analysis.synthetic.control import fit_augmented, fit_synthetic, simplex_weights
 
 # Abadie, Diamond and Hainmueller (2010), Table 2.
 STATES = ["Colorado", "Connecticut", "Montana", "Nevada", "Utah"]
@@ -147,17 +147,6 @@ def test_intercept_finds_a_mixture_that_lies_elsewhere():
     np.testing.assert_allclose(found.weights, [0, 0.4, 0.6, 0, 0, 0], atol=1e-9)
     np.testing.assert_allclose(found.changes(), 7, atol=1e-9)
     assert fit_synthetic(rates, "own", first_year=2004).explained < 0
-
-
-def test_donors_with_weight_are_left_out_one_at_a_time():
-    rates = panel()
-    full = fit_synthetic(rates, "own", first_year=2004)
-    found = leave_one_out(rates, "own", first_year=2004)
-    carrying = full.weights[full.weights > 0.005].sort_values(ascending=False)
-    assert list(found) == carrying.index.tolist()
-    for unit, fit in found.items():
-        assert unit not in fit.weights
-        assert fit.rmspe >= full.rmspe
 
 
 def test_augmented_fit_is_closer_and_near_where_the_fit_is_good():

@@ -4,7 +4,7 @@ import pytest
 from support.synthetic_panels import PACKS, control, panel, scaled, unrelated
 
 from analysis import fit_synthetic, placebo_countries
-from analysis.synthetic.control import fit_augmented, leave_one_out
+from analysis.synthetic.control import fit_augmented
 from analysis.synthetic.placebos import PlaceboCountries
 
 
@@ -118,7 +118,7 @@ def test_two_donors_are_too_few():
         placebo_countries(panel(donors=2), "own", first_year=2004)
 
 
-TAKE_A_PANEL = [fit_synthetic, leave_one_out, fit_augmented, placebo_countries]
+TAKE_A_PANEL = [fit_synthetic, fit_augmented, placebo_countries]
 
 
 @pytest.mark.parametrize("function", TAKE_A_PANEL)
