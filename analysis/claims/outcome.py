@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.claims import rows
-from analysis.claims.declared import Claim, judge_claim
+from analysis.claims.declared import TOLD, Claim, judge_claim
 from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
@@ -121,15 +121,11 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
 
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
-        return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
+        return TOLD["no_chances"]
     every = chances[chances["year"] == "every"]
     by_source = every.groupby("source", sort=False)
     said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
-    return (
-        f"That every year of {claim['first']} to {claim['last']} would be worse had these "
-        f"probabilities: {'; '.join(said)}. From {claim['sure']:.2f} on it would have been almost "
-        "certain."
-    )
+    return TOLD["chances"].format(said="; ".join(said), **claim.parameters)
 
 
 def tell_chances(every: pd.DataFrame) -> str:
@@ -138,11 +134,9 @@ def tell_chances(every: pd.DataFrame) -> str:
     single = told.drop([BASE_RATE, POOL])
     ends = single.idxmin(), single.idxmax()
     least, most = (f"{single[slug]:.2f} ({title_of(slug)})" for slug in ends)
-    return (
-        f"until {every['freeze'].iloc[0]} a base rate of {told[BASE_RATE]:.2f}, between {least} "
-        f"and {most} by single methods and so by any mixture of them, and {told[POOL]:.2f} "
-        f"({in_words(told[POOL])}) by those pooled that their record keeps"
-    )
+    said = {"freeze": every["freeze"].iloc[0], "least": least, "most": most}
+    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL], "words": in_words(told[POOL])}
+    return TOLD["every_year"].format(**said)
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
@@ -163,10 +157,6 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     row |= {"almost_certain": int((single >= claim["sure"]).sum())}
     row |= {"years": int((years["came"] != CAME[None]).sum())}
     row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
-    row["figure"] = (
-        f"that every year of {claim['first']}-{claim['last']} would be worse than {than} had, with "
-        f"{name}'s months {tell_chances(every)}; {row['almost_certain']} of {row['methods']} "
-        f"methods gave {claim['sure']:.2f} or more; {row['years_higher']} of {row['years']} known "
-        "years were worse"
-    )
+    said = {"name": name, "said": tell_chances(every)} | claim.parameters
+    row["figure"] = TOLD["claim_10"].format(**said, **row)
     return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])
