@@ -24,9 +24,8 @@ def worse_probabilities(
     base_rate: tuple[int, int],
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
-    # By `method` and `year`, then "every" one of them, with the 95% interval of the year's rate and
-    # what came by `observed`, the rate by year: it plays no part in the probabilities. First the
-    # base rate, as `count_base_rate` gives it.
+    # By `method`, first the base rate (as `count_base_rate` gives it), by `year`, then "every",
+    # with the 95% interval of the rate and what came by `observed`, which no probability uses.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
@@ -122,8 +121,7 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
         return TOLD["no_chances"]
-    every = chances[chances["year"] == "every"]
-    by_source = every.groupby("source", sort=False)
+    by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
     said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
     return TOLD["chances"].format(said="; ".join(said), **claim.parameters)
 
