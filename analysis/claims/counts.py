@@ -35,15 +35,11 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
             beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
     table = rows.collect(made, claim["counted"])
     record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
-    newest = (
-        table[table["measure"] == name].sort_values("vintage").groupby("counted")["value"].last()
-    )
-    finding = claim.tell(
-        counts=list_by_count(table, name, ",.0f"),
-        record=record,
-        femicide=newest[WITH_FEMICIDE] - newest[HOMICIDE],
-        way=newest[WITH_FEMICIDE] - claim["deaths"],
-    )
+    totals = table[table["measure"] == name].sort_values("vintage")
+    newest = totals.groupby("counted")["value"].last()
+    told = {"femicide": newest[WITH_FEMICIDE] - newest[HOMICIDE], "record": record}
+    told |= {"way": newest[WITH_FEMICIDE] - claim["deaths"]}
+    finding = claim.tell(counts=list_by_count(table, name, ",.0f"), **told)
     return Measured(claim, table, name, finding)
 
 

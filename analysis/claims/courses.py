@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims import rows
-from analysis.claims.declared import WITH_FEMICIDE, Answer, Claim
+from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim
 from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
-from analysis.its.counterfactual import Kind
 from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.series import as_percent, outcome, rate_of
@@ -21,10 +20,7 @@ from analysis.its.shifts import PolicyShift
 from analysis.its.words import format_effect, name_trends
 
 COMPARED = (OCCURRED, WITH_FEMICIDE)  # a series scaled to other totals stands beside
-COURSES: dict[Kind, str] = {
-    "forecast": "the forecast from the months before",
-    "segmented": "the fit without its step and change of trend",
-}
+COURSES = TOLD["courses"]  # by the kind of counterfactual
 
 
 class Rise(NamedTuple):
@@ -101,8 +97,7 @@ def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Serie
 
 
 def _name_series(cell: rows.Cell) -> str:
-    beside = "" if cell[1] in COMPARED else ", to which months are scaled and which judges nothing"
-    return name_cell(cell) + beside
+    return name_cell(cell) + ("" if cell[1] in COMPARED else TOLD["beside"])
 
 
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
@@ -118,10 +113,8 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
         trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
-        said.append(
-            f"{_name_series(cell)}: {start}; the trend was {trends[0]} until {rise.bends[0] - 1}, "
-            f"{trends[1]} until {rise.bends[1] - 1}, and {trends[2]} from then on"
-        )
+        told = {"series": _name_series(cell), "start": start, "trends": trends}
+        said.append(TOLD["rise"].format(ends=[bend - 1 for bend in rise.bends], **told))
     table = rows.collect(made, *COMPARED)
     return Measured(claim, table, decides, claim.tell(courses=". ".join(said)))
 
@@ -130,14 +123,10 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
     """Answer whether the rise began in the year, and say when it did."""
     if rise.start.empty:
         fell = (rise.courses["high"].iloc[1:] < 0).all()
-        said = "no rise began, as neither bend is followed by a trend that is surely upward"
-        return "no" if fell else "cannot tell", said
-    unseen = ", but a rise may be older than this source can show" if rise.unseen else ""
-    said = (
-        f"the likeliest start of the rise is {rise.start.idxmax()} (95% set: "
-        f"{rows.name_months(rise.credible)}), with a probability of {inside:.3f} that it was in "
-        f"{claim['year']}{unseen}"
-    )
+        return "no" if fell else "cannot tell", TOLD["no_rise"]
+    told = {"month": rise.start.idxmax(), "credible": rows.name_months(rise.credible)}
+    told |= {"year": claim["year"], "unseen": TOLD["unseen"] if rise.unseen else ""}
+    said = TOLD["start"].format(inside=inside, **told)
     undecided = rise.unseen or claim["unlikely"] <= inside <= claim["likely"]
     return "cannot tell" if undecided else inside > claim["likely"], said
 
@@ -149,19 +138,16 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     slope = result.effects.loc["slope"]
     others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]
     above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
-    made = [
-        make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope)),
-        make_row(cell, "other estimators above zero", above, "estimators"),
-    ]
+    made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
+    made.append(make_row(cell, "other estimators above zero", above, "estimators"))
     deaths, rises = [], []
     for kind, course in COURSES.items():
         excess = result.excess(kind=kind).loc["deaths"]
-        told = "no number that could be believed"
+        number = TOLD["no_excess"]
         if pd.notna(excess["estimate"]):
             made.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
-            ends = f"{excess['low']:,.0f} to {excess['high']:,.0f}"
-            told = f"{excess['estimate']:,.0f} deaths ({ends})"
-        deaths.append(f"{told} above {course}")
+            number = TOLD["excess"].format(**excess)
+        deaths.append(f"{number} above {course}")
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor, part = term.max() / rates[base], place != cell  # only the months tell the trend
@@ -171,18 +157,12 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         only = "; on the doubling only" if part else ""
         change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
         rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
-    finding = claim.tell(
-        cell=name_cell(cell),
-        when=result.shift.when,
-        slope=format_effect(slope, PERCENT_A_YEAR),
-        trends=name_trends(*result.effects.loc[["pre_trend", "post_trend"], "estimate"]),
-        above=above,
-        others=len(others),
-        deaths=", and ".join(deaths),
-        rises=", ".join(rises),
-        warnings=", ".join(flag.name.replace("_", " ") for flag in result.flags) or "none",
-    )
-    return Measured(claim, rows.collect(made), "change of trend", finding)
+    told = {"cell": name_cell(cell), "when": result.shift.when}
+    told |= {"slope": format_effect(slope, PERCENT_A_YEAR), "above": above, "others": len(others)}
+    told |= {"deaths": ", and ".join(deaths), "rises": ", ".join(rises)}
+    told["trends"] = name_trends(*result.effects.loc[["pre_trend", "post_trend"], "estimate"])
+    told["warnings"] = ", ".join(flag.name.replace("_", " ") for flag in result.flags) or "none"
+    return Measured(claim, rows.collect(made), "change of trend", claim.tell(**told))
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
@@ -195,16 +175,12 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
         trend = _fit_term(evidence, series, claim["shift"], claim["months"])
         holds = direction(trend, claim["noticeable"])
-        made += [
-            make_row(cell, "rate before", old, rows.RATE),
-            make_row(cell, "rate of the last 12 months before", year, rows.RATE),
-            make_row(cell, "rate within", new, rows.RATE, holds=new > old),
-            make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds),
-        ]
-        said.append(
-            f"{_name_series(cell)}: {new:.1f} per 100,000 person-years against {old:.1f} from "
-            f"{parts[0].index[0]} on ({year:.1f} in the last 12 months before), and a trend of "
-            f"{format_effect(trend, PERCENT_A_YEAR)}"
-        )
+        made.append(make_row(cell, "rate before", old, rows.RATE))
+        made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))
+        made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
+        made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
+        told = {"series": _name_series(cell), "first": parts[0].index[0], "old": old, "new": new}
+        told |= {"year": year, "trend": format_effect(trend, PERCENT_A_YEAR)}
+        said.append(TOLD["term"].format(**told))
     table = rows.collect(made, *COMPARED)
     return Measured(claim, table, "trend within", claim.tell(terms="; ".join(said)))

@@ -15,10 +15,7 @@ from analysis.mexico.sources import freeze_month
 
 
 def count_base_rate(yearly: pd.DataFrame, claim: Claim, through: int) -> tuple[int, int]:
-    """Return of how many earlier years the answer was yes, and how many can be asked.
-
-    By the rates of registered deaths until the year `through`.
-    """
+    """Return how many years said yes by the deaths registered `through` one, and of how many."""
     rates = observed_years(yearly, SCALED)
     ahead = [year - claim["year"] for year in claim.years]
     asked = [year for year in rates.index if year + ahead[-1] <= through]
@@ -35,10 +32,8 @@ def ask_earlier(
     rolled: pd.DataFrame,
     **options: Any,
 ) -> pd.DataFrame:
-    """Ask the claim's question of every earlier year, with what could be known that much earlier.
-
-    Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
-    """
+    """Ask the claim's question of every earlier year, with what was known that much earlier."""
+    # Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
     observed, tables = observed_years(yearly, FORECAST[source]), []
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, Declared
+from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Declared
 from analysis.forecasts.paths import freeze
 from analysis.its.series import rate_of
 from analysis.its.shifts import PolicyShift
@@ -67,13 +67,10 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     people = load_table("population").query("state == 'MX00'").set_index("year")["population"]
     exact = counts["person_years"].fillna(counts["year"].map(people) * days / 365.25)
     counts["rate"] = rate_of(counts["deaths"], exact)
-    press = issued["inegi_press_rates"]
-    rates = {
-        ("INEGI", BY_UNODC, issued["country_rates"], "United Nations"): load_table(
-            "country_rates"
-        ).query("iso3 == 'MEX'"),
-        ("INEGI", "rate as published", press, PRESS): load_table("inegi_press_rates"),
-    }
+    by_unodc = "INEGI", BY_UNODC, issued["country_rates"], "United Nations"
+    by_press = "INEGI", "rate as published", issued["inegi_press_rates"], PRESS
+    unodc = load_table("country_rates").query("iso3 == 'MEX'")
+    rates = {by_unodc: unodc, by_press: load_table("inegi_press_rates")}
     told = pd.concat(rates, names=CELL).reset_index()
     return pd.concat([counts, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
@@ -113,15 +110,10 @@ def freeze_source(series: pd.DataFrame, source: str, at: pd.Period) -> pd.DataFr
 
 def describe_known(known: pd.DataFrame, source: str, published: str) -> str:
     """Return what an article of a month could know of a source's slug, and what it could not."""
-    last, told = known.index[-1], SOURCES[source]
-    caution = told.caution.format(published=published, month=last, before=last - 1)
-    shares = load_completeness(source)["share"].loc[NATION]
-    first = f"{shares.iloc[0]:.2%} of {last - len(shares) + 1} to {shares.iloc[-1]:.2%} of {last}"
-    scaled = ", scaled to the deaths registered in the year" if source == "inegi" else ""
-    return (
-        f"An article of {published} could know {told.name} until {last}: {told.released}. "
-        f"{caution}{' ' if caution else ''}The frozen series has {len(known)} months and "
-        f"{known['deaths'].sum():,} deaths{scaled}. Its last {len(shares)} months are given as "
-        f"complete as such months are then ({first}); older ones stand as they are counted today, "
-        "with what was revised since, and the population is CONAPO's of 2023."
-    )
+    last, shares = known.index[-1], load_completeness(source)["share"].loc[NATION]
+    caution = SOURCES[source].caution.format(published=published, month=last, before=last - 1)
+    told = {"published": published, "source": SOURCES[source], "last": last, "months": len(known)}
+    told |= {"caution": caution and f"{caution} ", "deaths": known["deaths"].sum()}
+    told |= {"open": len(shares), "opening": last - len(shares) + 1}
+    told |= {"first": shares.iloc[0], "least": shares.iloc[-1]}
+    return TOLD["known"].format(scaled=TOLD["scaled"] if source == "inegi" else "", **told)

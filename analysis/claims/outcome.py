@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.claims import rows
-from analysis.claims.declared import Claim, judge_claim
+from analysis.claims.declared import TOLD, Claim, judge_claim
 from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
@@ -24,9 +24,8 @@ def worse_probabilities(
     base_rate: tuple[int, int],
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
-    # By `method` and `year`, then "every" one of them, with the 95% interval of the year's rate and
-    # what came by `observed`, the rate by year: it plays no part in the probabilities. First the
-    # base rate, as `count_base_rate` gives it.
+    # By `method`, first the base rate (as `count_base_rate` gives it), by `year`, then "every",
+    # with the 95% interval of the rate and what came by `observed`, which no probability uses.
     parts, years, than = {}, claim.years, claim["year"]
     came = _compare_years(observed, years, than)
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
@@ -121,15 +120,10 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
 
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
-        return "Whether it was almost certain is asked in 08-forecast, whose result is not here."
-    every = chances[chances["year"] == "every"]
-    by_source = every.groupby("source", sort=False)
+        return TOLD["no_chances"]
+    by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
     said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
-    return (
-        f"That every year of {claim['first']} to {claim['last']} would be worse had these "
-        f"probabilities: {'; '.join(said)}. From {claim['sure']:.2f} on it would have been almost "
-        "certain."
-    )
+    return TOLD["chances"].format(said="; ".join(said), **claim.parameters)
 
 
 def tell_chances(every: pd.DataFrame) -> str:
@@ -138,11 +132,9 @@ def tell_chances(every: pd.DataFrame) -> str:
     single = told.drop([BASE_RATE, POOL])
     ends = single.idxmin(), single.idxmax()
     least, most = (f"{single[slug]:.2f} ({title_of(slug)})" for slug in ends)
-    return (
-        f"until {every['freeze'].iloc[0]} a base rate of {told[BASE_RATE]:.2f}, between {least} "
-        f"and {most} by single methods and so by any mixture of them, and {told[POOL]:.2f} "
-        f"({in_words(told[POOL])}) by those pooled that their record keeps"
-    )
+    said = {"freeze": every["freeze"].iloc[0], "least": least, "most": most}
+    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL], "words": in_words(told[POOL])}
+    return TOLD["every_year"].format(**said)
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
@@ -163,10 +155,6 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     row |= {"almost_certain": int((single >= claim["sure"]).sum())}
     row |= {"years": int((years["came"] != CAME[None]).sum())}
     row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
-    row["figure"] = (
-        f"that every year of {claim['first']}-{claim['last']} would be worse than {than} had, with "
-        f"{name}'s months {tell_chances(every)}; {row['almost_certain']} of {row['methods']} "
-        f"methods gave {claim['sure']:.2f} or more; {row['years_higher']} of {row['years']} known "
-        "years were worse"
-    )
+    said = {"name": name, "said": tell_chances(every)} | claim.parameters
+    row["figure"] = TOLD["claim_10"].format(**said, **row)
     return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])

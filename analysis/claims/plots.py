@@ -47,16 +47,12 @@ def plot_years(
 
 
 def plot_cells(
-    measured: Measured,
-    measure: str,
-    *,
-    band: tuple[float, float] | None = None,
-    ax: Axes | None = None,
+    measured: Measured, measure: str, *, band: Sequence[float] = (), ax: Axes | None = None
 ) -> Axes:
     """Draw one measure under every way of counting: value, interval, answer; yes in the `band`."""
     ax = ax or plt.gca()
     rows = measured.rows[measured.rows["measure"] == measure].reset_index(drop=True)
-    if band is not None:
+    if band:
         ax.axvspan(*band, color=ANSWERS["yes"][0], alpha=0.12, label="the rule says yes")
     for (word, judges), part in rows.groupby(["holds", "judges"]):
         colour, marker = ANSWERS[word]

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import CELL, COUNT, Answer, Claim, judge_claim, judge_parts
+from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, judge_parts
 from analysis.claims.evidence import MODELLED, PRESS, Evidence
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
@@ -45,10 +45,8 @@ class Measured:
         """The figures that judge within rounding of their bound, in words."""
         rows = self.rows[self.rows["judges"]]
         rows = rows[(rows["value"] - rows["bound"]).abs() < CLOSE]
-        return [
-            f"{name_cell(row[CELL])}, {row['measure']}: {row['value']:.3f} against {row['bound']:g}"
-            for _, row in rows.iterrows()
-        ]
+        said = TOLD["close_call"]
+        return [said.format(cell=name_cell(row[CELL]), **row) for _, row in rows.iterrows()]
 
     @property
     def deciding(self) -> pd.Series:
@@ -58,8 +56,7 @@ class Measured:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        borne_out = self.claim_verdict in ("holds", "holds under one source")
-        wanted = "yes" if borne_out else "no"
+        wanted = "yes" if self.claim_verdict in ("holds", "holds under one source") else "no"
         return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
 
     @property
@@ -141,13 +138,10 @@ def make_row(
     bounds: Sequence[float] = (),
     part: bool = False,
 ) -> Row:
-    """Return a number, or an estimate with its 95% interval, as a row that may answer the claim.
-
-    The article's number without an answer of `holds` is borne out if it is the same to the unit; of
-    the `bounds` that an answer goes by, the nearest is told. A row judges if it answers and its
-    population is in use; a count that can answer only this `part` of the claim can refute it and
-    nothing else.
-    """
+    """Return a number, or an estimate with its 95% interval, as a row that may answer the claim."""
+    # The article's number without an answer of `holds` is borne out if it is the same to the unit;
+    # of the `bounds` that an answer goes by, the nearest is told. A row judges if it answers and
+    # its population is in use; what can answer only a `part` of the claim can refute it, no more.
     if holds is None:
         holds = "" if np.isnan(article) else value == article
     said = value if isinstance(value, pd.Series) else {"estimate": value}

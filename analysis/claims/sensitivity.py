@@ -14,15 +14,11 @@ from analysis.claims.evidence import Evidence
 
 STEPS = 16  # from a constant to the end of its range, if it is no whole number or month
 NEAR = 1e-4  # how near its turn is then found, as a share of that way
-NONE = "none"
+NONE = "none"  # where nothing tried changes the verdict
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
-    """Return one row a constant: the nearest values that change the verdict, and to what.
-
-    Columns `number`, `slug`, `constant`, `value`, `verdict`, `least` and `most` that are tried,
-    `below` and `verdict_below`, `above` and `verdict_above`: "none" where nothing tried changes it.
-    """
+    """Return one row a constant, with the nearest values that change the verdict, and to what."""
     rows = []
     for claim in declared.claims.values():
         for name, (least, most) in claim.vary.items():
@@ -47,8 +43,7 @@ def find_turn(judge: Callable[[Any], str], value: Any, end: Any) -> tuple[Any, s
     """Return the first value on the way to `end` that is judged otherwise, and how."""
     now, near = judge(value), value
     for far in list_values(value, end):
-        told = judge(far)
-        if told != now:
+        if judge(far) != now:
             break
         near = far
     else:

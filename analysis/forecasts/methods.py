@@ -1,7 +1,4 @@
-"""Ways to forecast the log of a monthly rate, declared beforehand: each draws whole paths.
-
-08-forecast declares each in words, with its reason.
-"""
+"""Ways to forecast the log of a monthly rate, declared in 08-forecast: each draws whole paths."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

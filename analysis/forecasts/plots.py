@@ -53,11 +53,8 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
         part = probabilities[probabilities["year"] == year]
         rows = part["method"].map(methods.index) + 0.13 * (place - (len(kinds) - 1) / 2)
         what, marker = ("every year", "D") if year == "every" else (year, "o")
-        style = {
-            "color": colour,
-            "marker": marker,
-            "label": f"{what} (came: {part['came'].iloc[0]})",
-        }
+        label = f"{what} (came: {part['came'].iloc[0]})"
+        style = {"color": colour, "marker": marker, "label": label}
         ax.scatter(part["probability"], rows, s=26, zorder=3, **style)
     least = CERTAINTY[SURE]
     label = f"“{SURE}”: {least:.2f} or more"

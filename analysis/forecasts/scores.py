@@ -81,11 +81,8 @@ def roll_origins(
 
 
 def judge_record(rolled: pd.DataFrame, at: pd.Period, *, least: float, fewest: int) -> pd.DataFrame:
-    """Return what share of whole years each method's 95% bands had held when a month was the last.
-
-    By method: `years` that had ended, the share `held`, and whether it is `kept`: a method is left
-    out if it had been asked of `fewest` years and its bands held less than `least` of them.
-    """
+    """Return by method how many whole years had ended `at` a month, the share held, if kept."""
+    # Held: by the 95% bands. Left out: who was asked of `fewest` years and held less than `least`.
     ended = rolled["origin"].array + 12 * rolled["ahead"].to_numpy() <= at
     asked = rolled["covered_95"].where(ended).groupby(rolled["method"], sort=False)
     record = pd.DataFrame({"years": asked.count(), "held": asked.mean()})

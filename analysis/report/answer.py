@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
+from analysis.files import write_atomically, write_table
 from analysis.its.words import format_effect, name_trends
 from analysis.mexico.record import SOURCES
-from analysis.report.findings import TELLERS, Findings
+from analysis.report.findings import TELLERS, WORDS, Findings
 
 NONE = "not estimated"
 HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
@@ -25,8 +25,7 @@ class Sentence(NamedTuple):
 def write_sentences(found: Findings) -> list[Sentence]:
     """Return the sentences of ``answer.toml``, in their order, filled in from a run."""
     sentences = []
-    blocks = read_toml(DATA_FOLDER / "answer.toml")[1].values()
-    for block, tell in zip(blocks, TELLERS, strict=True):
+    for block, tell in zip(WORDS.values(), TELLERS, strict=True):
         told, rows = tell(found)
         sentences.append(Sentence(block["text"].format(**told), block["file"], rows[block["keys"]]))
     return sentences

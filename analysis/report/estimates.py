@@ -53,14 +53,10 @@ def estimate_rows(
     for name, other in (beside or {}).items():
         window = f"{other.series.index[0]} to {other.series.index[-1]}"
         tables.append(_effects(other, name, window).assign(**_size(other)))
-    table = pd.concat(tables, ignore_index=True).assign(
-        shift=result.shift.slug,
-        source=source,
-        place=place,
-        comparison_verdict=result.comparison_verdict,
-        flags=" ".join(flag.name for flag in result.flags),
-    )
-    return table[ESTIMATE_COLUMNS]
+    run = {"shift": result.shift.slug, "source": source, "place": place}
+    run |= {"comparison_verdict": result.comparison_verdict}
+    run |= {"flags": " ".join(flag.name for flag in result.flags)}
+    return pd.concat(tables, ignore_index=True).assign(**run)[ESTIMATE_COLUMNS]
 
 
 def _effects(fit: ITSResult, name: str, note: object = np.nan) -> pd.DataFrame:

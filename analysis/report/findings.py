@@ -11,12 +11,14 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.claims.declared import ClaimVerdict
+from analysis.files import read_words
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.record import SOURCES
 from analysis.synthetic.study import UNIT
 from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
+WORDS = read_words("answer.toml")
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 
@@ -118,13 +120,12 @@ def _states(found: Findings) -> Told:
     methods = ("average", "random_effects_shared", "weighted_average")
     average, spread, weighted = (slopes[slopes["method"] == method] for method in methods)
     apart = found.apart(average, lambda row: name_trends(row["trend_before"], row["trend_after"]))
-    differ = as_percent(spread["tau"])
     furthest = weighted.loc[weighted["minus_national"].abs().idxmax()]
+    differ, off = as_percent(spread["tau"]), furthest["minus_national"]
     told = {"apart": len(apart), "averages": len(average), "names": list_names(apart)}
     told |= {"least": differ.min(), "most": differ.max(), "alike": (differ == 0).sum()}
-    told |= {"spreads": len(spread), "off": abs(furthest["minus_national"])}
-    told |= {"side": "above" if furthest["minus_national"] > 0 else "below"}
-    told |= {"furthest": found.name(furthest)}
+    told |= {"spreads": len(spread), "furthest": found.name(furthest)}
+    told |= {"off": abs(off), "side": "above" if off > 0 else "below"}
     return told, pd.concat([average, spread, weighted])
 
 
@@ -165,10 +166,7 @@ def _claims(found: Findings) -> Told:
 
 def _forecast(found: Findings) -> Told:
     said = [
-        f"with {SOURCES[row['source']].name}'s figures until {row['freeze']} between "
-        f"{row['lowest']:.2f} and {row['highest']:.2f} by single methods, {row['almost_certain']} "
-        f"of {row['methods']} almost certain, and {row['pool_every']:.2f} for those taken together "
-        f"that their record keeps; {row['years_higher']} of {row['years']} years were"
+        WORDS["forecast"]["each"].format(name=SOURCES[row["source"]].name, **row)
         for _, row in found.forecasts.iterrows()
     ]
     told = {**found.forecasts.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}
