@@ -67,7 +67,7 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
         told = cell, name, ratio, "typical days", low, low <= ratio < high
         made.append(make_row(cell, "deaths per day", day, "deaths"))
         made.append(make_row(*told, bounds=(low, high)))
-    table = rows.collect(made)
+    table = rows.collect(made, claim["counted"])
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
     return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily))
 

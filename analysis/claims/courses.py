@@ -30,7 +30,7 @@ class Rise(NamedTuple):
     courses: pd.DataFrame  # as `fit_courses` gives them there
     start: pd.Series  # the probability of each month as the first bend that leads up, if one does
     credible: pd.Index  # the 95% set of the start
-    unseen: bool  # may it be older: rising before, or a set that reaches the first month it can?
+    unseen: str  # why it may be older: ``rising`` before, or a set at the ``edge`` of the series
 
 
 def fit_rise(claim: Claim, evidence: Evidence, name: str) -> Rise:
@@ -50,10 +50,11 @@ def date_rise(posterior: BreakPosterior, courses: pd.DataFrame) -> Rise:
     before, *upward = courses["low"] > 0
     if not any(upward):
         none = pd.PeriodIndex([], freq="M")
-        return Rise(posterior.mode, courses, pd.Series(index=none, dtype=float), none, unseen=False)
+        return Rise(posterior.mode, courses, pd.Series(index=none, dtype=float), none, unseen="")
     start = posterior.probability.groupby(level=upward.index(True)).sum()
     credible = BreakPosterior(start).credible
-    unseen = (before and upward[0]) or start.index.min() in credible
+    unseen = "edge" if start.index.min() in credible else ""
+    unseen = "rising" if before and upward[0] else unseen
     return Rise(posterior.mode, courses, start, credible, unseen=unseen)
 
 
@@ -73,9 +74,9 @@ def fit_courses(
 
 
 @lru_cache(maxsize=8)
-def fit_shift(evidence: Evidence, slug: str) -> ITSResult:
-    """Fit a shift on INEGI's series, the months left out that the shift declares."""
-    return fit_its(evidence.series["INEGI"], evidence.shifts[slug])
+def fit_shift(evidence: Evidence, slug: str, start: str) -> ITSResult:
+    """Fit a shift on INEGI's series from `start` on, the months left out that it declares."""
+    return fit_its(evidence.series["INEGI"].loc[start:], evidence.shifts[slug])
 
 
 def list_series(claim: Claim) -> list[str]:
@@ -125,15 +126,15 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
         fell = (rise.courses["high"].iloc[1:] < 0).all()
         return "no" if fell else "cannot tell", TOLD["no_rise"]
     told = {"month": rise.start.idxmax(), "credible": rows.name_months(rise.credible)}
-    told |= {"year": claim["year"], "unseen": TOLD["unseen"] if rise.unseen else ""}
+    told |= {"year": claim["year"], "unseen": TOLD["unseen"].get(rise.unseen, "")}
     said = TOLD["start"].format(inside=inside, **told)
-    undecided = rise.unseen or claim["unlikely"] <= inside <= claim["likely"]
+    undecided = bool(rise.unseen) or claim["unlikely"] <= inside <= claim["likely"]
     return "cannot tell" if undecided else inside > claim["likely"], said
 
 
 def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
-    result, base = fit_shift(evidence, claim["shift"]), claim["year_before"]
+    result, base = fit_shift(evidence, claim["shift"], claim["start"]), claim["year_before"]
     cell = rows.modelled_cell(evidence, "INEGI")
     slope = result.effects.loc["slope"]
     others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]

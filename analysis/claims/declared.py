@@ -15,6 +15,7 @@ ClaimVerdict = Literal[
     "holds",
     "holds in part",
     "holds under one source",
+    "holds under one population",
     "revised since",
     "not shown",
     "does not hold",
@@ -133,10 +134,12 @@ def _judge_rows(rows: pd.DataFrame) -> ClaimVerdict:
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
     now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]
+    populations = cells.loc[newest, "population"]
     if len(now) and (now == "yes").all():
         return "holds"
     if (now == "yes").any():
-        return "holds under one source"
+        shared = populations[now == "yes"].isin(populations[now != "yes"]).any()
+        return "holds under one source" if shared else "holds under one population"
     if (before == "yes").any():
         return "revised since"
     if (now == "no").any():

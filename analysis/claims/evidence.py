@@ -114,6 +114,9 @@ def describe_known(known: pd.DataFrame, source: str, published: str) -> str:
     caution = SOURCES[source].caution.format(published=published, month=last, before=last - 1)
     told = {"published": published, "source": SOURCES[source], "last": last, "months": len(known)}
     told |= {"caution": caution and f"{caution} ", "deaths": known["deaths"].sum()}
-    told |= {"open": len(shares), "opening": last - len(shares) + 1}
-    told |= {"first": shares.iloc[0], "least": shares.iloc[-1]}
-    return TOLD["known"].format(scaled=TOLD["scaled"] if source == "inegi" else "", **told)
+    told |= {"open": len(shares), "opening": last - len(shares) + 1, "scaled": "", "kept": ""}
+    if source == "inegi":
+        counted = known["deaths"].iloc[-len(shares) :].to_numpy()
+        shares = shares * (counted / shares).sum() / counted.sum()
+        told |= {"scaled": TOLD["scaled"], "kept": TOLD["kept"]}
+    return TOLD["known"].format(first=shares.iloc[0], least=shares.iloc[-1], **told)

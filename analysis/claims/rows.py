@@ -51,12 +51,15 @@ class Measured:
     @property
     def deciding(self) -> pd.Series:
         """The deciding row: newest first, then the article's own count, then what says so."""
-        rows = self.rows[(self.rows["measure"] == self.decides) & self.rows["judges"]]
+        rows = self.rows[self.rows["judges"]]
         if rows.empty:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
+        wanted = "yes" if self.claim_verdict.startswith("holds under") else "no"
+        wanted = "yes" if self.claim_verdict == "holds" else wanted
+        said, own = rows["holds"] == wanted, rows["measure"] == self.decides
+        rows = rows[own if (said & own).any() or not said.any() else said]
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        wanted = "yes" if self.claim_verdict in ("holds", "holds under one source") else "no"
         return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
 
     @property

@@ -18,25 +18,31 @@ NONE = "none"  # where nothing tried changes the verdict
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
-    """Return one row a constant, with the nearest values that change the verdict, and to what."""
+    """Return one row a constant, with the nearest values that change the verdict, and to what.
+
+    Of a claim in parts also those that change the verdict of a part alone, in the columns `part_*`.
+    """
     rows = []
     for claim in declared.claims.values():
         for name, (least, most) in claim.vary.items():
-            judge = partial(judge_with, claim, evidence, name)
             row = {"number": claim.number, "slug": claim.slug, "constant": name}
-            row |= {"value": claim[name], "verdict": judge(claim[name])}
-            row |= {"least": least, "most": most}
-            for side, end in (("below", least), ("above", most)):
-                row[side], row[f"verdict_{side}"] = find_turn(judge, claim[name], end)
+            row |= {"value": claim[name], "least": least, "most": most}
+            for mark in ("", "part_")[: 1 + bool(claim.parts)]:
+                judge = partial(judge_with, claim, evidence, name, full=bool(mark))
+                row[f"{mark}verdict"] = judge(claim[name])
+                for side, end in (("below", least), ("above", most)):
+                    turn, verdict = find_turn(judge, claim[name], end)
+                    row |= {f"{mark}{side}": turn, f"{mark}verdict_{side}": verdict}
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def judge_with(claim: Claim, evidence: Evidence, name: str, value: Any) -> str:
-    """Return the verdict, with those of the parts, where one constant has another value."""
+def judge_with(claim: Claim, evidence: Evidence, name: str, value: Any, *, full: bool) -> str:
+    """Return the verdict, with those of the parts if in `full`, where a constant has a value."""
     kind = "figures" if name in claim.figures else "parameters"
     other = replace(claim, **{kind: getattr(claim, kind) | {name: value}})
-    return MEASURES[claim.slug](other, evidence).verdict_in_full
+    found = MEASURES[claim.slug](other, evidence)
+    return found.verdict_in_full if full else found.claim_verdict
 
 
 def find_turn(judge: Callable[[Any], str], value: Any, end: Any) -> tuple[Any, str]:

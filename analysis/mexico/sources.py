@@ -6,14 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from analysis.checks import (
-    UnknownNameError,
-    check_known,
-    check_month,
-    plain,
-    read_period,
-    require,
-)
+from analysis.checks import UnknownNameError, check_known, check_month, plain, read_period, require
 from analysis.mexico import record
 from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table

@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.checks import require
 from analysis.claims.declared import ClaimVerdict
 from analysis.files import read_words
+from analysis.its.counterfactual import Kind
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.mexico.record import SOURCES
@@ -109,10 +110,17 @@ def _own_breaks(found: Findings) -> Told:
 
 
 def _deaths(found: Findings) -> Told:
-    excess = found.headline("excess_deaths_forecast")
-    apart = found.apart(excess, partial(format_effect, unit="deaths", named=False))
+    excess, other = (found.headline(f"excess_deaths_{kind}") for kind in get_args(Kind))
+    number = partial(format_effect, unit="deaths", named=False)
+
+    def both(row: pd.Series) -> str:
+        same = other[(other[["shift", "source"]] == row[["shift", "source"]]).all(axis=1)]
+        beside = "; ".join(number(each) for _, each in same.iterrows()) or "no number"
+        return f"{number(row)}; less the fitted effect {beside}"
+
+    apart = found.apart(excess, both)
     told = {"apart": len(apart), "estimates": len(excess), "names": list_names(apart)}
-    return told, excess
+    return told, pd.concat([excess, other])
 
 
 def _states(found: Findings) -> Told:

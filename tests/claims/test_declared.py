@@ -81,6 +81,13 @@ def test_verdict_follows_from_the_answers(cells, verdict):
     assert judge_claim(answers(*cells)) == verdict
 
 
+def test_answer_that_another_population_gives_alone_is_no_second_source():
+    rows = answers(("A", "x", "1", "no"), ("A", "y", "1", "yes"), ("B", "x", "1", "no"))
+    assert judge_claim(rows) == "holds under one source"
+    rows.loc[1, "population"] = "another"
+    assert judge_claim(rows) == "holds under one population"
+
+
 def test_what_is_only_shown_does_not_judge():
     rows = answers(("A", "x", "1", "yes"), ("B", "x", "1", "no"))
     assert judge_claim(rows.assign(judges=[True, False])) == "holds"

@@ -14,15 +14,18 @@ def turns_of(slug, evidence=EVIDENCE, **vary):
 def test_nearest_values_that_change_a_verdict_are_those_worked_by_hand():
     limit = turns_of("one-typical-day", limit=[1.0, 3.0]).loc["limit"]
     assert limit["below"] == pytest.approx(133 / (34515 / 366), abs=1e-3)  # the article's totals
-    assert limit["above"] == pytest.approx(148 / (35545 / 366), abs=1e-3)  # with femicide
-    assert limit[["verdict_below", "verdict_above"]].tolist() == [
-        "does not hold", "holds under one source",
-    ]  # fmt: skip
+    assert limit["above"] == pytest.approx(154 / (34569 / 366), abs=1e-3)  # today's count
+    assert limit[["verdict_below", "verdict_above"]].tolist() == ["does not hold", "holds"]
     recent = turns_of("recent-rate", rate=[25.0, 33.0], last=[2018, 2021])
     assert recent.loc["rate", "above"] == pytest.approx(29.001005, abs=1e-3)
-    assert recent.loc["rate", "below"] == pytest.approx(26.797, abs=1e-3)  # SESNSP without femicide
-    assert recent.loc["last", ["below", "above"]].tolist() == [NONE, 2021]
-    upsurge = turns_of("calderon-upsurge", factor=[1.0, 4.0], last_year=[2008, 2012])
+    assert recent.loc["rate", "below"] == pytest.approx(28.623, abs=1e-3)  # as registered
+    assert recent.loc["rate", "verdict_below"] == "holds under one source"
+    assert recent.loc["last", ["below", "above"]].tolist() == [2018, 2021]
+    upsurge = turns_of(
+        "calderon-upsurge", factor=[1.0, 4.0], last_year=[2008, 2012], start=["2000-01", "2000-06"]
+    )
+    assert upsurge.loc["start", "above"] == "2000-04"  # its interval then holds zero
+    assert upsurge.loc["start", "verdict_above"] == "cannot be judged with these data"
     assert upsurge.loc["factor", ["below", "verdict_below"]].tolist() == [NONE, NONE]
     assert upsurge.loc["factor", "above"] == pytest.approx(2.412, abs=1e-3)  # as registered
     assert upsurge.loc["last_year", "below"] == 2009  # 17.7 against 9.6: not yet the double
@@ -36,8 +39,9 @@ def test_turns_follow_the_evidence():
 
 def test_turn_of_a_part_counts():
     months = turns_of("lopez-obrador-two-years", months=[22, 26]).loc["months"]
-    assert months["below"] == 23
-    assert "growing worse: cannot be judged with these data" in months["verdict_below"]
+    assert months["below"] == NONE  # the whole still holds in part
+    assert months["part_below"] == 23
+    assert "growing worse: cannot be judged with these data" in months["part_verdict_below"]
 
 
 def test_every_claim_says_which_numbers_could_have_been_others():

@@ -41,8 +41,8 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert breaks.startswith("Asked where they bend themselves, 0 of 3 series answer with the")
     assert breaks.endswith("0 with another; the remaining 3 with no date in particular.")
     assert "2 of 3 stand apart" in deaths
-    assert "The first (INEGI, +900.0 (+200.0 to +1,600.0))" in deaths
-    assert "The second (SESNSP, -1,500 (-2,600 to -400))" in deaths
+    assert "The first (INEGI, +900.0 (+200.0 to +1,600.0); less the fitted effect +40.0 (" in deaths
+    assert "The second (SESNSP, -1,500 (-2,600 to -400); less the fitted effect no num" in deaths
     assert "leaves zero out at 1 of 2: The first (INEGI, -3% → +9% a year)" in states
     assert "it has a standard deviation of 11 to 11%, of zero at 0 of 2" in states
     assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
@@ -177,7 +177,7 @@ def test_the_summary_has_one_row_per_shift_and_source_and_one_of_common_months()
         "+20% → -5% a year",
     ]  # fmt: skip
     assert table.loc[0, "After 24 months"] == "not estimated"
-    assert table.loc[3, "Excess deaths"] == "-1,500 (-2,600 to -400)"
+    assert table.loc[3, "Deaths above the months before"] == "-1,500 (-2,600 to -400)"
     assert table.loc[4, "Change of trend"] == "-21.0% per year (-26.0 to -15.0)"
     assert table["Months"].tolist() == ["80 + 70", "80 + 70", "47 + 43", "80 + 70", "47 + 43"]
     assert table.loc[0, ["Memory", "Noise"]].tolist() == ["0.90", "0.50"]

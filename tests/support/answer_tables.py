@@ -21,6 +21,7 @@ def estimate_rows(planted=None):
         (first, "inegi", "pre_trend", HEADLINE, -2.0, -9.0, 6.0, ""),
         (first, "inegi", "post_trend", HEADLINE, 17.6, 6.0, 30.0, ""),
         (first, "inegi", "excess_deaths_forecast", HEADLINE, 900.0, 200.0, 1600.0, ""),
+        (first, "inegi", "excess_deaths_segmented", HEADLINE, 40.0, -70.0, 150.0, ""),
         (second, "inegi", "level", HEADLINE, 3.0, -2.0, 9.0, WARNED),
         (second, "inegi", "slope", HEADLINE, 2.0, -9.0, 15.0, WARNED),
         (second, "inegi", "effect_24m", HEADLINE, 7.0, -20.0, 40.0, WARNED),
@@ -44,7 +45,7 @@ def estimate_rows(planted=None):
     ]
     table = pd.DataFrame(rows, columns=columns)
     yearly = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
-    units = yearly | {"excess_deaths_forecast": "deaths"}
+    units = yearly | dict.fromkeys(("excess_deaths_forecast", "excess_deaths_segmented"), "deaths")
     table["unit"] = table["estimand"].map(units).fillna("percent")
     memory = {"phi": 0.9, "noise": 0.5, "sd_ratio": 1.1}
     whole = {"n_before": 80, "n_after": 70, "comparison_verdict": "agree"}

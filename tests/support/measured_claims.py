@@ -16,8 +16,8 @@ VERDICTS = {  # worked by hand from the tables
     "decline-2020": "revised since",  # 133, then 34,723 - 34,569 = 154; INEGI rises
     "one-typical-day": "revised since",  # 133 / (34,515 / 366) = 1.41, then 1.63
     "rising-since-2016": "does not hold",  # INEGI: June 2014; flat since 2017
-    "rate-2011": "holds under one source",  # over the UN's population 23.6; 23.49 and 23.39 are not
-    "recent-rate": "holds under one source",  # over the UN's population 29.448, 29.151, 29.001
+    "rate-2011": "holds under one population",  # 23.6, not 23.49 or 23.39
+    "recent-rate": "holds under one population",  # 29.448, 29.151, 29.001
     "city-ranking-2020": "holds",  # 7 of 10, 18 of 50, second, third
     "calderon-upsurge": "holds",  # +17.9% a year (+0.9 to +36.2) and 23.5 / 9.6 = 2.4 times
     # 28.0 against 21.2; -0.7% a year (to +4.5) is no, +1.1% (to +8.2) cannot tell
