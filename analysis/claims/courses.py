@@ -104,12 +104,12 @@ def _name_series(cell: rows.Cell) -> str:
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, year = [], [], claim["year"]
-    decides = f"probability that the rise began in {year}"
     for series in list_series(claim):
         cell, rise = rows.modelled_cell(evidence, series), fit_rise(claim, evidence, series)
         inside = float(rise.start[rise.start.index.year == year].sum())
         holds, start = _judge_start(claim, rise, inside)
-        made.append(make_row(cell, decides, inside, "probability", holds=holds))
+        name = f"probability that the rise began in {year}"
+        made.append(make_row(cell, name, inside, "probability", holds=holds))
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
@@ -117,7 +117,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         told = {"series": _name_series(cell), "start": start, "trends": trends}
         said.append(TOLD["rise"].format(ends=[bend - 1 for bend in rise.bends], **told))
     table = rows.collect(made, *COMPARED)
-    return Measured(claim, table, decides, claim.tell(courses=". ".join(said)))
+    return Measured(claim, table, "trend after", claim.tell(courses=". ".join(said)))
 
 
 def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer, str]:

@@ -51,13 +51,11 @@ class Measured:
     @property
     def deciding(self) -> pd.Series:
         """The deciding row: newest first, then the article's own count, then what says so."""
-        rows = self.rows[self.rows["judges"]]
+        rows = self.rows[(self.rows["measure"] == self.decides) & self.rows["judges"]]
         if rows.empty:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
-        wanted = "yes" if self.claim_verdict.startswith("holds under") else "no"
-        wanted = "yes" if self.claim_verdict == "holds" else wanted
-        said, own = rows["holds"] == wanted, rows["measure"] == self.decides
-        rows = rows[own if (said & own).any() or not said.any() else said]
+        holds = self.claim_verdict.startswith("holds") and self.claim_verdict != "holds in part"
+        wanted = "yes" if holds else "no"
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
         return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]

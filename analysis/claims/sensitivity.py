@@ -18,10 +18,7 @@ NONE = "none"  # where nothing tried changes the verdict
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
-    """Return one row a constant, with the nearest values that change the verdict, and to what.
-
-    Of a claim in parts also those that change the verdict of a part alone, in the columns `part_*`.
-    """
+    """Return by constant the nearest values that change the verdict, or a part's (`part_*`)."""
     rows = []
     for claim in declared.claims.values():
         for name, (least, most) in claim.vary.items():

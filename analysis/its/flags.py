@@ -179,7 +179,7 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     ratio.index = pd.PeriodIndex(ratio.index, freq="M")
     ratio = ratio[ratio.index.isin(series.index)]
     years = ratio.groupby(periods_of(ratio).year).agg(["mean", "size"])
-    yearly = years["mean"][years["size"] >= 6]
+    yearly = years["mean"][years["size"] == 12]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
         ends = [str(yearly.idxmin()), str(yearly.idxmax())]

@@ -15,8 +15,6 @@ from analysis.mexico.tables import load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
-
-
 RECIPES = read_toml(DATA_FOLDER / "recipes.toml")[1]  # by table
 
 
@@ -60,9 +58,8 @@ def write_package(
     contents = dict(others)
     for name, table in tables.items():
         text = table.to_csv(index=False, lineterminator="\n").encode()
-        contents[paths[name]] = (
-            gzip.compress(text, mtime=0) if paths[name].endswith(".gz") else text
-        )
+        packed = paths[name].endswith(".gz")
+        contents[paths[name]] = gzip.compress(text, mtime=0) if packed else text
     for resource in descriptor["resources"]:
         if content := contents.get(resource["path"]):
             resource["bytes"], resource["hash"] = len(content), f"sha256:{sha256(content)}"

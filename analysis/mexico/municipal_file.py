@@ -63,11 +63,10 @@ def _read_bytes(path: Path) -> bytes:
         except (EOFError, OSError, zlib.error) as error:
             raise ValueError(f"{path.name} is a damaged gzip: {error}. {WHERE}") from error
     rows = content.count(b"\n")
-    much = (
-        f"{path.name} has {rows:,} rows in {len(content):,} bytes, where such a table has at most"
-    )
+    much = f"{path.name} has {rows:,} rows in {len(content):,} bytes"
     small = len(content) <= MOST_BYTES and rows <= MOST_ROWS
-    require(small, f"{much} {MOST_ROWS:,} in {MOST_BYTES:,}. {WHERE}")
+    most = f"where such a table has at most {MOST_ROWS:,} in {MOST_BYTES:,}"
+    require(small, f"{much}, {most}. {WHERE}")
     return content
 
 

@@ -113,9 +113,8 @@ def read_certificates(frame: pd.DataFrame, _: str) -> Reading:
     when = when + 1900 * (when < 99)  # two digits until 1997, of which 99 is unknown
     dated = (month != 99) & ~when.isin([99, 9999])
     odd = when[dated & ~when.between(1850, year)].unique().tolist()
-    require(
-        not odd, f"anio_ocur must be years to {year}, of four digits from 1998; found {odd[:6]}"
-    )
+    wanted = f"years to {year}, of four digits from 1998"
+    require(not odd, f"anio_ocur must be {wanted}; found {odd[:6]}")
     here = state <= 32  # 33 to 35 are abroad, 99 is unknown
     months = when.astype(str) + "-" + month.astype(str).str.zfill(2)
     kept = {"month": months[here & dated], "state": name_states(state[here & dated])}

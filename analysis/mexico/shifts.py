@@ -78,7 +78,7 @@ def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
     every = load(complete_only=False)
     shown = every if shift.end is None else every.loc[: shift.end]
     if len(shown) > len(records["as declared"].loc[: shown.index[-1]]):
-        records |= {"as registered": every, "completed": load(completed=True)}
+        records |= {"with the months still open": every, "completed": load(completed=True)}
     if shift.start is None and SOURCES[source].earlier:
         first = IMPUTED[-1] + 1
         records[f"from {first}"] = load(start=first)

@@ -7,18 +7,21 @@ from analysis.its.words import format_effect
 from analysis.operations.averages import HEADLINE
 from analysis.operations.event_study import BOOTED, PERCENT, RANDOMISED, EventStudy
 from analysis.operations.randomisation import ReassignedEventStudy
-from analysis.operations.trends import NET, RISE
+from analysis.operations.trends import KNOWN, NET, RISE
 
 WORDS = read_words("operations-words.toml")
 
 
-def describe_verdicts(verdicts: pd.DataFrame, choices: pd.DataFrame, record: pd.DataFrame) -> str:
+def describe_verdicts(
+    verdicts: pd.DataFrame, choices: pd.DataFrame, allowed: pd.DataFrame, record: pd.DataFrame
+) -> str:
     """Return what of the effect is identified, one Markdown list item a horizon."""
-    lines = []
+    lines, quarter = [], allowed.xs(KNOWN, level="method")["estimate"].groupby("months").first()
     for months, row in verdicts.iterrows():
         pair = ((HEADLINE, BOOTED), (NET, RANDOMISED))
         first, net = (format_effect(choices.loc[(*one, months)], PERCENT) for one in pair)
-        told = {"months": months, "first": first, "net": net, "rejected": _rejected(record, months)}
+        told = {"first": first, "net": net, "rejected": _rejected(record, months)}
+        told |= {"months": months, "quarter": quarter[months]}
         lines.append(WORDS["verdict"].format(row=row, **told))
     return "\n".join(lines)
 

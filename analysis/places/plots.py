@@ -157,7 +157,8 @@ def plot_map(
     ax.set_aspect(1 / np.cos(np.radians(LATITUDE)))
     ax.axis("off")
     title = "Percent per year" if estimand == "slope" else "Percent"
-    ax.legend(handles=_map_legend(palette), title=title, loc="upper right", **LEGEND)
+    tested = bool(effects["q"].notna().any())
+    ax.legend(handles=_map_legend(palette, tested), title=title, loc="upper right", **LEGEND)
     return ax
 
 
@@ -179,11 +180,11 @@ def _percent_ticks(axis: Axis, reach: float) -> None:
     percent_axis(axis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS, zero="+0%")
 
 
-def _map_legend(palette: list) -> list[Patch]:
+def _map_legend(palette: list, tested: bool) -> list[Patch]:
     bounds = [f"{bound:+d}".replace("-", "−") for bound in CLASSES]
     inside = [f"{low} to {high}" for low, high in pairwise(bounds)]
     classes = zip(palette, [f"below {bounds[0]}", *inside, f"above {bounds[-1]}"], strict=True)
     coloured = [Patch(**OUTLINE | {"facecolor": c}, label=label) for c, label in classes]
-    others = {DOUBT: DOUBTFUL, FOUND: BOLD}
+    others = {DOUBT: DOUBTFUL} | ({FOUND: BOLD} if tested else {})
     plain = [Patch(facecolor="white", **style, label=label) for label, style in others.items()]
     return coloured[::-1] + plain

@@ -32,7 +32,8 @@ class PlaceboCountries:
         """Return the changes of the gap, and ``"average"``, with intervals and p of no effect.
 
         An effect is inside if, without it, the unit's change over its own error before does not
-        stand out against the donors'. Ends are infinite where the donors are too few.
+        stand out against the donors'. Ends are infinite where the donors are too few; above, they
+        are cut where the synthetic rate would be below zero.
         """
         # Between which effects the unit's change is no larger than the donor's, each over its own
         # error: 2 ends x years x donors.
@@ -49,6 +50,9 @@ class PlaceboCountries:
         if needed := int(round((1 - confidence) * units, 9)):
             table["low"] = np.sort(low, axis=1)[:, needed - 1]
             table["high"] = np.sort(high, axis=1)[:, -needed]
+        if (self.real.observed >= 0).all():
+            most = self.real.observed.loc[self.real.first_year :] - self.real.before.iloc[-1]
+            table["high"] = table["high"].clip(upper=pd.Series({**most, "average": most.mean()}))
         return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
 
 

@@ -11,6 +11,7 @@ from analysis.synthetic.control import SyntheticControl, fit_synthetic
 from analysis.synthetic.placebos import PlaceboCountries, placebo_countries
 
 HALF = 0.5  # of the variance before the change: a mixture that explains less gives no number
+SHAM_BEFORE = 10  # years before a sham change: with fewer, a dozen donors can fit anything
 YEARS_BEFORE = 3  # the other gap before: the mean of so many years
 UNIT = "deaths per 100,000 and year"
 
@@ -20,7 +21,9 @@ class SyntheticStudy:
     """One unit beside its synthetic controls: one for each first year of the panel."""
 
     placebos: dict[int, PlaceboCountries]  # by first year, the earliest first
-    choices: pd.DataFrame = field(repr=False)  # start, choice, estimate, explained: a row a fit
+    choices: pd.DataFrame = field(
+        repr=False
+    )  # start, choice, estimate, error, explained: a row a fit
     sham_year: int  # first year of the sham change
 
     @property
@@ -70,11 +73,14 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
             ("ridge_augmented", control.fit_augmented(rates, unit, **change), 1),
             (f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE),
         ]
-        if sham_year - start >= control.FEWEST_BEFORE:
+        if sham_year - start >= SHAM_BEFORE:
             before = rates.loc[: first_year - 1]
             fits.append(("sham", fit_synthetic(before, unit, first_year=sham_year), 1))
-        rows += [(start, name, fit.changes(n).mean(), fit.explained) for name, fit, n in fits]
-    choices = pd.DataFrame(rows, columns=["start", "choice", "estimate", "explained"])
+        rows += [
+            (start, name, fit.changes(n).mean(), fit.rmspe, fit.explained) for name, fit, n in fits
+        ]
+    columns = ["start", "choice", "estimate", "error", "explained"]
+    choices = pd.DataFrame(rows, columns=columns)
     return SyntheticStudy(placebos, choices, sham_year)
 
 

@@ -61,9 +61,12 @@ def describe_sham(study: SyntheticStudy, rows: pd.DataFrame, within: list[str]) 
     said, first = WORDS["sham"], study.sham_year
     if not row["fits"] > 0:
         return said["none"]
-    ends = [sorted(abs(each[["least", "most"]].astype(float))) for each in (row, real)]
+    sham = study.choices.query("choice == 'sham' and explained >= @HALF")
+    own = pd.DataFrame([(fit.changes().mean(), fit.rmspe) for fit in study.controls.values()])
+    sizes, reals = sham["estimate"].abs(), own[0].abs()
+    large = sizes.max() >= reals.min(), (sizes / sham["error"]).max() >= (reals / own[1]).min()
     told = {
-        "size": said["as_large" if ends[0][1] >= ends[1][0] else "smaller"],
+        "size": said["as_large" if any(large) else "smaller"],
         "moved": say_range(row),
         "real": say_range(real),
         "within": ", ".join(within) or "none",

@@ -60,7 +60,7 @@ def test_records_of_a_shift_are_what_its_window_can_use():
     assert str(calderon["from 1994-01"].index[0]) == "1994-01"
     lopez = load_records(shifts["lopez-obrador-2018-12"], "inegi")
     scaled = "scaled to registered deaths"
-    assert list(lopez) == ["as declared", "as registered", "completed", scaled]
+    assert list(lopez) == ["as declared", "with the months still open", "completed", scaled]
     last = [str(each.index[-1]) for each in lopez.values()]
     assert last == ["2022-06", "2022-12", "2022-12", "2022-06"]
     assert (

@@ -38,14 +38,24 @@ CHOICES = by_keys(
 )
 
 
+ALLOWED = pd.DataFrame(
+    {"estimate": [-4.0, 8.0, -4.0]},
+    pd.MultiIndex.from_tuples(
+        [("steps of 0", "quarters without error", 6), ("steps of 0", "quarters without error", 24),
+         ("steps of 1", "cluster robust", 6)],
+        names=["label", "method", "months"],
+    ),
+)  # fmt: skip
+
+
 def test_each_horizon_has_its_verdict_range_and_two_estimates():
     record = pd.DataFrame(columns=["months", "spread", "method", "truth_rejected", "mc_error"])
-    first, second = words.describe_verdicts(VERDICTS, CHOICES, record).splitlines()
+    first, second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED, record).splitlines()
     assert first == (
         "- **First 6 months: not identified.** The estimates of all choices go from -9% to +50%: "
         "+12.0% (-5.0 to +30.0) by the headline, -3.0% (-5.0 to +30.0) net of the rise before. "
-        "Against the quarter just before, steps 0.46 times as large as the largest before could "
-        "turn the sign."
+        "Against the quarter just before the estimate is -4%, and steps 0.46 times as large as the "
+        "largest before could turn its sign."
     )
     assert second.startswith("- **First 24 months: identified in sign.** The estimates of all ch")
     assert "+7.0% (-5.0 to +30.0) by the headline, +9.0% (" in second
@@ -58,9 +68,9 @@ def test_the_record_speaks_of_its_own_horizon_only():
     record["months"], record["spread"] = [24, 24, 6, 24, 24], [0.0, 0.5, 0.9, 0.5, None]
     record["truth_rejected"] = [4.8, 10.2, 90.0, 7.0, 80.0]
     record["mc_error"] = [1.0, 1.0, 1.0, 1.0, np.nan]  # the last: real months
-    second = words.describe_verdicts(VERDICTS, CHOICES, record).splitlines()[1]
+    second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED, record).splitlines()[1]
     assert second.endswith(
-        "could turn the sign; in simulated panels, effects alike or with a standard deviation of "
+        "could turn its sign; in simulated panels, effects alike or with a standard deviation of "
         "up to 0.5 (log), intervals over as many months leave the truth out in 7 to 7% "
         "(randomisation), 5 to 10% (score bootstrap)."
     )

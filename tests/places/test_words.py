@@ -59,7 +59,7 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     together = "+20.0% per year (+10.0 to +30.0) (-2% → +18% a year); as a random effect +20.0% per"
     assert f"the average of the states' changes is {together}" in text
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
-    assert "The average is 20.0% higher as a factor" in text
+    assert "The weighted average is 20.0% higher than the nation by the same est" in text
     assert "the states' own changes have a standard deviation of 30% (tau)" in text
     assert "97% are above zero (61 to 100% as the average moves" in text
     alike = words.describe_pooled(table.assign(tau=0.0))

@@ -44,7 +44,10 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert "The first (INEGI, +900.0 (+200.0 to +1,600.0); less the fitted effect +40.0 (" in deaths
     assert "The second (SESNSP, -1,500 (-2,600 to -400); less the fitted effect no num" in deaths
     assert "leaves zero out at 1 of 2: The first (INEGI, -3% → +9% a year)" in states
-    assert "it has a standard deviation of 11 to 11%, of zero at 0 of 2" in states
+    assert (
+        "it has a standard deviation of 11 to 11%, which cannot be told from zero at 0 of 2"
+        in states
+    )
     assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
     assert "none reached, is not identified in these figures: over the first 24 mon" in operations
     assert "go from -9% to +90% by the choice made, +41.4% (-7.0 to +113.0) by the h" in operations
@@ -90,7 +93,10 @@ def test_every_sentence_changes_when_its_numbers_change():
     assert "give or take three months: The second (SESNSP); 1 with another: The first " in breaks
     assert "(INEGI, 2012-03, 26 months after); the remaining 1 with no date" in breaks
     assert "1 of 3 stand apart" in deaths
-    assert "it has a standard deviation of 0 to 22%, of zero at 1 of 2" in states
+    assert (
+        "it has a standard deviation of 0 to 22%, which cannot be told from zero at 1 of 2"
+        in states
+    )
     assert "is identified in sign in these figures" in operations
     assert "+30.0% (+10.0 to +55.0) by the headline" in operations
     assert "The first: +7.7 to +8.7 (90%" in countries

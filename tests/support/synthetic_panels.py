@@ -46,4 +46,5 @@ def unrelated(real, placebo):
 def study(starts, choices=(), sham_year=0):
     """A study of fits made by hand: `starts` of placebo countries, rows of `choices`."""
     columns = ["start", "choice", "estimate", "explained"]
-    return SyntheticStudy(starts, pd.DataFrame(choices, columns=columns), sham_year)
+    table = pd.DataFrame(choices, columns=columns).assign(error=1.0)
+    return SyntheticStudy(starts, table, sham_year)

@@ -113,6 +113,16 @@ def test_placebo_without_error_makes_the_interval_infinite():
     assert found.rank == 10
 
 
+def test_ends_are_cut_where_the_synthetic_rate_would_be_below_zero():
+    fit = control([9, 11, 9, 12, 14], [10, 10, 10, 10, 10], 2003)  # the gap before: -1
+    donors = {str(number): scaled([30, 30]) for number in range(10)}
+    table = unrelated(fit, donors).intervals()
+    assert table["high"].tolist() == [12 + 1, 14 + 1, 13 + 1]  # less the gap before
+    assert (table["low"] < -10).all()
+    below = control([-9, 11, 9, 12, 14], [10, 10, 10, 10, 10], 2003)  # no rates: may be below zero
+    assert (unrelated(below, donors).intervals()["high"] > 15).all()
+
+
 def test_two_donors_are_too_few():
     with pytest.raises(ValueError, match="placebos need at least three donors; found 2"):
         placebo_countries(panel(donors=2), "own", first_year=2004)
