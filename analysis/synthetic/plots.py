@@ -84,7 +84,7 @@ def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
     ax.vlines(table.index, *table[["low", "high"]].clip(-size, size).T.to_numpy(), color=REAL)
     ax.plot(table["estimate"], "o", color=REAL, markersize=4, label="as declared")
     beside = study.beside
-    ax.plot(beside["start"], beside["estimate"], "x", color=FITTED, label="with other choices")
+    ax.plot(beside["start"] + 0.1, beside["estimate"], "x", color=FITTED, label="other choices")
     for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
         beyond = table.index[side * table[name] > size]
         if len(beyond):  # an empty line that is not clipped would move the layout

@@ -108,13 +108,13 @@ def test_every_start_has_its_interval_its_donors_and_its_shares(ax):
     assert ends == [[4 - 9, 4 + 9], [8 - 2 * 9, 20]]  # cut at 2.5 times the largest change
     assert ax.lines[0].get_ydata().tolist() == [4, 8]
     beside = ax.lines[1]  # of the second start it explains less than half
-    assert (beside.get_xdata().tolist(), beside.get_ydata().tolist()) == ([1990], [7])
+    assert (beside.get_xdata().tolist(), beside.get_ydata().tolist()) == ([1990.1], [7])
     arrows = {line.get_marker(): list(line.get_xdata()) for line in ax.lines}
     assert "v" not in arrows
     assert arrows["^"] == [1991]
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == ["1990\n1\n99%", "1991\n1\n96%"]
-    assert labels(ax) == ["as declared", "with other choices"]
+    assert labels(ax) == ["as declared", "other choices"]
 
 
 def test_nothing_is_drawn_where_a_mixture_misses(ax):
