@@ -177,9 +177,10 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
         return
     ratio = pd.Series(given["by_month"], dtype=float)
     ratio.index = pd.PeriodIndex(ratio.index, freq="M")
-    ratio = ratio[ratio.index.isin(series.index)]
+    whole = ratio.groupby(periods_of(ratio).year).transform("size") == 12
+    ratio = ratio[whole & ratio.index.isin(series.index)]
     years = ratio.groupby(periods_of(ratio).year).agg(["mean", "size"])
-    yearly = years["mean"][years["size"] == 12]
+    yearly = years["mean"][years["size"] >= 6]
     low, high = yearly.min(), yearly.max()
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
         ends = [str(yearly.idxmin()), str(yearly.idxmax())]
