@@ -1,4 +1,5 @@
 import sys
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -40,6 +41,16 @@ def victims(months, start="2025-01"):
     return pd.DataFrame(rows, columns=["month", "state", *KINDS])
 
 
+@cache
+def laid_out(months):
+    return tuple(lay_out_victims(victims(months)))
+
+
+def half_a_year():
+    """Return the lines of six months as SESNSP lays them out, a list of one's own."""
+    return list(laid_out(6))
+
+
 @pytest.fixture
 def read(tmp_path):
     def read_content(name, content, **options):
@@ -53,7 +64,7 @@ def read(tmp_path):
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("newline", ["\r\n", "\n", "\r"])
 def test_victims_are_read_in_every_encoding_and_line_ending(read, encoding, newline):
-    (reading,) = read("a.csv", encode(lay_out_victims(victims(6)), encoding, newline))
+    (reading,) = read("a.csv", encode(half_a_year(), encoding, newline))
     assert reading.table == "sesnsp_victims"
     pd.testing.assert_frame_equal(reading.frame, victims(6), check_dtype=False)
     assert reading.said == "64 of 160 rows"
@@ -72,11 +83,11 @@ def test_victims_are_read_in_every_encoding_and_line_ending(read, encoding, newl
     ],
 )
 def test_release_is_the_month_in_the_name(read, name, release):
-    assert read(name, encode(lay_out_victims(victims(6))))[0].release == release
+    assert read(name, encode(half_a_year()))[0].release == release
 
 
 def test_release_that_is_given_comes_before_the_one_in_the_name(read):
-    content = encode(lay_out_victims(victims(6)))
+    content = encode(half_a_year())
     assert read("IDVFC_NM_jul25.csv", content, release="2025-08")[0].release == "2025-08"
 
 
@@ -90,7 +101,7 @@ def test_months_to_come_are_cut_whether_empty_or_zero(read, empty, name):
 
 def test_counts_after_the_month_in_the_name_are_refused(read):
     with pytest.raises(ValueError, match="counted after 2025-05, the month of the release"):
-        read("IDVFC_NM_may25.csv", encode(lay_out_victims(victims(6))))
+        read("IDVFC_NM_may25.csv", encode(half_a_year()))
 
 
 def test_thousands_commas_in_quotes_are_numbers(read):
@@ -107,7 +118,7 @@ def test_thousands_commas_without_quotes_are_refused(read):
 
 
 def test_an_empty_cell_in_a_month_that_is_over_is_refused(read):
-    lines = lay_out_victims(victims(6))
+    lines = half_a_year()
     kind = KINDS["intentional_homicide"].replace("fuego", "otro elemento")
     lines.append(f"2025,7,Estado,{kind},1,2,,4,5,6,,,,,,")
     with pytest.raises(
@@ -117,7 +128,7 @@ def test_an_empty_cell_in_a_month_that_is_over_is_refused(read):
 
 
 def test_columns_may_stand_in_another_order(read):
-    turned = [",".join(reversed(line.split(","))) for line in lay_out_victims(victims(6))]
+    turned = [",".join(reversed(line.split(","))) for line in half_a_year()]
     (reading,) = read("a.csv", encode(turned))
     pd.testing.assert_frame_equal(reading.frame, victims(6), check_dtype=False)
 
@@ -174,7 +185,7 @@ def test_what_is_no_table_of_the_study_is_refused_with_the_reason(read, header, 
 
 
 def test_a_zip_gives_its_data_whatever_else_and_whatever_names_it_holds(read):
-    data = encode(lay_out_victims(victims(6)))
+    data = encode(half_a_year())
     members = {"catalogos/sexo.csv": b"CVE,DESCRIP\r\n1,Hombre\r\n", "leeme.pdf": b"%PDF-1.4"}
     members |= {"V\udce9ctimas".encode("utf-8", "replace").decode() + ".csv": data, "x/": b""}
     members |= {"Delitos.csv": encode([f"{PLACE},{OFFENCE},{MONTHS}", "1" + 18 * ",1"])}
@@ -191,7 +202,7 @@ def test_a_zip_without_data_says_what_was_found(read):
 
 
 def test_a_workbook_gives_the_sheet_that_is_known(read, tmp_path):
-    cells = pd.DataFrame([line.split(",") for line in lay_out_victims(victims(6))])
+    cells = pd.DataFrame([line.split(",") for line in half_a_year()])
     numbers = cells.map(lambda text: int(text) if text.isdigit() else text or None)
     with pd.ExcelWriter(tmp_path / "x.xlsx") as book:
         pd.DataFrame({"Notas": ["fuente"]}).to_excel(book, sheet_name="Notas", index=False)
@@ -375,7 +386,7 @@ HOSTILE = ["1e400", "-1", "0.5", "nan", "inf", "٣", "1,08", "1.081", "9" * 30, 
 @LOOSE
 @given(st.sampled_from(HOSTILE) | st.floats(max_value=-1e-9).map(str), st.integers(0, 5))
 def test_no_count_but_a_whole_number_is_taken(read, hostile, month):
-    lines = lay_out_victims(victims(6))
+    lines = half_a_year()
     cells = lines[6].split(",")
     lines[6] = ",".join(f'"{hostile}"' if n == 9 + month else cell for n, cell in enumerate(cells))
     with pytest.raises(ValueError, match=r"must be whole numbers .*, first in row 6 below"):
@@ -385,7 +396,7 @@ def test_no_count_but_a_whole_number_is_taken(read, hostile, month):
 @LOOSE
 @given(st.integers(1, 64))
 def test_a_row_that_comes_twice_is_refused(read, place):
-    lines = lay_out_victims(victims(6))
+    lines = half_a_year()
     wanted = [line for line in lines[1:] if "doloso,Con" in line or "Feminicidio,Fem" in line]
     doubled = [line for line in wanted if "Tentativa" not in line][place - 1]
     with pytest.raises(ValueError, match="1 rows come more than once"):
@@ -395,7 +406,7 @@ def test_a_row_that_comes_twice_is_refused(read, place):
 @LOOSE
 @given(st.integers(1, 155), st.integers(0, 30))
 def test_a_table_cut_in_the_middle_is_refused_or_lacks_states(read, line, back):
-    content = encode(lay_out_victims(victims(6))[: line + 1])
+    content = encode(half_a_year()[: line + 1])
     try:
         (reading,) = read("a.csv", content[: len(content) - back])
         said = f"cut after {reading.frame['state'].nunique()} states"
