@@ -2,7 +2,7 @@
 
     python benchmarks/pooling.py
 
-About forty minutes of one core. Panels of twelve places and 120 months are simulated, places
+About forty-five minutes of one core. Panels of twelve places and 120 months are simulated, places
 of unequal size, with effects that differ between places and errors that are partly shared.
 """
 

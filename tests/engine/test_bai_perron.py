@@ -202,6 +202,7 @@ def test_no_change_at_all_has_p_one():
     assert sup_f(y, X, trimming=0.3).p > 0.05  # many coefficients
 
 
+@pytest.mark.slow
 def test_sup_f_rejects_about_as_often_as_it_says():
     # 800 series of pure noise: 5% within the Monte Carlo error of 3 times 0.8%.
     random = np.random.default_rng(20)

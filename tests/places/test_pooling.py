@@ -246,6 +246,7 @@ def test_a_month_that_one_place_leaves_out_is_in_no_row():
         np.testing.assert_allclose(found, expected, atol=allowed)
 
 
+@pytest.mark.slow
 def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
     panel = STATES.loc[["MX05", "MX07", "MX08", "MX14", "MX16", "MX25"]]
     panel.attrs = STATES.attrs

@@ -45,6 +45,7 @@ def test_every_unit_of_a_panel_has_a_rank_of_its_own():
         assert sorted(ranks) == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_few_units_of_a_panel_stand_out_in_their_pairs():
     # Fewer than m are at least as far off as the unit: true of at most 2m - 1 units.
     for seed in range(3):

@@ -148,6 +148,7 @@ def test_least_effect_is_an_order_statistic():
     assert fall == -rise
 
 
+@pytest.mark.slow
 def test_stated_error_of_the_least_effect_is_its_spread():
     X = segmented_design(60, 30)
     fits = fit_many(simulate_ar1(np.random.default_rng(3), 60, 0.6, 200 * 100), X, np.eye(4)[2])
