@@ -44,11 +44,18 @@ class Cluster:
         self.contact = folder / "scheduler.json"
         contact = ["--scheduler-file", str(self.contact)]
         self._start("dask_scheduler", ROOT, *contact, "--port", "0", "--idle-timeout", "600")
+        self.address = self._read_address()
+
+    def _read_address(self) -> str:
+        """The address, once the scheduler has written the whole of its file."""
         until = time.monotonic() + 60
-        while not self.contact.is_file():
-            assert time.monotonic() < until, [f.read_text("utf-8") for f in folder.glob("*.log")]
+        while time.monotonic() < until:
+            with suppress(FileNotFoundError, json.JSONDecodeError):
+                return json.loads(self.contact.read_text("utf-8"))["address"]
             time.sleep(0.05)
-        self.address = json.loads(self.contact.read_text("utf-8"))["address"]
+        for process in self.started:
+            stop_with_children(process)
+        raise AssertionError([f.read_text("utf-8") for f in self.folder.glob("*.log")])
 
     def add_worker(self, project: Path = ROOT) -> psutil.Process:
         own = ["--local-directory", str(self.folder), "--nthreads", "1", "--memory-limit", "0"]
