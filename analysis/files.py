@@ -24,11 +24,6 @@ def read_toml(path: Path | str) -> tuple[Path, dict]:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def read_words(name: str) -> dict:
-    """Return a room's sentences, ``data/NAME``; in braces what is filled in."""
-    return read_toml(DATA_FOLDER / name)[1]
-
-
 def round_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return `table` with its floating-point columns rounded to significant digits."""
     rounded = table.copy()

@@ -3,18 +3,23 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from analysis.checks import require
 from analysis.files import write_atomically
 
+WIDTH = 4.5  # inches of a figure, so that what is "small" on paper can be read on a phone
+PHONE, LEAST = 358, 9.0  # pixels: a phone's column (of 390), and the least height of a text on it
 RATE_LABEL = "Deaths per 100,000 person-years"
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
@@ -50,14 +55,47 @@ def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
     """Write a name down the right side of a vertical line, or down its left one."""
     beside: dict[str, Any] = {"xytext": (-2, -3), "ha": "right"} if left else {"xytext": (2, -3)}
     frame = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    style = {"rotation": 90, "va": "top", "fontsize": "x-small", "color": "0.25"}
+    style = {"rotation": 90, "va": "top", "fontsize": "small", "color": "0.25"}
     ax.annotate(name, (place, 1), **frame, **style, **beside)
 
 
-def save_figure(figure: Figure, stem: Path | str) -> None:
-    """Save a figure as ``stem.svg`` and ``stem.png`` without a date or a random identifier."""
+class SavedFigure(NamedTuple):
+    """A figure as a notebook shows it, once saved: with the finding in words for who cannot see."""
+
+    svg: str
+    alt: str
+
+    def _repr_svg_(self) -> tuple[str, dict[str, str]]:
+        return self.svg, {"alt": self.alt}
+
+
+def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
+    """Save as ``stem.svg`` and ``stem.png``, without a date or a random identifier, and close it.
+
+    `alt` tells the finding from the numbers. A ValueError where a text would be below LEAST pixels
+    on a phone.
+    """
+    small = {
+        text.get_text(): round(pixels, 1)
+        for text in figure.findobj(Text)
+        if text.get_visible()
+        and text.get_text().strip()
+        and (pixels := phone_pixels(text.get_fontsize(), figure)) < LEAST
+    }
+    width = figure.get_figwidth()
+    told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
+    require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
+    drawn = {}
     with mpl.rc_context({"svg.hashsalt": Path(stem).name, "svg.fonttype": "none"}):
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
-            write_atomically(Path(f"{stem}{suffix}"), buffer.getvalue())
+            drawn[suffix] = buffer.getvalue()
+            write_atomically(Path(f"{stem}{suffix}"), drawn[suffix])
+    plt.close(figure)
+    return SavedFigure(drawn[".svg"].decode(), alt)
+
+
+def phone_pixels(points: float, figure: Figure) -> float:
+    """Return the height in pixels that a text of so many points has on a phone."""
+    return points / 72 * PHONE / figure.get_figwidth()

@@ -20,7 +20,7 @@ from analysis.its.shifts import PolicyShift
 from analysis.its.words import format_effect, name_trends
 
 COMPARED = (OCCURRED, WITH_FEMICIDE)  # a series scaled to other totals stands beside
-COURSES = TOLD["courses"]  # by the kind of counterfactual
+COURSES = TOLD.block("courses")  # by the kind of counterfactual
 
 
 class Rise(NamedTuple):

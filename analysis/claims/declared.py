@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pandas as pd
 
 from analysis.checks import check_known, require
-from analysis.files import DATA_FOLDER, read_toml, read_words
+from analysis.files import DATA_FOLDER, read_toml
+from analysis.language import Words
 
 Answer = Literal["no", "cannot tell", "yes"]
 WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
@@ -23,7 +24,7 @@ ClaimVerdict = Literal[
 ]
 CARRIERS = ("SESNSP", "INEGI", "Consejo Ciudadano")
 HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
-TOLD = read_words("claims-words.toml")
+TOLD = Words("claims-words.toml")
 SPELT_OUT = 20  # figures up to here may stand in words
 COUNT = ["source", "counted"]  # what is revised from one vintage to the next
 CELL = [*COUNT, "vintage", "population"]  # one way of measuring a claim

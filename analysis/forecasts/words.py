@@ -1,8 +1,8 @@
 """A probability on the scale of certainty."""
 
-from analysis.files import read_words
+from analysis.language import Words
 
-CERTAINTY = read_words("forecasts-words.toml")["certainty"]  # the least probability of each word
+CERTAINTY = Words("forecasts-words.toml", "certainty")  # the least probability of each word
 SURE = "almost certain"  # the article's own words
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.checks import is_whole, require
+from analysis.checks import check_whole, require
 from analysis.its.series import PERIOD_NAMES, fill_missing, is_missing, periods_of, periods_per_year
 from analysis.its.shifts import Impact, PolicyShift, check_shift
 
@@ -86,8 +86,7 @@ def build_design(
     `sin1`, `cos1`, …, and `omit:PERIOD`, the same as a missing period; `beside` and `omit` are by
     default the shift's.
     """
-    whole = is_whole(harmonics) and harmonics >= 0
-    require(whole, f"harmonics must be a whole number from 0 up; found {harmonics!r}")
+    check_whole(harmonics, "harmonics", 0, 6)  # 12 months tell no more pairs apart
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}

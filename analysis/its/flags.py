@@ -9,16 +9,16 @@ import pandas as pd
 
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
-from analysis.files import read_words
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
 from analysis.its.model import SegmentedModel
 from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
+from analysis.language import Words
 
 CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
-FLAGS = read_words("its-words.toml")["flags"]
+FLAGS = Words("its-words.toml", "flags")
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from analysis.files import read_words
 from analysis.its.comparison import JUDGED
 from analysis.its.flags import Flag
 from analysis.its.result import ITSResult
 from analysis.its.shifts import PolicyShift
+from analysis.language import Words
 
-WORDS = read_words("its-words.toml")
-TOLD = WORDS["told"]
+WORDS = Words("its-words.toml")
+TOLD = WORDS.block("told")
 
 
 def significant(row: pd.Series) -> bool:

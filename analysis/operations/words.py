@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from analysis.files import read_words
 from analysis.its.words import format_effect
+from analysis.language import Words
 from analysis.operations.averages import HEADLINE
 from analysis.operations.event_study import BOOTED, PERCENT, RANDOMISED, EventStudy
 from analysis.operations.randomisation import ReassignedEventStudy
 from analysis.operations.trends import KNOWN, NET, RISE
 
-WORDS = read_words("operations-words.toml")
+WORDS = Words("operations-words.toml")
 
 
 def describe_verdicts(

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from analysis.files import read_words
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends
+from analysis.language import Words
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.pooling import ABOVE
 
-WORDS = read_words("places-words.toml")
+WORDS = Words("places-words.toml")
 UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
 
 

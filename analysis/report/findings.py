@@ -11,15 +11,15 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.claims.declared import ClaimVerdict
-from analysis.files import read_words
 from analysis.its.counterfactual import Kind
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
+from analysis.language import Words
 from analysis.mexico.record import SOURCES
 from analysis.synthetic.study import UNIT
 from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
-WORDS = read_words("answer.toml")
+WORDS = Words("answer.toml")
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 

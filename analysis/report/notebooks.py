@@ -98,7 +98,8 @@ def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
 @cache
 def _imports(code: str, package: Path) -> tuple[Path, ...]:
     """Return the files of the package that some code imports, and the declarations it names."""
-    files = [path for path in package.glob("data/*.toml") if path.name in code]
+    declared = package.glob("data/*.toml")  # its-words.es.toml goes with its-words.toml
+    files = [path for path in declared if f"{path.name.split('.')[0]}.toml" in code]
     tree = list(ast.walk(ast.parse(code)))
     names = [alias.name for each in tree if isinstance(each, ast.Import) for alias in each.names]
     imports = [each for each in tree if isinstance(each, ast.ImportFrom) and each.level == 0]

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from analysis.files import read_words
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
+from analysis.language import Words
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SpecificationCurve
 
 SHARP = 12  # months: a 95% set no longer than this dates a break
 RARE = 0.05
-WORDS = read_words("robustness-words.toml")
+WORDS = Words("robustness-words.toml")
 NAMES = {"level": "step", "slope": "change of slope"}
 
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from analysis.files import read_words
+from analysis.language import Words
 from analysis.synthetic.placebos import CONFIDENCE
 from analysis.synthetic.study import HALF, UNIT, SyntheticStudy
 
-WORDS = read_words("synthetic-words.toml")
+WORDS = Words("synthetic-words.toml")
 NO_NUMBER = WORDS["no_number"]
 
 

@@ -296,7 +296,7 @@ BAD = {
     "scale": ((VALUES,), {"scale": "log"}, "needs 'deaths' and 'person_years'"),
     "outside": ((VALUES,), {"shift": PolicyShift("x", "2010-01")}, "x: the shift at 2010-01 is"),
     "no frame": ((VALUES["value"],), {}, "series must be a DataFrame, found Series"),
-    "many waves": ((VALUES.iloc[:26],), {"harmonics": 0.5}, "whole number from 0 up; found 0.5"),
+    "many waves": ((VALUES.iloc[:26],), {"harmonics": 0.5}, "whole number from 0 to 6; found 0.5"),
 }
 
 

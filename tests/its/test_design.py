@@ -57,7 +57,7 @@ def test_harmonics_go_as_far_as_the_frequency():
 
 @pytest.mark.parametrize("harmonics", [-1, 1.0, "2", None, True])
 def test_harmonics_must_be_a_whole_number(harmonics):
-    with pytest.raises(ValueError, match="harmonics must be a whole number from 0 up; found"):
+    with pytest.raises(ValueError, match="harmonics must be a whole number from 0 to 6; found"):
         build_design(MONTHS, harmonics=harmonics)
 
 

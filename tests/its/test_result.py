@@ -305,7 +305,7 @@ BAD_CHOICES = {
     "unknown scale": (GOOD, SHIFT, {"scale": "logs"}, "unknown scale 'logs'; use 'log', 'rate' or"),
     "counts as value": (GOOD, SHIFT, {"scale": "value"}, "needs a column 'value'; found"),
     "values as rate": (VALUES, SHIFT, {"scale": "rate"}, "scale 'rate' needs 'deaths' and"),
-    "half a wave": (GOOD, SHIFT, {"harmonics": 0.5}, "whole number from 0 up; found 0.5"),
+    "half a wave": (GOOD, SHIFT, {"harmonics": 0.5}, "whole number from 0 to 6; found 0.5"),
     "no deaths": (
         *(changed("deaths", 0), SHIFT, {"scale": "log"}),
         r"log scale needs deaths in every period; none in \['2008-03'\]. Use .* without a scale",

@@ -184,7 +184,7 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
     for name in ("one/figure", "two/figure"):
         figure, ax = plt.subplots()
         ax.plot([0, 1], [1, 0])
-        save_figure(figure, tmp_path / name)
+        save_figure(figure, tmp_path / name, "What it shows.")
     for name in ("figure.svg", "figure.png"):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()

@@ -180,7 +180,7 @@ def test_callers_frame_is_left_alone(use):
         (counts(), SHIFT, {"scale": "value"}, "needs a column 'value'"),
         (counts().assign(deaths=0), SHIFT, {}, r"log scale needs deaths .* \['2000-01', '2000-02"),
         (values(), PolicyShift("x", "2010-01"), {}, "x: the shift at 2010-01 is outside"),
-        (values(), SHIFT, {"harmonics": -1}, "whole number from 0 up; found -1"),
+        (values(), SHIFT, {"harmonics": -1}, "whole number from 0 to 6; found -1"),
         (values()["value"], SHIFT, {}, "series must be a DataFrame, found Series"),
     ],
 )
