@@ -64,9 +64,10 @@ class SavedFigure(NamedTuple):
 
     svg: str
     alt: str
+    name: str  # of its file below ``figures/``, without ending
 
     def _repr_svg_(self) -> tuple[str, dict[str, str]]:
-        return self.svg, {"alt": self.alt}
+        return self.svg, {"alt": self.alt, "name": self.name}
 
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
@@ -93,7 +94,8 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
             drawn[suffix] = buffer.getvalue()
             write_atomically(Path(f"{stem}{suffix}"), drawn[suffix])
     plt.close(figure)
-    return SavedFigure(drawn[".svg"].decode(), alt)
+    name = Path(stem).as_posix().rpartition("figures/")[2]
+    return SavedFigure(drawn[".svg"].decode(), alt, name)
 
 
 def phone_pixels(points: float, figure: Figure) -> float:

@@ -1,6 +1,5 @@
 """The site: the answer first, then every executed notebook; ``pytask`` builds it from these."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -14,16 +13,17 @@ from pytask import Product, PythonNode
 
 from analysis.files import hash_files, sha256
 from analysis.report.notebooks import reached_files
-from analysis.report.runs import GROUPS, Run, declare_runs
+from analysis.report.runs import Run, declare_runs
+from report.pages import FRONT, lay_out_notebooks, write_pages
 
 REPORT = Path(__file__).parent
 RESULTS = REPORT.parent / "results"
 CONFIGURATION = sorted(
-    path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".md", ".css"}
+    path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".j2", ".toml", ".css", ".js"}
 )
 RUNS = declare_runs()
+REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
-FRONT = ("answer.md", "tables/summary.csv", "figures/summary.svg")  # what index.md shows
 
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
@@ -32,26 +32,11 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
-        for path in FRONT:
-            shutil.copy(results / path, source)
-        _lay_out_notebooks(results / "notebooks", runs, source)
+        write_pages(results, source, runs)
+        lay_out_notebooks(results / "notebooks", runs, source)
         _run_sphinx(source, built)
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)
-
-
-def _lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> None:
-    for name, run in runs.items():
-        notebook = json.loads((executed / f"{name}.ipynb").read_text(encoding="utf-8"))
-        if run.title:  # the notebook serves many runs: its heading is that of this one
-            first = notebook["cells"][0]
-            first["source"] = [f"# {run.title}\n", *"".join(first["source"]).splitlines(True)[1:]]
-        (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    with (source / "index.md").open("a", encoding="utf-8") as page:
-        for group in GROUPS:
-            names = [name for name, run in runs.items() if run.group == group]
-            lines = ["```{toctree}", ":maxdepth: 1", f":caption: {group}", "", *names, "```"]
-            page.write("\n" + "\n".join(lines) + "\n")
 
 
 def _run_sphinx(source: Path, built: Path) -> None:
@@ -95,9 +80,7 @@ def task_report(
     executed: dict[str, Path] = EXECUTED,
     front: list[Path] = [RESULTS / path for path in FRONT],
     configuration: list[Path] = CONFIGURATION,
-    package: Any = PythonNode(
-        value=hash_files(reached_files("import analysis.report.runs"), REPORT.parent), hash=True
-    ),
+    package: Any = PythonNode(value=hash_files(REACHED, REPORT.parent), hash=True),
 ) -> None:
     """Build the report, a site that opens from disk, from the executed notebooks."""
     make_report(REPORT, RESULTS, RUNS)

@@ -18,6 +18,7 @@ class Sentence(NamedTuple):
     """A sentence and the rows whose numbers it tells."""
 
     text: str
+    page: str
     file: str
     rows: pd.DataFrame  # of the file: the columns that name a row
 
@@ -27,7 +28,8 @@ def write_sentences(found: Findings) -> list[Sentence]:
     sentences = []
     for block, tell in zip(WORDS.values(), TELLERS, strict=True):
         told, rows = tell(found)
-        sentences.append(Sentence(block["text"].format(**told), block["file"], rows[block["keys"]]))
+        text, rested = block["text"].format(**told), rows[block["keys"]]
+        sentences.append(Sentence(text, block["page"], block["file"], rested))
     return sentences
 
 

@@ -1,7 +1,7 @@
 """Every run of a notebook, in one table: pytask, the site's menu and the RO-Crate read it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.files import DATA_FOLDER, read_toml
@@ -13,7 +13,6 @@ from analysis.mexico.shifts import load_policy_shifts
 COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
-GROUPS = DECLARED.pop("groups")  # of the site's menu, in its order
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ class Run:
     recorded: tuple[str, ...] = ()  # the project's own files, patterns from its root
     tables: tuple[str, ...] = ()  # written below results/
     figures: tuple[str, ...] = ()  # written below results/figures/, without ending
-    group: str = GROUPS[0]
     title: str = ""  # of the page; empty: the notebook's own heading
 
     @property
@@ -58,17 +56,18 @@ def declare_runs() -> dict[str, Run]:
         _run("09-validation"),
     ]
     told = [DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs]
-    runs.append(_run("10-synthesis", reads=tuple(filter(None, told))))
+    last = _run("10-synthesis", reads=tuple(filter(None, told)))
+    small = (f"small--{slug}" for slug, shift in shifts.items() if shift.places == (NATION,))
+    runs.append(replace(last, figures=(*last.figures, *small)))
     return {run.name: run for run in runs}
 
 
 def _of_shift(shift: PolicyShift) -> Iterator[Run]:
     """The fit of a shift under each source, the doubts about its date, and the states."""
     national = shift.places == (NATION,)
-    fits, doubts = GROUPS[1:3] if national else GROUPS[5:]
     for source in shift.sources:
-        yield _run("03-policy-shift", shift, source, group=fits)
-        yield _run("04-robustness", shift, source, group=doubts, jobs=1)
+        yield _run("03-policy-shift", shift, source)
+        yield _run("04-robustness", shift, source, jobs=1)
         if national:
             yield _run("05-states", shift, source)
 
@@ -78,7 +77,6 @@ def _run(
     shift: PolicyShift | None = None,
     source: str = "",
     *,
-    group: str = GROUPS[0],
     reads: tuple[str, ...] = (),
     **parameters: Any,
 ) -> Run:
@@ -92,5 +90,5 @@ def _run(
         for name in ("recorded", "tables", "figures")
     )
     named = {"shift": shift and shift.title, "source": source and SOURCES[source].name}
-    group, title = block.get("group", group), block.get("title", "").format(**named)
-    return Run(notebook, key, chosen | parameters, reads, recorded, tables, figures, group, title)
+    title = block.get("title", "").format(**named)
+    return Run(notebook, key, chosen | parameters, reads, recorded, tables, figures, title)

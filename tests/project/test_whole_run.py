@@ -54,9 +54,10 @@ def test_every_sentence_of_the_answer_is_traced_to_one_row(undisturbed):
             assert matches.sum() == 1, (file, row)
 
 
-def test_the_figure_of_the_readme_is_that_of_the_run(undisturbed):
-    made = (undisturbed / "results/figures/summary.svg").read_bytes()
-    assert (ROOT / "docs/summary.svg").read_bytes() == made
+def test_the_figures_of_the_readmes_are_those_of_the_run(undisturbed):
+    for shown, made in (("rate.svg", "rate.svg"), ("rate.es.svg", "es/rate.svg")):
+        drawn = (undisturbed / "results/figures" / made).read_bytes()
+        assert (ROOT / "docs" / shown).read_bytes() == drawn, shown
 
 
 def test_the_report_asks_for_nothing_from_the_network(undisturbed):

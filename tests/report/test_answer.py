@@ -48,7 +48,7 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
         "it has a standard deviation of 11 to 11%, which cannot be told from zero at 0 of 2"
         in states
     )
-    assert "stands as much as 5% below the national line as a factor, at The first (IN" in states
+    assert "by population is up to 5% below the national change, at The first (IN" in states
     assert "none reached, is not identified in these figures: over the first 24 mon" in operations
     assert "go from -9% to +90% by the choice made, +41.4% (-7.0 to +113.0) by the h" in operations
     assert "and -9.0% (-50.8 to +79.4) net of the rise before" in operations
@@ -196,7 +196,7 @@ def test_the_summary_has_one_row_per_shift_and_source_and_one_of_common_months()
 
 def test_the_front_page_numbers_its_sentences(tmp_path):
     rows = pd.DataFrame({"shift": ["a"]})
-    sentences = [Sentence("First.", "x.csv", rows), Sentence("Second.", "x.csv", rows)]
+    sentences = [Sentence(text, "x.md", "x.csv", rows) for text in ("First.", "Second.")]
     write_front_page(sentences, summary_table(estimate_rows(), TITLES), tmp_path)
     assert (tmp_path / "answer.md").read_text() == "1. First.\n2. Second.\n"
     for suffix in ("csv", "tex", "html"):

@@ -4,7 +4,7 @@ import pytest
 from support.folders import ROOT
 
 from analysis import load_policy_shifts
-from analysis.report.runs import GROUPS, Run, declare_runs
+from analysis.report.runs import Run, declare_runs
 
 RUNS = declare_runs()
 
@@ -44,19 +44,19 @@ def test_figures_come_as_vectors_and_as_pixels():
 
 
 @pytest.mark.parametrize(
-    ("name", "group", "title"),
+    ("name", "title"),
     [
-        ("01-data", "The argument", ""),
-        ("03-policy-shift--covid-2020-04--sesnsp", "National shifts", "Covid lockdown (SESNSP)"),
-        ("04-robustness--michoacan-2006-12--inegi", "Joint operations: is the date special?",
+        ("01-data", ""),
+        ("03-policy-shift--covid-2020-04--sesnsp", "Covid lockdown (SESNSP)"),
+        ("04-robustness--michoacan-2006-12--inegi",
          "Operativo Conjunto Michoacán (INEGI): is the date special?"),
-        ("08-forecast--inegi", "What would others have predicted?",
-         "“Almost certain to get worse”? (INEGI)"),
     ],
 )  # fmt: skip
-def test_page_has_its_group_and_title(name, group, title):
-    assert (RUNS[name].group, RUNS[name].title) == (group, title)
+def test_page_has_its_title(name, title):
+    assert RUNS[name].title == title
 
 
-def test_every_group_has_a_page():
-    assert {run.group for run in RUNS.values()} == set(GROUPS)
+def test_the_synthesis_draws_a_small_picture_of_each_national_shift():
+    small = {path for path in RUNS["10-synthesis"].figures if path.startswith("small--")}
+    shifts = load_policy_shifts().values()
+    assert small == {f"small--{shift.slug}" for shift in shifts if shift.places == ("MX00",)}

@@ -1,8 +1,5 @@
-import json
-
 import pytest
 
-from analysis.report.runs import Run
 from report import task_report as site
 from report.task_report import SiteNode, make_report
 
@@ -24,29 +21,11 @@ def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):
 
 
 def lay_out(tmp_path, monkeypatch, build):
-    for path in site.FRONT:
-        (tmp_path / "results" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "results" / path).write_text(path)
-    (tmp_path / "results/notebooks").mkdir()
-    cell = {"cell_type": "markdown", "metadata": {}, "source": ["# Of all\n", "\n", "Text"]}
-    for name in ("a--x", "b"):
-        (tmp_path / f"results/notebooks/{name}.ipynb").write_text(json.dumps({"cells": [cell]}))
     (tmp_path / "configuration").mkdir()
-    (tmp_path / "configuration/index.md").write_text("# Front\n")
-    runs = {"a--x": Run("a", "x", group="National shifts", title="Of one"), "b": Run("b")}
+    monkeypatch.setattr(site, "write_pages", lambda *folders: None)
+    monkeypatch.setattr(site, "lay_out_notebooks", lambda *folders: None)
     monkeypatch.setattr(site, "_run_sphinx", build)
-    make_report(tmp_path / "configuration", tmp_path / "results", runs)
-
-
-def test_pages_are_grouped_and_titled_by_their_runs(tmp_path, monkeypatch):
-    lay_out(tmp_path, monkeypatch, lambda source, built: source.rename(built))
-    made = tmp_path / "results/report"
-    contents = (made / "index.md").read_text()
-    assert contents.startswith("# Front\n")
-    assert ":caption: The argument\n\nb\n```" in contents
-    assert ":caption: National shifts\n\na--x\n```" in contents
-    first = [json.loads((made / f"{name}.ipynb").read_text())["cells"][0] for name in ("a--x", "b")]
-    assert ["".join(cell["source"]) for cell in first] == ["# Of one\n\nText", "# Of all\n\nText"]
+    make_report(tmp_path / "configuration", tmp_path / "results", {})
 
 
 def test_site_that_cannot_be_built_leaves_the_old_one(tmp_path, monkeypatch):

@@ -1,0 +1,170 @@
+"""The site's own pages, from templates and the run's tables: front, shifts, chapters, Spanish."""
+
+import json
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis.its.shifts import PolicyShift
+from analysis.language import Words, say_month, speaking
+from analysis.mexico.record import NATION, SOURCES
+from analysis.mexico.shifts import load_policy_shifts
+from analysis.report import cards as card_words
+from analysis.report.pictures import load_window, tell_small
+from analysis.report.runs import Run
+
+REPORT = Path(__file__).parent
+FRONT = ("tables/cards.csv", "tables/claims-told.csv")  # the tables that the pages rest on
+KINDS = {  # the notebooks of a shift in the order of its page, and what each is called there
+    "03-policy-shift": "the fit",
+    "04-robustness": "is the date special?",
+    "05-states": "state by state",
+    "11-municipalities": "municipality by municipality",
+    "07-comparison-countries": "beside other countries",
+}
+Page = tuple[str, str, str, dict[str, Any]]  # where, its template, its language, what only it knows
+
+
+def write_pages(results: Path, source: Path, runs: Mapping[str, Run]) -> None:
+    """Write every page that is no notebook into Sphinx's `source`, with the figures they show."""
+    shutil.copytree(results / "figures", source / "figures", dirs_exist_ok=True)
+    context = _context(results, runs)
+    for place, template, language, own in _pages(context):
+        with speaking(language):
+            text = _environment(language).get_template(template).render(context | own)
+        path = source / f"{place}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for path in sorted((results / "shifts").glob("*.es.md")):
+        words = path.read_text(encoding="utf-8").replace("](figures/", "](../figures/")
+        name = f"03-policy-shift--{path.name.removesuffix('.es.md')}"
+        text = f"[English](../{name}.ipynb)\n\n{words}"
+        (source / f"es/{name}.md").write_text(text, encoding="utf-8")
+    terms = f"const TERMS = {json.dumps(context['terms'], ensure_ascii=False)};\n"
+    (source / "static/terms.js").write_text(terms, encoding="utf-8")
+
+
+def _pages(context: Mapping[str, Any]) -> Iterator[Page]:
+    for language, folder in (("en", ""), ("es", "es/")):
+        for name in ("index", "glossary"):
+            yield f"{folder}{name}", f"{name}.md.j2", language, {}
+    yield "es/claims", "claims.md.j2", "es", {}
+    for name in ("operations", "chapters"):
+        yield name, f"{name}.md.j2", "en", {}
+    for number, slug in enumerate(context["national"], start=1):
+        yield f"shift--{slug}", "shift.md.j2", "en", {"slug": slug, "number": number}
+
+
+def _environment(language: str) -> Environment:
+    """Return the templates of a language; what a page asks for and nobody knows is an error."""
+    loader = FileSystemLoader(REPORT / "templates" / language)
+    found = Environment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    words = {name: getattr(card_words, name) for name in card_words.TELLERS}
+    found.globals |= words | {"say_month": say_month, "words": Words("front.toml")}
+    return found
+
+
+def _context(results: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
+    """Return what the pages are told."""
+    cards, claims = (pd.read_csv(results / path, keep_default_na=False) for path in FRONT)
+    cards["deaths_last"] = pd.to_numeric(cards["deaths_last"])
+    by_shift = cards.groupby("shift", sort=False)
+    by_language = claims.groupby("language", sort=False)
+    shifts = load_policy_shifts()
+    national = {slug: shift for slug, shift in shifts.items() if shift.places == (NATION,)}
+    return {
+        "cards": {slug: [row for _, row in part.iterrows()] for slug, part in by_shift},
+        "believed": cards["certainty"].isin(card_words.BELIEVED).any(),
+        "answer": partial(card_words.write_answer, cards),
+        "claims": {code: part.to_dict("records") for code, part in by_language},
+        "shifts": shifts,
+        "national": national,
+        "sources": SOURCES,
+        "runs": runs,
+        "chapters": {run.notebook: _question(results, name) for name, run in runs.items()},
+        "pages_of": partial(pages_of, runs=runs),
+        "alts": read_alts(results / "notebooks"),
+        "tell_small": lambda slug: tell_small(load_window(shifts[slug]), shifts[slug]),
+        "terms": tomllib.loads((REPORT / "glossary.toml").read_text(encoding="utf-8")),
+    }
+
+
+def _question(results: Path, name: str) -> tuple[str, str]:
+    """Return a notebook's heading and its question."""
+    notebook = json.loads((results / f"notebooks/{name}.ipynb").read_text(encoding="utf-8"))
+    heading, *lines = "".join(notebook["cells"][0]["source"]).splitlines()
+    question = next(line for line in lines if line.startswith("**Question.**"))
+    return heading.removeprefix("# "), question.removeprefix("**Question.** ")
+
+
+def read_alts(executed: Path) -> dict[str, str]:
+    """Return every figure's finding in words, by the file below ``figures/`` that shows it."""
+    found = {}
+    for path in sorted(executed.glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                own = output.get("metadata", {}).get("image/svg+xml", {})
+                found |= {own["name"]: own["alt"]} if "alt" in own else {}
+    return found
+
+
+def lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> None:
+    """Copy executed notebooks into Sphinx's `source`: with heading, links, words for figures."""
+    shifts = load_policy_shifts()
+    for name, run in runs.items():
+        notebook = json.loads((executed / f"{name}.ipynb").read_text(encoding="utf-8"))
+        first, *others = notebook["cells"]
+        heading, *text = "".join(first["source"]).splitlines(True)
+        if run.title:  # the notebook serves many runs: its heading is that of this one
+            heading = f"# {run.title}\n"
+        first["source"] = [heading, *_link_siblings(name, run, runs, shifts), *text]
+        for cell in others:
+            _describe_figure(cell)
+        if run.notebook == "02-claims":
+            forecasts = [name for name, each in runs.items() if each.notebook == "08-forecast"]
+            tree = "\n".join(["```{toctree}", ":hidden:", "", *forecasts, "```"])
+            notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": tree})
+        (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def pages_of(slug: str, runs: Mapping[str, Run]) -> list[tuple[str, str]]:
+    """Return the pages of a shift, and what each is called beside the others."""
+    order, found = list(KINDS), []
+    for name, run in runs.items():
+        if run.parameters.get("shift") == slug:
+            told, source = KINDS[run.notebook], run.parameters.get("source")
+            told += f" ({SOURCES[source].name})" if source else ""
+            found.append((order.index(run.notebook), name, told))
+    return [(name, told) for _, name, told in sorted(found)]
+
+
+def _link_siblings(
+    name: str, run: Run, runs: Mapping[str, Run], shifts: Mapping[str, PolicyShift]
+) -> list[str]:
+    """Return a line of links to the other pages of the same shift."""
+    slug = run.parameters.get("shift")
+    if not slug:
+        return []
+    up = f"shift--{slug}.md" if shifts[slug].places == (NATION,) else "operations.md"
+    links = [
+        f"**{told}**" if page == name else f"[{told}]({page}.ipynb)"
+        for page, told in pages_of(slug, runs)
+    ]
+    spanish = [f"[Español](es/{name}.md)"] if run.notebook == "03-policy-shift" else []
+    return ["\n", " · ".join([f"[The shift]({up})", *links, *spanish]) + "\n"]
+
+
+def _describe_figure(cell: dict) -> None:
+    """Give the figure of a cell the words that the run found for it."""
+    for output in cell.get("outputs", ()):
+        own = output.get("metadata", {}).get("image/svg+xml", {})
+        if "alt" in own:
+            cell["metadata"]["mystnb"] = {"image": {"alt": own["alt"]}}

@@ -1,0 +1,148 @@
+import re
+
+import pandas as pd
+import pytest
+from support.folders import ROOT
+from support.published import published_estimates
+
+from analysis import load_policy_shifts, load_series
+from analysis.language import Words, speaking
+from analysis.mexico.record import NATION
+from analysis.report import cards as module
+from analysis.report.cards import (
+    describe_doubts,
+    describe_sure,
+    make_cards,
+    tell_counts,
+    tell_trends,
+    tell_turn,
+    write_answer,
+)
+
+SHIFTS = load_policy_shifts()
+PUBLISHED = published_estimates()
+NATIONAL = PUBLISHED[PUBLISHED["place"] == NATION]
+CARDS = make_cards(NATIONAL, SHIFTS)
+
+
+def changed(shift, source, **columns):
+    """Cards of a run whose change of trend at one shift has other columns."""
+    rows = NATIONAL.copy()
+    own = (rows["shift"] == shift) & (rows["source"] == source) & (rows["estimand"] == "slope")
+    for name, value in columns.items():
+        rows.loc[own, name] = value
+    return make_cards(rows, SHIFTS)
+
+
+def card_of(cards, shift, source):
+    return cards[(cards["shift"] == shift) & (cards["source"] == source)].iloc[0]
+
+
+CLEAR = {"low": 3.0, "high": 20.0, "estimate": 11.0, "flags": ""}
+CLEAR |= {"comparison_verdict": "agree", "date_verdict": "the official date"}
+DOUBTED = {
+    "did": {},
+    "probably": {"flags": "wandering curved_pre_period"},
+    "may": {"flags": "wandering", "comparison_verdict": "sign differs"},
+    "cannot": {"low": -0.1},
+}
+
+
+@pytest.mark.parametrize("certainty", DOUBTED)
+def test_certainty_falls_by_a_step_for_each_kind_of_doubt(certainty):
+    cards = changed("covid-2020-04", "inegi", **(CLEAR | DOUBTED[certainty]))
+    card = card_of(cards, "covid-2020-04", "inegi")
+    assert card["certainty"] == certainty
+    doubts = {"did": 0, "probably": 1, "may": 2, "cannot": 0}[certainty]
+    assert len(describe_doubts(card)) == len(card["doubts"].split()) == doubts
+    assert describe_sure(card).startswith(
+        {"did": "High", "probably": "Moderate", "may": "Low", "cannot": "Not to be told"}[certainty]
+    )
+
+
+def test_a_date_that_the_data_do_not_point_at_is_a_doubt():
+    cards = changed("covid-2020-04", "inegi", **(CLEAR | {"date_verdict": "no date"}))
+    assert card_of(cards, "covid-2020-04", "inegi")["doubts"] == "date"
+
+
+def test_every_warning_that_a_fit_can_have_belongs_to_one_kind_of_doubt():
+    grouped = [name for names in module.DOUBTS.values() for name in names.split()]
+    assert len(grouped) == len(set(grouped))
+    assert {*grouped, "signs_differ"} == set(Words("front.toml", "warnings"))
+    flags = set(" ".join(PUBLISHED["flags"].fillna("")).split())
+    assert flags <= {*grouped, "signs_differ"}
+    its = set(Words("its-words.toml", "flags")) - {"few_months", "moved_more"}
+    assert its - {*grouped, "signs_differ"} == set()
+
+
+@pytest.mark.parametrize(
+    ("estimate", "before", "after", "said"),
+    [
+        (18, -2, 16, "begun to rise"), (5, 4, 9, "risen faster"), (5, -9, -4, "fallen more slowly"),
+        (-25, 21, -4, "may have stopped"), (-9, 24, 11, "risen more slowly"),
+        (-33, -4, -36, "fallen faster"),
+    ],
+)  # fmt: skip
+def test_the_turn_is_named_by_the_trends_on_either_side(estimate, before, after, said):
+    trends = {"estimate": estimate, "pre_trend": before, "post_trend": after}
+    card = pd.Series(trends | {"certainty": "may"})
+    assert said in tell_turn(card)
+    assert tell_trends(card).startswith("from ")
+    assert "cannot tell" in tell_turn(pd.Series(trends | {"certainty": "cannot"}))
+
+
+def test_deaths_around_a_shift_are_those_of_like_months():
+    deaths = load_series("sesnsp")["deaths"]
+    card = card_of(CARDS, "lopez-obrador-2018-12", "sesnsp")
+    assert card["deaths_before"] == deaths["2017-12":"2018-11"].sum()
+    assert card["deaths_first"] == deaths["2018-12":"2019-11"].sum()
+    assert card["deaths_last"] == deaths["2023-10":"2024-09"].sum()
+    few = card_of(CARDS, "sheinbaum-2024-10", "sesnsp")
+    assert few["months"] == len(deaths["2024-10":]) < 12
+    assert few["deaths_before"] == deaths["2023-10":].head(few["months"]).sum()
+    assert pd.isna(few["deaths_last"])
+    assert f"in {few['months']} months to" in tell_counts(few)
+
+
+def test_the_answer_is_three_sentences_that_change_with_the_numbers():
+    answer = write_answer(CARDS)
+    assert len(answer) == 3
+    assert "army was sent in" in answer[0]
+    assert "went from 10,423 in the year before to 8,935 in the first year and 25,852" in answer[0]
+    assert "Under López Obrador" in answer[1]
+    assert "under Sheinbaum" in answer[1]
+    assert "INEGI's count cannot tell" in answer[1]
+    assert answer[2].endswith("Whether any policy was the cause, these series cannot say.")
+    other = write_answer(changed("calderon-2006-12", "inegi", low=-1.0))
+    assert len(other) == 2
+    assert "Calderón's offensive" in other[1]
+    sure = write_answer(changed("calderon-2006-12", "inegi", **CLEAR))
+    assert "the rate began to rise then" in sure[0]
+
+
+def test_where_nothing_can_be_told_the_answer_says_so():
+    silent = CARDS.assign(certainty="cannot")
+    assert write_answer(silent) == [
+        "For none of the 7 shifts can these data tell whether the trend changed. "
+        "Whether any policy was the cause, these series cannot say."
+    ]
+
+
+def test_the_readme_answers_its_question_from_the_published_numbers():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    spanish = " ".join((ROOT / "README.es.md").read_text(encoding="utf-8").split())
+    for sentence in write_answer(CARDS):
+        assert sentence in readme
+    with speaking("es"):
+        for sentence in write_answer(CARDS):
+            assert sentence in spanish
+
+
+def test_both_languages_tell_the_same_numbers():
+    english = write_answer(CARDS)
+    with speaking("es"):
+        spanish = write_answer(CARDS)
+    for one, other in zip(english, spanish, strict=True):
+        numbers = [re.findall(r"[+−]?\d[\d,.]*\d|[+−]?\d", text) for text in (one, other)]
+        assert numbers[0] == numbers[1]
+    assert not re.search(r"\b(the|of|and|year|rate)\b", " ".join(spanish))

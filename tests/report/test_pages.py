@@ -1,0 +1,126 @@
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from support.folders import ROOT
+from support.published import published_estimates
+
+from analysis import load_policy_shifts
+from analysis.files import write_table
+from analysis.mexico.record import NATION
+from analysis.report.cards import make_cards
+from analysis.report.runs import declare_runs
+from report import pages
+from report.pages import lay_out_notebooks, pages_of, read_alts, write_pages
+
+RUNS, SHIFTS = declare_runs(), load_policy_shifts()
+HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
+CLAIM = {"number": 1, "slug": "x", "claim": "a record", "verdict": "holds", "line": "A line."}
+
+
+def notebook(*alts):
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": HEADING.splitlines(True)}]
+    for name, alt in alts:
+        shown = {"image/svg+xml": {"alt": alt, "name": name}}
+        output = {"data": {"image/svg+xml": "<svg/>"}, "metadata": shown}
+        cells.append({"cell_type": "code", "metadata": {}, "source": [], "outputs": [output]})
+    return json.dumps({"cells": cells})
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory):
+    """The source of a site whose notebooks say next to nothing."""
+    folder = tmp_path_factory.mktemp("site")
+    results, source = folder / "results", folder / "source"
+    for name in ("notebooks", "shifts", "figures/es", "tables"):
+        (results / name).mkdir(parents=True)
+    figures = ["rate", "es/rate", "claims", "es/claims", "map--calderon-2006-12--inegi"]
+    for name in RUNS:
+        alts = [(each, f"Finding of {each}") for each in figures if name == "01-data"]
+        (results / f"notebooks/{name}.ipynb").write_text(notebook(*alts), encoding="utf-8")
+        if name.startswith("03-policy-shift"):
+            told = results / f"shifts/{name.removeprefix('03-policy-shift--')}.es.md"
+            told.write_text("# Una página\n\n![Hallazgo](figures/es/x.svg)\n", encoding="utf-8")
+    rows = published_estimates()
+    write_table(make_cards(rows[rows["place"] == NATION], SHIFTS), results / "tables/cards.csv")
+    claims = [CLAIM | {"language": code, "finding": "All of it."} for code in ("en", "es")]
+    write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
+    shutil.copytree(ROOT / "report/static", source / "static")
+    write_pages(results, source, RUNS)
+    lay_out_notebooks(results / "notebooks", RUNS, source)
+    return source
+
+
+def test_the_front_page_gives_answer_picture_cards_and_claims_in_both_languages(laid_out):
+    for page, folder in (("index.md", ""), ("es/index.md", "es/")):
+        text = (laid_out / page).read_text(encoding="utf-8")
+        parts = ["Carpenter", "10,423", f":alt: Finding of {folder}rate", 'class="card"', "A line."]
+        places = [text.index(part) for part in parts]
+        assert places == sorted(places)
+        assert text.count('class="card"') == len(pages_of("x", {})) + 7
+        assert "None" not in text
+        assert "nan" not in text
+
+
+def test_every_page_is_in_the_menu_once(laid_out):
+    listed = []
+    for path in laid_out.rglob("*"):
+        if path.suffix not in {".md", ".ipynb"}:
+            continue
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+        for block in text.split("```{toctree}")[1:]:
+            names = block.split("```")[0].splitlines()
+            entries = [
+                name for name in names if name and not name.startswith((":", "The answer in"))
+            ]
+            here = path.parent.relative_to(laid_out).as_posix()
+            listed += [name if here == "." else f"{here}/{name}" for name in entries]
+    found = {
+        path.relative_to(laid_out).with_suffix("").as_posix()
+        for path in laid_out.rglob("*")
+        if path.suffix in {".md", ".ipynb"}
+    }
+    assert sorted(listed) == sorted(found - {"index"})
+
+
+def test_a_shift_leads_to_its_fit_its_date_and_its_states(laid_out):
+    text = (laid_out / "shift--calderon-2006-12.md").read_text(encoding="utf-8")
+    for name in ("03-policy-shift", "04-robustness", "05-states"):
+        assert f"]({name}--calderon-2006-12--inegi.ipynb)" in text
+    assert "](07-comparison-countries--calderon-2006-12.ipynb)" in text
+    cells = json.loads((laid_out / "04-robustness--covid-2020-04--sesnsp.ipynb").read_text())[
+        "cells"
+    ]
+    heading = "".join(cells[0]["source"])
+    assert heading.startswith("# Covid lockdown (SESNSP): is the date special?\n")
+    assert "[The shift](shift--covid-2020-04.md)" in heading
+    assert "[the fit (SESNSP)](03-policy-shift--covid-2020-04--sesnsp.ipynb)" in heading
+    assert "**is the date special? (SESNSP)**" in heading
+
+
+def test_a_figure_carries_the_finding_of_its_run(laid_out):
+    cells = json.loads((laid_out / "01-data.ipynb").read_text())["cells"]
+    assert cells[1]["metadata"]["mystnb"]["image"]["alt"] == "Finding of rate"
+    assert read_alts(laid_out)["es/claims"] == "Finding of es/claims"
+
+
+def test_spanish_words_of_a_fit_find_their_figures_and_the_english_page(laid_out):
+    text = (laid_out / "es/03-policy-shift--covid-2020-04--inegi.md").read_text(encoding="utf-8")
+    assert "(../figures/es/x.svg)" in text
+    assert "[English](../03-policy-shift--covid-2020-04--inegi.ipynb)" in text
+
+
+def test_a_page_that_asks_for_what_nobody_knows_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "templates/en").mkdir(parents=True)
+    (tmp_path / "templates/en/index.md.j2").write_text("{{ unheard_of }}")
+    monkeypatch.setattr(pages, "REPORT", tmp_path)
+    with pytest.raises(Exception, match="'unheard_of' is undefined"):
+        pages._environment("en").get_template("index.md.j2").render()
+
+
+def test_both_languages_explain_their_words(laid_out):
+    terms = (laid_out / "static/terms.js").read_text(encoding="utf-8")
+    assert set(json.loads(terms.removeprefix("const TERMS = ").rstrip(";\n"))) == {"en", "es"}
