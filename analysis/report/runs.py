@@ -82,6 +82,7 @@ def _run(
 ) -> Run:
     """Return one run of a declared notebook, its patterns filled in."""
     block = DECLARED[notebook]
+    parameters = block.get("parameters", {}) | parameters
     chosen = {"shift": shift.slug} if shift else {}
     chosen |= {"source": source} if source else {}
     key = "--".join(chosen.values())
