@@ -89,7 +89,8 @@ def plot_forest(
         kind = "doubt" if effect["doubt"] else "found" if is_found(effect) else "not_found"
         _interval(ax, row, effect, reach, kind)
     for row in range(len(effects), below - 1):
-        ax.text(0, row, FIGURE["missing"], ha="center", color="0.4", **told)
+        apart = {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
+        ax.text(0, row, FIGURE["missing"], **told, **apart)
     for row, (_, effect) in enumerate(shown.iterrows(), start=below):
         _interval(ax, row, effect, reach, "together", width=3)
     if estimand == "slope":
