@@ -69,38 +69,34 @@ def plot_forest(
     Axes
     """
     ax = ax or plt.gca()
-    every = fitted.of(estimand)
-    effects = every.dropna(subset=["estimate"]).sort_values("estimate", ascending=False)
-    if effects.empty:
+    every = fitted.of(estimand).sort_values("estimate", ascending=False)  # the missing last
+    if every["estimate"].isna().all():
         raise ValueError(f"no place has an estimate of {estimand!r}: {every['note'].iloc[0]}")
-    missing = every.index[every["estimate"].isna()]
-    shown = pooled.loc[[name for name in SHOWN if name in pooled.index]]
-    below = len(effects) + len(missing) + 1
-    rows = [*range(below - 1), *range(below, below + len(shown))]
-    labels = [(names or {}).get(place, place) for place in [*effects.index, *missing]]
+    for side, name in (("before", "pre_trend"), ("after", "post_trend")):
+        every[f"trend_{side}"] = fitted.of(name)["estimate"]
+    every["kind"] = ["found" if is_found(row) else "not_found" for _, row in every.iterrows()]
+    every.loc[every["doubt"] != "", "kind"] = "doubt"
+    shown = pooled.loc[[name for name in SHOWN if name in pooled.index]].assign(kind="together")
+    rows = [*range(len(every)), *range(len(every) + 1, len(every) + 1 + len(shown))]
+    labels = [(names or {}).get(place, place) for place in every.index]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
-    ax.set_ylim(max(rows) + 1, -1)
-    ends = as_logs(effects[["low", "high"]].to_numpy())
-    reach = 1.05 * min(np.abs(ends).max(), WIDEST)
+    ax.set_ylim(rows[-1] + 1, -1)
+    reach = 1.05 * min(np.nanmax(np.abs(as_logs(every[["low", "high"]].to_numpy()))), WIDEST)
     ax.set_xlim(-reach, reach)
-    percent_axis(ax.xaxis, NARROW_TICKS if reach < 2 else WIDE_TICKS)
+    percent_axis(ax.xaxis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS)
     told = {"fontsize": "small", "va": "center"}
-    for row, (_, effect) in enumerate(effects.iterrows()):
-        kind = "doubt" if effect["doubt"] else "found" if is_found(effect) else "not_found"
-        _interval(ax, row, effect, reach, kind)
-    for row in range(len(effects), below - 1):
-        apart = {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
-        ax.text(0, row, FIGURE["missing"], **told, **apart)
-    for row, (_, effect) in enumerate(shown.iterrows(), start=below):
-        _interval(ax, row, effect, reach, "together", width=3)
+    apart = told | {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
+    beside = told | {"transform": ax.get_yaxis_transform()}
     if estimand == "slope":
-        own = (fitted.of(f"{side}_trend")["estimate"][effects.index] for side in ("pre", "post"))
-        both = [*zip(*own, strict=True), *shown[["trend_before", "trend_after"]].to_numpy()]
-        told["transform"] = ax.get_yaxis_transform()
-        ax.text(1.02, -1, FIGURE["trends"], **told | {"va": "bottom"})
-        for row, trends in zip([*rows[: len(effects)], *rows[below - 1 :]], both, strict=True):
-            if np.isfinite(trends).all():
-                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, trends)), **told)
+        ax.text(1.02, -1, FIGURE["trends"], **beside | {"va": "bottom"})
+    for row, (_, effect) in zip(rows, pd.concat([every, shown]).iterrows(), strict=True):
+        trends = effect[["trend_before", "trend_after"]].astype(float).round() + 0  # no "-0"
+        if pd.isna(effect["estimate"]):
+            ax.text(0, row, FIGURE["missing"], **apart)
+            continue
+        _interval(ax, row, effect, reach)
+        if estimand == "slope" and trends.notna().all():
+            ax.text(1.02, row, "{:+.0f} → {:+.0f}".format(*trends), **beside)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize="small")
@@ -163,15 +159,14 @@ def plot_map(
     return ax
 
 
-def _interval(
-    ax: Axes, row: int, effect: pd.Series, reach: float, kind: str, width: float = 1.4
-) -> None:
+def _interval(ax: Axes, row: int, effect: pd.Series, reach: float) -> None:
     """Draw an interval; an arrow stands where it goes on beyond the axis."""
+    mark, width = MARKS[effect["kind"]], 3 if effect["kind"] == "together" else 1.4
     estimate, low, high = as_logs(effect[["estimate", "low", "high"]].astype(float))
-    ends, colour = np.clip([low, high], -reach, reach), MARKS[kind]["color"]
+    ends, colour = np.clip([low, high], -reach, reach), mark["color"]
     ax.plot(ends, [row, row], color=colour, linewidth=width, solid_capstyle="butt")
     for beyond, end, arrow in ((low < -reach, -reach, "<"), (high > reach, reach, ">")):
         if beyond:
             ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
     if abs(estimate) <= reach:
-        ax.plot(estimate, row, linestyle="none", markersize=4.5, **MARKS[kind])
+        ax.plot(estimate, row, linestyle="none", markersize=4.5, **mark)

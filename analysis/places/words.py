@@ -15,17 +15,12 @@ UNITS = {"slope": "percent per year", "level": "percent"}
 
 def show_effects(rows: pd.DataFrame, index: str) -> Styler:
     """Return estimates in percent as a table for readers, named by their index."""
-    said, shown = WORDS["table"], {index: rows.index}
-    for counted in ("deaths", "places"):
-        if counted in rows:
-            shown[said[counted]] = rows[counted].map("{:,.0f}".format)
-    if "trend_before" in rows:
-        trends = zip(rows["trend_before"], rows["trend_after"], strict=True)
-        shown[said["trends"]] = ["{:+.0f} → {:+.0f}".format(*both) for both in trends]
-    shown[said["change"]] = rows["estimate"].map("{:+.1f}".format)
-    ends = zip(rows["low"], rows["high"], strict=True)
-    shown[said["interval"]] = ["{:+.1f} to {:+.1f}".format(*both) for both in ends]
-    return pd.DataFrame(shown).replace(r".*nan.*", "–", regex=True).style.hide()
+    shown = pd.DataFrame({index: rows.index})
+    for told in WORDS["table"]:
+        if told["column"] in rows:
+            cells = rows.apply(told["cell"].format, axis=1)
+            shown[told["title"]] = cells.replace(r".*nan.*", "–", regex=True).to_numpy()
+    return shown.style.hide()
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
@@ -78,28 +73,14 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     return "\n".join(line.format(**told, **shared[ABOVE]) for line in lines)
 
 
-def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
-    """Return how the average of `pool_records` moves, and in which records it leaves zero out."""
+def describe_records(records: pd.DataFrame) -> str:
+    """Return whether the average of `pool_records` changes sign, and where it leaves zero out."""
     average, said = records.xs("average", level="method"), WORDS["records"]
-    average = average[average["estimate"] != average["estimate"].shift()]
-    if len(average) == 1:
+    if (average["estimate"] == average["estimate"].iloc[0]).all():
         return said["same"]
-    told, apart = [], average[(average["low"] > 0) | (average["high"] < 0)]
-    for name, row in average.iterrows():
-        told.append(f"{format_effect(row, UNITS[estimand])} {name} ({row['places']:.0f} states)")
+    apart = average.index[(average["low"] > 0) | (average["high"] < 0)]
     which = {0: said["none"], len(average): said["all"]}
-    which = which.get(len(apart), said["only"].format(listed=" and ".join(apart.index)))
+    which = which.get(len(apart), said["only"].format(listed=" and ".join(apart)))
     up = (average["estimate"] > 0).sum()
     signs = said["one_sign" if up in (0, len(average)) else "signs"]
-    return said["moves"].format(told="; ".join(told), signs=signs, which=which)
-
-
-def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
-    """Return how often pooled intervals held the truth in a recorded simulation, and where not."""
-    rows, said, parts = record[record["estimand"] == estimand], WORDS["coverage"], []
-    for method, each in rows.groupby("method", sort=False):
-        least = each.loc[each["coverage"].idxmin()]
-        told = {"method": WORDS["methods"][method], "world": said["worlds"][least["process"]]}
-        parts.append(said["method"].format(least=least, most=each["coverage"].max(), **told))
-    told = {"panels": rows["simulations"].min(), "error": rows["mc_error"].max()}
-    return said["told"].format(estimand=said[estimand], parts="\n".join(parts), **told)
+    return said["moves"].format(signs=signs, which=which)
