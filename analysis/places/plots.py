@@ -1,7 +1,6 @@
 """Draw the effects of many places: a forest of intervals, and a map."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,39 +8,35 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
 from analysis.checks import name_some, require
 from analysis.its.series import as_logs
-from analysis.places.effects import FALSE_DISCOVERIES, PlaceEffects, is_found
-from analysis.style import COLOURS, LEGEND, ZERO, legend_above, percent_axis
+from analysis.places.effects import PlaceEffects, is_found
+from analysis.places.words import WORDS
+from analysis.style import COLOURS, LEGEND, ZERO, percent_axis
 
+FIGURE, METHODS = WORDS.block("figure"), WORDS.block("methods")
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change
-NARROW_TICKS = (-75, -50, -25, 0, 50, 100, 200)  # percent, on a log axis
-WIDE_TICKS = (-95, -90, -75, -50, 0, 100, 300, 900, 1900)
+NARROW_TICKS = (-75, -50, 0, 100, 300)  # percent, on a log axis
+WIDE_TICKS = (-95, -75, 0, 300, 1900)
 WIDEST = 3.0  # on the log scale, either side of zero: what the forest's axis shows at most
-FOUND, NOT_FOUND = f"found (q ≤ {FALSE_DISCOVERIES})", "not found"
-DOUBT, TOGETHER = "no reliable estimate", "all together"
+SHOWN = ("average", "weighted_average", "random_effects_shared", "national")  # below the places
 MARKS: dict[str, dict[str, Any]] = {
-    FOUND: {"marker": "o", "color": COLOURS["fit"]},
-    NOT_FOUND: {"marker": "o", "color": "0.55", "markerfacecolor": "white"},
-    DOUBT: {"marker": "x", "color": "0.55"},
-    TOGETHER: {"marker": "D", "color": COLOURS["forecast"]},
+    "found": {"marker": "o", "color": COLOURS["fit"]},
+    "not_found": {"marker": "o", "color": "0.55", "markerfacecolor": "white"},
+    "doubt": {"marker": "x", "color": "0.55"},
+    "together": {"marker": "D", "color": COLOURS["forecast"]},
 }
 OUTLINE = {"facecolor": "white", "edgecolor": "0.4", "linewidth": 0.4}
-DOUBTFUL = {"edgecolor": "0.5", "hatch": "//////"}
+HATCHED = {"edgecolor": "0.5", "hatch": "//////"}
 BOLD = {"edgecolor": "0.1", "linewidth": 1.3}
 LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
-METHODS = {
-    "average": "average of the states",
-    "weighted_average": "average, weighted by population",
-    "random_effects_shared": "random effects",
-    "national": "the nation as one series",
-}
 
 
 def plot_forest(
@@ -74,42 +69,41 @@ def plot_forest(
     Axes
     """
     ax = ax or plt.gca()
-    every = fitted.of(estimand)
-    effects = every.dropna(subset=["estimate"]).sort_values("estimate", ascending=False)
-    if effects.empty:
+    every = fitted.of(estimand).sort_values("estimate", ascending=False)  # the missing last
+    if every["estimate"].isna().all():
         raise ValueError(f"no place has an estimate of {estimand!r}: {every['note'].iloc[0]}")
-    missing = every.index[every["estimate"].isna()]
-    shown = pooled.loc[[name for name in METHODS if name in pooled.index]]
-    below = len(effects) + len(missing) + 1
-    rows = [*range(below - 1), *range(below, below + len(shown))]
-    labels = [(names or {}).get(place, place) for place in [*effects.index, *missing]]
+    for side, name in (("before", "pre_trend"), ("after", "post_trend")):
+        every[f"trend_{side}"] = fitted.of(name)["estimate"]
+    every["kind"] = ["found" if is_found(row) else "not_found" for _, row in every.iterrows()]
+    every.loc[every["doubt"] != "", "kind"] = "doubt"
+    shown = pooled.loc[[name for name in SHOWN if name in pooled.index]].assign(kind="together")
+    rows = [*range(len(every)), *range(len(every) + 1, len(every) + 1 + len(shown))]
+    labels = [(names or {}).get(place, place) for place in every.index]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
-    ax.set_ylim(max(rows) + 1, -1)
-    ends = as_logs(effects[["low", "high"]].to_numpy())
-    reach = 1.05 * min(np.abs(ends).max(), WIDEST)
+    ax.set_ylim(rows[-1] + 1, -1)
+    reach = 1.05 * min(np.nanmax(np.abs(as_logs(every[["low", "high"]].to_numpy()))), WIDEST)
     ax.set_xlim(-reach, reach)
-    _percent_ticks(ax.xaxis, reach)
-    for row, (_, effect) in enumerate(effects.iterrows()):
-        kind = DOUBT if effect["doubt"] else FOUND if is_found(effect) else NOT_FOUND
-        _interval(ax, row, effect, reach, kind)
-    for row in range(len(effects), below - 1):
-        ax.text(0, row, "no estimate", ha="center", va="center", fontsize="x-small", color="0.4")
-    for row, (_, effect) in enumerate(shown.iterrows(), start=below):
-        _interval(ax, row, effect, reach, TOGETHER, width=3)
+    percent_axis(ax.xaxis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS)
+    told = {"fontsize": "small", "va": "center"}
+    apart = told | {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
+    beside = told | {"transform": ax.get_yaxis_transform()}
     if estimand == "slope":
-        own = (fitted.of(f"{side}_trend")["estimate"][effects.index] for side in ("pre", "post"))
-        both = [*zip(*own, strict=True), *shown[["trend_before", "trend_after"]].to_numpy()]
-        told = {"fontsize": "x-small", "va": "center", "transform": ax.get_yaxis_transform()}
-        ax.text(1.02, -1, "trend, % a year", **told)
-        for row, trends in zip([*rows[: len(effects)], *rows[below - 1 :]], both, strict=True):
-            if np.isfinite(trends).all():
-                ax.text(1.02, row, "{:+d} → {:+d}".format(*map(round, trends)), **told)
+        ax.text(1.02, -1, FIGURE["trends"], **beside | {"va": "bottom"})
+    for row, (_, effect) in zip(rows, pd.concat([every, shown]).iterrows(), strict=True):
+        trends = effect[["trend_before", "trend_after"]].astype(float).round() + 0  # no "-0"
+        if pd.isna(effect["estimate"]):
+            ax.text(0, row, FIGURE["missing"], **apart)
+            continue
+        _interval(ax, row, effect, reach)
+        if estimand == "slope" and trends.notna().all():
+            ax.text(1.02, row, "{:+.0f} → {:+.0f}".format(*trends), **beside)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", labelsize="small")
     sns.despine(ax=ax, left=True)
     lines = {"linewidth": 1.4, "markersize": 4.5}
-    handles = [Line2D([], [], label=kind, **lines, **mark) for kind, mark in MARKS.items()]
-    legend_above(ax, len(MARKS), handles=handles)
+    handles = [Line2D([], [], label=FIGURE[kind], **lines, **MARKS[kind]) for kind in MARKS]
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handles=handles, **LEGEND)
     return ax
 
 
@@ -137,54 +131,42 @@ def plot_map(
     Returns
     -------
     Axes
-        Places whose effect is found with a false-discovery rate of 5% have a bold outline.
+        Places whose effect is found with a false-discovery rate of 5% have a bold outline. The
+        colours stand in a bar below.
     """
     ax = ax or plt.gca()
     effects = fitted.of(estimand)
     fault = f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}"
     require(set(effects.index) == set(outlines), f"{fault}. Give the outlines of these.")
-    palette = sns.color_palette("PuOr_r", len(CLASSES) + 1)
+    palette = ListedColormap(sns.color_palette("PuOr_r", len(CLASSES) + 1))
+    scale = ScalarMappable(BoundaryNorm(CLASSES, palette.N, extend="both"), palette)
     for place, rings in outlines.items():
         effect = effects.loc[place]
-        colour = {"facecolor": palette[int(np.searchsorted(CLASSES, effect["shrunken"]))]}
         doubtful = effect["doubt"] or np.isnan(effect["shrunken"])
-        style = OUTLINE | (DOUBTFUL if doubtful else colour)
-        if is_found(effect):
-            style |= BOLD | {"zorder": 2}
+        colour = HATCHED if doubtful else {"facecolor": scale.to_rgba(effect["shrunken"])}
+        style = OUTLINE | colour | (BOLD | {"zorder": 2} if is_found(effect) else {})
         outline = Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
         ax.add_collection(PathCollection([outline], **style))
     ax.autoscale_view()
     ax.set_aspect(1 / np.cos(np.radians(LATITUDE)))
     ax.axis("off")
-    title = "Percent per year" if estimand == "slope" else "Percent"
-    tested = bool(effects["q"].notna().any())
-    ax.legend(handles=_map_legend(palette, tested), title=title, loc="upper right", **LEGEND)
+    bar = plt.colorbar(scale, ax=ax, orientation="horizontal", shrink=0.8, pad=0.02, aspect=30)
+    bar.set_ticks(CLASSES, labels=[f"{bound:+d}%" for bound in CLASSES], fontsize="small")
+    bar.set_label(FIGURE[estimand], fontsize="small")
+    kinds = {"doubt": HATCHED} | ({"found": BOLD} if effects["q"].notna().any() else {})
+    patches = [Patch(**OUTLINE | style, label=FIGURE[kind]) for kind, style in kinds.items()]
+    ax.legend(handles=patches, loc="upper right", **LEGEND)
     return ax
 
 
-def _interval(
-    ax: Axes, row: int, effect: pd.Series, reach: float, kind: str, width: float = 1.4
-) -> None:
+def _interval(ax: Axes, row: int, effect: pd.Series, reach: float) -> None:
     """Draw an interval; an arrow stands where it goes on beyond the axis."""
+    mark, width = MARKS[effect["kind"]], 3 if effect["kind"] == "together" else 1.4
     estimate, low, high = as_logs(effect[["estimate", "low", "high"]].astype(float))
-    ends, colour = np.clip([low, high], -reach, reach), MARKS[kind]["color"]
+    ends, colour = np.clip([low, high], -reach, reach), mark["color"]
     ax.plot(ends, [row, row], color=colour, linewidth=width, solid_capstyle="butt")
     for beyond, end, arrow in ((low < -reach, -reach, "<"), (high > reach, reach, ">")):
         if beyond:
             ax.plot(end, row, arrow, color=colour, markersize=4, clip_on=False)
     if abs(estimate) <= reach:
-        ax.plot(estimate, row, linestyle="none", markersize=4.5, **MARKS[kind])
-
-
-def _percent_ticks(axis: Axis, reach: float) -> None:
-    percent_axis(axis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS, zero="+0%")
-
-
-def _map_legend(palette: list, tested: bool) -> list[Patch]:
-    bounds = [f"{bound:+d}".replace("-", "−") for bound in CLASSES]
-    inside = [f"{low} to {high}" for low, high in pairwise(bounds)]
-    classes = zip(palette, [f"below {bounds[0]}", *inside, f"above {bounds[-1]}"], strict=True)
-    coloured = [Patch(**OUTLINE | {"facecolor": c}, label=label) for c, label in classes]
-    others = {DOUBT: DOUBTFUL} | ({FOUND: BOLD} if tested else {})
-    plain = [Patch(facecolor="white", **style, label=label) for label, style in others.items()]
-    return coloured[::-1] + plain
+        ax.plot(estimate, row, linestyle="none", markersize=4.5, **mark)

@@ -1,15 +1,26 @@
 """What the effects in many places say, in words: by rule, from the numbers."""
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from analysis.its.series import as_percent
-from analysis.its.words import format_effect, name_trends
+from analysis.its.words import format_effect
 from analysis.language import Words
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.pooling import ABOVE
 
 WORDS = Words("places-words.toml")
-UNIT = dict.fromkeys(("slope", "pre_trend", "post_trend"), "percent per year")
+UNITS = {"slope": "percent per year", "level": "percent"}
+
+
+def show_effects(rows: pd.DataFrame, index: str) -> Styler:
+    """Return estimates in percent as a table for readers, named by their index."""
+    shown = pd.DataFrame({index: rows.index})
+    for told in WORDS["table"]:
+        if told["column"] in rows:
+            cells = rows.apply(told["cell"].format, axis=1)
+            shown[told["title"]] = cells.replace(r".*nan.*", "–", regex=True).to_numpy()
+    return shown.style.hide()
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
@@ -29,63 +40,47 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
 
 def describe_places(fitted: PlaceEffects, names: dict[str, str], *, estimand: str = "slope") -> str:
     """Return in how many states an effect was found, which have no reliable one, and the holes."""
-    effects, places = fitted.of(estimand), fitted.places
+    effects, places, said = fitted.of(estimand), fitted.places, WORDS["places"]
     found = effects[effects.apply(is_found, axis=1)]
-    what = {"slope": "the yearly trend", "level": "the level"}.get(estimand, estimand)
     doubtful = effects[effects["doubt"] != ""]
     rest = len(effects) - len(doubtful) - len(found)
-    up, down = ((side * found["estimate"] > 0).sum() for side in (1, -1))
-    told = {"all": len(effects), "up": up, "down": down, "what": what, "rest": rest}
-    lines = [WORDS["places"]["found"].format(**told)]
+    higher = found.index[found["estimate"] > 0]
+    told = {"all": len(effects), "up": len(higher), "down": len(found) - len(higher), "rest": rest}
+    lines = [said[estimand].format(**told)]
+    if estimand == "slope" and len(higher):
+        rising = (fitted.of("post_trend")["estimate"][higher] > 0).sum()
+        lines[0] += " " + said["higher"].format(up=len(higher), rising=rising)
     holes = places.loc[(places["left_out"] != "") & effects["estimate"].notna(), "left_out"]
-    for said, column in (("No reliable estimate", doubtful["doubt"]), ("Holes left out", holes)):
+    for kind, column in (("doubt", doubtful["doubt"]), ("left_out", holes)):
         if len(column):
             listed = "; ".join(
                 f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({why})"
                 for why, rows in column.groupby(column, sort=False)
             )
-            lines.append(f"{said}: {listed}.")
-    return " ".join(lines)
+            lines.append(said[kind].format(listed=listed))
+    return "\n\n".join(lines)
 
 
 def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
-    unit = UNIT.get(estimand, "percent")
-    said = {method: format_effect(row, unit) for method, row in pooled.iterrows()}
+    effect = {method: format_effect(row, UNITS[estimand]) for method, row in pooled.iterrows()}
     average, shared = pooled.loc["average"], pooled.loc["random_effects_shared"]
     gap = pooled.loc["weighted_average", "minus_national"]
-    trends = name_trends(average["trend_before"], average["trend_after"])
-    told = {"trends": f" ({trends})" if estimand == "slope" else "", "gap": abs(gap)}
-    told |= {"side": "higher" if gap > 0 else "lower", "tau": as_percent(shared["tau"])}
+    told = {"effect": effect, "average": average, "tau": as_percent(shared["tau"])}
+    told["side"] = "higher" if gap > 0 else "lower"
     differ = "differ" if pooled.loc["random_effects", "tau"] > 0 else "alike"
-    lines = (WORDS["pooled"][name] for name in ("together", differ, "nation"))
-    return "\n".join(line.format(**said, **told, **shared[ABOVE]) for line in lines)
+    lines = (WORDS["pooled"][name] for name in (estimand, differ, "nation"))
+    return "\n".join(line.format(**told, **shared[ABOVE]) for line in lines)
 
 
-def describe_records(records: pd.DataFrame, *, estimand: str = "slope") -> str:
-    """Return how the average of `pool_records` moves, and in which records it leaves zero out."""
-    average = records.xs("average", level="method")
-    average = average[average["estimate"] != average["estimate"].shift()]
-    if len(average) == 1:
-        return WORDS["records"]["same"]
-    unit = UNIT.get(estimand, "percent")
-    told, apart = [], average[(average["low"] > 0) | (average["high"] < 0)]
-    for name, row in average.iterrows():
-        told.append(f"{name} ({row['places']:.0f} states): {format_effect(row, unit)}")
-    which = {0: "in none of them", len(average): "in all of them"}
-    which = which.get(len(apart), f"only {' and '.join(apart.index)}")
+def describe_records(records: pd.DataFrame) -> str:
+    """Return whether the average of `pool_records` changes sign, and where it leaves zero out."""
+    average, said = records.xs("average", level="method"), WORDS["records"]
+    if (average["estimate"] == average["estimate"].iloc[0]).all():
+        return said["same"]
+    apart = average.index[(average["low"] > 0) | (average["high"] < 0)]
+    which = {0: said["none"], len(average): said["all"]}
+    which = which.get(len(apart), said["only"].format(listed=" and ".join(apart)))
     up = (average["estimate"] > 0).sum()
-    signs = "one sign" if up in (0, len(average)) else "different signs"
-    return WORDS["records"]["moves"].format(told="; ".join(told), signs=signs, which=which)
-
-
-def describe_coverage(record: pd.DataFrame, *, estimand: str = "slope") -> str:
-    """Return how often pooled intervals held the truth in a recorded simulation, and where not."""
-    rows = record[record["estimand"] == estimand]
-    parts = []
-    for method, each in rows.groupby("method", sort=False):
-        least = each.loc[each["coverage"].idxmin()]
-        most = each["coverage"].max()
-        parts.append(WORDS["coverage"]["method"].format(method=method, least=least, most=most))
-    told = {"panels": rows["simulations"].min(), "error": rows["mc_error"].max()}
-    return WORDS["coverage"]["told"].format(estimand=estimand, parts="; ".join(parts), **told)
+    signs = said["one_sign" if up in (0, len(average)) else "signs"]
+    return said["moves"].format(signs=signs, which=which)

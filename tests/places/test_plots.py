@@ -21,7 +21,7 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     assert rows[:32] == [names[place] for place in slope.index]
     assert rows[31] == "Chiapas"  # without an estimate
     slope = slope.drop("MX07")
-    assert rows[32:34] == ["average of the states", "average, weighted by population"]
+    assert rows[32:34] == ["simple average", "weighted by population"]
     assert rows[34:] == ["random effects"]
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
     drawn = [float(np.ravel(line.get_xdata())[0]) for line in marks[:31]]
@@ -31,11 +31,8 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     np.testing.assert_allclose(top.get_xdata(), ends)
     told = [text.get_text() for text in ax.texts]
     first = [fitted.of(name)["estimate"][slope.index[0]] for name in ("pre_trend", "post_trend")]
-    assert told[:3] == [
-        "no estimate",
-        "trend, % a year",
-        "{:+d} → {:+d}".format(*map(round, first)),
-    ]
+    assert told[:2] == ["trend, %\na year", "{:+d} → {:+d}".format(*map(round, first))]
+    assert told[32] == "no estimate"
     assert len(told) == 2 + 31 + 2  # and of both averages
 
 
@@ -56,8 +53,11 @@ def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
         assert (colour == colours["MX31"]) == (slope[place] < 20), place
     assert slope["MX31"] < 20 < slope["MX10"] < 40
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend[0] == "above +40"
-    assert "no reliable estimate" in legend
+    assert legend == ["no reliable estimate", "stands out (q ≤ 5%)"]
+    (bar,) = [each for each in ax.figure.axes if each is not ax]
+    ticks = [label.get_text() for label in bar.get_xticklabels()]
+    assert ticks == ["-40%", "-20%", "-5%", "+5%", "+20%", "+40%"]
+    assert bar.get_xlabel() == "Change of the yearly trend, drawn towards the mean"
 
 
 def test_outlines_are_those_of_the_states():

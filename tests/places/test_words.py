@@ -11,7 +11,9 @@ def place_effects(rows):
     table = pd.DataFrame(rows, columns=columns)
     same = {"estimator": "count_reml", "estimand": "slope", "comparison_verdict": "agree"}
     effects = table.drop(columns="left_out").assign(note="", **same)
-    return PlaceEffects(None, effects, table.set_index("place")[["left_out"]], {})
+    after = effects.assign(estimand="post_trend", estimate=effects["estimate"] - 20)
+    both = pd.concat([effects, after], ignore_index=True)
+    return PlaceEffects(None, both, table.set_index("place")[["left_out"]], {})
 
 
 def test_places_are_counted_by_what_was_found():
@@ -20,20 +22,23 @@ def test_places_are_counted_by_what_was_found():
         ["B", -60.0, -70.0, -50.0, 0.001, 0.004, "", "2007-01"],
         ["C", 5.0, -5.0, 15.0, 0.3, 0.4, "", ""],
         ["D", 80.0, 60.0, 90.0, 0.001, 0.004, "the estimators' signs differ", ""],
+        ["F", 12.0, 5.0, 15.0, 0.001, 0.004, "", ""],
         ["E", np.nan, np.nan, np.nan, np.nan, np.nan, "record unreliable", "2003-01 to 2003-02"],
     ]
     assert words.describe_places(place_effects(rows), {"B": "Bee", "D": "Dee"}) == (
-        "Of 5 states, 1 show a rise of the yearly trend and 1 a fall that stand out with a "
-        "false-discovery rate of 5%; 1 stand out neither way. No reliable estimate: Dee (the "
-        "estimators' signs differ); E (record unreliable). Holes left out: A, Bee (2007-01)."
+        "Of 6 states, the yearly trend is higher after the shift than before it in 2 and lower in "
+        "1, each standing out with a false-discovery rate of 5%; 1 stand out neither way. A higher "
+        "trend is not yet a rise: after the shift the rate rises (a trend above zero) in 1 of the "
+        "2.\n\nNo reliable estimate: Dee (the estimators' signs differ); E (record unreliable)."
+        "\n\nHoles left out: A, Bee (2007-01)."
     )
 
 
 def test_nothing_found_is_no_finding_of_nothing():
     fitted = place_effects([["A", 3.0, -5.0, 15.0, 0.3, 0.4, "", ""]])
     assert words.describe_places(fitted, {}) == (
-        "Of 1 states, 0 show a rise of the yearly trend and 0 a fall that stand out with a "
-        "false-discovery rate of 5%; 1 stand out neither way."
+        "Of 1 states, the yearly trend is higher after the shift than before it in 0 and lower in "
+        "0, each standing out with a false-discovery rate of 5%; 1 stand out neither way."
     )
 
 
@@ -56,10 +61,12 @@ def test_the_difference_from_the_nation_is_a_ratio_of_factors(pooled):
     assert table.loc["weighted_average", "minus_national"] == pytest.approx(20.0)
     assert table.loc["national", "minus_national"] == 0
     text = words.describe_pooled(table)
-    together = "+20.0% per year (+10.0 to +30.0) (-2% → +18% a year); as a random effect +20.0% per"
-    assert f"the average of the states' changes is {together}" in text
+    assert "trend went from -2% before the shift to +18% after it, a change of +20.0% per" in text
+    assert "as a random effect the change is +20.0% per year (+10.0 to +30.0)" in text
     assert "by the same estimator, gives +10.0% per year (+0.0 to +20.0); by the headline" in text
-    assert "The weighted average is 20.0% higher than the nation by the same est" in text
+    assert "The weighted average is the higher of the two" in text
+    fallen = words.describe_pooled(table.assign(minus_national=-1.0))
+    assert "The weighted average is the lower of the two" in fallen
     assert "the states' own changes have a standard deviation of 30% (tau)" in text
     assert "97% are above zero (61 to 100% as the average moves" in text
     alike = words.describe_pooled(table.assign(tau=0.0))
@@ -78,31 +85,27 @@ def pooled_records(averages):
 def test_how_the_average_moves_with_the_record_is_told():
     moved = [("all", -14.0, -26.0, -0.5, 32), ("less", -5.0, -20.0, 11.0, 32)]
     moved.append(("least", 1.5, -15.0, 15.0, 31))
-    assert words.describe_records(pooled_records(moved), estimand="level") == (
-        "the average all (32 states): -14.0% (-26.0 to -0.5); less (32 states): -5.0% (-20.0 to "
-        "+11.0); least (31 states): +1.5% (-15.0 to +15.0). They have different signs; the "
-        "interval leaves zero out only all."
+    assert words.describe_records(pooled_records(moved)) == (
+        "the simple average has different signs in the three records; its interval leaves zero out "
+        "only all"
     )
-    kept = [("all", 20.0, 9.0, 33.0, 32), ("less", 19.0, 8.0, 31.0, 32), ("least", *moved[1][1:])]
-    text = words.describe_records(
-        pooled_records([kept[0], kept[1], ("least", 19.0, 8.0, 31.0, 32)])
-    )
-    assert text.endswith("They have one sign; the interval leaves zero out in all of them.")
-    assert "least" not in text  # the same as the one before
+    kept = [("all", 20.0, 9.0, 33.0, 32), ("less", 19.0, 8.0, 31.0, 32), moved[2]]
+    text = words.describe_records(pooled_records(kept))
+    told = "has one sign in the three records; its interval leaves zero out only all and less"
+    assert text.endswith(told)
+    sure = [kept[0], kept[1], ("least", 19.0, 8.0, 31.0, 32)]
+    assert words.describe_records(pooled_records(sure)).endswith("zero out in all of them")
     same = [(name, 20.0, 9.0, 33.0, 32) for name in ("all", "less", "least")]
-    assert words.describe_records(pooled_records(same)).startswith("In this window no state has")
+    assert words.describe_records(pooled_records(same)).startswith("in this window no state has")
 
 
-def test_recorded_coverage_is_told_with_where_it_is_least():
-    columns = ["process", "shared", "simulations", "method", "estimand", "coverage", "mc_error"]
-    rows = [
-        ("ar1", 0.2, 200, "average", "slope", 96.0, 1.4),
-        ("local_level", 0.5, 200, "average", "slope", 86.4, 2.4),
-        ("local_level", 0.5, 200, "average", "level", 20.0, 2.9),
-        ("ar1", 0.2, 200, "random_effects", "slope", 70.0, 3.2),
-    ]
-    assert words.describe_coverage(pd.DataFrame(rows, columns=columns)) == (
-        "Of 95% intervals of the slope the truth was held by *average* 86 to 96% (least: "
-        "local_level, 0.5 shared); *random_effects* 70 to 70% (least: ar1, 0.2 shared). 200 panels "
-        "or more a row, Monte Carlo errors of up to 3.2 points."
-    )
+def test_effects_are_shown_with_their_trends_and_a_dash_for_what_is_missing(pooled):
+    shown = words.show_effects(pooled.rename(words.WORDS["methods"]), "Way").data
+    assert shown.columns.tolist() == [
+        "Way", "Trend before → after, % a year", "Change, %", "95% interval"
+    ]  # fmt: skip
+    assert shown.iloc[0].tolist() == ["simple average", "-2 → +18", "+20.0", "+10.0 to +30.0"]
+    assert shown.iloc[3, 1] == "–"
+    missing = pd.DataFrame({"deaths": [1234], "places": [3], "estimate": [np.nan]}, ["South"])
+    shown = words.show_effects(missing.assign(low=np.nan, high=np.nan), "Region").data
+    assert shown.iloc[0].tolist() == ["South", "1,234", "3", "–", "–"]
