@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import check_whole, renamed, require
-from analysis.engine.segments import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
+from analysis.checks import Array, check_whole, renamed, require
+from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Breaks:
 
     n: int
     shortest: int  # observations that each segment has at least
-    rss: np.ndarray  # (M + 1,) residual sum of squares, in squared units of y
-    bic: np.ndarray  # (M + 1,)
-    lwz: np.ndarray  # (M + 1,)
-    first: tuple[np.ndarray, ...]  # m-th: (m,) first observations of the new regimes, from 0
+    rss: Array  # (M + 1,) residual sum of squares, in squared units of y
+    bic: Array  # (M + 1,)
+    lwz: Array  # (M + 1,)
+    first: tuple[Array, ...]  # m-th: (m,) first observations of the new regimes, from 0
 
     def best(self, criterion: Literal["bic", "lwz"] = "bic") -> int:
         """Return the number of breaks for which the criterion is smallest."""
@@ -29,7 +29,7 @@ class Breaks:
         return int(np.argmin(getattr(self, criterion)))
 
 
-def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float = 0.15) -> Breaks:
+def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) -> Breaks:
     """Find the dates of up to `most` breaks that minimise the residual sum of squares.
 
     Parameters
@@ -76,7 +76,7 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     return Breaks(n, shortest, rss, bic, lwz, first)
 
 
-def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
+def _segment_squares(rows: Array, shortest: int) -> Array:
     """Return the RSS of rows i, …, j - 1 at [i, j], (n, n + 1); infinite where none is allowed."""
     n, k = len(rows), rows.shape[1] - 1
     squares = np.full((n, n + 1), np.inf)
@@ -91,7 +91,7 @@ def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
     return squares
 
 
-def _best_partitions(squares: np.ndarray, most: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def _best_partitions(squares: Array, most: int) -> tuple[Array, tuple[Array, ...]]:
     """Return the least sum of squares with 0, …, `most` breaks, and where these are."""
     # the best m breaks before j end in a segment from some i on, with the best m - 1 before i
     n = len(squares)
@@ -116,16 +116,16 @@ UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard err
 class BreakIntervals:
     """Dates of m breaks, each (m,), and the first and last observation of their intervals."""
 
-    first: np.ndarray
-    low: np.ndarray  # an end outside 0, …, n - 1 is kept as it is
-    high: np.ndarray
+    first: Array
+    low: Array  # an end outside 0, …, n - 1 is kept as it is
+    high: Array
     confidence: float
 
 
 @renamed(level="confidence")
 def break_intervals(
-    y: np.ndarray,
-    X: np.ndarray,
+    y: Array,
+    X: Array,
     breaks: Breaks,
     m: int,
     *,

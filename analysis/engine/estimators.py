@@ -13,7 +13,7 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
-from analysis.checks import check_regression, check_whole
+from analysis.checks import Array, check_regression, check_whole
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -28,7 +28,7 @@ def newey_west_lags(n: int) -> int:
     return int(4 * (n / 100) ** (2 / 9))
 
 
-def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> Coefficients:
+def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficients:
     """Fit by ordinary least squares with Newey-West errors, n / (n - k) correction, Student t.
 
     Parameters
@@ -61,9 +61,7 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, f"{lags} lags")
 
 
-def newey_west_many(
-    outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, Array]:
     """Return estimate and p of one contrast as `fit_newey_west` has them, of outcomes (n, N)."""
     n, k = X.shape
     inverse = np.linalg.pinv(X)
@@ -79,7 +77,7 @@ def newey_west_many(
     return estimate, 2 * student.sf(ratio, n - k)
 
 
-def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -> Coefficients:
+def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
     As Stata's ``prais``: the first period is kept, weighted by sqrt(1 - rho^2), and rho is the
@@ -123,9 +121,7 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     raise EstimatorError(f"rho has not settled after {iterations} iterations")
 
 
-def fit_quasi_poisson(
-    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
-) -> Coefficients:
+def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None) -> Coefficients:
     """Fit a log-linear model of counts whose variance is proportional to the mean, normal errors.
 
     Parameters
@@ -157,7 +153,7 @@ def fit_quasi_poisson(
 
 
 def fit_negative_binomial(
-    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
+    deaths: Array, X: Array, *, exposure: Array | None = None
 ) -> Coefficients:
     """Fit a log-linear model of counts with variance mean + alpha mean^2.
 
@@ -202,7 +198,7 @@ def fit_negative_binomial(
     return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
 
 
-def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
+def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
     """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
     if not np.any(deaths):
         raise EstimatorError("no maximum: there are no deaths at all")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.checks import Array
 from analysis.engine.gls import EXACT, eliminate
 from analysis.engine.law import law_grid, precision
 
@@ -13,15 +14,15 @@ NO_PERIOD = 1e-9  # of its precision is left to a period that a column has for i
 
 
 def scan(
-    y: np.ndarray,
-    shared: np.ndarray,
-    own: np.ndarray,
-    choices: np.ndarray,
+    y: Array,
+    shared: Array,
+    own: Array,
+    choices: Array,
     *,
     longest: int = 0,
     ratio: float = 1.0,
     after: int = 0,
-) -> tuple[list[np.ndarray], np.ndarray]:
+) -> tuple[list[Array], Array]:
     """Return the log of the integrated likelihood of each choice, and which fit exactly (D,).
 
     Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
@@ -67,8 +68,8 @@ def scan(
 
 
 def _leave_out(
-    M: np.ndarray, y: np.ndarray, own: np.ndarray, choices: np.ndarray, longest: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    M: Array, y: Array, own: Array, choices: Array, longest: int
+) -> Iterator[tuple[Array, Array]]:
     """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
     b, Mown, My = choices.shape[1], M @ own, M @ y
     whole = _blocks(own.T @ Mown, own.T @ My, choices)[:, :, None]
@@ -94,7 +95,7 @@ def _leave_out(
         yield np.maximum(rss, least), log_det
 
 
-def _blocks(inner: np.ndarray, with_y: np.ndarray, choices: np.ndarray) -> np.ndarray:
+def _blocks(inner: Array, with_y: Array, choices: Array) -> Array:
     """Return [own' own | own' y] of every choice, (b, b + 1, D)."""
     own = inner[choices.T[:, None], choices.T[None]]
     return np.concatenate([own, with_y[choices.T][:, None]], axis=1)

@@ -9,7 +9,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.checks import check_regression, is_whole, require
+from analysis.checks import Array, check_regression, is_whole, require
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -18,8 +18,8 @@ PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for it
 
 
 def fit_arima(
-    y: np.ndarray,
-    X: np.ndarray,
+    y: Array,
+    X: Array,
     *,
     order: tuple[int, int, int] | None = None,
     seasonal_order: tuple[int, int, int, int] = (0, 0, 0, 0),
@@ -74,7 +74,7 @@ def fit_arima(
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
 
-def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
+def fit_structural(y: Array, X: Array) -> Coefficients:
     """Fit a random-walk level plus noise, with the design as regressors; its constant is the level.
 
     By generalised least squares; the share of the level's steps in the variance is where the
@@ -115,7 +115,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     return Coefficients(estimate, covariance, note=f"level / noise variance {ratio:.2g}")
 
 
-def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
+def _likeliest(residual: Array, Q: Array) -> tuple[Array, float]:
     """Return (1 - s) I + s walk (n, n) at the top of the restricted likelihood, and s / (1 - s)."""
     (n, k), complement = Q.shape, np.linalg.qr(Q, mode="complete")[0][:, Q.shape[1] :]
     walk = 1.0 + np.minimum.outer(np.arange(n), np.arange(n))
@@ -123,7 +123,7 @@ def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
     spread, axes = np.linalg.eigh(complement.T @ walk @ complement)
     squares = ((complement @ axes).T @ residual) ** 2
 
-    def profile(share: float | np.ndarray) -> tuple[Any, Any]:
+    def profile(share: float | Array) -> tuple[Any, Any]:
         """Twice the log-likelihood and its slope."""
         variance = 1 + np.multiply.outer(share, spread - 1)
         slope, weighted = (spread - 1) / variance, squares / variance
@@ -150,8 +150,8 @@ def _search(model: Any) -> Any:
 
 
 def _difference(
-    y: np.ndarray, X: np.ndarray, order: tuple[int, int, int] | None, seasonal_order: tuple
-) -> tuple[np.ndarray, np.ndarray]:
+    y: Array, X: Array, order: tuple[int, int, int] | None, seasonal_order: tuple
+) -> tuple[Array, Array]:
     for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
         sizes = given if isinstance(given, tuple | list) else ()
         whole = len(sizes) == length and all(is_whole(part) and part >= 0 for part in sizes)
