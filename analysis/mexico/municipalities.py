@@ -89,7 +89,9 @@ def assemble_municipalities(
     merge_created: bool = True,
 ) -> pd.DataFrame:
     """Hold counts (`read_counts`) against their states (`load_states`), give them person-years."""
-    by_state = states.unstack("state").loc[: _last_month(counts, states)]
+    last, known = counts["month"].max(), states.index[-1][1]
+    earlier = last < known and last.month == 12  # a release that ends before the states'
+    by_state = states.unstack("state").loc[: last if earlier else known]
     months = by_state.index
     people = population.set_index("municipality")
     wide = spread_counts(counts, months)
@@ -101,7 +103,7 @@ def assemble_municipalities(
     require(unknown.empty and no_state.empty, f"{fault}: {why}")
     later = check_sums(wide, by_state["deaths"], states.index[-1][1].year - months[-1].year)
     absent = people.index.difference(wide.index)
-    if _leaves_out_zeros(counts):
+    if (counts["deaths"] > 0).all():
         absent = absent[:0]  # no death is no row
     lost = absent.difference(changes["municipality"])
     require(lost.empty, f"no row of the municipalities {name_some(lost)}; is the file cut? {WHERE}")
@@ -144,22 +146,12 @@ def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     wide = cells.unstack(fill_value=0)
     times, deaths = (wide[name].reindex(columns=months, fill_value=0) for name in ("size", "sum"))
     # Deaths without a known municipality need no row in a month without one.
-    needed = ~times.index.str.endswith(UNSPECIFIED)[:, None] & (not _leaves_out_zeros(counts))
+    needed = ~times.index.str.endswith(UNSPECIFIED)[:, None] & (counts["deaths"] == 0).any()
     for wrong, fault in ((times > 1, "more than one row"), ((times == 0) & needed, "no row")):
         places = np.argwhere(wrong)
         where = [f"{times.index[row]} {months[column]}" for row, column in places[:6]]
         require(not where, f"{fault} of {where} ({len(places):,} in all). {WHERE}")
     return deaths.rename_axis(index=None)
-
-
-def _leaves_out_zeros(counts: pd.DataFrame) -> bool:
-    return bool((counts["deaths"] > 0).all())
-
-
-def _last_month(counts: pd.DataFrame, states: pd.DataFrame) -> pd.Period:
-    """Return the last month of the counts' release: the states', or an earlier December."""
-    last, known = counts["month"].max(), states.index[-1][1]
-    return last if last < known and last.month == 12 else known
 
 
 def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:

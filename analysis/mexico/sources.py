@@ -86,11 +86,12 @@ def load_series(
     series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
     joined, inside = "+".join(places), (str(series.index[0]), str(series.index[-1]))
+    ratio = source_ratio(joined)
     series.attrs = {
         "source": source,
         "place": joined,
         "complete_through": str(complete),
-        "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+        "source_ratio": {"name": RATIO, "by_month": ratio.dropna().rename(str).to_dict()},
         "registered_share": _registered_share(source) if joined == NATION else None,
         "gaps": [
             dict(gap)
@@ -137,6 +138,7 @@ def _registered_share(source: str) -> dict:
     return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
 
 
+@cache
 def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
@@ -144,11 +146,6 @@ def source_ratio(place: str = NATION) -> pd.Series:
     both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
     inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
-
-
-@cache
-def _ratio_by_month(place: str) -> dict[str, float]:
-    return source_ratio(place).dropna().rename(str).to_dict()
 
 
 def load_completeness(source: str) -> pd.DataFrame:
