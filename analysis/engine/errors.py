@@ -66,9 +66,8 @@ class Block:
             log_det = log_det + self.basis.log_size[:, None, None]
             if self.periods.shape[1] > 1:
                 log_det += 2 * self.periods[:, 1].sum(axis=1)[:, None, None] * log_ratio
-            log_weight = np.log(rss, out=rss)
-            log_weight *= -0.5 * self.df
-            log_weight += (self.grid.log_weight[t, u][..., v] - 0.5 * log_det)[..., None]
+            of_node = self.grid.log_weight[t, u][..., v] - 0.5 * log_det
+            log_weight = of_node[..., None] - 0.5 * self.df * np.log(rss)
             nodes = self.grid.theta[t], self.grid.phi[t, u], log_ratio
             parts.append(_Part(*nodes, turned, seen, log_weight))
         return parts

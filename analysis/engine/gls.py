@@ -106,12 +106,9 @@ def add_up(lagged: Lagged, left: Array, periods: Array, theta: Array) -> Sums:
     y = _filter(left, theta)
     B, *axes, n = lagged.rows.shape
     sums = (lagged.rows.reshape(B, -1, n) @ y).reshape(B, *axes, -1)
-    squares = np.empty((B, 3, *sums.shape[3:]))
-    product = y * y
-    squares[:, 0] = periods @ product
-    squares[:, 1] = 2 * periods[..., 1:] @ (y[:, 1:] * y[:, :-1])
-    squares[:, 2] = periods[..., 1:] @ product[:, :-1]
-    return Sums(sums, squares)
+    product, later = y * y, periods[..., 1:]
+    squares = periods @ product, 2 * later @ (y[:, 1:] * y[:, :-1]), later @ product[:, :-1]
+    return Sums(sums, np.stack(squares, axis=1))
 
 
 def _filter(x: Array, theta: Array) -> Array:

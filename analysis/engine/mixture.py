@@ -59,31 +59,14 @@ class StudentTable:
 
     def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
-        shrink = x * x
-        shrink += self.df
-        np.sqrt(shrink, out=shrink)
-        np.divide(1, shrink, out=shrink)
-        place = x * shrink
-        place += 1
-        place *= self.cells / 2
-        cell = place.astype(np.intp)
-        np.minimum(cell, self.cells - 1, out=cell)
+        shrink = 1 / np.sqrt(self.df + x * x)
+        place = (x * shrink + 1) * (self.cells / 2)
+        cell = np.minimum(place.astype(np.intp), self.cells - 1)
         place -= cell
         c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
-        c3 *= place
-        cdf = c3 + c2
-        pdf = 2 * c3  # and the derivative in step with it
-        pdf += cdf
-        pdf += c2
-        for c in (c1, c0):
-            cdf *= place
-            cdf += c
-        pdf *= place
-        pdf += c1
-        pdf *= shrink
-        shrink *= shrink
-        pdf *= shrink
-        pdf *= self.df * self.cells / 2
+        cdf = ((c3 * place + c2) * place + c1) * place + c0
+        slope = (3 * c3 * place + 2 * c2) * place + c1
+        pdf = slope * shrink * shrink**2 * (self.df * self.cells / 2)
         return cdf, pdf
 
 

@@ -216,8 +216,7 @@ def _check_shapes(
     found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
     require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
     D, n, k = X.shape
-    own = f"contrasts need {k} columns, as the design has; found {C.shape[1]}"
-    require(C.shape[1] == k, own)
+    require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
     both = "many series with many designs at once are not supported: loop over one"
     require(D == 1 or y.shape[1] == 1, both)
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"

@@ -41,8 +41,7 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
         for design, after, share in zip(model.designs, model.sides, shares, strict=True):
             drawn = draw_parameters(y, design.to_numpy(), rng, len(share), after=after)
             own = design.columns.isin(("level", "slope"))
-            effect = drawn.b[:, own] @ design.loc[:, own].to_numpy().T
-            parts.append(y - effect)
+            parts.append(y - drawn.b[:, own] @ design.loc[:, own].to_numpy().T)
         return np.concatenate(parts)
     before = model.n_before
     design = build_design(index, harmonics=model.harmonics, beside=shift.beside, omit=shift.omit)

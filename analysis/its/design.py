@@ -42,8 +42,7 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     found = f"{kept_before} {names} before the shift and {kept_after} from it on"
     needed = f"at least {fewest} are needed on either side"
     enough = min(kept_before, kept_after) >= fewest
-    cure = "Widen the window or use a longer series."
-    require(enough, f"{shift.slug}: {found}; {needed}. {cure}")
+    require(enough, f"{shift.slug}: {found}; {needed}. Widen the window or use a longer series.")
     return window
 
 

@@ -93,8 +93,7 @@ def known_shares(source: str) -> pd.DataFrame:
     later = deaths.loc[f"{year}"].drop(columns=NATION)
     first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
     shares = completeness.estimate_shares(first, later, NATION)
-    last = deaths.index[-12:]
-    return shares.set_index(shares.index.set_levels(last, level="month"))
+    return shares.set_index(shares.index.set_levels(deaths.index[-12:], level="month"))
 
 
 def known_share(source: str, places: list[str], months: pd.PeriodIndex) -> pd.Series:

@@ -85,21 +85,16 @@ def load_series(
     since = pd.Period(load_table(record.LOADED[source].table)["month"].min(), "M")
     series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
-    joined, inside = "+".join(places), (str(series.index[0]), str(series.index[-1]))
-    ratio = source_ratio(joined)
+    joined, first, last = "+".join(places), str(series.index[0]), str(series.index[-1])
+    ratio, gaps = source_ratio(joined), record.list_gaps(source)
+    inside = [gap for gap in gaps if gap["first"] <= last and gap["last"] >= first]
     series.attrs = {
         "source": source,
         "place": joined,
         "complete_through": str(complete),
         "source_ratio": {"name": RATIO, "by_month": ratio.dropna().rename(str).to_dict()},
         "registered_share": _registered_share(source) if joined == NATION else None,
-        "gaps": [
-            dict(gap)
-            for gap in record.list_gaps(source)
-            if (NATION in places or gap["place"] in places)
-            and gap["first"] <= inside[1]
-            and gap["last"] >= inside[0]
-        ],
+        "gaps": [dict(gap) for gap in inside if NATION in places or gap["place"] in places],
         "marked": [dict(mark) for mark in record.list_marks(source, places)],
     }
     if registered:  # these are of the deaths as counted

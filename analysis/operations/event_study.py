@@ -1,8 +1,9 @@
 """Stacked sub-experiments -> effects by quarter, test of the leads, average effects: pyfixest."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy import stats
 
 from analysis.checks import check_whole, require
 from analysis.its.series import as_percent, rate_of
+from analysis.operations.stacks import Operations
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -17,6 +19,7 @@ ALPHA = 0.05
 PERCENT, RATE = "percent", "per 100,000"  # units
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
 ESTIMATE = ["estimate", "low", "high", "p"]
+HALF = 0.5  # deaths, added for the logarithm of months without any
 
 
 @dataclass(frozen=True)
@@ -143,16 +146,20 @@ def _fit_poisson(
         place_effect=rows.groupby(["operation", "place"]).ngroup(),
         month_effect=rows.groupby(["operation", "month"]).ngroup(),
     )
-    with warnings.catch_warnings():
-        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
-        formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
-        # `_informative` has checked for separation.
-        options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False}
-        fit = fepois(formula, data=data, vcov={"CRV1": "place"}, offset="offset", **options)
+    formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
+    # `_informative` has checked for separation.
+    options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False, "offset": "offset"}
+    fit = _quietly(fepois, formula, data=data, vcov={"CRV1": "place"}, **options)
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
     V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
     return with_intervals(b, np.sqrt(np.diag(V)), places), b, V, places
+
+
+def _quietly(fit: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    with warnings.catch_warnings():
+        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
+        return fit(*given, **options)
 
 
 def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
@@ -172,3 +179,29 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
         if keep.all():
             return rows
         rows = rows[keep]
+
+
+def impute_effects(
+    panel: pd.DataFrame, operations: Operations, horizons: Iterable[int], *, before: int
+) -> pd.DataFrame:
+    """Return effects by `months` of places reached once, every place alike, clustered by place."""
+    # Gardner (2022), Two-stage differences in differences, doi:10.48550/arXiv.2207.05943.
+    from pyfixest import event_study  # takes two seconds to import
+
+    place, month = panel.index.get_level_values(0), panel.index.get_level_values(1).asi8
+    came = {own: one.month.ordinal for one in operations for own in one.places}
+    arrival = place.map(came).to_numpy(dtype=float)  # NaN: never
+    start = min(came.values()) - before
+    rate = ((panel["deaths"] + HALF) / panel["person_years"]).to_numpy()
+    table = pd.DataFrame({"log_rate": np.log(rate), "place": pd.factorize(place)[0]})
+    table = table.assign(month=month - start + 1, cohort=np.nan_to_num(arrival - start + 1))
+    names = {"yname": "log_rate", "idname": "place", "tname": "month", "gname": "cohort"}
+    names |= {"estimator": "did2s", "cluster": "place"}
+    effects = []  # cohort 0: never
+    for horizon in horizons:
+        inside = (month >= arrival - before) & (month < arrival + horizon)
+        never = (month >= start) & (month < max(came.values()) + horizon) & np.isnan(arrival)
+        fit = _quietly(event_study, table[inside | never], **names)
+        b, se = fit.coef().set_axis([horizon]), fit.se().to_numpy()
+        effects.append(with_intervals(b, se, table["place"].nunique()))
+    return pd.concat(effects).rename_axis("months")

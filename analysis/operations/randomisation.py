@@ -9,8 +9,7 @@ import pandas as pd
 from analysis.its.series import as_percent
 from analysis.operations import inversion
 from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
-from analysis.operations.inversion import reassign_histories, share_as_large
-from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.inversion import fit_reassigned, reassign_histories, share_as_large
 from analysis.operations.stacks import AFTER, BEFORE, Controls, Operations, lay_out
 
 DRAWS = 999
@@ -164,7 +163,7 @@ def reassign_event_study(
     reassigned = reassign_histories(layout, draws, seed)
     starts = list_bins(before, after, months)
     bins = np.repeat(np.arange(len(starts)), months)
-    ratios = fit_bins(layout, reassigned, bins, starts.index(-months))
+    ratios = inversion.fit_bins(layout, reassigned, bins, starts.index(-months))
     every = pd.DataFrame(ratios, pd.Index(starts, name="first_month"))
     logs = every.drop(-months)
     band = logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T

@@ -171,8 +171,7 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
         mean = average(weights)
         total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
-        own = np.maximum(variances - common, LEAST_OWN * variances)
-        pooled = combine(effects, own)
+        pooled = combine(effects, np.maximum(variances - common, LEAST_OWN * variances))
         if abs(common - before) <= 1e-3 * common:
             break
     return single, _pooled_row(pooled, mean["estimate"], common)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.engine.reml import fit_many
-from analysis.its.candidates import admissible_positions
+from analysis.its.breaks import admissible_positions
 from analysis.its.design import TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import EmptyPeriodsError, Scale, as_logs, as_percent, split_panel

@@ -20,7 +20,7 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
-from analysis.its.candidates import taken_positions
+from analysis.its.breaks import taken_positions
 from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, outcome

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.engine.reml import fit_many
-from analysis.its.breaks import BreakPosterior, share_evidence
-from analysis.its.candidates import weigh_dates
+from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
 from analysis.its.series import Scale, as_percent, periods_per_year
@@ -54,8 +53,7 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
     rows = []
     for name, series in records.items():
         model = prepare_model(series, shift)
-        nothing = np.zeros(len(model.window), dtype=bool)
-        rows += _rows(model, "record", name, nothing, slice(None))
+        rows += _rows(model, "record", name, np.zeros(len(model.window), dtype=bool), slice(None))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -142,8 +142,7 @@ def intervals(
         estimate, se = (C @ b).T, np.sqrt(np.multiply.outer(variance, spread))
     else:
         fit = partial((LINEAR | COUNTS)[name], **options)
-        found = np.array([_estimate_one(fit, y, X, C) for y in data.T])
-        estimate, se, df = found.swapaxes(0, 1)
+        estimate, se, df = np.array([_estimate_one(fit, y, X, C) for y in data.T]).swapaxes(0, 1)
     reach = student.ppf(0.975, df) * se
     return estimate - reach, estimate + reach
 
