@@ -49,17 +49,11 @@ def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) ->
         m + 1 segments, m dates and sigma count as parameters. With q = (m + 1) k + m, LWZ is
         log(RSS / (n - q)) + 0.299 q (log n)^2.1 / n.
 
-    Raises
-    ------
-    ValueError
-        As `sup_f`, or if `most` is no whole number from 1 up.
-
     References
     ----------
     Bai, J. and Perron, P. (2003). Computation and analysis of multiple structural change models.
     Journal of Applied Econometrics 18, 1-22. doi:10.1002/jae.659
-    Liu, J., Wu, S. and Zidek, J. V. (1997). On segmented multivariate regression. Statistica
-    Sinica 7, 497-525.
+    Liu, J. et al. (1997). On segmented multivariate regression. Statistica Sinica 7, 497-525.
     """
     rows, exact, shortest = prepare(y, X, trimming, check_whole(most, "most", 1))
     n, k = len(rows), rows.shape[1] - 1
@@ -163,8 +157,7 @@ def break_intervals(
     Raises
     ------
     ValueError
-        If `m`, `confidence` or the data do not fit, or the regimes beside a break have the same
-        coefficients.
+        If the arguments do not fit, or the regimes beside a break have the same coefficients.
 
     References
     ----------

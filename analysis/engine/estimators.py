@@ -143,8 +143,7 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
 
     References
     ----------
-    McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd ed.
-    doi:10.1007/978-1-4899-3242-6
+    McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models. doi:10.1007/978-1-4899-3242-6
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     fit = fit_poisson(deaths, X, exposure)

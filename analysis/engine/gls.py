@@ -70,8 +70,7 @@ class Sums(NamedTuple):
 class Turned(NamedTuple):
     """B designs at J values of phi, in coordinates w in which no two mix.
 
-    The precision of w is 1 - late from the periods before and what is known beforehand, and late
-    / q^2 from those after.
+    The precision of w is 1 - late from what is before or known beforehand, late / q^2 from after.
     """
 
     turn: Array  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
@@ -179,11 +178,8 @@ def weigh(turned: Turned, seen: Seen, ratio: Array) -> tuple[Array, Array]:
 
 
 def solve(turned: Turned, seen: Seen, place: Array, ratio: Array) -> tuple[Array, ...]:
-    """Solve at L places in (B, J, N), counted through, and at P ratios q of each, (P, L).
-
-    Returns each contrast's GLS less OLS, (m, P, L), the residual sum of squares, (P, L), and the
-    contrast's variance, c (X'PX)^-1 c', (m, P, L).
-    """
+    """Return each contrast's GLS less OLS (m, P, L), the RSS (P, L), c (X'PX)^-1 c' (m, P, L)."""
+    # at L places in (B, J, N), counted through, and at P ratios q of each, (P, L)
     pair, size = place // seen.w.shape[4], (1 / ratio**2)[:, None]
     late, contrasts, w, squares = (
         np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)

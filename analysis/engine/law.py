@@ -34,8 +34,7 @@ def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
     """Return the grid for `n` periods; unless the size `changes`, q is 1.
 
     A likelihood's features narrow with the root of n: so many nodes that a finer grid moves no end
-    of an interval by much more than 1e-3 of its width; half as many of each if `rough`, which moves
-    means by up to 1e-2 of it.
+    of an interval by much more than 1e-3 of its width; half if `rough`: means by 1e-2 of it.
     """
     names = get_args(LawName)
     require(law in names, f"unknown law {law!r}; use one of {list(names)}")

@@ -74,11 +74,6 @@ def fit_many(
         where errors alternate in sign, which the law does not know). A series without residual
         variation has a degenerate interval and p missing.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a number is not finite, or a design has dependent columns.
-
     References
     ----------
     Harville, D. A. (1977). Maximum likelihood approaches to variance component estimation.

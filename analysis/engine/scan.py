@@ -23,13 +23,11 @@ def scan(
     ratio: float = 1.0,
     after: int = 0,
 ) -> tuple[list[Array], Array]:
-    """Return the log of the integrated likelihood of each choice, and which fit exactly (D,).
-
-    Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
-    (D, b). The first array is (1, D), of all periods; the others, for each length up to `longest`,
-    are (n - length + 1, D), without the run of periods that begins at each row: missing where one
-    has a column of its own. From `after` on the errors are `ratio` times as large.
-    """
+    """Return the log of the integrated likelihood of each choice, and which fit exactly (D,)."""
+    # Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
+    # (D, b). The first array is (1, D), of all periods; those for each length up to `longest` are
+    # (n - length + 1, D), without the run of periods that begins at each row: missing where one has
+    # a column of its own. From `after` on the errors are `ratio` times as large.
     n, b = len(y), choices.shape[1]
     Q, total_square = np.linalg.qr(shared)[0], y @ y
     y, own = (x - Q @ (Q.T @ x) for x in (y - Q @ (Q.T @ y), own))

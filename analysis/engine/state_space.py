@@ -49,8 +49,7 @@ def fit_arima(
     References
     ----------
     Box, G. E. P. and Tiao, G. C. (1975). Intervention analysis with applications to economic and
-    environmental problems. Journal of the American Statistical Association 70, 70-79.
-    doi:10.1080/01621459.1975.10480264
+    environmental problems. JASA 70, 70-79. doi:10.1080/01621459.1975.10480264
     """
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(*_difference(y, X, order, seasonal_order))

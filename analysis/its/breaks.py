@@ -150,16 +150,10 @@ def break_posterior(
         Over all periods with at least 12 months on either side (and between two breaks). A series
         that some dates fit exactly leaves those, and no other.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the series cannot be used or is too short for so many breaks.
-
     Notes
     -----
     A break near either end has more room for its level and slope. Where there is no break at all,
-    the first and last admissible dates hold two to four times their share: a likely date there
-    says less than one in the middle.
+    the first and last dates hold two to four times their share: a likely date there says less.
 
     References
     ----------
@@ -204,11 +198,6 @@ def date_breaks(
     DataFrame
         One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the series cannot be used or is too short.
     """
     check_frame(series)
     scale = choose_scale(series, scale)

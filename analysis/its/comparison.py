@@ -63,11 +63,6 @@ def compare_estimators(
         none is defined; in percent by the delta method on the log scale), `low`, `high` (95%),
         `p`, `note` (settings, or why the numbers are missing).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the series or the shift cannot be used.
-
     References
     ----------
     Turner, S. L. et al. (2021). Comparison of six statistical methods for interrupted time series

@@ -16,13 +16,8 @@ from analysis.its.series import PER, EmptyPeriodsError, periods_of
 Kind = Literal["forecast", "segmented"]
 
 WIDEST = 10  # times the observed rate: a band that no one could believe
-EXCESS_UNITS = {
-    "deaths": "deaths",
-    "per_100k": "deaths per 100,000 person-years",
-    "percent": "percent",
-    "total": "units",
-    "mean": "units per period",
-}
+EXCESS_UNITS = {"deaths": "deaths", "per_100k": "deaths per 100,000 person-years"}
+EXCESS_UNITS |= {"percent": "percent", "total": "units", "mean": "units per period"}
 
 
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:

@@ -84,11 +84,9 @@ def load_releases() -> pd.DataFrame:
 
 
 def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
-    """Return which share of today's count former releases printed of months as old as the last.
-
-    MultiIndex (`place`, `month`), the `AGES` months up to the `last`; `share`, of the sums over
-    releases, and the `low`est and `high`est; the age is that in the newest release.
-    """
+    """Return which share of today's count former releases printed of months as old as the last."""
+    # MultiIndex (place, month), the `AGES` months up to the last, by their age in the newest
+    # release; the share is that of the sums over releases, with the lowest and the highest
     printed = releases["victims"].unstack("state")
     printed = printed[printed.index.get_level_values("month") >= pd.Period("2023-01", "M")]
     printed.insert(0, "MX00", printed.sum(axis=1))

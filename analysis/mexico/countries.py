@@ -86,10 +86,7 @@ def load_country_panel(
 def load_starts(
     first_year: int, last_year: int, *, fewest_donors: int = FEWEST_DONORS
 ) -> dict[int, pd.DataFrame]:
-    """Load the rates of `load_country_panel` for every admissible first year, the earliest first.
-
-    It leaves `FEWEST_YEARS` before the change and `fewest_donors` with every rate.
-    """
+    """Load `load_country_panel`'s rates from each start that leaves years and donors enough."""
     rates = load_country_rates()
     years = range(rates.index[0], first_year - FEWEST_YEARS + 1)
     panels = {start: _cut_panel(rates, start, first_year, last_year).rates for start in years}

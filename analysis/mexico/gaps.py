@@ -29,7 +29,7 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     ----------
     panel : DataFrame
         As `load_states` returns it: MultiIndex (place, month), columns `deaths` and `person_years`,
-        without months that are still being registered; searched as far as all places go.
+        without months still being registered, seven or more; searched as far as all places go.
 
     Returns
     -------
@@ -39,11 +39,6 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
         `chance`, the probability of so few deaths at the lower of the two sides' rates: negative
         binomial with the spread of all the place's runs of that length about their sides, by the
         median. A hole in the first or last three months is not found.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the panel cannot be used, or has fewer than seven months.
     """
     return search_gaps(_widen(panel))
 

@@ -155,10 +155,7 @@ def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
 
 
 def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:
-    """Return how many deaths rows by municipality lack of `deaths` by month and state.
-
-    Raise a ValueError if there are more than came in late, in so many years `later`.
-    """
+    """Return how many of the states' deaths the rows lack; refuse more than come that late."""
     sums = wide.groupby(states_of(wide.index)).sum().reindex(deaths.columns, fill_value=0)
     gap = sums - deaths.T
     years = deaths.index.year

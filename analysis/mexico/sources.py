@@ -45,8 +45,7 @@ def load_series(
         rounded: as they may stand a year later. For comparison, never as a finding.
     registered : bool
         Scale INEGI's deaths of the nation, rounded, to those registered in their year, where known:
-        its months lack a changing share. The scale steps each January, and late registration is in
-        it. For comparison.
+        its months lack a changing share. For comparison: the scale steps each January.
 
     Returns
     -------
@@ -54,8 +53,7 @@ def load_series(
         PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
         what a fit warns of: `complete_through`, `source_ratio`, `registered_share` (the nation's),
-        `gaps`, those of `find_gaps` in these places and months, and `marked`, months with a fault
-        of their own.
+        `gaps` (`find_gaps`) in these places and months, `marked`, months with faults of their own.
 
     Raises
     ------
@@ -149,20 +147,14 @@ def load_completeness(source: str) -> pd.DataFrame:
     Parameters
     ----------
     source : {"inegi", "sesnsp"}
-        INEGI: the months of the table's last year, by what the months of 2021 lacked at the end of
-        2021 of the deaths that are known now. SESNSP: the last three months, by what former
-        releases printed of theirs.
+        INEGI: the months of the table's last year, by what the months of 2021 lacked at its end of
+        the deaths known now. SESNSP: the last three months, by what former releases printed.
 
     Returns
     -------
     DataFrame
         MultiIndex (`place`, `month`), the nation first; `deaths` as registered, `share` of those
         that will be known, `low`, `high` (95% for INEGI; for SESNSP the range over its releases).
-
-    Raises
-    ------
-    KeyError
-        For an unknown source.
     """
     check_known(source, record.SOURCES, "source")
     shares, deaths = record.known_shares(source).copy(), record.monthly_deaths(source)

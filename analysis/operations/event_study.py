@@ -42,8 +42,7 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     stacked : DataFrame
         As `stack_operations` gives it.
     months : int
-        Length of a bin of event time; the one that ends with the last month before the operation
-        is the reference.
+        Length of a bin of event time; the last one before the operation is the reference.
 
     Returns
     -------
@@ -96,20 +95,14 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
     stacked : DataFrame
         As `stack_operations` gives it. All its months before the operation are the baseline.
     horizons : sequence of int
-        Months from the operation on.
+        Months from the operation on, as many as the stack has or fewer.
 
     Returns
     -------
     DataFrame
         Index `months`; columns `estimate`, `low`, `high` (percent) and `p`, clustered by place with
-        Student's t of one degree of freedom less than places: where few places are treated these
-        intervals are too short. Columns `deaths` and `person_years`: what was observed under the
-        operations in these months.
-
-    Raises
-    ------
-    ValueError
-        If a horizon is longer than the stack.
+        Student's t of one degree of freedom less than places: too short where few places are
+        treated. Columns `deaths` and `person_years`, observed under the operations in these months.
     """
     available = int(stacked["event_time"].max()) + 1
     rows = {}

@@ -62,8 +62,7 @@ def randomisation_test(
     References
     ----------
     MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for difference-in-differences
-    with few treated clusters. Journal of Econometrics 218, 435-450.
-    doi:10.1016/j.jeconom.2020.04.024
+    with few treated clusters. J. Econometrics 218, 435-450. doi:10.1016/j.jeconom.2020.04.024
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
@@ -155,9 +154,8 @@ def reassign_event_study(
     ReassignedEventStudy
         `bins`: each bin against the reference bin, the range that holds 95% of the reassigned ones
         (not an interval for the effect), and the share of all that are at least as large on the log
-        scale. `lead_p` is the same share for the largest lead, each in units of the standard
-        deviation of its reassigned ones: a test of all leads at once that few treated places do not
-        spoil.
+        scale. `lead_p` is the same share for the largest lead, in standard deviations of its
+        reassigned ones: a test of all leads at once that few treated places do not spoil.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
@@ -199,9 +197,8 @@ def vary_operations(
     -------
     DataFrame
         Index `operation`; columns `places` (treated), `alone` (percent), `reassigned_low` and
-        `reassigned_high` (where 95% of the reassigned ones are), `p` and `without` (percent). `p`
-        compares the estimate itself with the reassigned ones: with one treated place a clustered
-        standard error means nothing.
+        `reassigned_high` (where 95% of the reassigned are), `p` and `without` (percent). `p` is of
+        the estimate itself: with one treated place a clustered standard error means nothing.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)

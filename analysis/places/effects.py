@@ -69,14 +69,12 @@ def fit_places(
         which are left out of its own fit, and `unreliable`, records of `place`, `first`, `last` and
         `reason`: a place whose window has such months gets no estimate.
     shift : PolicyShift
-        Its date, window and impact are used; its own places are not. What it omits is left out of
-        every place's fit.
+        Its date, window, impact and omitted periods are used; its own places are not.
     harmonics : int
         Sine and cosine pairs of the year.
     beside : sequence of str
         Estimators of `analysis.compare_estimators` to show beside `count_reml`; default the
-        textbook's two for counts, and `reml`, the headline, which answers where every month has
-        deaths.
+        textbook's two for counts, and `reml`, which answers where every month has deaths.
     fewest_deaths : int
         Deaths on either side of the shift that an estimate needs.
 
@@ -94,11 +92,6 @@ def fit_places(
         differ, or an interval whose ends are more than `WIDEST` times apart (empty: it is).
         `places`: `deaths_before`, `deaths_after`, `empty_months` (without deaths), of months not
         left out; `left_out`, the holes of the place's record, in words.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the panel or the shift cannot be used; the message names the place.
 
     References
     ----------

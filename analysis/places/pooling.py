@@ -51,8 +51,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
 
         - *average*: the mean of the places' effects, from the mean of their series by the
           headline's principle, so that what their errors share is in the interval; of the months
-          that all have and none leaves out, for a mean of those that are there would jump where
-          places drop out;
+          that all have and none leaves out, for it would jump where places drop out;
         - *weighted_average*: the same with person-years as weights;
         - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
           Knapp; takes the places' errors as independent;
@@ -71,16 +70,13 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     ------
     ValueError
         If fewer than `FEWEST_PLACES` places have an estimate.
-    KeyError
-        For an unknown estimand.
 
     References
     ----------
     Hartung, J. and Knapp, G. (2001). A refined method for the meta-analysis of controlled clinical
     trials with binary outcome. Statistics in Medicine 20, 3875-3889. doi:10.1002/sim.1009
     Driscoll, J. C. and Kraay, A. C. (1998). Consistent covariance matrix estimation with spatially
-    dependent panel data. Review of Economics and Statistics 80, 549-560.
-    doi:10.1162/003465398557825
+    dependent panel data. Rev. Economics and Statistics 80, 549-560. doi:10.1162/003465398557825
     """
     effects = fitted.of(estimand)
     known = effects.dropna(subset=["estimate", "p"])

@@ -49,11 +49,12 @@ def fill_checklist(
     ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
     rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
+    counts = runs["source"].value_counts(sort=False)
     numbers = runs[["n_before", "n_after", "phi", "noise"]]
     told = {
         "runs": len(runs),
         "shifts": len(used),
-        "data": _data(runs),
+        "data": "; ".join(_name_source(*each) for each in counts.items()),
         "least": numbers.min(),
         "most": numbers.max(),
         "ranges": f"; {ranges} as a range of months" if ranges else "",
@@ -76,12 +77,9 @@ def _count(values: pd.Series, pattern: str) -> str:
     return ", ".join(pattern.format(*each) for each in values.value_counts().items())
 
 
-def _data(runs: pd.DataFrame) -> str:
-    return "; ".join(
-        f"{SOURCES[slug].name}, {SOURCES[slug].title}, complete through "
-        f"{SOURCES[slug].complete_through} ({(runs['source'] == slug).sum()} runs)"
-        for slug in runs["source"].unique()
-    )
+def _name_source(slug: str, runs: int) -> str:
+    told = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
+    return told.format(SOURCES[slug], runs)
 
 
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> list[float]:

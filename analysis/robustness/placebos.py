@@ -49,8 +49,7 @@ def placebo_dates(
     -------
     Placebos
         `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
-        are in `skipped`. The estimates of one series depend on each other: the rank describes, it
-        is no exact test.
+        are in `skipped`. Estimates of one series depend on each other: the rank is no exact test.
 
     Raises
     ------
@@ -109,16 +108,10 @@ def placebo_places(
         `placebo` by place: for a shift in some of them, the others only. A place with periods
         without deaths has no estimate on the log scale, and is named in `skipped`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `panel` is no panel, or the shift's own series cannot be used.
-
     References
     ----------
     Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
-    case studies. Journal of the American Statistical Association 105, 493-505.
-    doi:10.1198/jasa.2009.ap08746
+    case studies. JASA 105, 493-505. doi:10.1198/jasa.2009.ap08746
     """
     check_shift(shift)
     rows, skipped = {}, {}

@@ -37,11 +37,6 @@ def vary_window(
         the month, or the months left out from the shift on), `estimand` (level, slope),
         `estimate`, `low`, `high`, in the units of `fit_its`. A month left out keeps its place in
         time: the errors are carried over it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `fit_its`.
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     rows = [row for fit in _fits(model) for row in _rows(model, *fit)]

@@ -56,11 +56,6 @@ def certificate(
           where rise and fall differ); `mde_mc_error`: Monte Carlo standard error of `mde_rise`
         - `simulations`
 
-    Raises
-    ------
-    TypeError, ValueError
-        If series, shift or `simulations` cannot be used.
-
     References
     ----------
     Zhang, F., Wagner, A. K. and Ross-Degnan, D. (2011). Simulation-based power calculation for

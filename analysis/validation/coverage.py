@@ -71,11 +71,6 @@ def coverage_table(
         `mc_error` (its Monte Carlo standard error; both in percent of the answered series),
         `simulations`, `failures` (series for which the estimator had no interval).
 
-    Raises
-    ------
-    KeyError, ValueError
-        If a cell, an estimator or a number of simulations cannot be used.
-
     References
     ----------
     Turner, S. L., Forbes, A. B., Karahalios, A., Taljaard, M. and McKenzie, J. E. (2021).
