@@ -69,7 +69,7 @@ from .robustness.specifications import specification_curve as specification_curv
 from .robustness.windows import vary_window as vary_window
 from .synthetic.control import fit_synthetic as fit_synthetic
 from .synthetic.placebos import placebo_countries as placebo_countries
-from .validation.certificates import certificate as certificate
+from .validation.coverage import certificate as certificate
 from .validation.coverage import coverage_table as coverage_table
 
 __version__: str

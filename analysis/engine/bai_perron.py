@@ -51,9 +51,8 @@ def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) ->
 
     References
     ----------
-    Bai, J. and Perron, P. (2003). Computation and analysis of multiple structural change models.
-    Journal of Applied Econometrics 18, 1-22. doi:10.1002/jae.659
-    Liu, J. et al. (1997). On segmented multivariate regression. Statistica Sinica 7, 497-525.
+    Bai and Perron (2003), Journal of Applied Econometrics 18, 1-22, doi:10.1002/jae.659
+    Liu, Wu and Zidek (1997), Statistica Sinica 7, 497-525
     """
     rows, exact, shortest = prepare(y, X, trimming, check_whole(most, "most", 1))
     n, k = len(rows), rows.shape[1] - 1
@@ -152,19 +151,12 @@ def break_intervals(
     Returns
     -------
     BreakIntervals
-        Rounded outwards to whole observations.
-
-    Raises
-    ------
-    ValueError
-        If the arguments do not fit, or the regimes beside a break have the same coefficients.
+        Rounded outwards to whole observations; a ValueError where the coefficients do not change.
 
     References
     ----------
-    Bai, J. (1997). Estimation of a change point in multiple regression models. Review of Economics
-    and Statistics 79, 551-563. doi:10.1162/003465397557132
-    Bai, J. and Perron, P. (1998). Estimating and testing linear models with multiple structural
-    changes. Econometrica 66, 47-78. doi:10.2307/2998540
+    Bai (1997), Review of Economics and Statistics 79, 551-563, doi:10.1162/003465397557132
+    Bai and Perron (1998), Econometrica 66, 47-78, doi:10.2307/2998540
     """
     require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     check_whole(m, "m", 1, len(breaks.first) - 1)

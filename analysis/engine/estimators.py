@@ -41,17 +41,11 @@ def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficien
     Returns
     -------
     Coefficients
-        With n - k degrees of freedom.
-
-    Raises
-    ------
-    ValueError
-        If the data or `lags` cannot be used; an EstimatorError if nothing varies about the fit.
+        With n - k degrees of freedom; an EstimatorError if nothing varies about the fit.
 
     References
     ----------
-    Newey, W. K. and West, K. D. (1987). A simple, positive semi-definite, heteroskedasticity and
-    autocorrelation consistent covariance matrix. Econometrica 55, 703-708. doi:10.2307/1913610
+    Newey and West (1987), Econometrica 55, 703-708, doi:10.2307/1913610
     """
     y, X, _ = check_regression(y, X)
     lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
@@ -93,17 +87,12 @@ def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coeffici
     Returns
     -------
     Coefficients
-        With Student t, n - k degrees of freedom; the note has rho.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if rho does not settle inside (-1, 1).
+        With Student t, n - k degrees of freedom; the note has rho. An EstimatorError if it does not
+        settle inside (-1, 1).
 
     References
     ----------
-    Prais, S. J. and Winsten, C. B. (1954). Trend estimators and serial correlation. Cowles
-    Commission Discussion Paper, Statistics 383. Chicago.
+    Prais and Winsten (1954), Cowles Commission Discussion Paper, Statistics 383
     """
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(y, X)
@@ -134,16 +123,11 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
     Returns
     -------
     Coefficients
-        On the log scale, with the `dispersion`.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if the likelihood has no maximum.
+        On the log scale, with the `dispersion`; an EstimatorError if the likelihood has no maximum.
 
     References
     ----------
-    McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models. doi:10.1007/978-1-4899-3242-6
+    McCullagh and Nelder (1989), Generalized Linear Models, doi:10.1007/978-1-4899-3242-6
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     fit = fit_poisson(deaths, X, exposure)
@@ -167,17 +151,12 @@ def fit_negative_binomial(
     Returns
     -------
     Coefficients
-        On the log scale; the note has alpha.
-
-    Raises
-    ------
-    ValueError
-        As `fit_quasi_poisson`; an EstimatorError too if counts vary no more than Poisson counts do.
+        On the log scale; the note has alpha. An EstimatorError if the likelihood has no maximum, or
+        counts vary no more than Poisson counts do.
 
     References
     ----------
-    Cameron, A. C. and Trivedi, P. K. (1986). Econometric models based on count data. Journal of
-    Applied Econometrics 1, 29-53. doi:10.1002/jae.3950010104
+    Cameron and Trivedi (1986), Journal of Applied Econometrics 1, 29-53, doi:10.1002/jae.3950010104
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     poisson = fit_poisson(deaths, X, exposure)

@@ -59,8 +59,6 @@ def join_months(parts: Sequence[Posterior]) -> Posterior:
     if len(parts) == 1:
         return parts[0]
     names = ("phi", "theta", "ratio", "weight", "mean", "scale", "rss")
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names
-    }
+    joined: Any = {x: np.concatenate([getattr(part, x) for part in parts], axis=-1) for x in names}
     joined["weight"] /= len(parts)
     return replace(parts[0], **joined, exact=np.all([part.exact for part in parts], axis=0))

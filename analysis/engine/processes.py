@@ -59,12 +59,7 @@ def simulate_errors(
     rho: float,
     shift_at: int | None = None,
 ) -> Array:
-    """Simulate errors (n, count) of `process_covariance`, from normal innovations.
-
-    Those of *heavy_tails* are Student t of 3 degrees of freedom; *sd_doubled* and
-    *variance_doubled* are what happens to them from the shift on, by default at ``n // 2``. The
-    first series are the same whatever the `count`.
-    """
+    """Simulate errors (n, count) of `process_covariance`; the first are the same at any `count`."""
     shift_at = check_whole(n // 2 if shift_at is None else shift_at, "shift_at", 1, n - 1)
     root = np.linalg.cholesky(process_covariance(process, n, rho))
     if process == "heavy_tails":

@@ -76,8 +76,7 @@ def fit_many(
 
     References
     ----------
-    Harville, D. A. (1977). Maximum likelihood approaches to variance component estimation.
-    Journal of the American Statistical Association 72, 320-338. doi:10.1080/01621459.1977.10480998
+    Harville (1977), JASA 72, 320-338, doi:10.1080/01621459.1977.10480998
     """
     require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     summary = partial(summarise, confidence=confidence)

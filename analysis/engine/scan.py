@@ -57,11 +57,10 @@ def scan(
             log_det = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(P)[1]
             weight = grid.log_weight[t, u, 0] - 0.5 * log_det
             df = n - Q.shape[1] - b
-            found = [
-                weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
-                for length, (rss, log_det) in enumerate(_leave_out(M, y, own, choices, longest))
-            ]
-            total = [np.logaddexp(*pair) for pair in zip(total, found, strict=True)]
+            left = _leave_out(M, y, own, choices, longest)
+            for length, (rss, log_det) in enumerate(left):
+                found = weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
+                total[length] = np.logaddexp(total[length], found)
     return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
 
 

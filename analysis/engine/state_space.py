@@ -39,17 +39,12 @@ def fit_arima(
     Returns
     -------
     Coefficients
-        Those of the design, with the normal reference; the note names the order.
-
-    Raises
-    ------
-    ValueError
-        If the data or an order cannot be used; an EstimatorError if no order has an answer.
+        Those of the design, with the normal reference; the note names the order. An EstimatorError
+        if no order has an answer.
 
     References
     ----------
-    Box, G. E. P. and Tiao, G. C. (1975). Intervention analysis with applications to economic and
-    environmental problems. JASA 70, 70-79. doi:10.1080/01621459.1975.10480264
+    Box and Tiao (1975), JASA 70, 70-79, doi:10.1080/01621459.1975.10480264
     """
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(*_difference(y, X, order, seasonal_order))
@@ -88,18 +83,11 @@ def fit_structural(y: Array, X: Array) -> Coefficients:
     -------
     Coefficients
         With the normal reference, and missing for the constant; the note tells how the variance of
-        the level's steps compares with that of the noise.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if nothing varies about the fit.
+        the level's steps compares with the noise's. An EstimatorError if nothing varies.
 
     References
     ----------
-    Harvey, A. C. and Durbin, J. (1986). The effects of seat belt legislation on British road
-    casualties: a case study in structural time series modelling. Journal of the Royal Statistical
-    Society A 149, 187-227. doi:10.2307/2981553
+    Harvey and Durbin (1986), JRSS A 149, 187-227, doi:10.2307/2981553
     """
     y, X, _ = check_regression(y, X)
     k, varies = X.shape[1], (X[0] != X).any(axis=0)

@@ -89,21 +89,11 @@ def sup_f(y: Array, X: Array, *, trimming: float = 0.15) -> SupF:
         segments may be short: for its 180 months of British drivers 0.0067 where this is 0.0083;
         a simulation of 180 observations gives 0.0081.
 
-    Raises
-    ------
-    ValueError
-        If the data or `trimming` cannot be used, `y` is fitted exactly, the series is too short, or
-        no date leaves the columns of `X` independent on both sides.
-
     References
     ----------
-    Andrews, D. W. K. (1993). Tests for parameter instability and structural change with unknown
-    change point. Econometrica 61, 821-856. doi:10.2307/2951764
-    Estrella, A. (2003). Critical values and p values of Bessel process distributions: computation
-    and application to structural break tests. Econometric Theory 19, 1128-1143.
-    doi:10.1017/S0266466603196107
-    Hansen, B. E. (1997). Approximate asymptotic p values for structural-change tests. Journal of
-    Business & Economic Statistics 15, 60-67. doi:10.1080/07350015.1997.10524687
+    Andrews (1993), Econometrica 61, 821-856, doi:10.2307/2951764
+    Estrella (2003), Econometric Theory 19, 1128-1143, doi:10.1017/S0266466603196107
+    Hansen (1997), J. Business & Economic Statistics 15, 60-67, doi:10.1080/07350015.1997.10524687
     """
     rows, exact, shortest = prepare(y, X, trimming, 1)
     n, k = len(rows), rows.shape[1] - 1

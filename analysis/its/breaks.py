@@ -44,12 +44,10 @@ def weigh_dates(
     require(len(chosen) > 0, f"{none}: {needed}")
     shared = background(index, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
-    columns_of = np.array(chosen)
-    columns_of = np.hstack([columns_of, columns_of + len(places)])  # steps, then changes of slope
+    columns_of = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
     y = outcome(window, scale, omitted)
-    ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
-    after = own.start
-    found, exact = scan(y, shared, columns, columns_of, longest=longest, ratio=ratio, after=after)
+    size = {"ratio": _ratio_at(own.start, y, shared, index) if own else 1.0, "after": own.start}
+    found, exact = scan(y, shared, columns, columns_of, longest=longest, **size)
     return index, [tuple(places[i] for i in each) for each in chosen], found, exact
 
 
@@ -134,15 +132,13 @@ def break_posterior(
 
     Parameters
     ----------
-    series : DataFrame
-        As `analysis.fit_its` takes it.
+    series, scale, harmonics
+        As in `analysis.fit_its`.
     breaks : {1, 2}
         How many breaks the series is taken to have.
     shift : PolicyShift, optional
         Cuts the series to its window, puts the shifts beside it into the model, and keeps its own
         dates among the candidates even where fewer than 12 months follow them.
-    scale, harmonics
-        As in `analysis.fit_its`.
 
     Returns
     -------
@@ -157,8 +153,7 @@ def break_posterior(
 
     References
     ----------
-    Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
-    Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
+    Chib (1998), Journal of Econometrics 86, 221-241, doi:10.1016/S0304-4076(97)00115-2
     """
     require(is_whole(breaks) and breaks in (1, 2), f"breaks must be 1 or 2; found {breaks!r}")
     index, choices, (found, *_), exact = weigh_dates(
@@ -186,9 +181,7 @@ def date_breaks(
 
     Parameters
     ----------
-    series : DataFrame
-        As `analysis.fit_its` takes it.
-    scale : {"log", "rate", "value"}, optional
+    series, scale
         As in `analysis.fit_its`.
     most, trimming
         As in `find_breaks`.

@@ -104,9 +104,9 @@ class ITSResult:
         ----------
         kind : {"forecast", "segmented"}
             *forecast*: the model without the shift, fitted to the periods before it only and
-            projected, with the uncertainty of its parameters, the errors' memory and size, and the
-            errors of the path. *segmented*: what was observed, less the fitted step and
-            change of slope, with the uncertainty of these only.
+            projected, with the uncertainty of its parameters and the errors of the path.
+            *segmented*: what was observed, less the fitted step and change of slope, with the
+            uncertainty of these only.
         draws, seed : int
             Number and seed of the draws.
 
@@ -195,9 +195,8 @@ def fit_its(
     harmonics : int
         Sine and cosine pairs of the year.
     omit : iterable of Period or str
-        Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit``: holes
-        of the source, a phase-in, a single wild month. Each gets a column of its own, which is the
-        same as a missing period; missing values are left out too.
+        Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit`` and
+        missing values: holes of the source, a phase-in. Each gets a column of its own.
 
     Returns
     -------
@@ -210,8 +209,7 @@ def fit_its(
 
     References
     ----------
-    Lopez Bernal, J. et al. (2017). Interrupted time series regression for the evaluation of public
-    health interventions. International Journal of Epidemiology 46, 348-355. doi:10.1093/ije/dyw098
+    Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
     check_shift(shift)
     shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))

@@ -20,16 +20,13 @@ RECIPES = read_toml(DATA_FOLDER / "recipes.toml")[1]  # by table
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
     """Write all tables and ``datapackage.json``, or nothing if a check fails; return the files."""
-    descriptor = deepcopy(load_descriptor(DATA_FOLDER))
+    folder, descriptor = Path(folder), deepcopy(load_descriptor(DATA_FOLDER))
     described = {resource["name"]: resource for resource in descriptor["resources"]}
-    tables = {
-        name: _compile_table(recipe, Path(folder), described[name])
-        for name, recipe in RECIPES.items()
-    }
+    tables = {x: _compile_table(recipe, folder, described[x]) for x, recipe in RECIPES.items()}
     check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    contents = {"states.geojson": _read_outlines(Path(folder) / "states.geojson")}
+    contents = {"states.geojson": _read_outlines(folder / "states.geojson")}
     for name in described.keys() - tables.keys() - {"state_outlines"}:  # made by `update` alone
         contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
     return write_package(into, descriptor, tables, contents)

@@ -1,10 +1,9 @@
 """How complete is a month, by place and age: from what two releases say of the same months.
 
 INEGI: the share of a month's deaths that is missing at the end of its year is the nation's for that
-month of the year, times a factor of the place. A factor is shrunk to 1, the less the more deaths
-stand behind it, and may change until the next year. The constants are those that the registration
-of 1992-2007 makes likeliest; there the intervals of 480 states and years held 97%. SESNSP: what
-each release of its table printed, and how a month's count has changed since.
+month of the year, times a factor of the place, shrunk to 1, the less the more deaths stand behind
+it. The constants are those that the registration of 1992-2007 makes likeliest; there the intervals
+of 480 states and years held 97%. SESNSP: what its releases printed, and how that changed since.
 """
 
 import numpy as np

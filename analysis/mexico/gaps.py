@@ -36,9 +36,8 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         A row a gap: `place`; `first`, `last` (Period); `months`; `found` and `expected` deaths (a
         day: the mean of the six months before and of the six after); `missing`, their difference;
-        `chance`, the probability of so few deaths at the lower of the two sides' rates: negative
-        binomial with the spread of all the place's runs of that length about their sides, by the
-        median. A hole in the first or last three months is not found.
+        `chance`, the probability of so few at the lower of the two sides' rates: negative binomial
+        with the spread of the place's runs. A hole in the first or last three months is not found.
     """
     return search_gaps(_widen(panel))
 

@@ -32,16 +32,14 @@ def load_municipalities(
     ----------
     path : Path or str, optional
         A downloaded table with the columns `ent_mun`, `year`, `month` and `homicides`, of any
-        release: plain or gzip, ``|`` or ``,`` between columns, months without a death left out or
-        not. Default the embedded one, registered until the end of 2021.
+        release, plain or gzip. Default the embedded one, registered until the end of 2021.
     complete_only : bool
         Leave out the months that are still being registered: with the table of 2022 those that
         `load_series` leaves out of the nation, with an earlier one half a year of its last.
     merge_created : bool
         Add municipalities created since 2000 to the one they were separated from, so that every
-        unit is the same territory in every month. With False they stay as in the file: no death
-        before they were created, though CONAPO gives them a population from 2000 on. Those that
-        are not in the file are added to their parent either way, for it has their deaths.
+        unit is the same territory in every month. With False they stay as in the file, without a
+        death before they were created; those that are not in it are added to their parent.
 
     Returns
     -------
@@ -50,24 +48,20 @@ def load_municipalities(
         in `load_states`. Person-years are the municipality's share of its state's mid-year
         population, linear between mid-years and constant before July 2000, times the person-years
         of the state. ``attrs``: `source`; `merged`, code of a unit to the codes in it;
-        `unspecified`, state to its deaths without a known municipality, which belong to no row
-        (none in the publisher's tables, which leave them out); `registered_later`, deaths that the
-        state table has and this one lacks; `gaps` and `unreliable` of its state for every unit.
+        `unspecified`, state to its deaths without a known municipality, which belong to no row;
+        `registered_later`, deaths that the state table has and this one lacks; `gaps` and
+        `unreliable` of its state for every unit.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
-        If the file is not such a table, a municipality lacks a month or has it twice, a count
-        cannot be true, or the municipalities do not add up to the embedded state table (a table
-        of an earlier release: exceed it, or lack more than was registered late). Deaths that moved
-        between two municipalities of a state in the same month cannot be noticed.
+        If a municipality lacks a month or has it twice, a count cannot be true, or they do not add
+        up to the embedded state table (an earlier release: exceed it, or lack more than was
+        registered late). Deaths moved between municipalities of a state cannot be noticed.
 
     References
     ----------
-    Gargiulo, M., Aburto, J. M. and Floridi, G. (2024). Monthly municipal-level homicide rates in
-    Mexico (January 2000-December 2022). OSF. doi:10.17605/OSF.IO/U8DC3
+    Gargiulo, Aburto and Floridi (2024), OSF, doi:10.17605/OSF.IO/U8DC3
     """
     return assemble_municipalities(
         read_counts(path or check_file("municipal_deaths")),
@@ -127,12 +121,10 @@ def assemble_municipalities(
         "unspecified": without[without > 0].to_dict(),
         "registered_later": later,
     }
+    members = deaths.index.groupby(states_of(deaths.index))
     for kind in ("gaps", "unreliable"):  # a hole of a state is one of all its municipalities
-        frame.attrs[kind] = [
-            told | {"place": unit}
-            for told in states.attrs.get(kind, ())
-            for unit in deaths.index[states_of(deaths.index) == told["place"]]
-        ]
+        known = states.attrs.get(kind, ())
+        frame.attrs[kind] = [x | {"place": y} for x in known for y in members.get(x["place"], ())]
     return frame
 
 

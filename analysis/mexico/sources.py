@@ -30,9 +30,8 @@ def load_series(
     ----------
     source : {"inegi", "sesnsp", "rnid"}
         INEGI counts death certificates by month of death (2000-01 on, earlier ones on request);
-        SESNSP counts victims of intentional homicide and femicide by the month the file was opened
-        (2015-01 on). RNID, the registry that took SESNSP's place in 2026, is there once
-        ``python -m analysis update`` has taken it.
+        SESNSP victims of intentional homicide and femicide by the month the file was opened
+        (2015-01 on); RNID, in its place from 2026, once ``python -m analysis update`` has taken it.
     place : str or sequence of str
         ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
     start, end : str or Period, optional
@@ -54,13 +53,6 @@ def load_series(
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
         what a fit warns of: `complete_through`, `source_ratio`, `registered_share` (the nation's),
         `gaps` (`find_gaps`) in these places and months, `marked`, months with faults of their own.
-
-    Raises
-    ------
-    KeyError
-        For an unknown source or place, with the nearest known names.
-    ValueError
-        For months outside the source's coverage, or registered totals that are not known.
     """
     check_known(source, record.LOADED, "source")
     places = _check_places(place)

@@ -42,7 +42,8 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     stacked : DataFrame
         As `stack_operations` gives it.
     months : int
-        Length of a bin of event time; the last one before the operation is the reference.
+        Length of a bin of event time, of which two whole ones at least come before the operation
+        and one after; the last before it is the reference.
 
     Returns
     -------
@@ -50,15 +51,9 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
         Intervals and tests are clustered by place (a place in several stacks is one cluster), with
         Student's t of one degree of freedom less than places.
 
-    Raises
-    ------
-    ValueError
-        If there are not at least two whole bins before the operation and one from it on.
-
     References
     ----------
-    Correia, S., Guimarães, P. and Zylkin, T. (2020). Fast Poisson estimation with high-dimensional
-    fixed effects. Stata Journal 20, 95-115. doi:10.1177/1536867X20909691
+    Correia, Guimarães and Zylkin (2020), Stata Journal 20, 95-115, doi:10.1177/1536867X20909691
     """
     before, after = -stacked["event_time"].min(), stacked["event_time"].max() + 1
     starts = list_bins(before, after, months)

@@ -61,8 +61,7 @@ def randomisation_test(
 
     References
     ----------
-    MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for difference-in-differences
-    with few treated clusters. J. Econometrics 218, 435-450. doi:10.1016/j.jeconom.2020.04.024
+    MacKinnon and Webb (2020), J. Econometrics 218, 435-450, doi:10.1016/j.jeconom.2020.04.024
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
@@ -105,8 +104,7 @@ def score_bootstrap(
 
     References
     ----------
-    Kline, P. and Santos, A. (2012). A score based approach to wild bootstrap inference. Journal of
-    Econometric Methods 1, 23-41. doi:10.1515/2156-6674.1006
+    Kline and Santos (2012), Journal of Econometric Methods 1, 23-41, doi:10.1515/2156-6674.1006
     """
     window = {"before": before, "after": after, "controls": controls, "second": second}
     layout = lay_out(panel, operations, **window)

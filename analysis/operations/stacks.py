@@ -104,8 +104,7 @@ def stack_operations(
 
     References
     ----------
-    Cengiz, D., Dube, A., Lindner, A. and Zipperer, B. (2019). The effect of minimum wages on
-    low-wage jobs. Quarterly Journal of Economics 134, 1405-1454. doi:10.1093/qje/qjz014
+    Cengiz et al. (2019), Quarterly Journal of Economics 134, 1405-1454, doi:10.1093/qje/qjz014
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     stacks = []

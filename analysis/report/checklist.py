@@ -25,10 +25,8 @@ def fill_checklist(
 
     Parameters
     ----------
-    shifts : mapping
-        Slug to declared shift.
-    estimates, robustness, certificates : DataFrame
-        Rows of ``estimates.csv``, of ``robustness/*.csv`` and of ``tables/certificates.csv``.
+    shifts, estimates, robustness, certificates
+        The declared shifts; rows of ``estimates.csv``, ``robustness/*.csv``, ``certificates.csv``.
 
     Returns
     -------
@@ -37,12 +35,8 @@ def fill_checklist(
 
     References
     ----------
-    Jandoc, R., Burden, A. M., Mamdani, M., Lévesque, L. E. and Cadarette, S. M. (2015). Interrupted
-    time series analysis in drug utilization research is increasing. Journal of Clinical
-    Epidemiology 68, 950-956. doi:10.1016/j.jclinepi.2014.12.018
-    Turner, S. L. et al. (2020). Design characteristics and statistical methods used in interrupted
-    time series studies evaluating public health interventions. Journal of Clinical Epidemiology
-    122, 1-11. doi:10.1016/j.jclinepi.2020.02.006
+    Jandoc et al. (2015), J. Clinical Epidemiology 68, 950-956, doi:10.1016/j.jclinepi.2014.12.018
+    Turner et al. (2020), J. Clinical Epidemiology 122, 1-11, doi:10.1016/j.jclinepi.2020.02.006
     """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]

@@ -51,15 +51,9 @@ def placebo_dates(
         `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
         are in `skipped`. Estimates of one series depend on each other: the rank is no exact test.
 
-    Raises
-    ------
-    ValueError
-        If the months before the shift leave no admissible date.
-
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2015). Comparative politics and the synthetic
-    control method. American Journal of Political Science 59, 495-510. doi:10.1111/ajps.12116
+    Abadie, Diamond and Hainmueller (2015), Am. J. Pol. Sci. 59, 495-510, doi:10.1111/ajps.12116
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     scale, omit = model.scale, model.shift.omit
@@ -110,8 +104,7 @@ def placebo_places(
 
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
-    case studies. JASA 105, 493-505. doi:10.1198/jasa.2009.ap08746
+    Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
     check_shift(shift)
     rows, skipped = {}, {}
