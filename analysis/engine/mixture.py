@@ -79,7 +79,7 @@ def mixture_cdf(
     """Return distribution function and density of the mixtures at `x`, each of shape (R, m)."""
     inverse = 1 / scale
     cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
-    return np.einsum("rmg,rg->rm", cdf, weight), np.einsum("rmg,rmg,rg->rm", pdf, inverse, weight)
+    return (cdf @ weight[..., None])[..., 0], ((pdf * inverse) @ weight[..., None])[..., 0]
 
 
 def mixture_quantiles(
@@ -148,17 +148,14 @@ def _quantile(
     a, b = np.clip(skewness, -1, 1) / 6, np.clip(kurtosis, -1, 2) / 24
     start = z + a * (z**2 - 1) + b * (z**3 - 3 * z) - a**2 * (2 * z**3 - 5 * z)
     x = centre + start * sd
-    inverse = 1 / scale
-    step = _newton_step(x, z, sd, (weight, mean, inverse), df)
+    step = _newton_step(x, z, sd, parts, df)
     x -= step
     row, column = np.nonzero(~(np.abs(step) <= tolerance * sd))
     for _ in range(MOST_STEPS):
         if not len(row):
             return x
-        at, mean_at, inverse_at, sd_at = (
-            part[row, column][:, None] for part in (x, mean, inverse, sd)
-        )
-        step = _newton_step(at, z, sd_at, (weight[row], mean_at, inverse_at), df)
+        at, mean_at, scale_at, sd_at = (p[row, column][:, None] for p in (x, mean, scale, sd))
+        step = _newton_step(at, z, sd_at, (weight[row], mean_at, scale_at), df)
         x[row, column] = (at - step)[:, 0]
         late = ~(np.abs(step) <= tolerance * sd_at)[:, 0]
         row, column = row[late], column[late]
@@ -169,11 +166,7 @@ def _quantile(
 
 
 def _newton_step(x: Array, z: float, sd: Array, parts: Parts, df: float) -> Array:
-    weight, mean, inverse = parts  # of the scale
-    cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
-    pdf *= inverse
-    cdf = np.matmul(cdf, weight[..., None])[..., 0]
-    pdf = np.matmul(pdf, weight[..., None])[..., 0]
+    cdf, pdf = mixture_cdf(x, *parts, df)
     reached = ndtri(np.clip(cdf, 1e-15, 1 - 1e-15))
     step = (reached - z) * np.exp(-0.5 * reached**2) / (SQRT_2PI * np.maximum(pdf, 1e-300))
     return np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)

@@ -44,10 +44,10 @@ def weigh_dates(
     require(len(chosen) > 0, f"{none}: {needed}")
     shared = background(index, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
-    columns_of = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
+    terms = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
     y = outcome(window, scale, omitted)
-    size = {"ratio": _ratio_at(own.start, y, shared, index) if own else 1.0, "after": own.start}
-    found, exact = scan(y, shared, columns, columns_of, longest=longest, **size)
+    ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
+    found, exact = scan(y, shared, columns, terms, longest=longest, ratio=ratio, after=own.start)
     return index, [tuple(places[i] for i in each) for each in chosen], found, exact
 
 
