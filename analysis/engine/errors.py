@@ -225,5 +225,4 @@ def near_nodes(mask: Array, heavy: Array) -> Array:
     around = np.zeros_like(mask)
     around[mask] = heavy
     reach = [2 * STRIDE - 1 if size > STRIDE else 1 for size in mask.shape]
-    near: Array = maximum_filter(around, reach)
-    return near
+    return np.asarray(maximum_filter(around, reach))

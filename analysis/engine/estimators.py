@@ -74,8 +74,7 @@ def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, 
 def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
-    As Stata's ``prais``: the first period is kept, weighted by sqrt(1 - rho^2), and rho is the
-    slope of the residuals on those of the period before.
+    As Stata's ``prais``: the first period is kept; rho is the residuals' slope on those before.
 
     Parameters
     ----------
@@ -140,8 +139,7 @@ def fit_negative_binomial(
 ) -> Coefficients:
     """Fit a log-linear model of counts with variance mean + alpha mean^2.
 
-    Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
-    as known and the expected information, and differs by up to some percent).
+    Standard errors are from the observed information of all parameters (R's ``glm.nb``: expected).
 
     Parameters
     ----------
@@ -151,8 +149,7 @@ def fit_negative_binomial(
     Returns
     -------
     Coefficients
-        On the log scale; the note has alpha. An EstimatorError if the likelihood has no maximum, or
-        counts vary no more than Poisson counts do.
+        On the log scale; the note has alpha. An EstimatorError if they vary no more than Poisson's.
 
     References
     ----------

@@ -70,9 +70,8 @@ def fit_many(
     -------
     Fits
         `estimate` (median), `low`, `high`, `p` (twice the smaller tail at zero), each (N, m) or
-        (D, m). A finer grid moves an end by some 1e-3 of the interval's width (2e-3 was seen; 8e-3
-        where errors alternate in sign, which the law does not know). A series without residual
-        variation has a degenerate interval and p missing.
+        (D, m). A finer grid moves an end by some 1e-3 of the interval's width (8e-3 where errors
+        alternate in sign). A series without residual variation has no width and p missing.
 
     References
     ----------

@@ -85,9 +85,8 @@ def sup_f(y: Array, X: Array, *, trimming: float = 0.15) -> SupF:
         The statistic is the largest over the dates of (RSS0 - RSS1) / (RSS1 / (n - 2k)): k times
         Chow's F, as in R's strucchange. Its p value is that of the limit for large n, for
         stationary regressors (no trend) and uncorrelated errors of constant variance.
-        strucchange's approximates simulations of the same limit (Hansen 1997) and is lower where
-        segments may be short: for its 180 months of British drivers 0.0067 where this is 0.0083;
-        a simulation of 180 observations gives 0.0081.
+        strucchange's approximates simulations of the same limit (Hansen 1997): for its 180 months
+        of British drivers 0.0067 where this is 0.0083, and a simulation gives 0.0081.
 
     References
     ----------

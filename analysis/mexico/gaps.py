@@ -1,8 +1,7 @@
 """Holes in a record: runs of months that their neighbours in time make impossible.
 
-Each month of a gap has less than half the deaths a day of the months before it and of those after,
-whichever are fewer (a fall that lasts is none), and so few deaths are next to impossible in a place
-as restless as this one. ``benchmarks/gaps.csv`` records how often the rule is wrong.
+Each month of a gap has less than half the deaths a day of the months before it or those after (a
+fall that lasts is none), next to impossible in a place as restless; see ``benchmarks/gaps.csv``.
 """
 
 import numpy as np

@@ -34,8 +34,7 @@ def load_municipalities(
         A downloaded table with the columns `ent_mun`, `year`, `month` and `homicides`, of any
         release, plain or gzip. Default the embedded one, registered until the end of 2021.
     complete_only : bool
-        Leave out the months that are still being registered: with the table of 2022 those that
-        `load_series` leaves out of the nation, with an earlier one half a year of its last.
+        Leave out the months that are still being registered: half a year of its last.
     merge_created : bool
         Add municipalities created since 2000 to the one they were separated from, so that every
         unit is the same territory in every month. With False they stay as in the file, without a
@@ -115,12 +114,9 @@ def assemble_municipalities(
     without = wide.loc[~named, kept].sum(axis=1)
     without.index = "MX" + without.index.str[:2]
     families = units.index.to_series().groupby(units).agg(list)
-    frame.attrs = {
-        "source": "inegi",
-        "merged": families[families.str.len() > 1].to_dict(),
-        "unspecified": without[without > 0].to_dict(),
-        "registered_later": later,
-    }
+    merged, unspecified = families[families.str.len() > 1], without[without > 0]
+    frame.attrs = {"source": "inegi", "merged": merged.to_dict()}
+    frame.attrs |= {"unspecified": unspecified.to_dict(), "registered_later": later}
     members = deaths.index.groupby(states_of(deaths.index))
     for kind in ("gaps", "unreliable"):  # a hole of a state is one of all its municipalities
         known = states.attrs.get(kind, ())

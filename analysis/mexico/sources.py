@@ -35,8 +35,7 @@ def load_series(
     place : str or sequence of str
         ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
     start, end : str or Period, optional
-        First and last month; default all, but INEGI's from 2000-01. It has months from 1990-01; in
-        1990-1993 some certificates lack the year of death (`load_table("inegi_deaths_1990s")`).
+        First and last month; default all, but INEGI's, known from 1990-01, from 2000-01.
     complete_only : bool
         Leave out the months that are still being registered in any of the places.
     completed : bool

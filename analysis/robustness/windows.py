@@ -35,8 +35,7 @@ def vary_window(
     DataFrame
         `change` ("year left out", "first month", "last month", "transition"), `setting` (the year,
         the month, or the months left out from the shift on), `estimand` (level, slope),
-        `estimate`, `low`, `high`, in the units of `fit_its`. A month left out keeps its place in
-        time: the errors are carried over it.
+        `estimate`, `low`, `high`, as `fit_its` has them. Errors are carried over months left out.
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     rows = [row for fit in _fits(model) for row in _rows(model, *fit)]

@@ -62,8 +62,8 @@ def coverage_table(
     Parameters
     ----------
     cells : iterable of Cell or tuple
-        Process, months, the process's parameter (`analysis.engine.processes`), and *middle*
-        (default) or *late*: ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
+        Process, months, its parameter (`analysis.engine.processes`), place of the shift:
+        ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
     estimators : sequence of str
         Of `CALIBRATED`: *reml* (the headline), *reml_ar1*, *ols*, and those of the comparison.
     simulations : int or mapping of int
@@ -176,12 +176,10 @@ def certificate(
     to a series moves estimate and interval by that shift and changes nothing else: one set of
     simulated series tells size, coverage, whatever the true effect, and the power at every effect.
 
-    A shift known only as a range of months is certified at its first month.
-
     Parameters
     ----------
     series, shift, scale, harmonics
-        As in `analysis.fit_its`.
+        As in `analysis.fit_its`; of a range of months, the first.
     simulations, seed : int
         Number of simulated series, and their seed.
 
