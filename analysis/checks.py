@@ -12,6 +12,7 @@ import pandas as pd
 
 P, R = ParamSpec("P"), TypeVar("R")
 
+Array = np.ndarray
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 
 
@@ -80,8 +81,8 @@ def check_seed(seed: int) -> int:
 
 
 def check_regression(
-    y: np.ndarray, X: np.ndarray, exposure: np.ndarray | None = None, *, counts: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    y: Array, X: Array, exposure: Array | None = None, *, counts: bool = False
+) -> tuple[Array, Array, Array | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
     y, X = _numbers(y, "the outcome"), _numbers(X, "the design")
     fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
@@ -101,7 +102,7 @@ def check_regression(
     return y, X, exposure
 
 
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+def _numbers(values: Array, name: str) -> Array:
     array = np.asarray(values)
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
     array = array.astype(float)

@@ -23,12 +23,13 @@ from analysis.operations.event_study import BIN, fit_event_study, list_bins
 from analysis.operations.inversion import (
     ALPHA,
     draw_signs,
+    fit_bins,
+    fit_reassigned,
     flipped_scores,
     randomised_statistics,
     reassign_histories,
     share_as_large,
 )
-from analysis.operations.poisson import fit_bins, fit_reassigned
 from analysis.operations.stacks import (
     BEFORE,
     Layout,

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import check_whole, renamed, require
-from analysis.engine.segments import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
+from analysis.checks import Array, check_whole, renamed, require
+from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Breaks:
 
     n: int
     shortest: int  # observations that each segment has at least
-    rss: np.ndarray  # (M + 1,) residual sum of squares, in squared units of y
-    bic: np.ndarray  # (M + 1,)
-    lwz: np.ndarray  # (M + 1,)
-    first: tuple[np.ndarray, ...]  # m-th: (m,) first observations of the new regimes, from 0
+    rss: Array  # (M + 1,) residual sum of squares, in squared units of y
+    bic: Array  # (M + 1,)
+    lwz: Array  # (M + 1,)
+    first: tuple[Array, ...]  # m-th: (m,) first observations of the new regimes, from 0
 
     def best(self, criterion: Literal["bic", "lwz"] = "bic") -> int:
         """Return the number of breaks for which the criterion is smallest."""
@@ -29,7 +29,7 @@ class Breaks:
         return int(np.argmin(getattr(self, criterion)))
 
 
-def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float = 0.15) -> Breaks:
+def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) -> Breaks:
     """Find the dates of up to `most` breaks that minimise the residual sum of squares.
 
     Parameters
@@ -49,17 +49,10 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
         m + 1 segments, m dates and sigma count as parameters. With q = (m + 1) k + m, LWZ is
         log(RSS / (n - q)) + 0.299 q (log n)^2.1 / n.
 
-    Raises
-    ------
-    ValueError
-        As `sup_f`, or if `most` is no whole number from 1 up.
-
     References
     ----------
-    Bai, J. and Perron, P. (2003). Computation and analysis of multiple structural change models.
-    Journal of Applied Econometrics 18, 1-22. doi:10.1002/jae.659
-    Liu, J., Wu, S. and Zidek, J. V. (1997). On segmented multivariate regression. Statistica
-    Sinica 7, 497-525.
+    Bai and Perron (2003), Journal of Applied Econometrics 18, 1-22, doi:10.1002/jae.659
+    Liu, Wu and Zidek (1997), Statistica Sinica 7, 497-525
     """
     rows, exact, shortest = prepare(y, X, trimming, check_whole(most, "most", 1))
     n, k = len(rows), rows.shape[1] - 1
@@ -76,7 +69,7 @@ def find_breaks(y: np.ndarray, X: np.ndarray, *, most: int = 5, trimming: float 
     return Breaks(n, shortest, rss, bic, lwz, first)
 
 
-def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
+def _segment_squares(rows: Array, shortest: int) -> Array:
     """Return the RSS of rows i, …, j - 1 at [i, j], (n, n + 1); infinite where none is allowed."""
     n, k = len(rows), rows.shape[1] - 1
     squares = np.full((n, n + 1), np.inf)
@@ -91,7 +84,7 @@ def _segment_squares(rows: np.ndarray, shortest: int) -> np.ndarray:
     return squares
 
 
-def _best_partitions(squares: np.ndarray, most: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def _best_partitions(squares: Array, most: int) -> tuple[Array, tuple[Array, ...]]:
     """Return the least sum of squares with 0, …, `most` breaks, and where these are."""
     # the best m breaks before j end in a segment from some i on, with the best m - 1 before i
     n = len(squares)
@@ -116,16 +109,16 @@ UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard err
 class BreakIntervals:
     """Dates of m breaks, each (m,), and the first and last observation of their intervals."""
 
-    first: np.ndarray
-    low: np.ndarray  # an end outside 0, …, n - 1 is kept as it is
-    high: np.ndarray
+    first: Array
+    low: Array  # an end outside 0, …, n - 1 is kept as it is
+    high: Array
     confidence: float
 
 
 @renamed(level="confidence")
 def break_intervals(
-    y: np.ndarray,
-    X: np.ndarray,
+    y: Array,
+    X: Array,
     breaks: Breaks,
     m: int,
     *,
@@ -158,20 +151,12 @@ def break_intervals(
     Returns
     -------
     BreakIntervals
-        Rounded outwards to whole observations.
-
-    Raises
-    ------
-    ValueError
-        If `m`, `confidence` or the data do not fit, or the regimes beside a break have the same
-        coefficients.
+        Rounded outwards to whole observations; a ValueError where the coefficients do not change.
 
     References
     ----------
-    Bai, J. (1997). Estimation of a change point in multiple regression models. Review of Economics
-    and Statistics 79, 551-563. doi:10.1162/003465397557132
-    Bai, J. and Perron, P. (1998). Estimating and testing linear models with multiple structural
-    changes. Econometrica 66, 47-78. doi:10.2307/2998540
+    Bai (1997), Review of Economics and Statistics 79, 551-563, doi:10.1162/003465397557132
+    Bai and Perron (1998), Econometrica 66, 47-78, doi:10.2307/2998540
     """
     require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     check_whole(m, "m", 1, len(breaks.first) - 1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
+from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.law import Grid, noise_grid
@@ -15,20 +16,13 @@ TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the l
 
 
 def working_response(
-    deaths: np.ndarray,
-    X: np.ndarray,
-    exposure: np.ndarray,
-    after: int | None = None,
-    seen: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return log rates, linearised, and the variance that counting gives them, each (n,).
-
-    With mu = exposure exp(eta) these are eta + (deaths - mu) / mu and 1 / mu, for a design (n, k).
-    Where the mean count is below `FEWEST_TO_SMOOTH`, the log rate is linearised at the line of the
-    Poisson regression; otherwise at that line plus the disturbance, as far as it shows through the
-    noise, and again until it settles: with many deaths that is the log rate itself. Periods not
-    `seen` (n,) have a variance without bound. Breslow and Clayton (1993), doi:10.2307/2290687.
-    """
+    deaths: Array, X: Array, exposure: Array, after: int | None = None, seen: Array | None = None
+) -> tuple[Array, Array]:
+    """Return log rates, linearised, and the variance that counting gives them, each (n,)."""
+    # Breslow and Clayton (1993), doi:10.2307/2290687: with mu = exposure exp(eta) these are eta +
+    # (deaths - mu) / mu and 1 / mu (unbounded where not `seen`), at the Poisson regression's line;
+    # with enough deaths at that plus the disturbance, as it shows through the noise, until it
+    # settles: with many deaths that is the log rate itself.
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
     line = X @ fit_poisson(deaths[seen], X[seen], exposure[seen]).params
     turns, largest = TURNS if deaths[seen].mean() >= FEWEST_TO_SMOOTH else 0, np.inf
@@ -43,9 +37,7 @@ def working_response(
     return response, variance
 
 
-def _smooth(
-    response: np.ndarray, variance: np.ndarray, X: np.ndarray, after: int | None
-) -> np.ndarray:
+def _smooth(response: Array, variance: Array, X: Array, after: int | None) -> Array:
     """Return the response without the noise of counting, at the likeliest of a coarse grid."""
     # what varies more than Poisson counts do, with memory or without, belongs to the rate
     found = _solve(response, variance, X, after)
@@ -66,21 +58,13 @@ def _smooth(
 
 
 def split_noise(
-    response: np.ndarray,
-    variance: np.ndarray,
-    X: np.ndarray,
-    C: np.ndarray,
-    *,
-    after: int | None = None,
+    response: Array, variance: Array, X: Array, C: Array, *, after: int | None = None
 ) -> Posterior:
-    """Return contrasts (m, k) as one mixture over the errors' law, noise of known relative size.
-
-    The covariance of the response is sigma^2 [diag(variance) + lambda R], R that of an AR(1)
-    disturbance and lambda what makes the noise the share s of a period's surprise where the
-    variance has its mean; from `after` on all is q times as large, sigma is profiled out. phi, s
-    and q weigh beforehand what they do in the law "ar1_noise". At s = 0 this is that law without
-    noise, near s = 1 quasi-Poisson regression. Zeger (1988), doi:10.1093/biomet/75.4.621.
-    """
+    """Return contrasts (m, k) as one mixture over the errors' law, noise of known relative size."""
+    # Zeger (1988), doi:10.1093/biomet/75.4.621: the response has covariance sigma^2 [diag(variance)
+    # + lambda R], R that of an AR(1) disturbance and lambda what makes the noise the share s of a
+    # period's surprise where the variance has its mean; from `after` on all is q times as large.
+    # At s = 0 this is the law "ar1_noise" without noise, near s = 1 quasi-Poisson regression.
     grid = noise_grid(len(X), after is not None)
     first = _solve(response, variance, X, after).log_weight
     mask = near_nodes(first_nodes(grid), first > first.max() + np.log(TINY))
@@ -107,16 +91,16 @@ def split_noise(
 class _Solved(NamedTuple):
     """Generalised least squares at the G nodes of a mask."""
 
-    b: np.ndarray  # (G, k)
-    inverse: np.ndarray  # (G, k, k) of X'PX
-    rss: np.ndarray  # (G,)
-    log_weight: np.ndarray  # (G,)
-    parts: tuple[np.ndarray, ...]  # of `_disturbance`
+    b: Array  # (G, k)
+    inverse: Array  # (G, k, k) of X'PX
+    rss: Array  # (G,)
+    log_weight: Array  # (G,)
+    parts: tuple[Array, ...]  # of `_disturbance`
 
 
 def _disturbance(
-    grid: Grid, mask: np.ndarray, variance: np.ndarray, after: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    grid: Grid, mask: Array, variance: Array, after: int | None
+) -> tuple[Array, Array, Array, Array]:
     """Return phi and the disturbance's first variance (G,), its shocks' and the noise's (G, n)."""
     t, u, v = np.nonzero(mask)
     phi, noise = grid.phi[t, u], grid.theta[t]
@@ -131,11 +115,7 @@ def _disturbance(
 
 
 def _solve(
-    response: np.ndarray,
-    variance: np.ndarray,
-    X: np.ndarray,
-    after: int | None,
-    mask: np.ndarray | None = None,
+    response: Array, variance: Array, X: Array, after: int | None, mask: Array | None = None
 ) -> _Solved:
     """Solve by the Kalman filter of all nodes of a mask at once, or of the first nodes."""
     n, k = X.shape

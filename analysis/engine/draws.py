@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
+from analysis.checks import Array
 from analysis.engine.gls import Basis
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import integrate
@@ -13,16 +14,16 @@ from analysis.engine.reml import integrate
 class Draws(NamedTuple):
     """Joint draws of a model's parameters, each (draws,) but b."""
 
-    phi: np.ndarray
-    theta: np.ndarray
-    ratio: np.ndarray
-    sigma: np.ndarray
-    known: np.ndarray  # what is known of the error that follows the last period
-    b: np.ndarray  # (draws, k)
+    phi: Array
+    theta: Array
+    ratio: Array
+    sigma: Array
+    known: Array  # what is known of the error that follows the last period
+    b: Array  # (draws, k)
 
 
 def draw_parameters(
-    y: np.ndarray, X: np.ndarray, rng: np.random.Generator, draws: int, *, after: int | None = None
+    y: Array, X: Array, rng: np.random.Generator, draws: int, *, after: int | None = None
 ) -> Draws:
     """Draw from the joint distribution of the errors' law, their first one, sigma and b."""
     n, k = X.shape
@@ -57,7 +58,7 @@ def draw_parameters(
 
 def simulate_law(
     drawn: Draws, n: int, rng: np.random.Generator, *, after: int | None = None
-) -> np.ndarray:
+) -> Array:
     """Simulate errors (n, draws), each series of the law that was drawn for it."""
     start = np.sqrt(start_variance(drawn.phi, drawn.theta)) * drawn.sigma
     shocks = drawn.sigma * rng.standard_normal((n, len(drawn.sigma)))

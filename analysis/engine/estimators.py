@@ -13,7 +13,7 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
-from analysis.checks import check_regression, check_whole
+from analysis.checks import Array, check_regression, check_whole
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -28,7 +28,7 @@ def newey_west_lags(n: int) -> int:
     return int(4 * (n / 100) ** (2 / 9))
 
 
-def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> Coefficients:
+def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficients:
     """Fit by ordinary least squares with Newey-West errors, n / (n - k) correction, Student t.
 
     Parameters
@@ -41,17 +41,11 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     Returns
     -------
     Coefficients
-        With n - k degrees of freedom.
-
-    Raises
-    ------
-    ValueError
-        If the data or `lags` cannot be used; an EstimatorError if nothing varies about the fit.
+        With n - k degrees of freedom; an EstimatorError if nothing varies about the fit.
 
     References
     ----------
-    Newey, W. K. and West, K. D. (1987). A simple, positive semi-definite, heteroskedasticity and
-    autocorrelation consistent covariance matrix. Econometrica 55, 703-708. doi:10.2307/1913610
+    Newey and West (1987), Econometrica 55, 703-708, doi:10.2307/1913610
     """
     y, X, _ = check_regression(y, X)
     lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
@@ -61,9 +55,7 @@ def fit_newey_west(y: np.ndarray, X: np.ndarray, *, lags: int | None = None) -> 
     return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, f"{lags} lags")
 
 
-def newey_west_many(
-    outcomes: np.ndarray, X: np.ndarray, contrast: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, Array]:
     """Return estimate and p of one contrast as `fit_newey_west` has them, of outcomes (n, N)."""
     n, k = X.shape
     inverse = np.linalg.pinv(X)
@@ -79,11 +71,10 @@ def newey_west_many(
     return estimate, 2 * student.sf(ratio, n - k)
 
 
-def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -> Coefficients:
+def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
-    As Stata's ``prais``: the first period is kept, weighted by sqrt(1 - rho^2), and rho is the
-    slope of the residuals on those of the period before.
+    As Stata's ``prais``: the first period is kept; rho is the residuals' slope on those before.
 
     Parameters
     ----------
@@ -95,17 +86,12 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     Returns
     -------
     Coefficients
-        With Student t, n - k degrees of freedom; the note has rho.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if rho does not settle inside (-1, 1).
+        With Student t, n - k degrees of freedom; the note has rho. An EstimatorError if it does not
+        settle inside (-1, 1).
 
     References
     ----------
-    Prais, S. J. and Winsten, C. B. (1954). Trend estimators and serial correlation. Cowles
-    Commission Discussion Paper, Statistics 383. Chicago.
+    Prais and Winsten (1954), Cowles Commission Discussion Paper, Statistics 383
     """
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(y, X)
@@ -123,9 +109,7 @@ def fit_prais_winsten(y: np.ndarray, X: np.ndarray, *, iterations: int = 1000) -
     raise EstimatorError(f"rho has not settled after {iterations} iterations")
 
 
-def fit_quasi_poisson(
-    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
-) -> Coefficients:
+def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None) -> Coefficients:
     """Fit a log-linear model of counts whose variance is proportional to the mean, normal errors.
 
     Parameters
@@ -138,17 +122,11 @@ def fit_quasi_poisson(
     Returns
     -------
     Coefficients
-        On the log scale, with the `dispersion`.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if the likelihood has no maximum.
+        On the log scale, with the `dispersion`; an EstimatorError if the likelihood has no maximum.
 
     References
     ----------
-    McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd ed.
-    doi:10.1007/978-1-4899-3242-6
+    McCullagh and Nelder (1989), Generalized Linear Models, doi:10.1007/978-1-4899-3242-6
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     fit = fit_poisson(deaths, X, exposure)
@@ -157,12 +135,11 @@ def fit_quasi_poisson(
 
 
 def fit_negative_binomial(
-    deaths: np.ndarray, X: np.ndarray, *, exposure: np.ndarray | None = None
+    deaths: Array, X: Array, *, exposure: Array | None = None
 ) -> Coefficients:
     """Fit a log-linear model of counts with variance mean + alpha mean^2.
 
-    Standard errors are from the observed information of all parameters (R's ``glm.nb`` takes alpha
-    as known and the expected information, and differs by up to some percent).
+    Standard errors are from the observed information of all parameters (R's ``glm.nb``: expected).
 
     Parameters
     ----------
@@ -172,17 +149,11 @@ def fit_negative_binomial(
     Returns
     -------
     Coefficients
-        On the log scale; the note has alpha.
-
-    Raises
-    ------
-    ValueError
-        As `fit_quasi_poisson`; an EstimatorError too if counts vary no more than Poisson counts do.
+        On the log scale; the note has alpha. An EstimatorError if they vary no more than Poisson's.
 
     References
     ----------
-    Cameron, A. C. and Trivedi, P. K. (1986). Econometric models based on count data. Journal of
-    Applied Econometrics 1, 29-53. doi:10.1002/jae.3950010104
+    Cameron and Trivedi (1986), Journal of Applied Econometrics 1, 29-53, doi:10.1002/jae.3950010104
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     poisson = fit_poisson(deaths, X, exposure)
@@ -202,7 +173,7 @@ def fit_negative_binomial(
     return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
 
 
-def fit_poisson(deaths: np.ndarray, X: np.ndarray, exposure: np.ndarray | None) -> Any:
+def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
     """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
     if not np.any(deaths):
         raise EstimatorError("no maximum: there are no deaths at all")

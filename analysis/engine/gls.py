@@ -6,12 +6,11 @@ three lags give any phi. With phi fixed too, one turn of the coefficients makes 
 diagonal both before and after the shift, and then every q is a weighted sum.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from analysis.checks import require
+from analysis.checks import Array, require
 from analysis.engine.law import start_variance
 
 EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
@@ -20,7 +19,7 @@ EXACT = 1e-26  # residual over total sum of squares below which a fit counts as 
 class Basis:
     """D designs, each in an orthonormal basis of its own."""
 
-    def __init__(self, X: np.ndarray, C: np.ndarray) -> None:
+    def __init__(self, X: Array, C: Array) -> None:
         Q, R = np.linalg.qr(X)
         pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
         size = np.sqrt((X**2).sum(axis=1))
@@ -32,7 +31,7 @@ class Basis:
         self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
         self.contrasts = C @ np.linalg.inv(R)  # (D, m, k)
 
-    def take_out(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def take_out(self, y: Array) -> tuple[Array, Array]:
         """Return contrasts of `y` (n, N) by least squares, (D or N, m), and residuals (D, N, n)."""
         Q = self.columns.swapaxes(1, 2)
         b = self.columns @ y
@@ -42,7 +41,7 @@ class Basis:
         return contrasts.reshape(-1, contrasts.shape[2]), left.swapaxes(1, 2).copy()
 
 
-def split_periods(n: int, after: np.ndarray | None) -> np.ndarray:
+def split_periods(n: int, after: Array | None) -> Array:
     """Return 1 for the periods before and for those from `after` on, (D, 2, n); or (1, 1, n)."""
     if after is None:
         return np.ones((1, 1, n))
@@ -56,40 +55,39 @@ class Lagged(NamedTuple):
     At lags 00, 01 + 10 and 11, of k columns and theta^t, by side of `after` (S, 1 or 2).
     """
 
-    rows: np.ndarray  # (B, 3, k + 1, S, n)
-    own: np.ndarray  # (B, 3, k + 1, S, k) sums with the k columns
-    fading: np.ndarray  # (B, S, 1) of theta^t with itself
+    rows: Array  # (B, 3, k + 1, S, n)
+    own: Array  # (B, 3, k + 1, S, k) sums with the k columns
+    fading: Array  # (B, S, 1) of theta^t with itself
 
 
 class Sums(NamedTuple):
     """Sums over the periods of residuals."""
 
-    left: np.ndarray  # (B, 3, k + 1, S, N) with the designs
-    squares: np.ndarray  # (B, 3, S, N) with themselves
+    left: Array  # (B, 3, k + 1, S, N) with the designs
+    squares: Array  # (B, 3, S, N) with themselves
 
 
 class Turned(NamedTuple):
     """B designs at J values of phi, in coordinates w in which no two mix.
 
-    The precision of w is 1 - late from the periods before and what is known beforehand, and late
-    / q^2 from those after.
+    The precision of w is 1 - late from what is before or known beforehand, late / q^2 from after.
     """
 
-    turn: np.ndarray  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
-    powers: np.ndarray  # (B or 1, J, 3) from `Sums.squares` to the sum of squares of f
-    late: np.ndarray  # (B, J, k + 1)
-    contrasts: np.ndarray  # (B, J, m, k + 1)
-    log_det: np.ndarray  # (B, J) log |X'PX| + log |Sigma| at q = 1, less log |X'X|
+    turn: Array  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
+    powers: Array  # (B or 1, J, 3) from `Sums.squares` to the sum of squares of f
+    late: Array  # (B, J, k + 1)
+    contrasts: Array  # (B, J, m, k + 1)
+    log_det: Array  # (B, J) log |X'PX| + log |Sigma| at q = 1, less log |X'X|
 
 
 class Seen(NamedTuple):
     """Residuals (B, N) at J values of phi."""
 
-    w: np.ndarray  # (B, J, k + 1, S, N)
-    squares: np.ndarray  # (B, J, S, N)
+    w: Array  # (B, J, k + 1, S, N)
+    squares: Array  # (B, J, S, N)
 
 
-def lag(basis: Basis, periods: np.ndarray, theta: np.ndarray) -> Lagged:
+def lag(basis: Basis, periods: Array, theta: Array) -> Lagged:
     """Return D designs at values of theta (T,); D or T is 1."""
     columns = _filter(basis.columns, theta)  # (B, n, k)
     B, n, k = columns.shape
@@ -102,20 +100,17 @@ def lag(basis: Basis, periods: np.ndarray, theta: np.ndarray) -> Lagged:
     return Lagged(rows, own, periods @ (fading**2)[..., None])
 
 
-def add_up(lagged: Lagged, left: np.ndarray, periods: np.ndarray, theta: np.ndarray) -> Sums:
+def add_up(lagged: Lagged, left: Array, periods: Array, theta: Array) -> Sums:
     """Return the sums of residuals `left` (D, N, n) at values of theta (T,)."""
     y = _filter(left, theta)
     B, *axes, n = lagged.rows.shape
     sums = (lagged.rows.reshape(B, -1, n) @ y).reshape(B, *axes, -1)
-    squares = np.empty((B, 3, *sums.shape[3:]))
-    product = y * y
-    squares[:, 0] = periods @ product
-    squares[:, 1] = 2 * periods[..., 1:] @ (y[:, 1:] * y[:, :-1])
-    squares[:, 2] = periods[..., 1:] @ product[:, :-1]
-    return Sums(sums, squares)
+    product, later = y * y, periods[..., 1:]
+    squares = periods @ product, 2 * later @ (y[:, 1:] * y[:, :-1]), later @ product[:, :-1]
+    return Sums(sums, np.stack(squares, axis=1))
 
 
-def _filter(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+def _filter(x: Array, theta: Array) -> Array:
     """Return x / (1 - theta B) of x (D, M, n), shape (B, n, M)."""
     x = x.transpose(2, 0, 1)
     filtered = np.repeat(x, len(theta), axis=1) if len(theta) > 1 else x.copy()
@@ -124,7 +119,7 @@ def _filter(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
     return filtered.swapaxes(0, 1)
 
 
-def _move(x: np.ndarray, periods: int) -> np.ndarray:
+def _move(x: Array, periods: int) -> Array:
     """Return x later (1) or sooner (-1) by one of the periods, its last axis."""
     moved = np.zeros_like(x)
     to, of = (np.s_[..., 1:], np.s_[..., :-1])[::periods]
@@ -132,7 +127,7 @@ def _move(x: np.ndarray, periods: int) -> np.ndarray:
     return moved
 
 
-def turn(basis: Basis, lagged: Lagged, theta: np.ndarray, phi: np.ndarray) -> Turned:
+def turn(basis: Basis, lagged: Lagged, theta: Array, phi: Array) -> Turned:
     """Turn the designs at values of theta (T,) and of phi (T, J)."""
     B, _, _, sides, k = lagged.own.shape
     J = phi.shape[1]
@@ -167,7 +162,7 @@ def look(turned: Turned, sums: Sums) -> Seen:
     return Seen(w.reshape(B, J, k, sides, series), squares.reshape(B, J, sides, series))
 
 
-def weigh(turned: Turned, seen: Seen, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def weigh(turned: Turned, seen: Seen, ratio: Array) -> tuple[Array, Array]:
     """Return residual sums of squares (B, J, V, N) and log determinants (B, J, V) at V ratios q."""
     early, late = seen.w[:, :, :, 0], seen.w[:, :, :, -1]
     if seen.w.shape[3] == 1:
@@ -182,29 +177,9 @@ def weigh(turned: Turned, seen: Seen, ratio: np.ndarray) -> tuple[np.ndarray, np
     return np.concatenate(factors, axis=3) @ np.concatenate(products, axis=2), log_det
 
 
-def solve_all(turned: Turned, seen: Seen, ratio: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield what `solve` does for all places and V ratios, (m or 1, B, J, V, N)."""
-    B, J, _, sides, N = seen.w.shape
-    if sides > 1:
-        place = np.arange(B * J * N)
-        found = solve(turned, seen, place, np.broadcast_to(ratio[:, None], (len(ratio), B * J * N)))
-        yield from (np.moveaxis(x.reshape(-1, len(ratio), B, J, N), 1, 3) for x in found)
-        return
-    w, contrasts = seen.w[..., 0, :], turned.contrasts
-    yield (contrasts @ w).transpose(2, 0, 1, 3)[:, :, :, None]
-    yield weigh(turned, seen, ratio)[0][None]
-    variance = (contrasts**2).sum(axis=3).transpose(2, 0, 1)
-    yield np.broadcast_to(variance[..., None, None], (*variance.shape, 1, N))
-
-
-def solve(
-    turned: Turned, seen: Seen, place: np.ndarray, ratio: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """Solve at L places in (B, J, N), counted through, and at P ratios q of each, (P, L).
-
-    Returns each contrast's GLS less OLS, (m, P, L), the residual sum of squares, (P, L), and the
-    contrast's variance, c (X'PX)^-1 c', (m, P, L).
-    """
+def solve(turned: Turned, seen: Seen, place: Array, ratio: Array) -> tuple[Array, ...]:
+    """Return each contrast's GLS less OLS (m, P, L), the RSS (P, L), c (X'PX)^-1 c' (m, P, L)."""
+    # at L places in (B, J, N), counted through, and at P ratios q of each, (P, L)
     pair, size = place // seen.w.shape[4], (1 / ratio**2)[:, None]
     late, contrasts, w, squares = (
         np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
@@ -225,7 +200,7 @@ def solve(
     return step, rss, np.einsum("pkl,mkl->mpl", inverse, contrasts**2)
 
 
-def eliminate(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def eliminate(rows: Array, k: int) -> tuple[Array, Array]:
     """Return L^-1 [A | B] of rows [A | B] (k, k + ..., D, J), A = LL', and log |A|."""
     log_det = np.zeros(rows.shape[2:])
     for j in range(k):

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from scipy.signal import lfilter
 
-from analysis.checks import require
+from analysis.checks import Array, require
 
 LawName = Literal["ar1_noise", "ar1"]
 
@@ -23,10 +23,10 @@ RATIO_SD, MOST_RATIO = 0.5, 3.0  # log q is normal, cut where q or 1 / q is so l
 class Grid(NamedTuple):
     """Values of theta, phi and log q, and the log of what each weighs before the data (sum 1)."""
 
-    theta: np.ndarray  # (T,)
-    phi: np.ndarray  # (T, U)
-    log_ratio: np.ndarray  # (V,)
-    log_weight: np.ndarray  # (T, U, V)
+    theta: Array  # (T,)
+    phi: Array  # (T, U)
+    log_ratio: Array  # (V,)
+    log_weight: Array  # (T, U, V)
 
 
 @lru_cache(maxsize=128)
@@ -34,8 +34,7 @@ def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
     """Return the grid for `n` periods; unless the size `changes`, q is 1.
 
     A likelihood's features narrow with the root of n: so many nodes that a finer grid moves no end
-    of an interval by much more than 1e-3 of its width; half as many of each if `rough`, which moves
-    means by up to 1e-2 of it.
+    of an interval by much more than 1e-3 of its width; half if `rough`: means by 1e-2 of it.
     """
     names = get_args(LawName)
     require(law in names, f"unknown law {law!r}; use one of {list(names)}")
@@ -63,7 +62,7 @@ def noise_grid(n: int, changes: bool) -> Grid:
     return _cross(noise, phi, pairs + 1e-300, 4 + 0.8 * np.sqrt(n) if changes else 0)
 
 
-def _cross(theta: np.ndarray, phi: np.ndarray, pairs: np.ndarray, count: float) -> Grid:
+def _cross(theta: Array, phi: Array, pairs: Array, count: float) -> Grid:
     """Return pairs of theta and phi, of weights (T, U), crossed with `count` values of log q."""
     log_ratio, ratio_weight = np.zeros(1), np.ones(1)
     if count:
@@ -73,7 +72,7 @@ def _cross(theta: np.ndarray, phi: np.ndarray, pairs: np.ndarray, count: float) 
     return Grid(theta, phi, log_ratio, np.log(weight / weight.sum()))
 
 
-def _gauss(low: float, high: float, count: float) -> tuple[np.ndarray, np.ndarray]:
+def _gauss(low: float, high: float, count: float) -> tuple[Array, Array]:
     point, weight = np.polynomial.legendre.leggauss(int(np.ceil(count)))
     return (low + high) / 2 + (high - low) / 2 * point, (high - low) / 2 * weight
 
@@ -83,7 +82,7 @@ def start_variance(phi: Any, theta: Any) -> Any:
     return (phi - theta) ** 2 / (1 - phi**2)
 
 
-def precision(n: int, phi: float, theta: float, ratio: float, after: int) -> np.ndarray:
+def precision(n: int, phi: float, theta: float, ratio: float, after: int) -> Array:
     """Return sigma^2 times the inverse of the errors' covariance, (n, n)."""
     size = np.ones(n)
     size[after:] = 1 / ratio
@@ -94,9 +93,7 @@ def precision(n: int, phi: float, theta: float, ratio: float, after: int) -> np.
     return white.T @ white - start / (1 + start * fading @ fading) * np.outer(seen, seen)
 
 
-def run_errors(
-    phi: np.ndarray, theta: np.ndarray, start: np.ndarray, shocks: np.ndarray
-) -> np.ndarray:
+def run_errors(phi: Array, theta: Array, start: Array, shocks: Array) -> Array:
     """Return errors (n, draws) of shocks (n, draws), from what was known of the first (draws,)."""
     # the errors are x_t + e_t, where x_{t+1} = phi x_t + (phi - theta) e_t is known a period before
     errors, known = np.empty_like(shocks), start

@@ -10,7 +10,9 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
-Parts = tuple[np.ndarray, np.ndarray, np.ndarray]  # weight, mean and scale
+from analysis.checks import Array
+
+Parts = tuple[Array, Array, Array]  # weight, mean and scale
 
 SQRT_2PI = np.sqrt(2 * np.pi)
 MOST_STEPS = 20  # of Newton's method
@@ -22,7 +24,7 @@ LIGHT = 3e-4  # share of a mixture that these may make up
 BLOCK = 64_000  # components at a time: enough for threads to share the work
 
 
-def lighten(weight: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> Parts:
+def lighten(weight: Array, mean: Array, scale: Array) -> Parts:
     """Return the mixtures with as few components as carry all but `LIGHT` of each."""
     if weight.shape[1] <= MANY:
         return weight, mean, scale
@@ -55,33 +57,16 @@ class StudentTable:
         square, cube = 3 * rise - 2 * left - right, left + right - 2 * rise
         self.coefficients = cdf[:-1].copy(), left.copy(), square, cube
 
-    def cdf_pdf(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
-        shrink = x * x
-        shrink += self.df
-        np.sqrt(shrink, out=shrink)
-        np.divide(1, shrink, out=shrink)
-        place = x * shrink
-        place += 1
-        place *= self.cells / 2
-        cell = place.astype(np.intp)
-        np.minimum(cell, self.cells - 1, out=cell)
+        shrink = 1 / np.sqrt(self.df + x * x)
+        place = (x * shrink + 1) * (self.cells / 2)
+        cell = np.minimum(place.astype(np.intp), self.cells - 1)
         place -= cell
         c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
-        c3 *= place
-        cdf = c3 + c2
-        pdf = 2 * c3  # and the derivative in step with it
-        pdf += cdf
-        pdf += c2
-        for c in (c1, c0):
-            cdf *= place
-            cdf += c
-        pdf *= place
-        pdf += c1
-        pdf *= shrink
-        shrink *= shrink
-        pdf *= shrink
-        pdf *= self.df * self.cells / 2
+        cdf = ((c3 * place + c2) * place + c1) * place + c0
+        slope = (3 * c3 * place + 2 * c2) * place + c1
+        pdf = slope * shrink * shrink**2 * (self.df * self.cells / 2)
         return cdf, pdf
 
 
@@ -89,23 +74,23 @@ student_table = lru_cache(maxsize=32)(StudentTable)
 
 
 def mixture_cdf(
-    x: np.ndarray, weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
-) -> tuple[np.ndarray, np.ndarray]:
+    x: Array, weight: Array, mean: Array, scale: Array, df: float
+) -> tuple[Array, Array]:
     """Return distribution function and density of the mixtures at `x`, each of shape (R, m)."""
     inverse = 1 / scale
     cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
-    return np.einsum("rmg,rg->rm", cdf, weight), np.einsum("rmg,rmg,rg->rm", pdf, inverse, weight)
+    return (cdf @ weight[..., None])[..., 0], ((pdf * inverse) @ weight[..., None])[..., 0]
 
 
 def mixture_quantiles(
     qs: Sequence[float],
-    weight: np.ndarray,
-    mean: np.ndarray,
-    scale: np.ndarray,
+    weight: Array,
+    mean: Array,
+    scale: Array,
     df: float,
     *,
     tolerance: float = TOLERANCE,
-) -> np.ndarray:
+) -> Array:
     """Return the quantiles of each mixture, shape (len(qs), R, m)."""
     # Newton's method on the normal scale, from a Cornish-Fisher start: for a mixture close to a
     # normal distribution ndtri(F(x)) is close to a straight line
@@ -117,9 +102,7 @@ def mixture_quantiles(
     return quantiles
 
 
-def mixture_tails(
-    x: np.ndarray, weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
-) -> np.ndarray:
+def mixture_tails(x: Array, weight: Array, mean: Array, scale: Array, df: float) -> Array:
     """Return twice the smaller tail of each mixture at `x`, shape (R, m)."""
     below = np.empty_like(x)
     for rows, parts in _blocks(weight, mean, scale):
@@ -127,9 +110,7 @@ def mixture_tails(
     return np.clip(2 * np.minimum(below, 1 - below), 0, 1)
 
 
-def _blocks(
-    weight: np.ndarray, mean: np.ndarray, scale: np.ndarray
-) -> Iterator[tuple[np.ndarray, Parts]]:
+def _blocks(weight: Array, mean: Array, scale: Array) -> Iterator[tuple[Array, Parts]]:
     """Yield blocks of like mixtures without the components that none of them needs."""
     order = np.argsort(weight @ np.arange(weight.shape[1]), kind="stable")
     together = max(1, BLOCK // (mean.shape[1] * mean.shape[2]))
@@ -140,12 +121,10 @@ def _blocks(
         yield rows, (weight[rows, part], mean[rows, :, part], scale[rows, :, part])
 
 
-def _moments(
-    weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
-) -> tuple[np.ndarray, ...]:
+def _moments(weight: Array, mean: Array, scale: Array, df: float) -> tuple[Array, ...]:
     """Return centre, standard deviation, skewness and excess kurtosis, each (R, m)."""
 
-    def average(x: np.ndarray) -> np.ndarray:
+    def average(x: Array) -> Array:
         return (x @ weight[..., None])[..., 0]
 
     centre = average(mean)
@@ -162,24 +141,21 @@ def _moments(
 
 
 def _quantile(
-    q: float, parts: Parts, df: float, moments: tuple[np.ndarray, ...], tolerance: float
-) -> np.ndarray:
+    q: float, parts: Parts, df: float, moments: tuple[Array, ...], tolerance: float
+) -> Array:
     (weight, mean, scale), (centre, sd, skewness, kurtosis) = parts, moments
     z = ndtri(q)
     a, b = np.clip(skewness, -1, 1) / 6, np.clip(kurtosis, -1, 2) / 24
     start = z + a * (z**2 - 1) + b * (z**3 - 3 * z) - a**2 * (2 * z**3 - 5 * z)
     x = centre + start * sd
-    inverse = 1 / scale
-    step = _newton_step(x, z, sd, (weight, mean, inverse), df)
+    step = _newton_step(x, z, sd, parts, df)
     x -= step
     row, column = np.nonzero(~(np.abs(step) <= tolerance * sd))
     for _ in range(MOST_STEPS):
         if not len(row):
             return x
-        at, mean_at, inverse_at, sd_at = (
-            part[row, column][:, None] for part in (x, mean, inverse, sd)
-        )
-        step = _newton_step(at, z, sd_at, (weight[row], mean_at, inverse_at), df)
+        at, mean_at, scale_at, sd_at = (p[row, column][:, None] for p in (x, mean, scale, sd))
+        step = _newton_step(at, z, sd_at, (weight[row], mean_at, scale_at), df)
         x[row, column] = (at - step)[:, 0]
         late = ~(np.abs(step) <= tolerance * sd_at)[:, 0]
         row, column = row[late], column[late]
@@ -189,20 +165,14 @@ def _quantile(
     return x
 
 
-def _newton_step(x: np.ndarray, z: float, sd: np.ndarray, parts: Parts, df: float) -> np.ndarray:
-    weight, mean, inverse = parts  # of the scale
-    cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
-    pdf *= inverse
-    cdf = np.matmul(cdf, weight[..., None])[..., 0]
-    pdf = np.matmul(pdf, weight[..., None])[..., 0]
+def _newton_step(x: Array, z: float, sd: Array, parts: Parts, df: float) -> Array:
+    cdf, pdf = mixture_cdf(x, *parts, df)
     reached = ndtri(np.clip(cdf, 1e-15, 1 - 1e-15))
     step = (reached - z) * np.exp(-0.5 * reached**2) / (SQRT_2PI * np.maximum(pdf, 1e-300))
     return np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)
 
 
-def _bisect(
-    q: float, weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, df: float
-) -> np.ndarray:
+def _bisect(q: float, weight: Array, mean: Array, scale: Array, df: float) -> Array:
     ends = mean + scale * stdtrit(df, q)  # the mixture's quantile lies between its components'
     low, high = ends.min(axis=-1), ends.max(axis=-1)
     for _ in range(80):

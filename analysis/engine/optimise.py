@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.checks import Array
 from analysis.engine.gls import EXACT
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
@@ -25,14 +26,14 @@ class EstimatorError(ValueError):
 class Coefficients:
     """What one estimator says of the design's k coefficients."""
 
-    estimate: np.ndarray  # (k,)
-    covariance: np.ndarray  # (k, k)
+    estimate: Array  # (k,)
+    covariance: Array  # (k, k)
     df: float = np.inf  # of the Student t reference; infinite for the normal one
     note: str = ""
     dispersion: float = np.nan  # of counts: Pearson's chi-squared per degree of freedom
 
 
-def best_of_starts(fit: Callable[[np.ndarray], Any], starts: Sequence[np.ndarray]) -> Any:
+def best_of_starts(fit: Callable[[Array], Any], starts: Sequence[Array]) -> Any:
     """Return the best fit from `starts`; where they differ, go on until nothing is gained."""
     fits = [found for start in starts if (found := _attempt(fit, start)) is not None]
     if not fits:
@@ -48,7 +49,7 @@ def best_of_starts(fit: Callable[[np.ndarray], Any], starts: Sequence[np.ndarray
     raise EstimatorError("the likelihood still rises wherever the optimiser stops")
 
 
-def _attempt(fit: Callable[[np.ndarray], Any], start: np.ndarray) -> Any:
+def _attempt(fit: Callable[[Array], Any], start: Array) -> Any:
     try:
         found = quietly(lambda: fit(start))
     except (np.linalg.LinAlgError, ValueError, FloatingPointError):
@@ -64,15 +65,13 @@ def quietly(action: Callable[[], Any]) -> Any:
         return action()
 
 
-def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def orthonormal(X: Array) -> tuple[Array, Array]:
     """Return columns of mean square 1 that span those of `X`, and what makes `X` of them."""
     Q, R = np.linalg.qr(X)
     return Q * np.sqrt(len(X)), R / np.sqrt(len(X))
 
 
-def at_unit_scale(
-    y: np.ndarray, X: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Callable[..., tuple[np.ndarray, np.ndarray]]]:
+def at_unit_scale(y: Array, X: Array) -> tuple[Array, Array, Callable[..., tuple[Array, Array]]]:
     """Return residuals (n,) and design (n, k), both of mean square 1, and the way back."""
     # what is fitted to residuals knows nothing of the outcome's level, line and unit
     Q, R = orthonormal(X)
@@ -83,7 +82,7 @@ def at_unit_scale(
     size = np.sqrt(residual @ residual / len(y))
     inverse = size * np.linalg.inv(R)
 
-    def back(b: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def back(b: Array, covariance: Array) -> tuple[Array, Array]:
         return start + inverse @ b, inverse @ covariance @ inverse.T
 
     return residual / size, Q, back

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.checks import Array
 from analysis.engine.mixture import lighten, mixture_quantiles
 
 
@@ -14,20 +15,20 @@ from analysis.engine.mixture import lighten, mixture_quantiles
 class Mixture:
     """What the data say of contrasts c'b, for each of R rows, as a mixture over the errors' law."""
 
-    weight: np.ndarray  # (R, G), each row sums to 1
-    mean: np.ndarray  # (R, m, G) of component g of c'b, a Student t
-    scale: np.ndarray  # (R, m, G)
+    weight: Array  # (R, G), each row sums to 1
+    mean: Array  # (R, m, G) of component g of c'b, a Student t
+    scale: Array  # (R, m, G)
     df: int  # its degrees of freedom
-    exact: np.ndarray  # (R,) rows without residual variation
+    exact: Array  # (R,) rows without residual variation
 
     @property
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    def parts(self) -> tuple[Array, Array, Array, int]:
         """What the functions of `analysis.engine.mixture` take."""
         return self.weight, self.mean, self.scale, self.df
 
     light = parts  # of what makes the quantiles
 
-    def quantile(self, q: float) -> np.ndarray:
+    def quantile(self, q: float) -> Array:
         """Return the quantile of c'b, shape (R, m)."""
         return mixture_quantiles([q], *self.light)[0]
 
@@ -36,19 +37,19 @@ class Mixture:
 class Posterior(Mixture):
     """A mixture whose components are nodes of the errors' law, the same for all rows."""
 
-    phi: np.ndarray  # (G,)
-    theta: np.ndarray  # (G,)
-    ratio: np.ndarray  # (G,) sd of the innovations from the shift on over that before
-    rss: np.ndarray  # (R, G) residual sum of squares of the whitened data
-    log_marginal: np.ndarray  # (R,) log integral over the law of the restricted likelihood
+    phi: Array  # (G,)
+    theta: Array  # (G,)
+    ratio: Array  # (G,) sd of the innovations from the shift on over that before
+    rss: Array  # (R, G) residual sum of squares of the whitened data
+    log_marginal: Array  # (R,) log integral over the law of the restricted likelihood
 
     @property
-    def light(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    def light(self) -> tuple[Array, Array, Array, int]:
         """What makes the quantiles: the mixture without its lightest nodes."""
         return *lighten(self.weight, self.mean, self.scale), self.df
 
     @cached_property
-    def noise(self) -> np.ndarray:
+    def noise(self) -> Array:
         """The share s = theta / phi of a period's surprise that is gone a period later, (G,)."""
         return self.theta / self.phi
 
@@ -58,8 +59,6 @@ def join_months(parts: Sequence[Posterior]) -> Posterior:
     if len(parts) == 1:
         return parts[0]
     names = ("phi", "theta", "ratio", "weight", "mean", "scale", "rss")
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names
-    }
+    joined: Any = {x: np.concatenate([getattr(part, x) for part in parts], axis=-1) for x in names}
     joined["weight"] /= len(parts)
     return replace(parts[0], **joined, exact=np.all([part.exact for part in parts], axis=0))

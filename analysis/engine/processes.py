@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gamma
 from statsmodels.tsa.arima_process import arma_acovf
 
-from analysis.checks import check_known, check_whole, require
+from analysis.checks import Array, check_known, check_whole, require
 
 WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
 LATER_SD = {"sd_doubled": 2.0, "variance_doubled": np.sqrt(2)}  # from the shift on
@@ -15,7 +15,7 @@ FEWEST = 20  # simulations
 TAIL_DF = 3  # of the innovations in "heavy_tails": variance, no kurtosis
 
 
-def process_covariance(process: str, n: int, rho: float) -> np.ndarray:
+def process_covariance(process: str, n: int, rho: float) -> Array:
     """Return the covariance (n, n) of errors whose innovations have variance 1.
 
     With B the step back by one period:
@@ -58,13 +58,8 @@ def simulate_errors(
     *,
     rho: float,
     shift_at: int | None = None,
-) -> np.ndarray:
-    """Simulate errors (n, count) of `process_covariance`, from normal innovations.
-
-    Those of *heavy_tails* are Student t of 3 degrees of freedom; *sd_doubled* and
-    *variance_doubled* are what happens to them from the shift on, by default at ``n // 2``. The
-    first series are the same whatever the `count`.
-    """
+) -> Array:
+    """Simulate errors (n, count) of `process_covariance`; the first are the same at any `count`."""
     shift_at = check_whole(n // 2 if shift_at is None else shift_at, "shift_at", 1, n - 1)
     root = np.linalg.cholesky(process_covariance(process, n, rho))
     if process == "heavy_tails":

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from analysis.checks import check_whole, renamed, require
+from analysis.checks import Array, check_whole, renamed, require
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
@@ -15,7 +15,7 @@ from analysis.engine.law import LawName, law_grid
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
 from analysis.engine.posterior import Mixture, Posterior
 
-Maker = Callable[[], Iterator[tuple[np.ndarray, Mixture]]]  # of rows and their mixtures
+Maker = Callable[[], Iterator[tuple[Array, Mixture]]]  # of rows and their mixtures
 
 ROUGH = 0.001  # of the standard deviation: what is left is its square
 FAR = 0.01  # tail areas below which no component is left out
@@ -26,17 +26,17 @@ SERIES, DESIGNS = 1024, 64  # rows at a time: memory is bounded, and threads sha
 class Fits:
     """Posterior median, interval and two-sided p of every contrast, each of shape (R, m)."""
 
-    estimate: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
+    estimate: Array
+    low: Array
+    high: Array
+    p: Array
 
 
 @renamed(level="confidence")
 def fit_many(
-    outcomes: np.ndarray,
-    design: np.ndarray,
-    contrasts: np.ndarray,
+    outcomes: Array,
+    design: Array,
+    contrasts: Array,
     *,
     after: int | Sequence[int] | None = None,
     law: LawName = "ar1_noise",
@@ -70,19 +70,12 @@ def fit_many(
     -------
     Fits
         `estimate` (median), `low`, `high`, `p` (twice the smaller tail at zero), each (N, m) or
-        (D, m). A finer grid moves an end by some 1e-3 of the interval's width (2e-3 was seen; 8e-3
-        where errors alternate in sign, which the law does not know). A series without residual
-        variation has a degenerate interval and p missing.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a number is not finite, or a design has dependent columns.
+        (D, m). A finer grid moves an end by some 1e-3 of the interval's width (8e-3 where errors
+        alternate in sign). A series without residual variation has no width and p missing.
 
     References
     ----------
-    Harville, D. A. (1977). Maximum likelihood approaches to variance component estimation.
-    Journal of the American Statistical Association 72, 320-338. doi:10.1080/01621459.1977.10480998
+    Harville (1977), JASA 72, 320-338, doi:10.1080/01621459.1977.10480998
     """
     require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     summary = partial(summarise, confidence=confidence)
@@ -90,28 +83,28 @@ def fit_many(
 
 
 def screen_many(
-    outcomes: np.ndarray, design: np.ndarray, contrasts: np.ndarray, *, jobs: Jobs = None
-) -> tuple[np.ndarray, np.ndarray]:
+    outcomes: Array, design: Array, contrasts: Array, *, jobs: Jobs = None
+) -> tuple[Array, Array]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
     # errors of one size, and a rough grid: made for many fits that are compared
     mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
     return mean, p
 
 
-def _share(makers: list[Maker], work: Callable[[Mixture], tuple], jobs: Jobs) -> list[np.ndarray]:
+def _share(makers: list[Maker], work: Callable[[Mixture], tuple], jobs: Jobs) -> list[Array]:
     """Do `work` on every mixture, on as many threads as wanted, and join the results."""
     with open_executor(jobs) as pool:
         parts = list(pool.map(partial(_do, work), makers))
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
-def _do(work: Callable[[Mixture], tuple], make: Maker) -> list[np.ndarray]:
+def _do(work: Callable[[Mixture], tuple], make: Maker) -> list[Array]:
     rows, parts = zip(*((rows, work(mixture)) for rows, mixture in make()), strict=True)
     order = np.argsort(np.concatenate(rows), kind="stable")
     return [np.concatenate(columns)[order] for columns in zip(*parts, strict=True)]
 
 
-def _brief(mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+def _brief(mixture: Mixture) -> tuple[Array, Array]:
     mean = np.matmul(mixture.mean, mixture.weight[..., None])[..., 0]
     p = mixture_tails(np.zeros_like(mean), *mixture.parts)
     p[mixture.exact] = np.nan
@@ -119,9 +112,9 @@ def _brief(mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
 
 
 def integrate(
-    outcomes: np.ndarray,
-    design: np.ndarray,
-    contrasts: np.ndarray,
+    outcomes: Array,
+    design: Array,
+    contrasts: Array,
     *,
     after: int | None = None,
     law: LawName = "ar1_noise",
@@ -133,8 +126,8 @@ def integrate(
 
 
 def restricted_log_likelihood(
-    outcome: np.ndarray, design: np.ndarray, phi: np.ndarray, theta: float = 0.0
-) -> np.ndarray:
+    outcome: Array, design: Array, phi: Array, theta: float = 0.0
+) -> Array:
     """Return the restricted log-likelihood of the errors, coefficients and sigma profiled out.
 
     Parameters
@@ -169,7 +162,7 @@ def restricted_log_likelihood(
     return -0.5 * (df * np.log(rss[0, :, 0, 0]) + log_det[0, :, 0] + basis.log_size)
 
 
-def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
+def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
     """Return estimate, low, high and p of every contrast of `mixture`."""
     shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
     parts = mixture.light
@@ -184,9 +177,9 @@ def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[np.ndarray, .
 
 
 def _jobs(
-    outcomes: np.ndarray,
-    design: np.ndarray,
-    contrasts: np.ndarray,
+    outcomes: Array,
+    design: Array,
+    contrasts: Array,
     after: int | Sequence[int] | None = None,
     law: LawName = "ar1_noise",
     rough: bool = False,
@@ -203,8 +196,8 @@ def _jobs(
 
 
 def _check_shapes(
-    outcomes: np.ndarray, design: np.ndarray, rows: np.ndarray, after: int | Sequence[int] | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None
+) -> tuple[Array, Array, Array, Array | None]:
     y = np.asarray(outcomes)
     y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
     X, C = (np.asarray(array, dtype=float) for array in (design, rows))
@@ -216,8 +209,7 @@ def _check_shapes(
     found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
     require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
     D, n, k = X.shape
-    own = f"contrasts need {k} columns, as the design has; found {C.shape[1]}"
-    require(C.shape[1] == k, own)
+    require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
     both = "many series with many designs at once are not supported: loop over one"
     require(D == 1 or y.shape[1] == 1, both)
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"

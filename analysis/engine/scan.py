@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.checks import Array
 from analysis.engine.gls import EXACT, eliminate
 from analysis.engine.law import law_grid, precision
 
@@ -13,22 +14,20 @@ NO_PERIOD = 1e-9  # of its precision is left to a period that a column has for i
 
 
 def scan(
-    y: np.ndarray,
-    shared: np.ndarray,
-    own: np.ndarray,
-    choices: np.ndarray,
+    y: Array,
+    shared: Array,
+    own: Array,
+    choices: Array,
     *,
     longest: int = 0,
     ratio: float = 1.0,
     after: int = 0,
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the log of the integrated likelihood of each choice, and which fit exactly (D,).
-
-    Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
-    (D, b). The first array is (1, D), of all periods; the others, for each length up to `longest`,
-    are (n - length + 1, D), without the run of periods that begins at each row: missing where one
-    has a column of its own. From `after` on the errors are `ratio` times as large.
-    """
+) -> tuple[list[Array], Array]:
+    """Return the log of the integrated likelihood of each choice, and which fit exactly (D,)."""
+    # Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
+    # (D, b). The first array is (1, D), of all periods; those for each length up to `longest` are
+    # (n - length + 1, D), without the run of periods that begins at each row: missing where one has
+    # a column of its own. From `after` on the errors are `ratio` times as large.
     n, b = len(y), choices.shape[1]
     Q, total_square = np.linalg.qr(shared)[0], y @ y
     y, own = (x - Q @ (Q.T @ x) for x in (y - Q @ (Q.T @ y), own))
@@ -58,17 +57,16 @@ def scan(
             log_det = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(P)[1]
             weight = grid.log_weight[t, u, 0] - 0.5 * log_det
             df = n - Q.shape[1] - b
-            found = [
-                weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
-                for length, (rss, log_det) in enumerate(_leave_out(M, y, own, choices, longest))
-            ]
-            total = [np.logaddexp(*pair) for pair in zip(total, found, strict=True)]
+            left = _leave_out(M, y, own, choices, longest)
+            for length, (rss, log_det) in enumerate(left):
+                found = weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
+                total[length] = np.logaddexp(total[length], found)
     return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
 
 
 def _leave_out(
-    M: np.ndarray, y: np.ndarray, own: np.ndarray, choices: np.ndarray, longest: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    M: Array, y: Array, own: Array, choices: Array, longest: int
+) -> Iterator[tuple[Array, Array]]:
     """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
     b, Mown, My = choices.shape[1], M @ own, M @ y
     whole = _blocks(own.T @ Mown, own.T @ My, choices)[:, :, None]
@@ -94,7 +92,7 @@ def _leave_out(
         yield np.maximum(rss, least), log_det
 
 
-def _blocks(inner: np.ndarray, with_y: np.ndarray, choices: np.ndarray) -> np.ndarray:
+def _blocks(inner: Array, with_y: Array, choices: Array) -> Array:
     """Return [own' own | own' y] of every choice, (b, b + 1, D)."""
     own = inner[choices.T[:, None], choices.T[None]]
     return np.concatenate([own, with_y[choices.T][:, None]], axis=1)

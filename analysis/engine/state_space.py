@@ -9,7 +9,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.checks import check_regression, is_whole, require
+from analysis.checks import Array, check_regression, is_whole, require
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -18,8 +18,8 @@ PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for it
 
 
 def fit_arima(
-    y: np.ndarray,
-    X: np.ndarray,
+    y: Array,
+    X: Array,
     *,
     order: tuple[int, int, int] | None = None,
     seasonal_order: tuple[int, int, int, int] = (0, 0, 0, 0),
@@ -39,18 +39,12 @@ def fit_arima(
     Returns
     -------
     Coefficients
-        Those of the design, with the normal reference; the note names the order.
-
-    Raises
-    ------
-    ValueError
-        If the data or an order cannot be used; an EstimatorError if no order has an answer.
+        Those of the design, with the normal reference; the note names the order. An EstimatorError
+        if no order has an answer.
 
     References
     ----------
-    Box, G. E. P. and Tiao, G. C. (1975). Intervention analysis with applications to economic and
-    environmental problems. Journal of the American Statistical Association 70, 70-79.
-    doi:10.1080/01621459.1975.10480264
+    Box and Tiao (1975), JASA 70, 70-79, doi:10.1080/01621459.1975.10480264
     """
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(*_difference(y, X, order, seasonal_order))
@@ -74,7 +68,7 @@ def fit_arima(
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
 
-def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
+def fit_structural(y: Array, X: Array) -> Coefficients:
     """Fit a random-walk level plus noise, with the design as regressors; its constant is the level.
 
     By generalised least squares; the share of the level's steps in the variance is where the
@@ -89,18 +83,11 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     -------
     Coefficients
         With the normal reference, and missing for the constant; the note tells how the variance of
-        the level's steps compares with that of the noise.
-
-    Raises
-    ------
-    ValueError
-        If the data cannot be used; an EstimatorError if nothing varies about the fit.
+        the level's steps compares with the noise's. An EstimatorError if nothing varies.
 
     References
     ----------
-    Harvey, A. C. and Durbin, J. (1986). The effects of seat belt legislation on British road
-    casualties: a case study in structural time series modelling. Journal of the Royal Statistical
-    Society A 149, 187-227. doi:10.2307/2981553
+    Harvey and Durbin (1986), JRSS A 149, 187-227, doi:10.2307/2981553
     """
     y, X, _ = check_regression(y, X)
     k, varies = X.shape[1], (X[0] != X).any(axis=0)
@@ -115,7 +102,7 @@ def fit_structural(y: np.ndarray, X: np.ndarray) -> Coefficients:
     return Coefficients(estimate, covariance, note=f"level / noise variance {ratio:.2g}")
 
 
-def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
+def _likeliest(residual: Array, Q: Array) -> tuple[Array, float]:
     """Return (1 - s) I + s walk (n, n) at the top of the restricted likelihood, and s / (1 - s)."""
     (n, k), complement = Q.shape, np.linalg.qr(Q, mode="complete")[0][:, Q.shape[1] :]
     walk = 1.0 + np.minimum.outer(np.arange(n), np.arange(n))
@@ -123,7 +110,7 @@ def _likeliest(residual: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, float]:
     spread, axes = np.linalg.eigh(complement.T @ walk @ complement)
     squares = ((complement @ axes).T @ residual) ** 2
 
-    def profile(share: float | np.ndarray) -> tuple[Any, Any]:
+    def profile(share: float | Array) -> tuple[Any, Any]:
         """Twice the log-likelihood and its slope."""
         variance = 1 + np.multiply.outer(share, spread - 1)
         slope, weighted = (spread - 1) / variance, squares / variance
@@ -150,8 +137,8 @@ def _search(model: Any) -> Any:
 
 
 def _difference(
-    y: np.ndarray, X: np.ndarray, order: tuple[int, int, int] | None, seasonal_order: tuple
-) -> tuple[np.ndarray, np.ndarray]:
+    y: Array, X: Array, order: tuple[int, int, int] | None, seasonal_order: tuple
+) -> tuple[Array, Array]:
     for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
         sizes = given if isinstance(given, tuple | list) else ()
         whole = len(sizes) == length and all(is_whole(part) and part >= 0 for part in sizes)

@@ -1,6 +1,8 @@
 """When did the series break? The posterior over the dates, and the classical answer beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import cast
 
 import numpy as np
@@ -8,12 +10,70 @@ import pandas as pd
 
 from analysis.checks import check_whole, is_whole, require
 from analysis.engine.bai_perron import break_intervals, find_breaks
+from analysis.engine.reml import integrate
+from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
-from analysis.its.candidates import weigh_dates
+from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
 from analysis.its.series import Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
+
+
+def weigh_dates(
+    series: pd.DataFrame,
+    shift: PolicyShift | None,
+    *,
+    breaks: int = 1,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    longest: int = 0,
+) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
+    """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
+    window, index, omit, omitted = window_of(series, shift)
+    scale = choose_scale(window, scale, out=omitted)
+    own, beside = range(0), () if shift is None else shift.beside
+    if shift is not None:
+        own = range(first_position(index, shift.month), first_position(index, shift.months[-1]) + 1)
+    places = admissible_positions(index, own, beside)
+    gap = fewest_periods(index)
+    numbers = combinations(range(len(places)), breaks)
+    chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
+    none = f"{len(window)} periods leave no admissible date for {breaks} break(s)"
+    needed = f"{gap} are needed on either side of each. Use a longer series."
+    require(len(chosen) > 0, f"{none}: {needed}")
+    shared = background(index, beside, harmonics, omit).to_numpy()
+    columns = np.hstack(list(break_columns(index, places).values()))
+    terms = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
+    y = outcome(window, scale, omitted)
+    ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
+    found, exact = scan(y, shared, columns, terms, longest=longest, ratio=ratio, after=own.start)
+    return index, [tuple(places[i] for i in each) for each in chosen], found, exact
+
+
+def _ratio_at(place: int, y: np.ndarray, shared: np.ndarray, index: pd.PeriodIndex) -> float:
+    """Return how much larger the errors are from a break at `place` on, by its own model."""
+    X = np.column_stack([shared, *break_columns(index, place).values()])
+    mixture = integrate(y, X, np.eye(X.shape[1])[:1], after=place)
+    return 1.0 if mixture.exact[0] else float(np.exp(mixture.weight[0] @ np.log(mixture.ratio)))
+
+
+def admissible_positions(
+    index: pd.PeriodIndex, own: Sequence[int] = (), beside: Sequence[PolicyShift] = ()
+) -> list[int]:
+    """Return where a break may be; `own` positions, in a row, with few periods around them too."""
+    before = after = fewest_periods(index)
+    if own:
+        before, after = min(before, own[0]), min(after, len(index) - own[-1])
+    taken = taken_positions(index, beside) - set(own)
+    return [place for place in range(before, len(index) - after + 1) if place not in taken]
+
+
+def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set[int]:
+    """Return the positions within three months of a shift beside: not to be told apart from it."""
+    reach = max(1, fewest_periods(index) // 4)
+    places = [first_position(index, other.month) for other in beside]
+    return {place + step for place in places for step in range(-reach, reach + 1)}
 
 
 @dataclass(frozen=True)
@@ -72,15 +132,13 @@ def break_posterior(
 
     Parameters
     ----------
-    series : DataFrame
-        As `analysis.fit_its` takes it.
+    series, scale, harmonics
+        As in `analysis.fit_its`.
     breaks : {1, 2}
         How many breaks the series is taken to have.
     shift : PolicyShift, optional
         Cuts the series to its window, puts the shifts beside it into the model, and keeps its own
         dates among the candidates even where fewer than 12 months follow them.
-    scale, harmonics
-        As in `analysis.fit_its`.
 
     Returns
     -------
@@ -88,21 +146,14 @@ def break_posterior(
         Over all periods with at least 12 months on either side (and between two breaks). A series
         that some dates fit exactly leaves those, and no other.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the series cannot be used or is too short for so many breaks.
-
     Notes
     -----
     A break near either end has more room for its level and slope. Where there is no break at all,
-    the first and last admissible dates hold two to four times their share: a likely date there
-    says less than one in the middle.
+    the first and last dates hold two to four times their share: a likely date there says less.
 
     References
     ----------
-    Chib, S. (1998). Estimation and comparison of multiple change-point models. Journal of
-    Econometrics 86, 221-241. doi:10.1016/S0304-4076(97)00115-2
+    Chib (1998), Journal of Econometrics 86, 221-241, doi:10.1016/S0304-4076(97)00115-2
     """
     require(is_whole(breaks) and breaks in (1, 2), f"breaks must be 1 or 2; found {breaks!r}")
     index, choices, (found, *_), exact = weigh_dates(
@@ -130,9 +181,7 @@ def date_breaks(
 
     Parameters
     ----------
-    series : DataFrame
-        As `analysis.fit_its` takes it.
-    scale : {"log", "rate", "value"}, optional
+    series, scale
         As in `analysis.fit_its`.
     most, trimming
         As in `find_breaks`.
@@ -142,11 +191,6 @@ def date_breaks(
     DataFrame
         One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the series cannot be used or is too short.
     """
     check_frame(series)
     scale = choose_scale(series, scale)

@@ -57,21 +57,14 @@ def compare_estimators(
     Returns
     -------
     DataFrame
-        Long: `estimator` (`reml`, the headline; `reml_ar1`, the same with AR(1) errors of
-        one size and without noise; `newey_west`, `prais_winsten`, `quasi_poisson`,
-        `negative_binomial`, `arima`, `structural`), `estimand`, `estimate`, `se` (missing where
-        none is defined; in percent by the delta method on the log scale), `low`, `high` (95%),
-        `p`, `note` (settings, or why the numbers are missing).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the series or the shift cannot be used.
+        Long: `estimator` (`reml`, the headline; `reml_ar1`, the same with AR(1) errors of one size
+        and without noise; `newey_west`, `prais_winsten`, `quasi_poisson`, `negative_binomial`,
+        `arima`, `structural`), `estimand`, `estimate`, `se` (missing where none is defined; in
+        percent by the delta method), `low`, `high` (95%), `p`, `note` (settings, or what is amiss).
 
     References
     ----------
-    Turner, S. L. et al. (2021). Comparison of six statistical methods for interrupted time series
-    studies. BMC Medical Research Methodology 21, 134. doi:10.1186/s12874-021-01306-w
+    Turner et al. (2021), BMC Medical Research Methodology 21, 134, doi:10.1186/s12874-021-01306-w
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=True)
     return estimate_by(estimators, model)

@@ -16,13 +16,8 @@ from analysis.its.series import PER, EmptyPeriodsError, periods_of
 Kind = Literal["forecast", "segmented"]
 
 WIDEST = 10  # times the observed rate: a band that no one could believe
-EXCESS_UNITS = {
-    "deaths": "deaths",
-    "per_100k": "deaths per 100,000 person-years",
-    "percent": "percent",
-    "total": "units",
-    "mean": "units per period",
-}
+EXCESS_UNITS = {"deaths": "deaths", "per_100k": "deaths per 100,000 person-years"}
+EXCESS_UNITS |= {"percent": "percent", "total": "units", "mean": "units per period"}
 
 
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
@@ -41,8 +36,7 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
         for design, after, share in zip(model.designs, model.sides, shares, strict=True):
             drawn = draw_parameters(y, design.to_numpy(), rng, len(share), after=after)
             own = design.columns.isin(("level", "slope"))
-            effect = drawn.b[:, own] @ design.loc[:, own].to_numpy().T
-            parts.append(y - effect)
+            parts.append(y - drawn.b[:, own] @ design.loc[:, own].to_numpy().T)
         return np.concatenate(parts)
     before = model.n_before
     design = build_design(index, harmonics=model.harmonics, beside=shift.beside, omit=shift.omit)

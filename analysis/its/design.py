@@ -42,8 +42,7 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     found = f"{kept_before} {names} before the shift and {kept_after} from it on"
     needed = f"at least {fewest} are needed on either side"
     enough = min(kept_before, kept_after) >= fewest
-    cure = "Widen the window or use a longer series."
-    require(enough, f"{shift.slug}: {found}; {needed}. {cure}")
+    require(enough, f"{shift.slug}: {found}; {needed}. Widen the window or use a longer series.")
     return window
 
 
@@ -83,8 +82,7 @@ def build_design(
     """Return the design (n, k) of a shift at one of its months, by default the first.
 
     `const`, `trend`, `level`, `slope` (in years), `level:SLUG` and `slope:SLUG` of shifts beside,
-    `sin1`, `cos1`, …, and `omit:PERIOD`, the same as a missing period; `beside` and `omit` are by
-    default the shift's.
+    `sin1`, `cos1`, …, and `omit:PERIOD`, as if it were missing; by default the shift's own.
     """
     check_whole(harmonics, "harmonics", 0, 6)  # 12 months tell no more pairs apart
     per_year = periods_per_year(index)

@@ -53,8 +53,7 @@ def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, 
     y, X = model.outcome, model.designs[0].to_numpy()
     y = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]  # a line in it must not cost digits
     P = precision(len(y), *law, model.n_before)
-    solved = P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
-    left = P - solved
+    left = P - P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
     u = left @ y
     own = np.maximum(np.diag(left), 1e-12 * np.diag(P))  # zero where a column has the period alone
     rss = np.maximum(y @ u - u**2 / own, np.finfo(float).tiny)

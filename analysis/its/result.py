@@ -104,9 +104,9 @@ class ITSResult:
         ----------
         kind : {"forecast", "segmented"}
             *forecast*: the model without the shift, fitted to the periods before it only and
-            projected, with the uncertainty of its parameters, the errors' memory and size, and the
-            errors of the path. *segmented*: what was observed, less the fitted step and
-            change of slope, with the uncertainty of these only.
+            projected, with the uncertainty of its parameters and the errors of the path.
+            *segmented*: what was observed, less the fitted step and change of slope, with the
+            uncertainty of these only.
         draws, seed : int
             Number and seed of the draws.
 
@@ -116,9 +116,8 @@ class ITSResult:
             One row per period of the window; columns `observed`, `expected` (median), `low` and
             `high` (simultaneous 95% band: 95% of whole paths lie inside it, over the periods
             before the shift and from it on separately), in deaths per 100,000 person-years or the
-            unit of `value`. The forecast's are missing before the shift, whose months it is fitted
-            to. From the first month on that no one could believe they are missing, and
-            `attrs["note"]` says why.
+            unit of `value`. The forecast's are missing before the shift. From the first month on
+            that no one could believe they are missing, and `attrs["note"]` says why.
         """
         return self._projected(kind, draws, seed)[1].copy()
 
@@ -135,8 +134,7 @@ class ITSResult:
         Parameters
         ----------
         months : int, optional
-            Default all that the window has. Whole periods: a multiple of 3 for quarters, of 12
-            for years.
+            Default all that the window has; for quarters a multiple of 3, for years of 12.
         kind, draws, seed
             As in `counterfactual`; the same seed gives the same draws.
 
@@ -145,13 +143,7 @@ class ITSResult:
         DataFrame
             Rows `deaths`, `per_100k` (person-years), `percent`, all from the same draws; for a
             frame of values `total`, `mean` (per period), `percent`. Columns `estimate` (median),
-            `low`, `high` (95%). Missing where the counterfactual of any of the months is:
-            `attrs["note"]` says why.
-
-        Raises
-        ------
-        ValueError
-            If there are not so many months after the shift.
+            `low`, `high` (95%). Missing where the counterfactual is: `attrs["note"]` says why.
         """
         step = 12 // periods_per_year(periods_of(self.series))
         available = (len(self.series) - self.n_before) * step
@@ -203,9 +195,8 @@ def fit_its(
     harmonics : int
         Sine and cosine pairs of the year.
     omit : iterable of Period or str
-        Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit``: holes
-        of the source, a phase-in, a single wild month. Each gets a column of its own, which is the
-        same as a missing period; missing values are left out too.
+        Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit`` and
+        missing values: holes of the source, a phase-in. Each gets a column of its own.
 
     Returns
     -------
@@ -216,16 +207,9 @@ def fit_its(
         `low`, `high` (95%), `p`. A row that the data cannot carry is missing, with the reason in
         `notes`. A shift known only as a range of months is averaged over them with equal weights.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the series or the shift cannot be used; the message says what to do.
-
     References
     ----------
-    Lopez Bernal, J., Cummins, S. and Gasparrini, A. (2017). Interrupted time series regression for
-    the evaluation of public health interventions. International Journal of Epidemiology 46,
-    348-355. doi:10.1093/ije/dyw098
+    Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
     check_shift(shift)
     shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))

@@ -67,8 +67,7 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
         wanted = "panel must be a DataFrame with a MultiIndex (place, period)"
-        found = f"found {type(panel).__name__}. A single series goes to fit_its."
-        raise TypeError(f"{wanted}; {found}")
+        raise TypeError(f"{wanted}; found {type(panel).__name__}. A single series goes to fit_its.")
     unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
@@ -88,8 +87,7 @@ def choose_scale(
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
         scale = "log" if has_counts(frame) else "value"
-    known = scale in get_args(Scale)
-    require(known, f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
+    require(scale in get_args(Scale), f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
     held = "value" in frame.columns if scale == "value" else has_counts(frame)
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
     require(held, f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
@@ -147,12 +145,10 @@ def check_index(index: pd.Index) -> None:
     require(index.is_unique, f"periods must be unique; {twice} appear more than once")
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
     if index[-1].ordinal - index[0].ordinal >= len(index):
-        missing = pd.period_range(index[0], index[-1]).difference(index).astype(str)
-        raise ValueError(
-            f"{PERIOD_NAMES[name]} must be consecutive; missing {name_some(missing)}. Reindex the "
-            "series, with 0 deaths where the source reports none, or any number where it lost "
-            "them, and leave those periods out with omit."
-        )
+        missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
+        cure = "Reindex the series, with 0 deaths where the source reports none, or any number "
+        cure += "where it lost them, and leave those periods out with omit."
+        raise ValueError(f"{PERIOD_NAMES[name]} must be consecutive; missing {missing}. {cure}")
 
 
 def _check_counts(frame: pd.DataFrame) -> None:

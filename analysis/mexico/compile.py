@@ -18,33 +18,15 @@ NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
 RECIPES = read_toml(DATA_FOLDER / "recipes.toml")[1]  # by table
 
 
-def _reshape(name: str, each: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of a source that is laid out otherwise."""
-    if name == "inegi_deaths":
-        return each.melt("month", var_name="state", value_name="deaths")
-    if name == "population":
-        require(each["year"].diff().dropna().eq(1).all(), f"{name}: years must be consecutive")
-        off = each.loc[each["MX00"] != each[STATES].sum(axis=1), "year"].tolist()
-        require(not off, f"{name}: states do not add up to MX00 in {off}")
-        return each.melt("year", var_name="state", value_name="population")
-    if name == "military_operations":
-        return each.assign(state=each.pop("states").str.split(";")).explode("state")
-    known = each.dropna(subset=["count"])  # months that Oaxaca had not reported are no zeros
-    return known[["release", "month", "state"]].assign(victims=known["count"].astype(int))
-
-
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
     """Write all tables and ``datapackage.json``, or nothing if a check fails; return the files."""
-    descriptor = deepcopy(load_descriptor(DATA_FOLDER))
+    folder, descriptor = Path(folder), deepcopy(load_descriptor(DATA_FOLDER))
     described = {resource["name"]: resource for resource in descriptor["resources"]}
-    tables = {
-        name: _compile_table(recipe, Path(folder), described[name])
-        for name, recipe in RECIPES.items()
-    }
+    tables = {x: _compile_table(recipe, folder, described[x]) for x, recipe in RECIPES.items()}
     check_municipalities(tables)
     found = list(tables["states"]["state"])
     require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
-    contents = {"states.geojson": _read_outlines(Path(folder) / "states.geojson")}
+    contents = {"states.geojson": _read_outlines(folder / "states.geojson")}
     for name in described.keys() - tables.keys() - {"state_outlines"}:  # made by `update` alone
         contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
     return write_package(into, descriptor, tables, contents)
@@ -77,8 +59,15 @@ def _compile_table(recipe: dict, folder: Path, resource: dict) -> pd.DataFrame:
     words = ["states", "methodology", "commit", *words]
     folder = DATA_FOLDER if recipe.get("own") else folder
     table = _read(folder, recipe["source"], columns, words)
-    if "columns" in recipe:
-        table = _reshape(resource["name"], table)
+    if resource["name"] == "population":
+        require(table["year"].diff().dropna().eq(1).all(), "population: years must be consecutive")
+        off = table.loc[table["MX00"] != table[STATES].sum(axis=1), "year"].tolist()
+        require(not off, f"population: states do not add up to MX00 in {off}")
+    if "list" in recipe:
+        listed = {recipe["list"]: table[recipe["list"]].str.split(";")}
+        table = table.assign(**listed).explode(recipe["list"])
+    for method, arguments in recipe.get("steps", {}).items():
+        table = getattr(table, method)(**arguments)
     if recipe.get("ordered"):
         table = table.sort_values(schema["primaryKey"], ignore_index=True)
     check_table(table, resource)

@@ -1,7 +1,6 @@
 """Latin America's yearly rates, and which countries can stand in for Mexico."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -47,8 +46,7 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
     national = shift.places in ((), (NATION,))
     require(national, f"{shift.slug}: the rates of countries carry national shifts only")
     first = shift.month.year + (shift.month.start_time.month > 1)
-    rates = load_country_rates()[MEXICO].dropna()
-    newest = int(rates.index[-1])
+    newest = int(load_country_rates()[MEXICO].dropna().index[-1])
     last = newest if shift.end is None else min(newest, shift.end.end_time.year)
     fault = f"the first full year under it is {first}, but Mexico's last UNODC rate is of {newest}"
     require(first <= last, f"{shift.slug}: {fault}. Use an earlier shift.")
@@ -74,11 +72,6 @@ def load_country_panel(
     CountryPanel
         A donor has a rate in every year, and before the change one that does not jump more from
         year to year than 20 deaths a year would by chance. Every other country is in `excluded`.
-
-    Raises
-    ------
-    ValueError
-        If Mexico lacks a year, or no start leaves enough donors.
     """
     if start is None:
         start = min(load_starts(first_year, last_year, fewest_donors=fewest_donors))
@@ -88,10 +81,7 @@ def load_country_panel(
 def load_starts(
     first_year: int, last_year: int, *, fewest_donors: int = FEWEST_DONORS
 ) -> dict[int, pd.DataFrame]:
-    """Load the rates of `load_country_panel` for every admissible first year, the earliest first.
-
-    It leaves `FEWEST_YEARS` before the change and `fewest_donors` with every rate.
-    """
+    """Load `load_country_panel`'s rates from each start that leaves years and donors enough."""
     rates = load_country_rates()
     years = range(rates.index[0], first_year - FEWEST_YEARS + 1)
     panels = {start: _cut_panel(rates, start, first_year, last_year).rates for start in years}
@@ -123,20 +113,14 @@ def _why_out(rates: pd.Series, first_year: int) -> str:
     if len(missing) == len(rates):
         return "no rate in these years"
     if missing:
-        return f"no rate in {_spans(missing)}"
+        spans = np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1)
+        told = (f"{years[0]}-{years[-1]}" if len(years) > 1 else f"{years[0]}" for years in spans)
+        return f"no rate in {', '.join(told)}"
     before = rates.loc[: first_year - 1]
     if (before == 0).any():
         return f"rates of zero before {first_year}: too few deaths a year"
     moves = float(np.log(before).diff().std())
     if rates.name != MEXICO and moves > np.sqrt(2 / FEWEST_DEATHS):
-        return (
-            f"jumps by {as_percent(moves):.0f}% from year to year before {first_year}, more "
-            f"than {FEWEST_DEATHS} deaths a year would by chance"
-        )
+        jumps = f"jumps by {as_percent(moves):.0f}% from year to year before {first_year}"
+        return f"{jumps}, more than {FEWEST_DEATHS} deaths a year would by chance"
     return ""
-
-
-def _spans(years: list[int]) -> str:
-    breaks = [0, *(np.flatnonzero(np.diff(years) > 1) + 1), len(years)]
-    spans = [(years[a], years[b - 1]) for a, b in pairwise(breaks)]
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)

@@ -1,8 +1,7 @@
 """Holes in a record: runs of months that their neighbours in time make impossible.
 
-Each month of a gap has less than half the deaths a day of the months before it and of those after,
-whichever are fewer (a fall that lasts is none), and so few deaths are next to impossible in a place
-as restless as this one. ``benchmarks/gaps.csv`` records how often the rule is wrong.
+Each month of a gap has less than half the deaths a day of the months before it or those after (a
+fall that lasts is none), next to impossible in a place as restless; see ``benchmarks/gaps.csv``.
 """
 
 import numpy as np
@@ -29,21 +28,15 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     ----------
     panel : DataFrame
         As `load_states` returns it: MultiIndex (place, month), columns `deaths` and `person_years`,
-        without months that are still being registered; searched as far as all places go.
+        without months still being registered, seven or more; searched as far as all places go.
 
     Returns
     -------
     DataFrame
         A row a gap: `place`; `first`, `last` (Period); `months`; `found` and `expected` deaths (a
         day: the mean of the six months before and of the six after); `missing`, their difference;
-        `chance`, the probability of so few deaths at the lower of the two sides' rates: negative
-        binomial with the spread of all the place's runs of that length about their sides, by the
-        median. A hole in the first or last three months is not found.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the panel cannot be used, or has fewer than seven months.
+        `chance`, the probability of so few at the lower of the two sides' rates: negative binomial
+        with the spread of the place's runs. A hole in the first or last three months is not found.
     """
     return search_gaps(_widen(panel))
 

@@ -27,8 +27,7 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     options = {"include_columns": COLUMNS, "column_types": kinds, "null_values": ["", "NA"]}
     parse, convert = csv.ParseOptions(delimiter=mark), csv.ConvertOptions(**options)
     try:
-        buffer = pa.BufferReader(content)
-        table = csv.read_csv(buffer, parse_options=parse, convert_options=convert)
+        table = csv.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=convert)
     except (pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path.name} cannot be read: {error}. {WHERE}") from error
     require(table.num_rows > 0, f"{path.name} has a header but no rows. {WHERE}")

@@ -32,16 +32,13 @@ def load_municipalities(
     ----------
     path : Path or str, optional
         A downloaded table with the columns `ent_mun`, `year`, `month` and `homicides`, of any
-        release: plain or gzip, ``|`` or ``,`` between columns, months without a death left out or
-        not. Default the embedded one, registered until the end of 2021.
+        release, plain or gzip. Default the embedded one, registered until the end of 2021.
     complete_only : bool
-        Leave out the months that are still being registered: with the table of 2022 those that
-        `load_series` leaves out of the nation, with an earlier one half a year of its last.
+        Leave out the months that are still being registered: half a year of its last.
     merge_created : bool
         Add municipalities created since 2000 to the one they were separated from, so that every
-        unit is the same territory in every month. With False they stay as in the file: no death
-        before they were created, though CONAPO gives them a population from 2000 on. Those that
-        are not in the file are added to their parent either way, for it has their deaths.
+        unit is the same territory in every month. With False they stay as in the file, without a
+        death before they were created; those that are not in it are added to their parent.
 
     Returns
     -------
@@ -50,24 +47,20 @@ def load_municipalities(
         in `load_states`. Person-years are the municipality's share of its state's mid-year
         population, linear between mid-years and constant before July 2000, times the person-years
         of the state. ``attrs``: `source`; `merged`, code of a unit to the codes in it;
-        `unspecified`, state to its deaths without a known municipality, which belong to no row
-        (none in the publisher's tables, which leave them out); `registered_later`, deaths that the
-        state table has and this one lacks; `gaps` and `unreliable` of its state for every unit.
+        `unspecified`, state to its deaths without a known municipality, which belong to no row;
+        `registered_later`, deaths that the state table has and this one lacks; `gaps` and
+        `unreliable` of its state for every unit.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
-        If the file is not such a table, a municipality lacks a month or has it twice, a count
-        cannot be true, or the municipalities do not add up to the embedded state table (a table
-        of an earlier release: exceed it, or lack more than was registered late). Deaths that moved
-        between two municipalities of a state in the same month cannot be noticed.
+        If a municipality lacks a month or has it twice, a count cannot be true, or they do not add
+        up to the embedded state table (an earlier release: exceed it, or lack more than was
+        registered late). Deaths moved between municipalities of a state cannot be noticed.
 
     References
     ----------
-    Gargiulo, M., Aburto, J. M. and Floridi, G. (2024). Monthly municipal-level homicide rates in
-    Mexico (January 2000-December 2022). OSF. doi:10.17605/OSF.IO/U8DC3
+    Gargiulo, Aburto and Floridi (2024), OSF, doi:10.17605/OSF.IO/U8DC3
     """
     return assemble_municipalities(
         read_counts(path or check_file("municipal_deaths")),
@@ -89,7 +82,9 @@ def assemble_municipalities(
     merge_created: bool = True,
 ) -> pd.DataFrame:
     """Hold counts (`read_counts`) against their states (`load_states`), give them person-years."""
-    by_state = states.unstack("state").loc[: _last_month(counts, states)]
+    last, known = counts["month"].max(), states.index[-1][1]
+    earlier = last < known and last.month == 12  # a release that ends before the states'
+    by_state = states.unstack("state").loc[: last if earlier else known]
     months = by_state.index
     people = population.set_index("municipality")
     wide = spread_counts(counts, months)
@@ -101,7 +96,7 @@ def assemble_municipalities(
     require(unknown.empty and no_state.empty, f"{fault}: {why}")
     later = check_sums(wide, by_state["deaths"], states.index[-1][1].year - months[-1].year)
     absent = people.index.difference(wide.index)
-    if _leaves_out_zeros(counts):
+    if (counts["deaths"] > 0).all():
         absent = absent[:0]  # no death is no row
     lost = absent.difference(changes["municipality"])
     require(lost.empty, f"no row of the municipalities {name_some(lost)}; is the file cut? {WHERE}")
@@ -119,18 +114,13 @@ def assemble_municipalities(
     without = wide.loc[~named, kept].sum(axis=1)
     without.index = "MX" + without.index.str[:2]
     families = units.index.to_series().groupby(units).agg(list)
-    frame.attrs = {
-        "source": "inegi",
-        "merged": families[families.str.len() > 1].to_dict(),
-        "unspecified": without[without > 0].to_dict(),
-        "registered_later": later,
-    }
+    merged, unspecified = families[families.str.len() > 1], without[without > 0]
+    frame.attrs = {"source": "inegi", "merged": merged.to_dict()}
+    frame.attrs |= {"unspecified": unspecified.to_dict(), "registered_later": later}
+    members = deaths.index.groupby(states_of(deaths.index))
     for kind in ("gaps", "unreliable"):  # a hole of a state is one of all its municipalities
-        frame.attrs[kind] = [
-            told | {"place": unit}
-            for told in states.attrs.get(kind, ())
-            for unit in deaths.index[states_of(deaths.index) == told["place"]]
-        ]
+        known = states.attrs.get(kind, ())
+        frame.attrs[kind] = [x | {"place": y} for x in known for y in members.get(x["place"], ())]
     return frame
 
 
@@ -144,7 +134,7 @@ def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     wide = cells.unstack(fill_value=0)
     times, deaths = (wide[name].reindex(columns=months, fill_value=0) for name in ("size", "sum"))
     # Deaths without a known municipality need no row in a month without one.
-    needed = ~times.index.str.endswith(UNSPECIFIED)[:, None] & (not _leaves_out_zeros(counts))
+    needed = ~times.index.str.endswith(UNSPECIFIED)[:, None] & (counts["deaths"] == 0).any()
     for wrong, fault in ((times > 1, "more than one row"), ((times == 0) & needed, "no row")):
         places = np.argwhere(wrong)
         where = [f"{times.index[row]} {months[column]}" for row, column in places[:6]]
@@ -152,21 +142,8 @@ def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     return deaths.rename_axis(index=None)
 
 
-def _leaves_out_zeros(counts: pd.DataFrame) -> bool:
-    return bool((counts["deaths"] > 0).all())
-
-
-def _last_month(counts: pd.DataFrame, states: pd.DataFrame) -> pd.Period:
-    """Return the last month of the counts' release: the states', or an earlier December."""
-    last, known = counts["month"].max(), states.index[-1][1]
-    return last if last < known and last.month == 12 else known
-
-
 def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:
-    """Return how many deaths rows by municipality lack of `deaths` by month and state.
-
-    Raise a ValueError if there are more than came in late, in so many years `later`.
-    """
+    """Return how many of the states' deaths the rows lack; refuse more than come that late."""
     sums = wide.groupby(states_of(wide.index)).sum().reindex(deaths.columns, fill_value=0)
     gap = sums - deaths.T
     years = deaths.index.year

@@ -145,8 +145,7 @@ def _sum_people(frame: pd.DataFrame, place: str, people: str) -> pd.DataFrame:
     require(wrong == "[]", f"{time.name} must hold years; found {wrong}")
     numbers = {"place": read_numbers(frame[place]), "people": read_numbers(frame[people])}
     rows = frame.assign(**numbers, year=years.astype(int))
-    parts = rows.columns.intersection(["sexo", "edad", "edad_quin"])
-    check_rows(rows, ["year", "place"], parts)
+    check_rows(rows, ["year", "place"], rows.columns.intersection(["sexo", "edad", "edad_quin"]))
     return rows.pivot_table(index="year", columns="place", values="people", aggfunc="sum")
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.files import DATA_FOLDER, read_toml
-from analysis.mexico.completeness import HOLLOW, estimate_shares, find_hollow, months_complete
+from analysis.mexico import completeness
+from analysis.mexico.completeness import HOLLOW, load_releases
 from analysis.mexico.gaps import search_gaps
-from analysis.mexico.revisions import first_print_shares, load_releases
 from analysis.mexico.tables import load_descriptor, load_table
 
 NATION = "MX00"
@@ -85,16 +85,15 @@ def known_shares(source: str) -> pd.DataFrame:
     """Return what `analysis.load_completeness` does, without the deaths."""
     deaths = monthly_deaths(source)
     if source != "inegi":
-        return first_print_shares(load_releases(), deaths.index[-1])
+        return completeness.first_print_shares(load_releases(), deaths.index[-1])
     first = load_table("municipal_deaths")
     year = first["year"].max()
     first = first[first["year"] == year]
     first = first.groupby(["month", "MX" + first["ent_mun"].str[:2]])["homicides"].sum().unstack()
     later = deaths.loc[f"{year}"].drop(columns=NATION)
     first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
-    shares = estimate_shares(first, later, NATION)
-    last = deaths.index[-12:]
-    return shares.set_index(shares.index.set_levels(last, level="month"))
+    shares = completeness.estimate_shares(first, later, NATION)
+    return shares.set_index(shares.index.set_levels(deaths.index[-12:], level="month"))
 
 
 def known_share(source: str, places: list[str], months: pd.PeriodIndex) -> pd.Series:
@@ -124,12 +123,12 @@ def complete_through(source: str) -> pd.Series:
     last = len(deaths) - 1 - told.open_months
     position = pd.Series(last, deaths.columns)
     if told.open_months:
-        own = len(deaths) - 13 + months_complete(known_shares(source))
+        own = len(deaths) - 13 + completeness.months_complete(known_shares(source))
         position = np.minimum(position, own)
         # what has fallen against the other source is late in coming, whatever it was last year
         other, half = monthly_deaths("sesnsp"), deaths.index[-12 : last + 1]
         if half.isin(other.index).all():
-            hollow = find_hollow(deaths, other, half) < HOLLOW
+            hollow = completeness.find_hollow(deaths, other, half) < HOLLOW
             position[hollow] = len(deaths) - 13
     return pd.Series(deaths.index[position], deaths.columns)
 
@@ -157,12 +156,8 @@ def list_marks(source: str, places: list[str]) -> list[dict]:
         marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
     if source == "sesnsp" and load_table("sesnsp_revisions")["release"].max() == str(last):
         share = known_shares(source).loc[(NATION, last)]
-        text = (
-            f"provisional month: the count of {last} is its first print; a first print had "
-            f"{share['share']:.1%} of today's count on average ({share['low']:.1%} to "
-            f"{share['high']:.1%})"
-        )
+        text = f"provisional month: the count of {last} is its first print; a first print had "
+        text += "{share:.1%} of today's count on average ({low:.1%} to {high:.1%})".format(**share)
         marks.append(("provisional_month", last, last, text))
-    return [
-        dict(zip(("name", "first", "last", "text"), map(str, mark), strict=True)) for mark in marks
-    ]
+    names = "name", "first", "last", "text"
+    return [dict(zip(names, map(str, mark), strict=True)) for mark in marks]

@@ -28,14 +28,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     Returns
     -------
     dict
-        Slug to `PolicyShift`, in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If a block is malformed; the message names the block.
-    KeyError
-        If a shift names another that comes nowhere before it.
+        Slug to `PolicyShift`, in the order of the file; what is malformed is named in the error.
     """
     path, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
     blocks = content.get("shift")

@@ -30,14 +30,12 @@ def load_series(
     ----------
     source : {"inegi", "sesnsp", "rnid"}
         INEGI counts death certificates by month of death (2000-01 on, earlier ones on request);
-        SESNSP counts victims of intentional homicide and femicide by the month the file was opened
-        (2015-01 on). RNID, the registry that took SESNSP's place in 2026, is there once
-        ``python -m analysis update`` has taken it.
+        SESNSP victims of intentional homicide and femicide by the month the file was opened
+        (2015-01 on); RNID, in its place from 2026, once ``python -m analysis update`` has taken it.
     place : str or sequence of str
         ``"MX00"`` for the nation, ``"MX01"`` to ``"MX32"`` for a state; several are added up.
     start, end : str or Period, optional
-        First and last month; default all, but INEGI's from 2000-01. It has months from 1990-01; in
-        1990-1993 some certificates lack the year of death (`load_table("inegi_deaths_1990s")`).
+        First and last month; default all, but INEGI's, known from 1990-01, from 2000-01.
     complete_only : bool
         Leave out the months that are still being registered in any of the places.
     completed : bool
@@ -45,8 +43,7 @@ def load_series(
         rounded: as they may stand a year later. For comparison, never as a finding.
     registered : bool
         Scale INEGI's deaths of the nation, rounded, to those registered in their year, where known:
-        its months lack a changing share. The scale steps each January, and late registration is in
-        it. For comparison.
+        its months lack a changing share. For comparison: the scale steps each January.
 
     Returns
     -------
@@ -54,15 +51,7 @@ def load_series(
         PeriodIndex `month` (freq "M"); columns `deaths` (int) and `person_years` (float,
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
         what a fit warns of: `complete_through`, `source_ratio`, `registered_share` (the nation's),
-        `gaps`, those of `find_gaps` in these places and months, and `marked`, months with a fault
-        of their own.
-
-    Raises
-    ------
-    KeyError
-        For an unknown source or place, with the nearest known names.
-    ValueError
-        For months outside the source's coverage, or registered totals that are not known.
+        `gaps` (`find_gaps`) in these places and months, `marked`, months with faults of their own.
     """
     check_known(source, record.LOADED, "source")
     places = _check_places(place)
@@ -85,20 +74,16 @@ def load_series(
     since = pd.Period(load_table(record.LOADED[source].table)["month"].min(), "M")
     series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
-    joined, inside = "+".join(places), (str(series.index[0]), str(series.index[-1]))
+    joined, first, last = "+".join(places), str(series.index[0]), str(series.index[-1])
+    ratio, gaps = source_ratio(joined), record.list_gaps(source)
+    inside = [gap for gap in gaps if gap["first"] <= last and gap["last"] >= first]
     series.attrs = {
         "source": source,
         "place": joined,
         "complete_through": str(complete),
-        "source_ratio": {"name": RATIO, "by_month": dict(_ratio_by_month(joined))},
+        "source_ratio": {"name": RATIO, "by_month": ratio.dropna().rename(str).to_dict()},
         "registered_share": _registered_share(source) if joined == NATION else None,
-        "gaps": [
-            dict(gap)
-            for gap in record.list_gaps(source)
-            if (NATION in places or gap["place"] in places)
-            and gap["first"] <= inside[1]
-            and gap["last"] >= inside[0]
-        ],
+        "gaps": [dict(gap) for gap in inside if NATION in places or gap["place"] in places],
         "marked": [dict(mark) for mark in record.list_marks(source, places)],
     }
     if registered:  # these are of the deaths as counted
@@ -137,6 +122,7 @@ def _registered_share(source: str) -> dict:
     return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
 
 
+@cache
 def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
@@ -146,31 +132,20 @@ def source_ratio(place: str = NATION) -> pd.Series:
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
-@cache
-def _ratio_by_month(place: str) -> dict[str, float]:
-    return source_ratio(place).dropna().rename(str).to_dict()
-
-
 def load_completeness(source: str) -> pd.DataFrame:
     """Load how complete the months are that may still be filling up.
 
     Parameters
     ----------
     source : {"inegi", "sesnsp"}
-        INEGI: the months of the table's last year, by what the months of 2021 lacked at the end of
-        2021 of the deaths that are known now. SESNSP: the last three months, by what former
-        releases printed of theirs.
+        INEGI: the months of the table's last year, by what the months of 2021 lacked at its end of
+        the deaths known now. SESNSP: the last three months, by what former releases printed.
 
     Returns
     -------
     DataFrame
         MultiIndex (`place`, `month`), the nation first; `deaths` as registered, `share` of those
         that will be known, `low`, `high` (95% for INEGI; for SESNSP the range over its releases).
-
-    Raises
-    ------
-    KeyError
-        For an unknown source.
     """
     check_known(source, record.SOURCES, "source")
     shares, deaths = record.known_shares(source).copy(), record.monthly_deaths(source)

@@ -42,11 +42,6 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     -------
     dict
         State code to its rings, each an array (n, 2) of degrees of longitude and latitude.
-
-    Raises
-    ------
-    ValueError
-        If the file's sha256 is not the one in ``datapackage.json``.
     """
     shapes = json.loads(_read_checked("state_outlines", folder)[1])["features"]
     outlines = {}

@@ -65,8 +65,7 @@ def update_tables(
         if name in {"sesnsp_victims", "rnid_victims"}:
             resource["published"] = named
         if name == "sesnsp_victims" and "sesnsp_revisions" in tables:
-            revisions = tables["sesnsp_revisions"]
-            tables["sesnsp_revisions"] = _append_release(revisions, new, named)
+            tables["sesnsp_revisions"] = _append_release(tables["sesnsp_revisions"], new, named)
     changed = [name for name in tables if tables[name] is not before.get(name)]
     # States may come before their municipalities, if the user says so.
     if "municipal_population" in changed or ("population" in changed and not accept_revisions):
@@ -138,8 +137,7 @@ def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) 
         require(not lost, f"{name}: years or municipalities are missing: {name_some(lost)}")
         table = table.merge(old[["municipality", "name"]], how="left")
     columns = [field["name"] for field in resource["schema"]["fields"]]
-    key = resource["schema"]["primaryKey"]
-    table = table[columns].sort_values(key, ignore_index=True)
+    table = table[columns].sort_values(resource["schema"]["primaryKey"], ignore_index=True)
     check_table(table, resource)
     return table
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.operations import event_study, randomisation
 from analysis.operations.event_study import BOOTED, ESTIMATE, PERCENT, RANDOMISED, ROBUST
-from analysis.operations.imputation import impute_effects
 from analysis.operations.stacks import Operations, leave_out
 
 HEADLINE = "headline"
@@ -59,7 +58,7 @@ def vary_choices(
         (name, BOOTED): _bootstrap(part, chosen, horizons, **given | options)
         for name, (part, chosen, options) in choices.items()
     }
-    grouped = impute_effects(panel, first, horizons, before=given["before"])
+    grouped = event_study.impute_effects(panel, first, horizons, before=given["before"])
     return pd.concat(varied | {("imputed log rates", ROBUST): grouped}, names=KEYS)
 
 

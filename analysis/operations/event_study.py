@@ -1,8 +1,9 @@
 """Stacked sub-experiments -> effects by quarter, test of the leads, average effects: pyfixest."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy import stats
 
 from analysis.checks import check_whole, require
 from analysis.its.series import as_percent, rate_of
+from analysis.operations.stacks import Operations
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -17,6 +19,7 @@ ALPHA = 0.05
 PERCENT, RATE = "percent", "per 100,000"  # units
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
 ESTIMATE = ["estimate", "low", "high", "p"]
+HALF = 0.5  # deaths, added for the logarithm of months without any
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     stacked : DataFrame
         As `stack_operations` gives it.
     months : int
-        Length of a bin of event time; the one that ends with the last month before the operation
-        is the reference.
+        Length of a bin of event time, of which two whole ones at least come before the operation
+        and one after; the last before it is the reference.
 
     Returns
     -------
@@ -48,15 +51,9 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
         Intervals and tests are clustered by place (a place in several stacks is one cluster), with
         Student's t of one degree of freedom less than places.
 
-    Raises
-    ------
-    ValueError
-        If there are not at least two whole bins before the operation and one from it on.
-
     References
     ----------
-    Correia, S., Guimarães, P. and Zylkin, T. (2020). Fast Poisson estimation with high-dimensional
-    fixed effects. Stata Journal 20, 95-115. doi:10.1177/1536867X20909691
+    Correia, Guimarães and Zylkin (2020), Stata Journal 20, 95-115, doi:10.1177/1536867X20909691
     """
     before, after = -stacked["event_time"].min(), stacked["event_time"].max() + 1
     starts = list_bins(before, after, months)
@@ -93,20 +90,14 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
     stacked : DataFrame
         As `stack_operations` gives it. All its months before the operation are the baseline.
     horizons : sequence of int
-        Months from the operation on.
+        Months from the operation on, as many as the stack has or fewer.
 
     Returns
     -------
     DataFrame
         Index `months`; columns `estimate`, `low`, `high` (percent) and `p`, clustered by place with
-        Student's t of one degree of freedom less than places: where few places are treated these
-        intervals are too short. Columns `deaths` and `person_years`: what was observed under the
-        operations in these months.
-
-    Raises
-    ------
-    ValueError
-        If a horizon is longer than the stack.
+        Student's t of one degree of freedom less than places: too short where few places are
+        treated. Columns `deaths` and `person_years`, observed under the operations in these months.
     """
     available = int(stacked["event_time"].max()) + 1
     rows = {}
@@ -143,16 +134,20 @@ def _fit_poisson(
         place_effect=rows.groupby(["operation", "place"]).ngroup(),
         month_effect=rows.groupby(["operation", "month"]).ngroup(),
     )
-    with warnings.catch_warnings():
-        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
-        formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
-        # `_informative` has checked for separation.
-        options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False}
-        fit = fepois(formula, data=data, vcov={"CRV1": "place"}, offset="offset", **options)
+    formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
+    # `_informative` has checked for separation.
+    options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False, "offset": "offset"}
+    fit = _quietly(fepois, formula, data=data, vcov={"CRV1": "place"}, **options)
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
     V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
     return with_intervals(b, np.sqrt(np.diag(V)), places), b, V, places
+
+
+def _quietly(fit: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    with warnings.catch_warnings():
+        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
+        return fit(*given, **options)
 
 
 def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
@@ -172,3 +167,29 @@ def _informative(rows: pd.DataFrame) -> pd.DataFrame:
         if keep.all():
             return rows
         rows = rows[keep]
+
+
+def impute_effects(
+    panel: pd.DataFrame, operations: Operations, horizons: Iterable[int], *, before: int
+) -> pd.DataFrame:
+    """Return effects by `months` of places reached once, every place alike, clustered by place."""
+    # Gardner (2022), Two-stage differences in differences, doi:10.48550/arXiv.2207.05943.
+    from pyfixest import event_study  # takes two seconds to import
+
+    place, month = panel.index.get_level_values(0), panel.index.get_level_values(1).asi8
+    came = {own: one.month.ordinal for one in operations for own in one.places}
+    arrival = place.map(came).to_numpy(dtype=float)  # NaN: never
+    start = min(came.values()) - before
+    rate = ((panel["deaths"] + HALF) / panel["person_years"]).to_numpy()
+    table = pd.DataFrame({"log_rate": np.log(rate), "place": pd.factorize(place)[0]})
+    table = table.assign(month=month - start + 1, cohort=np.nan_to_num(arrival - start + 1))
+    names = {"yname": "log_rate", "idname": "place", "tname": "month", "gname": "cohort"}
+    names |= {"estimator": "did2s", "cluster": "place"}
+    effects = []  # cohort 0: never
+    for horizon in horizons:
+        inside = (month >= arrival - before) & (month < arrival + horizon)
+        never = (month >= start) & (month < max(came.values()) + horizon) & np.isnan(arrival)
+        fit = _quietly(event_study, table[inside | never], **names)
+        b, se = fit.coef().set_axis([horizon]), fit.se().to_numpy()
+        effects.append(with_intervals(b, se, table["place"].nunique()))
+    return pd.concat(effects).rename_axis("months")

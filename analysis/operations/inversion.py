@@ -1,18 +1,163 @@
-"""Reassignments and signs drawn at random, and the nulls that a test of them does not reject."""
+"""One effect for many reassignments of the operations, and the nulls that a test does not reject.
+
+Poisson with place and month effects in each stack: all reassignments share counts, exposures and
+dates, so that a sum over places or months is one matrix product.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 
 from analysis.checks import check_seed, check_whole
 from analysis.operations.event_study import ALPHA
-from analysis.operations.poisson import fit_reassigned
-from analysis.operations.stacks import Layout
+from analysis.operations.stacks import Experiment, Layout
 
+TOLERANCE = 1e-10  # of the effect, on the log scale
+MOST_STEPS = 100
+TOGETHER = 128  # reassignments at once
 FINE = 0.002  # interval ends are found to this log rate ratio
 TIED = 1e-9
 FARTHEST = 5.0  # beyond a log rate ratio so far from the estimate an interval counts as open
+
+
+class Fits(NamedTuple):
+    """Estimates by reassignment."""
+
+    estimate: np.ndarray  # (R,): log rate ratio
+    se: np.ndarray  # (R,): clustered by place, with G / (G - 1)
+    scores: np.ndarray  # (n, R): each place's efficient score at the estimate
+
+
+def fit_reassigned(
+    layout: Layout, history: np.ndarray, *, fixed: float | None = None, effect: float = 0.0
+) -> Fits:
+    """Estimate the log rate ratio of each reassignment (n, R), or hold it `fixed`."""
+    # `effect` is taken out of the counts where the operations really were.
+    fits = [_fit_effect(layout, part, fixed, effect) for part in _split(history)]
+    return Fits(*map(np.hstack, zip(*fits, strict=True)))
+
+
+def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect: float) -> Fits:
+    stacks = [_Stack(experiment, layout, history, effect) for experiment in layout.experiments]
+    b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
+    for _ in range(MOST_STEPS):
+        moved = max(stack.settle(np.exp(b)) for stack in stacks)
+        information = sum(stack.information for stack in stacks)
+        scores = sum(stack.scores for stack in stacks)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.clip(scores.sum(axis=0) / information, -1, 1)
+        if fixed is None:
+            b = b + step
+            moved = max(moved, np.abs(step).max())
+        if not moved >= TOLERANCE:
+            break
+    if not moved < TOLERANCE:
+        why = "are there deaths on both sides of every date, in treated places and controls?"
+        raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+    clusters = np.count_nonzero(scores, axis=0)
+    spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
+    return Fits(b, spread / information, scores)
+
+
+def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
+    """Estimate the log rate ratio, (bins, R), in each of `bins` (T,) against the `reference`."""
+    return np.hstack([_fit_bins(layout, part, bins, reference) for part in _split(history)])
+
+
+def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
+    stacks = []
+    for experiment in layout.experiments:
+        always = np.repeat(experiment.treated[:, None], len(bins), axis=1)
+        stacks.append(_Stack(replace(experiment, exposed=always), layout, history))
+    member = (np.arange(bins.max() + 1)[:, None] == bins).astype(float)
+    observed = member @ sum(stack.y_months_exposed for stack in stacks)
+    # With a ratio for the reference too, which the place effects could take up, each turn fits
+    # one margin exactly and little is left to the next.
+    ratio = np.ones_like(observed)
+    for _ in range(MOST_STEPS):
+        moved = max(stack.balance(ratio[bins]) for stack in stacks)
+        step = _divide(observed, member @ sum(stack.month_exposed for stack in stacks))
+        ratio = ratio * step
+        if max(moved, np.abs(step - 1).max()) < TOLERANCE:
+            return np.log(ratio / ratio[reference])
+    why = "are there deaths in every bin of the treated places and of their controls?"
+    raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+
+
+def _split(history: np.ndarray) -> list[np.ndarray]:
+    """Cut the reassignments into parts: small ones stay in the processor's cache, and in memory."""
+    return np.array_split(history, max(1, -(-history.shape[1] // TOGETHER)), axis=1)
+
+
+class _Stack:
+    """Place effects a and month effects g of one sub-experiment, and its part of the score."""
+
+    # The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
+    # projection on the effects, D - alpha - gamma, weighted by that mean.
+
+    def __init__(
+        self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float = 0.0
+    ) -> None:
+        self.E, self.y = experiment.person_years, experiment.deaths
+        if effect:
+            self.y = self.y * np.exp(-effect * experiment.exposed[layout.history])
+        both = np.hstack([experiment.counted, experiment.exposed])
+        roles, role = np.unique(both, axis=0, return_inverse=True)
+        self.counted, self.exposed = np.hsplit(roles.astype(float)[:, :, None], 2)  # (S, T, 1)
+        reassigned = role.ravel()[history]
+        self.kinds = [s for s in range(len(roles)) if self.counted[s].any()]
+        self.of_kind = {s: (reassigned == s).astype(float) for s in self.kinds}
+        self.y_place = self._places(self.y, 1.0, self.counted)
+        self.y_month = self._months(self.y, 1.0, self.counted)
+        self.y_exposed = self._places(self.y, 1.0, self.exposed)
+        self.y_months_exposed = self._months(self.y, 1.0, self.exposed)
+        self.g = np.ones_like(self.y_month)
+        self.gamma = np.zeros_like(self.y_month)
+
+    def _places(self, x: np.ndarray, v: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
+        """Sum x (n, T) times v (T, R) over each place's months, times what its kind has there."""
+        return sum(self.of_kind[s] * (x @ (factor[s] * v)) for s in self.kinds if factor[s].any())
+
+    def _months(self, x: np.ndarray, u: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
+        """Sum x (n, T) times u (n, R) over each month's places, times what their kinds have."""
+        return sum(factor[s] * (x.T @ (self.of_kind[s] * u)) for s in self.kinds if factor[s].any())
+
+    def balance(self, ratio: np.ndarray) -> float:
+        """Take a and g one turn nearer to their fit at a ratio (R,) or (T, R); return the move."""
+        factor = self.counted + (ratio - 1) * self.exposed  # (S, T, R)
+        self.a = _divide(self.y_place, self._places(self.E, self.g, factor))
+        g = _divide(self.y_month, self._months(self.E, self.a, factor))
+        moved = np.abs(_divide(g, self.g) - (g > 0)).max()
+        self.g = g
+        self.month_exposed = g * self._months(self.E, self.a, ratio * self.exposed)
+        return moved
+
+    def settle(self, ratio: np.ndarray) -> float:
+        """Do that, and find the information on b, (R,), and the efficient scores, (n, R)."""
+        moved = self.balance(ratio)
+        a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
+        mean_place = a * self._places(self.E, g, factor)
+        mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
+        drawn = a * self._places(self.E, g * self.gamma, factor)
+        alpha = _divide(mean_exposed - drawn, mean_place)
+        drawn = g * self._months(self.E, a * alpha, factor)
+        gamma = _divide(self.month_exposed - drawn, self.y_month)
+        moved = max(moved, np.abs(gamma - self.gamma).max())
+        self.gamma = gamma
+        gamma_exposed = a * self._places(self.E, g * gamma, ratio * self.exposed)
+        self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=0)
+        drawn = a * self._places(self.E, g * gamma, factor)
+        weighted = self._places(self.y, gamma, self.counted) - drawn
+        residual = alpha * (self.y_place - mean_place)
+        self.scores = self.y_exposed - mean_exposed - residual - weighted
+        return moved
+
+
+def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return np.divide(x, by, out=np.zeros_like(x), where=by > 0)
 
 
 def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
@@ -43,8 +188,7 @@ def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -
 def flipped_scores(layout: Layout, signs: np.ndarray, null: float) -> np.ndarray:
     """Return the sum of the places' scores at the model restricted to `null`, under every sign."""
     # The studentised statistic rises with the absolute sum, so that the sum alone gives the same p.
-    scores = fit_reassigned(layout, layout.history[:, None], fixed=null).scores
-    return scores[:, 0] @ signs
+    return fit_reassigned(layout, layout.history[:, None], fixed=null).scores[:, 0] @ signs
 
 
 def share_as_large(statistics: np.ndarray) -> float:

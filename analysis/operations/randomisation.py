@@ -9,8 +9,7 @@ import pandas as pd
 from analysis.its.series import as_percent
 from analysis.operations import inversion
 from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
-from analysis.operations.inversion import reassign_histories, share_as_large
-from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.inversion import fit_reassigned, reassign_histories, share_as_large
 from analysis.operations.stacks import AFTER, BEFORE, Controls, Operations, lay_out
 
 DRAWS = 999
@@ -62,9 +61,7 @@ def randomisation_test(
 
     References
     ----------
-    MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for difference-in-differences
-    with few treated clusters. Journal of Econometrics 218, 435-450.
-    doi:10.1016/j.jeconom.2020.04.024
+    MacKinnon and Webb (2020), J. Econometrics 218, 435-450, doi:10.1016/j.jeconom.2020.04.024
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
@@ -107,8 +104,7 @@ def score_bootstrap(
 
     References
     ----------
-    Kline, P. and Santos, A. (2012). A score based approach to wild bootstrap inference. Journal of
-    Econometric Methods 1, 23-41. doi:10.1515/2156-6674.1006
+    Kline and Santos (2012), Journal of Econometric Methods 1, 23-41, doi:10.1515/2156-6674.1006
     """
     window = {"before": before, "after": after, "controls": controls, "second": second}
     layout = lay_out(panel, operations, **window)
@@ -156,15 +152,14 @@ def reassign_event_study(
     ReassignedEventStudy
         `bins`: each bin against the reference bin, the range that holds 95% of the reassigned ones
         (not an interval for the effect), and the share of all that are at least as large on the log
-        scale. `lead_p` is the same share for the largest lead, each in units of the standard
-        deviation of its reassigned ones: a test of all leads at once that few treated places do not
-        spoil.
+        scale. `lead_p` is the same share for the largest lead, in standard deviations of its
+        reassigned ones: a test of all leads at once that few treated places do not spoil.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)
     starts = list_bins(before, after, months)
     bins = np.repeat(np.arange(len(starts)), months)
-    ratios = fit_bins(layout, reassigned, bins, starts.index(-months))
+    ratios = inversion.fit_bins(layout, reassigned, bins, starts.index(-months))
     every = pd.DataFrame(ratios, pd.Index(starts, name="first_month"))
     logs = every.drop(-months)
     band = logs.iloc[:, 1:].quantile([ALPHA / 2, 1 - ALPHA / 2], axis=1).T
@@ -200,9 +195,8 @@ def vary_operations(
     -------
     DataFrame
         Index `operation`; columns `places` (treated), `alone` (percent), `reassigned_low` and
-        `reassigned_high` (where 95% of the reassigned ones are), `p` and `without` (percent). `p`
-        compares the estimate itself with the reassigned ones: with one treated place a clustered
-        standard error means nothing.
+        `reassigned_high` (where 95% of the reassigned are), `p` and `without` (percent). `p` is of
+        the estimate itself: with one treated place a clustered standard error means nothing.
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     reassigned = reassign_histories(layout, draws, seed)

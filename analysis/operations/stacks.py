@@ -87,8 +87,7 @@ def stack_operations(
     Parameters
     ----------
     panel : DataFrame
-        MultiIndex (place, month); columns `deaths` and `person_years`, as `load_states` gives it.
-        It is not changed.
+        As `load_states` gives it: MultiIndex (place, month); columns `deaths` and `person_years`.
     operations : sequence of PolicyShift
         Each with its first month and its `places`. A place that several reach is treated in each.
     before, after : int
@@ -100,19 +99,12 @@ def stack_operations(
     Returns
     -------
     DataFrame
-        One row per operation, place and month; columns `operation`, `place`, `month`,
-        `event_time` (months since the first one under the operation), `treated` (bool), `deaths`,
-        `person_years`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If panel and operations do not fit; the message says what to do.
+        A row per operation, place and month; columns `operation`, `place`, `month`, `event_time`
+        (months since the first under the operation), `treated` (bool), `deaths`, `person_years`.
 
     References
     ----------
-    Cengiz, D., Dube, A., Lindner, A. and Zipperer, B. (2019). The effect of minimum wages on
-    low-wage jobs. Quarterly Journal of Economics 134, 1405-1454. doi:10.1093/qje/qjz014
+    Cengiz et al. (2019), Quarterly Journal of Economics 134, 1405-1454, doi:10.1093/qje/qjz014
     """
     layout = lay_out(panel, operations, before=before, after=after, controls=controls)
     stacks = []

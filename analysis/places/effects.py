@@ -65,18 +65,15 @@ def fit_places(
     panel : DataFrame
         As `analysis.load_states` returns it: MultiIndex (place, month), columns `deaths` and
         `person_years`; months without deaths are allowed. Places may end with different months.
-        ``attrs`` may hold, as `load_states` gives them, `gaps`, the holes of each place's record,
-        which are left out of its own fit, and `unreliable`, records of `place`, `first`, `last` and
-        `reason`: a place whose window has such months gets no estimate.
+        ``attrs`` may hold, as there, `gaps`, the holes of each place's record, which are left out
+        of its own fit, and `unreliable`: a place whose window has such months gets no estimate.
     shift : PolicyShift
-        Its date, window and impact are used; its own places are not. What it omits is left out of
-        every place's fit.
+        Its date, window, impact and omitted periods are used; its own places are not.
     harmonics : int
         Sine and cosine pairs of the year.
     beside : sequence of str
         Estimators of `analysis.compare_estimators` to show beside `count_reml`; default the
-        textbook's two for counts, and `reml`, the headline, which answers where every month has
-        deaths.
+        textbook's two for counts, and `reml`, which answers where every month has deaths.
     fewest_deaths : int
         Deaths on either side of the shift that an estimate needs.
 
@@ -86,8 +83,7 @@ def fit_places(
         `effects`: for each place and estimand the estimates by `count_reml` and by the estimators
         beside it. `q` is the p-value after Benjamini and Hochberg over the places, for each
         estimator and estimand; `shrunken` the estimate by `count_reml` drawn towards the places'
-        random-effects mean (empirical Bayes); `note` says why a number is missing. A place with
-        fewer than `fewest_deaths` deaths on a side of the shift has no estimate.
+        random-effects mean (empirical Bayes); `note` says why a number is missing;
         `comparison_verdict` is on the spread of the estimators, and `doubt` says why the estimate
         by `count_reml` is not reliable: too few deaths, an unreliable record, for the level a hole
         in most of the `NEAREST` months before the shift or from it on, estimators whose signs
@@ -95,15 +91,9 @@ def fit_places(
         `places`: `deaths_before`, `deaths_after`, `empty_months` (without deaths), of months not
         left out; `left_out`, the holes of the place's record, in words.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the panel or the shift cannot be used; the message names the place.
-
     References
     ----------
-    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
-    Royal Statistical Society B 57, 289-300. doi:10.1111/j.2517-6161.1995.tb02031.x
+    Benjamini and Hochberg (1995), JRSS B 57, 289-300, doi:10.1111/j.2517-6161.1995.tb02031.x
     """
     fewest = check_whole(fewest_deaths, "fewest_deaths", 1)
     models = _prepare(panel, shift, harmonics)

@@ -35,7 +35,7 @@ RECORDS = {
 
 
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
-    """Pool one estimand over the places that have an estimate.
+    """Pool one estimand over the places that have an estimate: `FEWEST_PLACES` at least.
 
     Parameters
     ----------
@@ -50,9 +50,7 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
         Rows, with `estimate`, `low`, `high` (95%, percent), `p`, `places` and `note`:
 
         - *average*: the mean of the places' effects, from the mean of their series by the
-          headline's principle, so that what their errors share is in the interval; of the months
-          that all have and none leaves out, for a mean of those that are there would jump where
-          places drop out;
+          headline's principle, over months that all have: what their errors share is in it;
         - *weighted_average*: the same with person-years as weights;
         - *random_effects*: Paule and Mandel's between-place variance, the interval of Hartung and
           Knapp; takes the places' errors as independent;
@@ -62,25 +60,14 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
           deaths in every month.
 
         The averages also have `trend_before` and `trend_after` (percent per year), random effects
-        `tau` (standard deviation of the effects between places, on the log scale). Beside
-        *random_effects_shared* stands `above`, how many percent of the places' effects, shrunken
-        (as in `fit_places`), are above zero, and what that becomes if the average lies at the ends
-        of its interval (`above_low`, `above_high`).
-
-    Raises
-    ------
-    ValueError
-        If fewer than `FEWEST_PLACES` places have an estimate.
-    KeyError
-        For an unknown estimand.
+        `tau` (standard deviation of the effects between places, on the log scale), those *shared*
+        `above`: how many percent of the shrunken effects are above zero, and what that becomes if
+        the average lies at the ends of its interval (`above_low`, `above_high`).
 
     References
     ----------
-    Hartung, J. and Knapp, G. (2001). A refined method for the meta-analysis of controlled clinical
-    trials with binary outcome. Statistics in Medicine 20, 3875-3889. doi:10.1002/sim.1009
-    Driscoll, J. C. and Kraay, A. C. (1998). Consistent covariance matrix estimation with spatially
-    dependent panel data. Review of Economics and Statistics 80, 549-560.
-    doi:10.1162/003465398557825
+    Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889, doi:10.1002/sim.1009
+    Driscoll and Kraay (1998), Rev. Econ. Statistics 80, 549-560, doi:10.1162/003465398557825
     """
     effects = fitted.of(estimand)
     known = effects.dropna(subset=["estimate", "p"])
@@ -171,8 +158,7 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
         mean = average(weights)
         total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
-        own = np.maximum(variances - common, LEAST_OWN * variances)
-        pooled = combine(effects, own)
+        pooled = combine(effects, np.maximum(variances - common, LEAST_OWN * variances))
         if abs(common - before) <= 1e-3 * common:
             break
     return single, _pooled_row(pooled, mean["estimate"], common)
@@ -196,6 +182,7 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     months = first.window.index.to_timestamp()
     index = pd.MultiIndex.from_product([used, months], names=["place", "month"])
     rates = np.concatenate([fitted.models[p].outcome[: len(months)] for p in used])
+    y, bandwidth = pd.Series(rates, index, name="log_rate"), newey_west_lags(len(months))
     out = np.any([fitted.models[p].omitted[: len(months)] for p in used], axis=0)
     own = np.eye(len(months))[:, out]  # a column for each month that any leaves out
     contrast = first.contrasts[list(ESTIMANDS).index(estimand), first.kept][1:]
@@ -203,11 +190,8 @@ def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> di
     rows = []
     for design in first.designs:
         X = np.column_stack([design.to_numpy()[:, first.kept][:, 1:], own])  # the first: const
-        fit = PanelOLS(
-            pd.Series(rates, index, name="log_rate"),
-            pd.DataFrame(np.tile(X, (len(used), 1)), index),
-            entity_effects=True,
-        ).fit(cov_type="kernel", kernel="bartlett", bandwidth=newey_west_lags(len(months)))
+        model = PanelOLS(y, pd.DataFrame(np.tile(X, (len(used), 1)), index), entity_effects=True)
+        fit = model.fit(cov_type="kernel", kernel="bartlett", bandwidth=bandwidth)
         rows.append((contrast @ fit.params, contrast @ fit.cov @ contrast))
     means, variances = np.array(rows).T
     se, df = np.sqrt(variances.mean() + means.var()), len(months) - len(contrast) - 1

@@ -13,11 +13,7 @@ FEWEST_PLACES = 4
 
 
 def shrink_effects(effects: pd.DataFrame) -> pd.Series:
-    """Return `estimate` (percent) with less of its distance from the random-effects mean.
-
-    With tau between places and an own variance v, it keeps tau^2 / (tau^2 + v) of it. Missing where
-    there is no estimate, and everywhere with fewer than `FEWEST_PLACES`.
-    """
+    """Return `estimate` (percent) with less of its distance from the random-effects mean."""
     known = effects[["estimate", "low", "high", "p"]].dropna()
     logs = as_logs(known[["estimate", "low", "high"]].astype(float))
     logs = logs[np.isfinite(logs).all(axis=1)]

@@ -25,10 +25,8 @@ def fill_checklist(
 
     Parameters
     ----------
-    shifts : mapping
-        Slug to declared shift.
-    estimates, robustness, certificates : DataFrame
-        Rows of ``estimates.csv``, of ``robustness/*.csv`` and of ``tables/certificates.csv``.
+    shifts, estimates, robustness, certificates
+        The declared shifts; rows of ``estimates.csv``, ``robustness/*.csv``, ``certificates.csv``.
 
     Returns
     -------
@@ -37,23 +35,20 @@ def fill_checklist(
 
     References
     ----------
-    Jandoc, R., Burden, A. M., Mamdani, M., Lévesque, L. E. and Cadarette, S. M. (2015). Interrupted
-    time series analysis in drug utilization research is increasing. Journal of Clinical
-    Epidemiology 68, 950-956. doi:10.1016/j.jclinepi.2014.12.018
-    Turner, S. L. et al. (2020). Design characteristics and statistical methods used in interrupted
-    time series studies evaluating public health interventions. Journal of Clinical Epidemiology
-    122, 1-11. doi:10.1016/j.jclinepi.2020.02.006
+    Jandoc et al. (2015), J. Clinical Epidemiology 68, 950-956, doi:10.1016/j.jclinepi.2014.12.018
+    Turner et al. (2020), J. Clinical Epidemiology 122, 1-11, doi:10.1016/j.jclinepi.2020.02.006
     """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
     ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
     rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
+    counts = runs["source"].value_counts(sort=False)
     numbers = runs[["n_before", "n_after", "phi", "noise"]]
     told = {
         "runs": len(runs),
         "shifts": len(used),
-        "data": _data(runs),
+        "data": "; ".join(_name_source(*each) for each in counts.items()),
         "least": numbers.min(),
         "most": numbers.max(),
         "ranges": f"; {ranges} as a range of months" if ranges else "",
@@ -76,12 +71,9 @@ def _count(values: pd.Series, pattern: str) -> str:
     return ", ".join(pattern.format(*each) for each in values.value_counts().items())
 
 
-def _data(runs: pd.DataFrame) -> str:
-    return "; ".join(
-        f"{SOURCES[slug].name}, {SOURCES[slug].title}, complete through "
-        f"{SOURCES[slug].complete_through} ({(runs['source'] == slug).sum()} runs)"
-        for slug in runs["source"].unique()
-    )
+def _name_source(slug: str, runs: int) -> str:
+    told = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
+    return told.format(SOURCES[slug], runs)
 
 
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> list[float]:

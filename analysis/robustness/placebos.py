@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.engine.reml import fit_many
-from analysis.its.candidates import admissible_positions
+from analysis.its.breaks import admissible_positions
 from analysis.its.design import TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import EmptyPeriodsError, Scale, as_logs, as_percent, split_panel
@@ -49,18 +49,11 @@ def placebo_dates(
     -------
     Placebos
         `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
-        are in `skipped`. The estimates of one series depend on each other: the rank describes, it
-        is no exact test.
-
-    Raises
-    ------
-    ValueError
-        If the months before the shift leave no admissible date.
+        are in `skipped`. Estimates of one series depend on each other: the rank is no exact test.
 
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2015). Comparative politics and the synthetic
-    control method. American Journal of Political Science 59, 495-510. doi:10.1111/ajps.12116
+    Abadie, Diamond and Hainmueller (2015), Am. J. Pol. Sci. 59, 495-510, doi:10.1111/ajps.12116
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     scale, omit = model.scale, model.shift.omit
@@ -109,16 +102,9 @@ def placebo_places(
         `placebo` by place: for a shift in some of them, the others only. A place with periods
         without deaths has no estimate on the log scale, and is named in `skipped`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `panel` is no panel, or the shift's own series cannot be used.
-
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
-    case studies. Journal of the American Statistical Association 105, 493-505.
-    doi:10.1198/jasa.2009.ap08746
+    Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
     check_shift(shift)
     rows, skipped = {}, {}

@@ -20,7 +20,7 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
-from analysis.its.candidates import taken_positions
+from analysis.its.breaks import taken_positions
 from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, outcome
@@ -79,7 +79,7 @@ def specification_curve(
     Parameters
     ----------
     series : mapping of str to DataFrame
-        Source to its series of deaths and person-years.
+        Source to its series of deaths and person-years by month.
     shift : PolicyShift
         As in `analysis.fit_its`; of a range of months, the first.
     draws, seed : int
@@ -93,14 +93,8 @@ def specification_curve(
     -------
     SpecificationCurve
         `estimate` in percent, of a slope per year; on the rate scale, percent of the mean rate
-        before the shift. `joint`: the median estimate, and the share of specifications with
-        p < 0.05 in the commoner direction, each with the central 95% of the null and the share of
-        null series that are as extreme.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a series cannot be used, has no counts or is not monthly.
+        before the shift. `joint`: the median estimate, and the share with p < 0.05 in the commoner
+        direction, each with the null's central 95% and its share of series that are as extreme.
     """
     if not isinstance(series, Mapping) or not all(isinstance(name, str) for name in series):
         raise TypeError("series must map names to frames, such as {'inegi': load_series('inegi')}")

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.engine.reml import fit_many
-from analysis.its.breaks import BreakPosterior, share_evidence
-from analysis.its.candidates import weigh_dates
+from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
 from analysis.its.series import Scale, as_percent, periods_per_year
@@ -36,13 +35,7 @@ def vary_window(
     DataFrame
         `change` ("year left out", "first month", "last month", "transition"), `setting` (the year,
         the month, or the months left out from the shift on), `estimand` (level, slope),
-        `estimate`, `low`, `high`, in the units of `fit_its`. A month left out keeps its place in
-        time: the errors are carried over it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `fit_its`.
+        `estimate`, `low`, `high`, as `fit_its` has them. Errors are carried over months left out.
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     rows = [row for fit in _fits(model) for row in _rows(model, *fit)]
@@ -54,8 +47,7 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
     rows = []
     for name, series in records.items():
         model = prepare_model(series, shift)
-        nothing = np.zeros(len(model.window), dtype=bool)
-        rows += _rows(model, "record", name, nothing, slice(None))
+        rows += _rows(model, "record", name, np.zeros(len(model.window), dtype=bool), slice(None))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""How often the intervals of each estimator hold the truth, by simulation.
+"""How often intervals hold the truth, by simulation: of each estimator, and of one analysis.
 
 Series are simulated without any shift: one would move estimate and interval alike (for the count
 models nearly so), so what covers zero here covers any other truth.
@@ -12,18 +12,25 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.checks import check_known, check_whole, require
+from analysis.checks import check_known, check_seed, check_whole, require
+from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
 from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
+from analysis.its.model import ESTIMANDS, prepare_model
+from analysis.its.series import Scale, as_percent
 from analysis.its.shifts import PolicyShift
 
 BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on 10,000 a month
-ESTIMANDS = ("level", "slope")
+BREAK = ("level", "slope")
 CALIBRATED = ("reml", "reml_ar1", "ols", *LINEAR, *COUNTS)
 LATE = 12  # months from a late shift on
+JUDGED = ("level", "slope", "effect")
+POWER = 0.8
+LEAST = ["mde_rise", "mde_fall", "mde_mc_error"]
+CERTIFIED = ["month", "estimand", "size", "coverage", "mc_error", *LEAST, "simulations"]
 
 
 class Cell(NamedTuple):
@@ -55,8 +62,8 @@ def coverage_table(
     Parameters
     ----------
     cells : iterable of Cell or tuple
-        Process, months, the process's parameter (`analysis.engine.processes`), and *middle*
-        (default) or *late*: ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
+        Process, months, its parameter (`analysis.engine.processes`), place of the shift:
+        ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
     estimators : sequence of str
         Of `CALIBRATED`: *reml* (the headline), *reml_ar1*, *ols*, and those of the comparison.
     simulations : int or mapping of int
@@ -71,16 +78,9 @@ def coverage_table(
         `mc_error` (its Monte Carlo standard error; both in percent of the answered series),
         `simulations`, `failures` (series for which the estimator had no interval).
 
-    Raises
-    ------
-    KeyError, ValueError
-        If a cell, an estimator or a number of simulations cannot be used.
-
     References
     ----------
-    Turner, S. L., Forbes, A. B., Karahalios, A., Taljaard, M. and McKenzie, J. E. (2021).
-    Evaluation of statistical methods used in the analysis of interrupted time series studies: a
-    simulation study. BMC Medical Research Methodology 21, 181. doi:10.1186/s12874-021-01364-0
+    Turner et al. (2021), BMC Medical Research Methodology 21, 181, doi:10.1186/s12874-021-01364-0
     """
     require(len(estimators) > 0, f"no estimator is named; choose of {list(CALIBRATED)}")
     if not isinstance(simulations, Mapping):
@@ -96,14 +96,14 @@ def coverage_table(
         after = n // 2 if place == "middle" else n - LATE
         index = pd.period_range("2000-01", periods=n, freq="M")
         design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
-        X, C = design.to_numpy(), np.array([design.columns == name for name in ESTIMANDS], float)
+        X, C = design.to_numpy(), np.array([design.columns == name for name in BREAK], float)
         entropy = [seed, n, round(1e6 * (1 + rho))]
         rng, count_rng = (np.random.default_rng([*entropy, stream]) for stream in (0, 1))
         errors = simulate_errors(process, n, max(counts.values()), rng, rho=rho, shift_at=after)
         deaths = count_rng.poisson(BASE_DEATHS * np.exp(DEATHS_SD * errors.T)).T.astype(float)
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
-            held = share_held(*intervals(name, data[:, :count], X, C, after), ESTIMANDS)
+            held = share_held(*intervals(name, data[:, :count], X, C, after), BREAK)
             rows += [[*cell, name, *row] for row in held]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -142,8 +142,7 @@ def intervals(
         estimate, se = (C @ b).T, np.sqrt(np.multiply.outer(variance, spread))
     else:
         fit = partial((LINEAR | COUNTS)[name], **options)
-        found = np.array([_estimate_one(fit, y, X, C) for y in data.T])
-        estimate, se, df = found.swapaxes(0, 1)
+        estimate, se, df = np.array([_estimate_one(fit, y, X, C) for y in data.T]).swapaxes(0, 1)
     reach = student.ppf(0.975, df) * se
     return estimate - reach, estimate + reach
 
@@ -159,3 +158,77 @@ def _estimate_one(
     variance = np.diag(C @ np.nan_to_num(found.covariance) @ C.T)
     se = np.sqrt(np.where(variance > 0, variance, np.nan))
     return np.array([C @ np.nan_to_num(found.estimate), se, np.full(len(C), found.df)])
+
+
+def certificate(
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: int = 2,
+    simulations: int = 4000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """State size, coverage and minimum detectable effects of `fit_its` on this series and shift.
+
+    The fitted model with this shift's terms at zero is simulated, each series with errors of a law
+    of its own, drawn from what this series says of it, and fitted as the real one. Adding a shift
+    to a series moves estimate and interval by that shift and changes nothing else: one set of
+    simulated series tells size, coverage, whatever the true effect, and the power at every effect.
+
+    Parameters
+    ----------
+    series, shift, scale, harmonics
+        As in `analysis.fit_its`; of a range of months, the first.
+    simulations, seed : int
+        Number of simulated series, and their seed.
+
+    Returns
+    -------
+    DataFrame
+        One row for each of `level`, `slope`, `effect_12m`, `effect_24m` that the data carry, with
+        the shift's `month`, the `simulations`, and
+
+        - `size`: percent of 5% tests that reject a true null hypothesis; `coverage`: percent of 95%
+          intervals that hold the truth (100 - size, the tests being those of the intervals);
+          `mc_error`: Monte Carlo standard error of both, in percentage points
+        - `mde_rise`, `mde_fall`: the least effect of either sign whose interval lies on its own
+          side of zero with 80% probability, in the unit of `fit_its` (percent on the log scale,
+          where rise and fall differ); `mde_mc_error`: Monte Carlo standard error of `mde_rise`
+
+    References
+    ----------
+    Zhang et al. (2011), J. Clinical Epidemiology 64, 1252-1261, doi:10.1016/j.jclinepi.2011.02.007
+    """
+    check_whole(simulations, "simulations", FEWEST)
+    rng = np.random.default_rng(check_seed(seed))
+    model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+    X, after = model.designs[0].to_numpy(), model.n_before
+    drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)
+    fault = "the model fits without any residual variation: there is no error to simulate"
+    require(drawn.sigma.all(), f"{fault}. Use a series with noise, or fewer terms.")
+    wanted = [name for name in ESTIMANDS if name.startswith(JUDGED) and name not in model.notes]
+    C = model.contrasts[[ESTIMANDS.index(name) for name in wanted]]
+    errors = simulate_law(drawn, len(X), rng, after=after)
+    fits = fit_many(errors, X, C, after=after)  # the null model's X b left out: it moves nothing
+    size = ((fits.low > 0) | (fits.high < 0)).mean(axis=0)
+    ends = zip(fits.low.T, fits.high.T, strict=True)
+    effects = [_least_effects(low, high, model.scale) for low, high in ends]
+    error = np.sqrt(size * (1 - size) / simulations)
+    shares = {"size": 100 * size, "coverage": 100 * (1 - size), "mc_error": 100 * error}
+    table = pd.DataFrame(effects, columns=LEAST).assign(estimand=wanted, **shares)
+    return table.assign(month=str(model.shift.month), simulations=simulations)[CERTIFIED]
+
+
+def _least_effects(low: np.ndarray, high: np.ndarray, scale: Scale) -> tuple[float, float, float]:
+    """Return the least rise and fall found with probability `POWER`, and the rise's error."""
+    # A rise is found if it exceeds -low, a fall if it exceeds high. The errors are symmetric: one
+    # least size serves both signs, and every series counts twice.
+    needed = np.concatenate([-low, high])
+    size = np.quantile(needed, POWER)
+    found = ((-low < size).astype(float) + (high < size)) / 2
+    error = found.std() / np.sqrt(len(low))  # of the share found
+    near = np.quantile(needed, [max(POWER - error, 0), min(POWER + error, 1)])
+    sizes = np.array([size, -size, *near])
+    rise, fall, below, above = (as_percent(sizes) if scale == "log" else sizes).tolist()
+    return rise, fall, (above - below) / 2

@@ -12,8 +12,12 @@ from analysis.operations.averages import (
     result_rows,
     vary_choices,
 )
-from analysis.operations.event_study import average_effects, fit_event_study, per_100k
-from analysis.operations.imputation import impute_effects
+from analysis.operations.event_study import (
+    average_effects,
+    fit_event_study,
+    impute_effects,
+    per_100k,
+)
 from analysis.operations.stacks import leave_out, stack_operations
 
 PANEL, NUMBERS = make_panel(), ["estimate", "low", "high", "p"]

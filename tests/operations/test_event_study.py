@@ -6,7 +6,7 @@ from support.stacked_panels import SEVEN, TWO, fit_dummies, make_panel, under
 
 from analysis import load_states
 from analysis.operations.event_study import average_effects, fit_event_study, list_bins, per_100k
-from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.inversion import fit_bins, fit_reassigned
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
 
 FIRST = first_operations(SEVEN)

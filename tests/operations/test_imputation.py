@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from support.stacked_panels import TWO, make_panel
 
-from analysis.operations.imputation import HALF, impute_effects
+from analysis.operations.event_study import HALF, impute_effects
 
 WINDOW = {"before": 6}
 

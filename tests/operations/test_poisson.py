@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from support.stacked_panels import OPERATIONS, TWO, fit_dummies, make_panel, under
 
-from analysis.operations.inversion import reassign_histories
-from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.inversion import fit_bins, fit_reassigned, reassign_histories
 from analysis.operations.stacks import lay_out, stack_operations
 
 WINDOW = {"before": 6, "after": 6}

@@ -9,8 +9,13 @@ from support.stacked_panels import OPERATIONS, SEVEN, TWO, fit_dummies, make_pan
 from analysis import load_states
 from analysis.operations import inversion, randomisation
 from analysis.operations.event_study import average_effects, fit_event_study
-from analysis.operations.inversion import flipped_scores, reassign_histories, share_as_large
-from analysis.operations.poisson import fit_bins, fit_reassigned
+from analysis.operations.inversion import (
+    fit_bins,
+    fit_reassigned,
+    flipped_scores,
+    reassign_histories,
+    share_as_large,
+)
 from analysis.operations.randomisation import randomisation_test, score_bootstrap
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
 from benchmarks.operations import World, rejection_table

@@ -7,7 +7,7 @@ from support.independent import monthly_values, segmented_design, simulate_ar1
 from support.independent_gaps import fit_seen
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
-from analysis.its import candidates
+from analysis.its import breaks
 from analysis.its.breaks import break_posterior
 from analysis.robustness import windows
 from analysis.robustness.windows import COLUMNS, leave_out_dates, vary_record, vary_window
@@ -239,7 +239,7 @@ def test_every_run_of_one_to_three_periods_is_left_out_once(short):
 @pytest.fixture
 def known_ratio(monkeypatch):
     """One change of the errors' size for all: each series without a run would find its own."""
-    monkeypatch.setattr(candidates, "_ratio_at", lambda *_: 1.3)
+    monkeypatch.setattr(breaks, "_ratio_at", lambda *_: 1.3)
 
 
 @pytest.mark.usefixtures("known_ratio")

@@ -7,8 +7,8 @@ from support.independent import monthly_values, segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
 
 from analysis import PolicyShift, fit_many, load_policy_shifts, load_series
-from analysis.validation import certificates
-from analysis.validation.certificates import COLUMNS, _least_effects, certificate
+from analysis.validation import coverage
+from analysis.validation.coverage import CERTIFIED, _least_effects, certificate
 
 SHIFT = PolicyShift("middle", "2005-01")
 ROWS = ["level", "slope", "effect_12m", "effect_24m"]
@@ -54,7 +54,7 @@ def others(calderon):
 
 def test_a_row_for_every_estimand(calderon):
     table = calderon[2]
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == CERTIFIED
     assert table["estimand"].tolist() == ROWS
     assert (table["month"] == "2006-12").all()
     assert (table["simulations"] == 1000).all()
@@ -109,7 +109,7 @@ def test_every_series_has_a_law_of_its_own_from_what_the_series_says(monkeypatch
         seen.append(errors)
         return fit_many(errors, *design, after=after)
 
-    monkeypatch.setattr(certificates, "fit_many", fit)
+    monkeypatch.setattr(coverage, "fit_many", fit)
     certificate(series, PolicyShift("middle", "2002-07"), harmonics=0, simulations=2000)
     y = series["value"].to_numpy()
 
