@@ -75,6 +75,13 @@ def test_every_warning_that_a_fit_can_have_belongs_to_one_kind_of_doubt():
     assert its - {*grouped, "signs_differ"} == set()
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_national_shift_has_its_words(language):
+    national = {slug for slug, shift in SHIFTS.items() if shift.places == (NATION,)}
+    with speaking(language):
+        assert set(Words("front.toml", "events")) == set(Words("front.toml", "names")) == national
+
+
 @pytest.mark.parametrize(
     ("estimate", "before", "after", "said"),
     [
