@@ -44,11 +44,6 @@ class PlaceEffects:
         chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
 
-    def within(self, places: pd.Index) -> "PlaceEffects":
-        """Return what was fitted in some of the places."""
-        effects = self.effects[self.effects["place"].isin(places)]
-        return replace(self, effects=effects, places=self.places.loc[places])
-
 
 def fit_places(
     panel: pd.DataFrame,

@@ -88,7 +88,7 @@ def plot_forest(
     apart = told | {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
     beside = told | {"transform": ax.get_yaxis_transform()}
     if estimand == "slope":
-        ax.text(1.02, -1, FIGURE["trends"], **beside | {"va": "bottom"})
+        ax.text(1.04, -1, FIGURE["trends"], **beside | {"va": "bottom"})
     for row, (_, effect) in zip(rows, pd.concat([every, shown]).iterrows(), strict=True):
         trends = effect[["trend_before", "trend_after"]].astype(float).round() + 0  # no "-0"
         if pd.isna(effect["estimate"]):
@@ -96,7 +96,7 @@ def plot_forest(
             continue
         _interval(ax, row, effect, reach)
         if estimand == "slope" and trends.notna().all():
-            ax.text(1.02, row, "{:+.0f} → {:+.0f}".format(*trends), **beside)
+            ax.text(1.04, row, "{:+.0f} → {:+.0f}".format(*trends), **beside)
     ax.axvline(0, **ZERO)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize="small")

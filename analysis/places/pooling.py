@@ -1,6 +1,7 @@
 """Many places as one number, five ways, and how much they differ."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -100,7 +101,8 @@ def pool_groups(fitted: PlaceEffects, groups: pd.Series, estimand: str = "slope"
     """Return for groups of places their row *random_effects_shared*, or why there is none."""
     rows = {}
     for group, members in groups.groupby(groups):
-        own = fitted.within(members.index)
+        effects = fitted.effects[fitted.effects["place"].isin(members.index)]
+        own = replace(fitted, effects=effects, places=fitted.places.loc[members.index])
         known = int(own.of(estimand)["estimate"].notna().sum())
         if known >= FEWEST_PLACES:
             rows[group] = pool_places(own, estimand).loc["random_effects_shared"].to_dict()

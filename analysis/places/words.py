@@ -32,7 +32,6 @@ def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: st
         table.loc[row, columns] = nation.loc[(name, estimand), columns].astype(float)
         trends = nation["estimate"].reindex([(name, f"{side}_trend") for side in ("pre", "post")])
         table.loc[row, ["trend_before", "trend_after"]] = trends.to_numpy()
-    table["note"] = table["note"].fillna("")
     factor = 1 + table["estimate"] / 100
     table["minus_national"] = 100 * (factor / factor["national"] - 1)
     return table
