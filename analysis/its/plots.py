@@ -15,18 +15,12 @@ from analysis.its.design import omitted_periods
 from analysis.its.result import ITSResult
 from analysis.its.series import has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.its.words import WORDS, name_shift, name_unit, say_when
+from analysis.its.words import WORDS, name_unit
+from analysis.language import say_runs
 from analysis.style import COLOURS, LABELS, ZERO, interval_rows, legend_above, name_line
 
 KINDS: tuple[Kind, ...] = ("segmented", "forecast")
 SAID = WORDS.block("plots")
-ABOVE: dict[str, Any] = {  # the frame, where no curve comes
-    "xycoords": ("data", "axes fraction"),
-    "textcoords": "offset points",
-    "ha": "center",
-    "fontsize": "small",
-    "color": "0.25",
-}
 
 
 def plot_series(
@@ -53,7 +47,7 @@ def plot_series(
         rate = outcome(frame, "rate" if has_counts(frame) else "value")
         _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:
-        name_line(ax, _mark_shift(ax, shift), name_shift(shift))
+        name_line(ax, _mark_shift(ax, shift), shift.title or shift.slug)
     ax.set(xlabel="", ylabel=LABELS["rate"])
     ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the shifts' names above the curves
     if series:
@@ -97,7 +91,8 @@ def plot_fit(
         expected = result.counterfactual(kind).iloc[result.n_before :]
         _band(ax, kind, SAID[kind], expected["expected"], expected["low"], expected["high"])
     first = _mark_shift(ax, result.shift)
-    ax.annotate(say_when(result.shift), (first, 1), (0, 4), **ABOVE)
+    above = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
+    ax.text(first, 1.015, say_runs(result.shift.months), fontsize="small", **above)
     counted = result.scale != "value"
     ax.set(xlabel="", ylabel=LABELS["rate"] if counted else SAID["value"])
     _focus(ax, observed, result.fitted)
@@ -105,7 +100,7 @@ def plot_fit(
         ax.set_ylim(bottom=0)
     if earlier is not None:
         ax.set_xlim(left=earlier.index[0].to_timestamp())
-    title = {"title": name_shift(result.shift), "borderaxespad": 2.2}
+    title = {"title": result.shift.title or result.shift.slug, "borderaxespad": 2.2}
     legend_above(ax, 2, title_fontproperties={"weight": "bold"}, **title)
     return ax
 

@@ -37,36 +37,19 @@ def name_trends(before: float, after: float) -> str:
     return WORDS["effect"]["trends"].format(before=before, after=after)
 
 
-def say_when(shift: PolicyShift) -> str:
-    """Return the first period of a shift, or the range of them, in words."""
-    return say_runs(shift.months)
-
-
 def describe_shift(shift: PolicyShift) -> str:
     """Return what was declared of a shift before fitting, as Markdown."""
-    said = WORDS["declared"]
-    title, beside = name_shift(shift), ", ".join(map(name_shift, shift.beside))
-    caveat = f": {shift.caveat}" if shift.caveat else ""
-    start, end = (
-        say_month(given) if given else said[name]
-        for given, name in ((shift.start, "first"), (shift.end, "last"))
-    )
-    told = {
-        "words": {"words": shift.words},
-        "impact": {"impact": WORDS["impacts"][shift.impact], "reason": shift.reason},
-        "source": {"source": shift.source},
-        "window": {"start": start, "end": end, "reason": shift.window_reason},
-        "omit": {"omit": say_runs(shift.omit) or said["nothing"]},
-        "beside": {"beside": beside or said["nothing"]},
-    }
-    lines = [said["head"].format(title=title, when=say_when(shift), caveat=caveat), ""]
-    lines += [said[name].format(**row).strip() for name, row in told.items() if any(row.values())]
-    return "\n".join(lines)
-
-
-def name_shift(shift: PolicyShift) -> str:
-    """Return the title of a shift, or its slug where it has none."""
-    return shift.title or shift.slug
+    said, told = WORDS["declared"], {**vars(shift), "title": shift.title or shift.slug}
+    told["when"], told["impact"] = say_runs(shift.months), WORDS["impacts"][shift.impact]
+    told["start"] = say_month(shift.start) if shift.start else said["first"]
+    told["end"] = say_month(shift.end) if shift.end else said["last"]
+    told["omit"] = say_runs(shift.omit) or said["nothing"]
+    beside = ", ".join(other.title or other.slug for other in shift.beside)
+    told["beside"] = beside or said["nothing"]
+    told["caveat"] = f": {shift.caveat}" if shift.caveat else ""
+    names = ("words", "impact", "source", "window", "omit", "beside")
+    lines = [said[name].format(**told).rstrip() for name in names if told.get(name, True)]
+    return "\n".join([said["head"].format(**told), "", *lines])
 
 
 def describe_effects(result: ITSResult) -> str:
@@ -132,12 +115,6 @@ def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
     return TOLD["memory"].format(period=WORDS["periods"][period], **said)
 
 
-def describe_size(result: ITSResult) -> str:
-    """Return how many months a fit has on either side, and how many are left out."""
-    before, after = result.n_before, result.n_after
-    return TOLD["size"].format(before=before, after=after, omitted=result.months_left_out)
-
-
 def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
     if not flags:
@@ -167,8 +144,8 @@ def describe_picture(result: ITSResult) -> str:
     }
     first, last = (say_month(result.series.index[place]) for place in (0, -1))
     told = {"level": effects["level"], "before": effects["pre_trend"], "first": first, "last": last}
-    told |= {"after": effects["post_trend"], "when": say_when(result.shift)}
-    return TOLD["picture"].format(title=name_shift(result.shift), **told)
+    told |= {"after": effects["post_trend"], "when": say_runs(result.shift.months)}
+    return TOLD["picture"].format(title=result.shift.title or result.shift.slug, **told)
 
 
 def strip_marks(text: str) -> str:

@@ -12,7 +12,7 @@ from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS as ITS
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
-from analysis.robustness.words import NAMES, WORDS, name_change, name_choice, name_months
+from analysis.robustness.words import NAMES, WORDS, name_choice, name_months
 from analysis.style import FITTED, REAL, ZERO, legend_above
 
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
@@ -167,5 +167,5 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     every = -(-len(rows) // 5)
     names = [name_months(setting, "yMMM") for setting in rows["setting"][::every]]
     ax.set_xticks(rows.index[::every], names, fontsize="small")
-    ax.set(xlabel=name_change(change), ylabel="")
+    ax.set(xlabel=WORDS["changes"][change], ylabel="")
     return ax

@@ -106,11 +106,6 @@ def name_choice(name: str, value: object = "title") -> str:
     return WORDS["choices"].get(name, {}).get(str(value), str(value))
 
 
-def name_change(change: str) -> str:
-    """Return a change to the window in words."""
-    return WORDS["changes"][change]
-
-
 def describe_placebos(row: dict | pd.Series) -> str:
     """Return what the two placebo tests say of the estimand, in words."""
     name, said = NAMES[row["estimand"]], []
