@@ -55,17 +55,13 @@ def plot_series(
     return ax
 
 
-def plot_fit(
-    result: ITSResult, *, earlier: pd.DataFrame | None = None, ax: Axes | None = None
-) -> Axes:
+def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """Draw observed rates, the fit, and both counterfactuals with their 95% bands.
 
     Parameters
     ----------
     result : ITSResult
         A fit.
-    earlier : DataFrame, optional
-        A longer series of deaths, whose months before the window are drawn in grey.
     ax : Axes, optional
         Where to draw.
 
@@ -75,15 +71,10 @@ def plot_fit(
     """
     ax = ax or plt.gca()
     observed = result.observed
-    if earlier is not None:
-        before = earlier.loc[: periods_of(observed)[0] - 1]
-        rate = pd.Series(outcome(before, "rate"), before.index)
-        _line(rate, label=SAID["earlier"], color="0.8", linewidth=1, ax=ax)
     dates = periods_of(observed).to_timestamp()
     out = omitted_periods(periods_of(observed), result.shift.omit)
-    sns.scatterplot(
-        x=dates[~out], y=observed[~out], s=14, color="0.45", label=SAID["observed"], ax=ax
-    )
+    dots = {"s": 14, "color": "0.45", "label": SAID["observed"]}
+    sns.scatterplot(x=dates[~out], y=observed[~out], ax=ax, **dots)
     if out.any():
         ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label=SAID["omitted"])
     _line(result.fitted, color=COLOURS["fit"], label=SAID["fit"], ax=ax)
@@ -93,13 +84,10 @@ def plot_fit(
     first = _mark_shift(ax, result.shift)
     above = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
     ax.text(first, 1.015, say_runs(result.shift.months), fontsize="small", **above)
-    counted = result.scale != "value"
-    ax.set(xlabel="", ylabel=LABELS["rate"] if counted else SAID["value"])
+    ax.set(xlabel="", ylabel=SAID["value"])
     _focus(ax, observed, result.fitted)
-    if counted:
-        ax.set_ylim(bottom=0)
-    if earlier is not None:
-        ax.set_xlim(left=earlier.index[0].to_timestamp())
+    if result.scale != "value":
+        ax.set(ylabel=LABELS["rate"], ylim=(0, ax.get_ylim()[1]))
     title = {"title": result.shift.title or result.shift.slug, "borderaxespad": 2.2}
     legend_above(ax, 2, title_fontproperties={"weight": "bold"}, **title)
     return ax

@@ -137,17 +137,6 @@ def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     return TOLD["excess"].format(months=months, row=deaths, percent=percent, **told)
 
 
-def describe_picture(result: ITSResult) -> str:
-    """Return what `plots.plot_fit` shows, for who cannot see it."""
-    effects = {
-        name: format_effect(row, result.units[name]) for name, row in result.effects.T.items()
-    }
-    first, last = (say_month(result.series.index[place]) for place in (0, -1))
-    told = {"level": effects["level"], "before": effects["pre_trend"], "first": first, "last": last}
-    told |= {"after": effects["post_trend"], "when": say_runs(result.shift.months)}
-    return TOLD["picture"].format(title=result.shift.title or result.shift.slug, **told)
-
-
 def strip_marks(text: str) -> str:
     """Return Markdown as one line of plain sentences."""
     return " ".join(text.replace("**", "").replace("\n- ", "\n").split())

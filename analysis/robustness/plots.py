@@ -44,7 +44,8 @@ def plot_break_posterior(
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
     parts = ((inside, FITTED, "inside"), (~inside, NOT_SIGNIFICANT, "outside"))
     for chosen, colour, label in parts:
-        ax.bar(dates[chosen], probability[chosen], width=width, color=colour, label=SAID[label])
+        if chosen.any():
+            ax.bar(dates[chosen], probability[chosen], width, color=colour, label=SAID[label])
     if shift is not None:
         ax.axvline(shift.month.to_timestamp(), color=REAL, linewidth=1.2, label=SAID["official"])
     ax.xaxis.set_major_locator(AutoDateLocator(maxticks=7))

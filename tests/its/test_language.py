@@ -9,7 +9,8 @@ import pytest
 from analysis import fit_its, load_policy_shifts, load_series
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its import words
-from analysis.its.comparison import estimate_by
+from analysis.its.comparison import ESTIMATORS, ON_REQUEST, estimate_by
+from analysis.its.model import ESTIMANDS
 from analysis.its.result import retell
 from analysis.language import fill_template, say_month, say_runs, speaking
 
@@ -17,6 +18,12 @@ SPANISH = sorted(DATA_FOLDER.glob("*.es.toml"))
 TELLTALES = [" the ", " of ", " rate ", " and ", " to ", " shift", " month", "%  "]
 CASES = [("calderon-2006-12", "inegi"), ("special-forces-2020", "sesnsp")]
 CASES += [("sheinbaum-2024-10", "sesnsp"), ("chihuahua-2008-04", "inegi")]
+
+
+def test_every_estimator_flag_and_estimand_has_a_name():
+    assert {*ESTIMATORS, *ON_REQUEST} <= set(words.WORDS["estimators"])
+    assert set(ESTIMANDS) == set(words.WORDS["estimands"])
+    assert all(block["title"] for block in words.WORDS["flags"].values())
 
 
 def sentences(table, path=()):
@@ -60,7 +67,7 @@ def tell(fit, shift):
         "comparison": words.describe_comparison(fit.comparison, fit.comparison_verdict, fit.units),
         "flags": words.describe_flags(fit.flags),
         "excess": [words.describe_excess(fit.excess(months, kind=k), months, k) for k in kinds],
-        "alt": words.describe_picture(fit),
+        "alt": words.strip_marks(words.describe_effects(fit)),
         "alt_comparison": "",
     }
 

@@ -90,6 +90,9 @@ def test_date_that_rests_on_few_months_is_told_with_them():
     assert "is August 2009, and the probability 0.30; a date that rests on so few months is" in told
     for survives in (row(), row("2009-03")):
         assert "rests on" not in words.describe_date(survives)
+    assert "It survives: without any run of one to three months" in words.describe_date(row())
+    told = words.describe_date(row("2009-03"))  # of which nothing is asked again
+    assert "With all months the official date is not the dated one" in told
 
 
 def test_break_at_the_likeliest_month_is_told_with_sign_and_size_and_the_classical_date():
