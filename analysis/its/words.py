@@ -87,8 +87,12 @@ def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series
     """Return the verdict on a comparison, and the range of the estimates behind it, as Markdown."""
     verdicts, names = WORDS["verdicts"], WORDS["estimators"]
     lines = [TOLD["verdict"].format(**verdicts[verdict]), ""]
+    headline = comparison[comparison["estimator"] == comparison["estimator"].iloc[0]]
+    course = headline.set_index("estimand")["estimate"].reindex(["pre_trend", "post_trend"])
     for name in JUDGED:
-        told = {"name": WORDS["estimands"][name], "unit": name_unit(units[name])}
+        told = {"name": WORDS["estimands"][name], "unit": name_unit(units[name]), "trends": ""}
+        if units[name] == "percent per year" and course.notna().all():
+            told["trends"] = TOLD["course"].format(trends=name_trends(*course))
         rows = comparison[comparison["estimand"] == name].dropna(subset=["estimate"])
         if rows.empty:
             lines.append(TOLD["no_estimator"].format(**told))

@@ -67,6 +67,7 @@ def tell(fit, shift):
         "comparison": words.describe_comparison(fit.comparison, fit.comparison_verdict, fit.units),
         "flags": words.describe_flags(fit.flags),
         "excess": [words.describe_excess(fit.excess(months, kind=k), months, k) for k in kinds],
+        "counts": words.count_around(fit),
         "alt": words.strip_marks(words.describe_effects(fit)),
         "alt_comparison": "",
     }
