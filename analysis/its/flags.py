@@ -91,7 +91,8 @@ def unremarkable_date(
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
-        yield flag("unremarkable_date", likelier, share=likelier, best=say_month(dates.mode))
+        best = say_month(pd.Period(str(dates.mode)))
+        yield flag("unremarkable_date", likelier, share=likelier, best=best)
 
 
 def _few_months(model: SegmentedModel) -> Iterator[Flag]:

@@ -82,7 +82,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
         expected = result.counterfactual(kind).iloc[result.n_before :]
         _band(ax, kind, SAID[kind], expected["expected"], expected["low"], expected["high"])
     first = _mark_shift(ax, result.shift)
-    above = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
+    above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
     ax.text(first, 1.015, say_runs(result.shift.months), fontsize="small", **above)
     ax.set(xlabel="", ylabel=SAID["value"])
     _focus(ax, observed, result.fitted)

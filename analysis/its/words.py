@@ -54,16 +54,17 @@ def describe_shift(shift: PolicyShift) -> str:
 
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
-    subject = dict(WORDS["effects"])
+    subject: dict[str, str] = dict(WORDS["effects"])
     plain = subject.pop("slope_plain")
     if result.scale != "log":
         subject["slope"] = plain
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
     lines = [count_around(result)]
     for name, sentence in subject.items():
-        row, title = result.effects.T[name], WORDS["estimands"][name]
+        row = result.effects.T[name]
         effect = format_effect(row, result.units[name])
-        told = {"name": title, "told": sentence.format(effect=effect, trends=trends)}
+        said = sentence.format(effect=effect, trends=trends)
+        told = {"name": WORDS["estimands"][name], "told": said}
         told["meaning"] = TOLD["leaves" if significant(row) else "holds"]
         told["p"] = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.2g}"
         kind = "effect_exact" if "intervals" in result.notes else "effect"
