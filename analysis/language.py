@@ -1,6 +1,6 @@
 """English and Spanish: a room's sentences in the language in use, months and numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, reduce
@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 from babel.dates import format_skeleton
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.checks import check_known
 from analysis.files import DATA_FOLDER, read_toml
 
 LOCALES = {"en": "en_US", "es": "es_MX"}  # both write 1,234.5
+TO = {"en": " to ", "es": " a "}
 _spoken: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -63,4 +65,24 @@ class Words(Mapping[str, Any]):
 
 def say_month(month: pd.Period, form: str = "yMMMM") -> str:
     """Return ``December 2006`` or ``diciembre de 2006``; other forms by their CLDR skeleton."""
+    if month.freqstr != "M":
+        return str(month)
     return format_skeleton(form, month.to_timestamp().date(), locale=LOCALES[spoken()])
+
+
+def say_runs(periods: Iterable[pd.Period]) -> str:
+    """Return periods in order as runs: ``January 2005 to March 2005, May 2005``."""
+    runs: list[list[pd.Period]] = []
+    for period in periods:
+        if runs and period == runs[-1][-1] + 1:
+            runs[-1][1:] = [period]
+        else:
+            runs.append([period])
+    return ", ".join(TO[spoken()].join(map(say_month, run)) for run in runs)
+
+
+def fill_template(name: str, **told: Any) -> str:
+    """Return ``data/NAME`` filled in; a name that it asks for and is not told is an error."""
+    loader = FileSystemLoader(DATA_FOLDER)
+    pages = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
+    return pages.get_template(name).render(told)

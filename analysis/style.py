@@ -17,10 +17,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.checks import require
 from analysis.files import write_atomically
+from analysis.language import Words
 
 WIDTH = 4.5  # inches of a figure, so that what is "small" on paper can be read on a phone
 PHONE, LEAST = 358, 9.0  # pixels: a phone's column (of 390), and the least height of a text on it
-RATE_LABEL = "Deaths per 100,000 person-years"
+LABELS = Words("style-words.toml")  # of axes, in the language in use
+RATE_LABEL = LABELS["rate"]  # in English
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}

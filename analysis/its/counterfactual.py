@@ -10,7 +10,7 @@ from analysis.engine.draws import draw_parameters
 from analysis.engine.gls import EXACT
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
-from analysis.its.model import SegmentedModel
+from analysis.its.model import NOTES, SegmentedModel
 from analysis.its.series import PER, EmptyPeriodsError, periods_of
 
 Kind = Literal["forecast", "segmented"]
@@ -74,7 +74,7 @@ def tabulate_paths(
     width = (after["high"] - after["low"]).to_numpy()
     at, why = find_doubt(model, after["expected"].to_numpy(), width, after["observed"].mean())
     if why:
-        table.attrs["note"] = f"from {after.index[at]} on {why}"
+        table.attrs["note"] = NOTES["doubt"].format(first=after.index[at], why=why)
         table.iloc[split + at :, 1:] = np.nan
     return table
 
@@ -89,16 +89,14 @@ def find_doubt(
     left = y - X.to_numpy()[kept] @ np.linalg.lstsq(X.to_numpy()[kept], y, rcond=None)[0]
     same = np.ptp(model.window[column].to_numpy()[kept]) == 0
     if same or left @ left <= EXACT * (y @ y):
-        about = "" if same else " about their line and season"
-        said = f"the {plural} before the shift do not vary{about}"
-        return 0, f"{said}, and nothing says how they would have"
+        return 0, NOTES["same" if same else "exact"].format(counted=NOTES[plural])
     below, wide = expected < 0, width > WIDEST * observed
     doubted = np.flatnonzero(below | wide)
     if model.scale == "value" or not len(doubted):
         return len(expected), ""
     if below[doubted[0]]:
-        return doubted[0], "the expected rate falls below zero"
-    return doubted[0], f"the band is wider than {WIDEST} times the observed rate"
+        return doubted[0], NOTES["below"]
+    return doubted[0], NOTES["wide"].format(widest=WIDEST)
 
 
 def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd.DataFrame:
@@ -122,7 +120,7 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
     table = pd.DataFrame(rows, index=names, columns=columns)
     why = find_doubt(model, total[:1], total[1:2] - total[2:], observed)[1]
     if not why and model.scale == "rate" and total[2] < 0:
-        why = "the interval of the expected deaths reaches below zero"
+        why = NOTES["excess_below"]
     if why:
         table[:] = np.nan
         table.attrs["note"] = why

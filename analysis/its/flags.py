@@ -15,10 +15,11 @@ from analysis.its.model import SegmentedModel
 from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words
+from analysis.language import Words, say_month, say_runs
 
 CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
-FLAGS = Words("its-words.toml", "flags")
+WORDS = Words("its-words.toml")
+FLAGS = WORDS.block("flags")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Flag:
 
 def flag(name: str, value: float, /, **told: Any) -> Flag:
     """Return a flag with its sentence filled in."""
-    return Flag(name, value, FLAGS[name].format(**told))
+    return Flag(name, value, FLAGS[name]["text"].format(**told))
 
 
 def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
@@ -76,7 +77,7 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
     sides["fewer"] = np.minimum(sides["sum"], sides["size"] - sides["sum"])
     name = str(sides["fewer"].idxmax())
     told = {"above": sides["sum"][name], "all": sides["size"][name]}
-    yield flag("signs_differ", int(sides["fewer"][name]), name=name, **told)
+    yield flag("signs_differ", int(sides["fewer"][name]), name=WORDS["estimands"][name], **told)
 
 
 def unremarkable_date(
@@ -90,7 +91,8 @@ def unremarkable_date(
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
-        yield flag("unremarkable_date", likelier, share=likelier, best=dates.mode)
+        best = say_month(pd.Period(str(dates.mode)))
+        yield flag("unremarkable_date", likelier, share=likelier, best=best)
 
 
 def _few_months(model: SegmentedModel) -> Iterator[Flag]:
@@ -100,8 +102,7 @@ def _few_months(model: SegmentedModel) -> Iterator[Flag]:
     for side, fewest in FEWEST_MONTHS.items():
         found = step * int(sides[side].sum())
         if found < fewest:
-            text = FLAGS["few_months"].format(found=found, side=side, fewest=fewest)
-            yield Flag(f"few_months_{side}", found, text)
+            yield flag(f"few_months_{side}", found, found=found, fewest=fewest)
 
 
 def _curved(model: SegmentedModel) -> Iterator[Flag]:
@@ -126,13 +127,12 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
     inside = gaps_inside(model.attrs.get("gaps", ()), index)
     if not inside:
         return
-    hit = np.zeros(len(index), dtype=bool)
-    for gap in inside:
-        hit |= omitted_periods(index, pd.period_range(gap["first"], gap["last"], freq="M"))
+    ranges = (pd.period_range(gap["first"], gap["last"], freq="M") for gap in inside)
+    months = sorted({month for each in ranges for month in each})
+    hit = omitted_periods(index, months)
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
-    runs = ", ".join(dict.fromkeys(sorted(name_run(gap) for gap in inside)))
     kept, places = (hit & ~model.omitted).sum(), len({gap["place"] for gap in inside})
-    told = {"runs": runs, "places": places, "kept": kept, "months": hit.sum()}
+    told = {"runs": say_runs(months), "places": places, "kept": kept, "months": hit.sum()}
     yield flag("source_gap", missing, missing=missing, **told)
 
 
@@ -152,7 +152,9 @@ def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     monthly = last is not None and periods_of(series).freqstr == "M"
     touched = int((series.index > pd.Period(last, "M")).sum()) if monthly else 0
     if touched:
-        yield flag("still_registering", touched, touched=touched, last=last)
+        yield flag(
+            "still_registering", touched, touched=touched, last=say_month(pd.Period(last, "M"))
+        )
 
 
 def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
@@ -185,7 +187,7 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
         ends = [str(yearly.idxmin()), str(yearly.idxmax())]
         told = {"name": given["name"], "low": low, "high": high, "years": ends}
-        text = FLAGS["source_ratio_drifting"].format(**told)
+        text = FLAGS["source_ratio_drifting"]["text"].format(**told)
         text += _which_moved(attrs.get("registered_share"), sorted(ends))
         yield Flag("source_ratio_drifting", high - low, text)
 
@@ -196,5 +198,6 @@ def _which_moved(total: dict | None, years: list[str]) -> str:
     if not total or shares.shape[1] < 2:
         return ""
     most = shares.pct_change().iloc[-1].abs().idxmax()
-    ends = [f"{name} {each.iloc[0]:.1%} to {each.iloc[1]:.1%}" for name, each in shares.items()]
-    return FLAGS["moved_more"].format(of=total["of"], years=years, most=most, ends=", ".join(ends))
+    said = FLAGS["source_ratio_drifting"]
+    ends = [said["end"].format(name=name, first=a, last=b) for name, (a, b) in shares.items()]
+    return said["moved"].format(of=total["of"], years=years, most=most, ends=", ".join(ends))

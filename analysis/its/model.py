@@ -15,12 +15,14 @@ from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
 from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift, is_earlier
+from analysis.language import Words
 
 SHARES = (0.5, 0.025, 0.975)
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
 NEAR_UNIT_ROOT = 0.95
+NOTES = Words("its-words.toml", "notes")
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,10 @@ def estimand_contrasts(
     rows["pre_trend"] = has["trend"] + columns.isin(earlier)
     rows["post_trend"] = rows["pre_trend"] + has["slope"]
     absent = [name for name in ("level", "slope") if name not in columns]
-    notes = {name: f"the impact model has no {name} term" for name in absent}
+    notes = {name: NOTES["absent"].format(name=name) for name in absent}
     for h in HORIZONS:
         if months_after < h:
-            needed = f"{months_after} months after the shift; {h} are needed, or it extrapolates"
-            notes[f"effect_{h}m"] = needed
+            notes[f"effect_{h}m"] = NOTES["short"].format(found=months_after, needed=h)
     contrasts = np.array([rows[name] for name in ESTIMANDS])
     contrasts[[name in notes for name in ESTIMANDS]] = has["trend"]  # a stand-in, blanked later
     return contrasts, notes

@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator
 
 from analysis.its.counterfactual import Kind
 from analysis.its.design import omitted_periods
 from analysis.its.result import ITSResult
 from analysis.its.series import has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.style import COLOURS, RATE_LABEL, ZERO, interval_rows, name_line
+from analysis.its.words import WORDS, name_unit
+from analysis.language import say_runs
+from analysis.style import COLOURS, LABELS, ZERO, interval_rows, legend_above, name_line
 
-WITHOUT: dict[Kind, str] = {
-    "segmented": "without the shift, by the whole window",
-    "forecast": "without the shift, by the months before",
-}
+KINDS: tuple[Kind, ...] = ("segmented", "forecast")
+SAID = WORDS.block("plots")
 
 
 def plot_series(
@@ -46,8 +47,8 @@ def plot_series(
         rate = outcome(frame, "rate" if has_counts(frame) else "value")
         _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:
-        _mark_shift(ax, shift, label=True)
-    ax.set(xlabel="", ylabel=RATE_LABEL)
+        name_line(ax, _mark_shift(ax, shift), shift.title or shift.slug)
+    ax.set(xlabel="", ylabel=LABELS["rate"])
     ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the shifts' names above the curves
     if series:
         ax.legend(frameon=False, loc="upper left")
@@ -72,18 +73,23 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     observed = result.observed
     dates = periods_of(observed).to_timestamp()
     out = omitted_periods(periods_of(observed), result.shift.omit)
-    sns.scatterplot(x=dates[~out], y=observed[~out], s=14, color="0.45", label="observed", ax=ax)
+    dots = {"s": 14, "color": "0.45", "label": SAID["observed"]}
+    sns.scatterplot(x=dates[~out], y=observed[~out], ax=ax, **dots)
     if out.any():
-        ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label="left out")
-    _line(result.fitted, color=COLOURS["fit"], label="fit", ax=ax)
-    for kind, label in WITHOUT.items():
+        ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label=SAID["omitted"])
+    _line(result.fitted, color=COLOURS["fit"], label=SAID["fit"], ax=ax)
+    for kind in KINDS:
         expected = result.counterfactual(kind).iloc[result.n_before :]
-        _band(ax, kind, label, expected["expected"], expected["low"], expected["high"])
-    _mark_shift(ax, result.shift)
-    unit = "Value" if result.scale == "value" else RATE_LABEL
-    ax.set(xlabel="", ylabel=unit, title=result.shift.title or result.shift.slug)
+        _band(ax, kind, SAID[kind], expected["expected"], expected["low"], expected["high"])
+    first = _mark_shift(ax, result.shift)
+    above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
+    ax.text(first, 1.015, say_runs(result.shift.months), fontsize="small", **above)
+    ax.set(xlabel="", ylabel=SAID["value"])
     _focus(ax, observed, result.fitted)
-    ax.legend(frameon=False, fontsize="small", loc="best")
+    if result.scale != "value":
+        ax.set(ylabel=LABELS["rate"], ylim=(0, ax.get_ylim()[1]))
+    title = {"title": result.shift.title or result.shift.slug, "borderaxespad": 2.2}
+    legend_above(ax, 2, title_fontproperties={"weight": "bold"}, **title)
     return ax
 
 
@@ -103,21 +109,21 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     largest = 0.1 * result.observed.max()
-    for kind in WITHOUT:
+    for kind in KINDS:
         expected = result.counterfactual(kind).iloc[result.n_before :]
         gap, low, high = (expected["observed"] - expected[x] for x in ("expected", "high", "low"))
-        _band(ax, kind, kind, gap, low, high)
+        _band(ax, kind, SAID[f"gap_{kind}"], gap, low, high)
         largest = max(largest, gap.abs().max())
     ax.axhline(0, **ZERO)
     _mark_shift(ax, result.shift)
-    unit = "" if result.scale == "value" else "\nper 100,000 person-years"
+    label = SAID["gap_value" if result.scale == "value" else "gap_rate"]
     dates = periods_of(result.series).to_timestamp()
     margin = (dates[-1] - dates[0]) * 0.02
     limits = dates[0] - margin, dates[-1] + margin
-    ax.set(xlabel="", ylabel=f"Observed − expected{unit}", xlim=limits)
+    ax.set(xlabel="", ylabel=label, xlim=limits)
     bottom, top = ax.get_ylim()
     ax.set_ylim(max(bottom, -2.5 * largest), min(top, 2.5 * largest))
-    ax.legend(frameon=False, fontsize="small", loc="lower left")
+    legend_above(ax, 2)
     return ax
 
 
@@ -146,13 +152,13 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.errorbar(part["estimate"], place, xerr=reach, label=source.upper(), **style)
     interval_rows(ax, labels)
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f}%" if x else "0")
-    ax.set(xlabel="Change of the rate, with 95% interval", ylabel="")
-    ax.legend(frameon=False)
+    ax.set(xlabel=SAID["effects"], ylabel="")
+    legend_above(ax, len(sources))
     return ax
 
 
 def plot_comparison(
-    comparison: pd.DataFrame, estimand: str = "slope", *, ax: Axes | None = None
+    comparison: pd.DataFrame, estimand: str = "slope", *, unit: str = "", ax: Axes | None = None
 ) -> Axes:
     """Draw one interval per estimator for one estimand, the headline in colour.
 
@@ -162,6 +168,8 @@ def plot_comparison(
         As `compare_estimators` gives it.
     estimand : str
         One of its estimands.
+    unit : str, optional
+        Of `ITSResult.units`, named below the axis.
     ax : Axes, optional
         Where to draw.
 
@@ -174,13 +182,15 @@ def plot_comparison(
     columns = ["estimator", "estimate", "low", "high"]
     for place, (name, estimate, low, high) in enumerate(rows[columns].to_numpy()):
         if np.isnan(estimate):
-            ax.annotate("no estimate", (0, place), fontsize="x-small", color="0.4", va="center")
+            ax.annotate(SAID["none"], (0, place), fontsize="small", color="0.4", va="center")
             continue
         colour = COLOURS["fit"] if name in ("reml", "count_reml") else "0.35"
         ends = [[estimate - low], [high - estimate]]
         ax.errorbar(estimate, place, xerr=ends, fmt="o", color=colour, capsize=3)
-    interval_rows(ax, rows["estimator"].str.replace("_", " ").tolist())
-    ax.set(xlabel=f"{estimand.replace('_', ' ')}, with 95% interval", ylabel="")
+    interval_rows(ax, [WORDS["estimators"].get(name, name) for name in rows["estimator"]])
+    ax.tick_params(axis="y", labelsize="small")
+    told = {"name": WORDS["estimands"][estimand], "unit": unit and f" ({name_unit(unit)})"}
+    ax.set_xlabel(SAID["comparison"].format(**told), fontsize="small")
     return ax
 
 
@@ -200,13 +210,15 @@ def _band(
     _line(line, color=COLOURS[kind], linestyle="--", label=label, ax=ax)
 
 
-def _mark_shift(ax: Axes, shift: PolicyShift, *, label: bool = False) -> None:
+def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:
+    """Draw a line at the first month, and a band over a range of them; return where."""
     dates: list[Any] = [month.to_timestamp() for month in shift.months]  # an Axes takes dates too
     first, last = dates[0], dates[-1]
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
-    name_line(ax, first, (shift.title or shift.slug) if label else shift.when)
+    ax.xaxis.set_major_locator(AutoDateLocator(maxticks=7))  # a narrow figure has no room for more
+    return first
 
 
 def _focus(ax: Axes, *shown: pd.Series) -> None:

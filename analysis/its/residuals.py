@@ -9,10 +9,12 @@ from scipy.stats import t as student
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.posterior import Posterior
 from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
-from analysis.its.series import PERIOD_NAMES, periods_of, periods_per_year
+from analysis.its.series import periods_of, periods_per_year
+from analysis.language import Words, say_month
 
 SEASON_P, OUTLIER_P = 0.01, 0.01
 NEAR_MOST = 0.95 * MOST_RATIO
+SIZE = Words("its-words.toml", "flags", "size_changed")
 
 
 def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[str, float, dict]]:
@@ -25,13 +27,13 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
     estimate, low, high = describe_memory(mixture).T["sd_ratio"].to_numpy()
     if low > 1 or high < 1:
         at_limit = not 1 / NEAR_MOST < estimate < NEAR_MOST
-        end = f", as far from it as is allowed (a factor of {MOST_RATIO:.0f})" if at_limit else ""
+        end = SIZE["end"].format(most=MOST_RATIO) if at_limit else ""
         told = {"estimate": estimate, "low": low, "high": high, "end": end}
         yield "size_changed", float(estimate), told
     if model.counted:
         return
     index = periods_of(model.window)
-    n, year, names = len(index), periods_per_year(index), PERIOD_NAMES[index.freqstr[0]]
+    n, year = len(index), periods_per_year(index)
     left, shocks = standardise(model, mixture)
     if year > 1 and n >= 4 * year:
         lags = np.array([year, 2 * year])
@@ -42,7 +44,7 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
     p = 2 * student.sf(np.abs(left), mixture.df - 1) * n  # after Bonferroni
     if p.min() < OUTLIER_P:
         worst = p.argmin()
-        told = {"when": index[worst], "size": abs(left[worst]), "names": names}
+        told = {"when": say_month(index[worst]), "size": abs(left[worst])}
         yield "outlier", float(left[worst]), told
 
 

@@ -218,3 +218,10 @@ def fit_its(
     exact = {"intervals": NO_VARIATION} if mixture.exact[0] else {}
     fitted = model.shift, model.window, model.scale, harmonics, effects, model.notes | exact
     return ITSResult(*fitted, model.n_before, model.n_after, model, mixture)
+
+
+def retell(result: ITSResult, series: pd.DataFrame, shift: PolicyShift) -> ITSResult:
+    """Return the same fit with the words of `shift`, and notes and flags in the language in use."""
+    again = fit_its(series, shift, scale=result.scale, harmonics=result.harmonics)
+    again.__dict__["_comparison"] = result._comparison  # which takes long, and has no words
+    return again

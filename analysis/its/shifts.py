@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import pandas as pd
 
 from analysis.checks import read_period, require
+from analysis.language import Words
 
 Impact = Literal["level_and_slope", "level", "slope"]
 
+CHOSEN = Words("its-words.toml", "declared")
 OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
 
 
@@ -31,7 +33,7 @@ class PolicyShift:
     beside: tuple["PolicyShift", ...] = ()  # shifts that enter the model beside this one
     places: tuple[str, ...] = ()  # their deaths and person-years are added up; (): the whole series
     sources: tuple[str, ...] = ()
-    overlaps: tuple[str, ...] = ()  # slugs of known shifts within 12 months
+    overlaps: tuple[str, ...] = ()  # names of known shifts within 12 months
     reason: str = ""  # why this month and this impact
     source: str = ""  # where the date comes from
     words: str = ""  # the article's words
@@ -102,7 +104,7 @@ def with_choices(
         ends = [end.strip() or None for end in window.split(":")]
         require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
         changes |= {"start": ends[0], "end": ends[1]}
-        changes["window_reason"] = "Chosen for this run, not the declared one."
+        changes["window_reason"] = CHOSEN["chosen"]
     if impact:
         changes["impact"] = impact
     return replace(shift, **changes) if changes else shift

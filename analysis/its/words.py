@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from analysis.its.comparison import JUDGED
+from analysis.its.comparison import JUDGED, judge_estimand
 from analysis.its.flags import Flag
 from analysis.its.result import ITSResult
+from analysis.its.series import periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words
+from analysis.language import Words, say_month, say_runs
 
 WORDS = Words("its-words.toml")
 TOLD = WORDS.block("told")
@@ -21,100 +22,126 @@ def significant(row: pd.Series) -> bool:
 
 def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
     """Return ``+22.6% per year (+4.3 to +37.8)``; other units than percent only if `named`."""
+    said, units = WORDS["effect"], WORDS["units"]
     if pd.isna(row["estimate"]):
-        return "not estimated"
-    percent, yearly = unit.startswith("percent"), " per year" if unit.endswith("per year") else ""
-    name = f" {unit.removesuffix(yearly)}" if named else ""
+        return said["missing"]
+    percent = unit.startswith("percent")
     digits = 1 if percent or abs(row["estimate"]) < 1000 else 0
-    estimate, low, high = (f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high"))
-    return f"{estimate}{'%' if percent else name}{yearly} ({low} to {high})"
+    told = {end: f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high")}
+    name = units.get(unit, f" {unit}") if percent or named else ""
+    return said["told"].format(unit=name, **told)
 
 
 def name_trends(before: float, after: float) -> str:
     """Return the yearly trend before and after in percent: ``-2% → +16% a year``."""
-    return f"{before:+.0f}% → {after:+.0f}% a year"
+    return WORDS["effect"]["trends"].format(before=before, after=after)
 
 
 def describe_shift(shift: PolicyShift) -> str:
     """Return what was declared of a shift before fitting, as Markdown."""
+    said, told = WORDS["declared"], {**vars(shift), "title": shift.title or shift.slug}
+    told["when"], told["impact"] = say_runs(shift.months), WORDS["impacts"][shift.impact]
+    told["start"] = say_month(shift.start) if shift.start else said["first"]
+    told["end"] = say_month(shift.end) if shift.end else said["last"]
+    told["omit"] = say_runs(shift.omit) or said["nothing"]
     beside = ", ".join(other.title or other.slug for other in shift.beside)
-    window = f"{shift.start or 'first month of the source'} to {shift.end or 'its last'}"
-    caveat = f": {shift.caveat}" if shift.caveat else ""
-    lines = [
-        f"**{shift.title or shift.slug}**, first month {shift.when}{caveat}.",
-        "",
-        f"- The article: “{shift.words}”." if shift.words else "",
-        f"- Impact: {shift.impact.replace('_', ' ')}. {shift.reason}",
-        f"- Source of the date: {shift.source}." if shift.source else "",
-        f"- Window: {window}. {shift.window_reason}",
-        f"- Left out: {', '.join(map(str, shift.omit)) or 'nothing'}.",
-        f"- Beside it in the model: {beside or 'nothing'}.",
-    ]
-    return "\n".join([*lines[:2], *filter(None, lines[2:])])
+    told["beside"] = beside or said["nothing"]
+    told["caveat"] = f": {shift.caveat}" if shift.caveat else ""
+    names = ("words", "impact", "source", "window", "omit", "beside")
+    lines = [said[name].format(**told).rstrip() for name in names if told.get(name, True)]
+    return "\n".join([said["head"].format(**told), "", *lines])
 
 
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
     subject: dict[str, str] = dict(WORDS["effects"])
+    plain = subject.pop("slope_plain")
+    if result.scale != "log":
+        subject["slope"] = plain
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
-    if result.scale == "log":
-        subject["slope"] += f" ({trends})"
-    lines = []
+    lines = [count_around(result)]
     for name, sentence in subject.items():
-        if name in result.notes:
-            lines.append(f"- **{name}**: not estimated, {result.notes[name]}.")
-            continue
         row = result.effects.T[name]
-        told = sentence.format(format_effect(row, result.units[name]))
-        if "intervals" in result.notes:
-            lines.append(f"- **{name}**: {told}; no test: {result.notes['intervals']}.")
-            continue
-        p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
-        meaning = "zero is inside the interval"
-        if significant(row):
-            meaning = "the 95% interval leaves zero out"
-        lines.append(f"- **{name}**: {told}; {meaning} ({p}).")
-    return "\n".join(lines)
+        effect = format_effect(row, result.units[name])
+        said = sentence.format(effect=effect, trends=trends)
+        told = {"name": WORDS["estimands"][name], "told": said}
+        told["meaning"] = TOLD["leaves" if significant(row) else "holds"]
+        told["p"] = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.2g}"
+        kind = "effect_exact" if "intervals" in result.notes else "effect"
+        if name in result.notes:
+            kind, told["note"] = "effect_missing", result.notes[name]
+        lines.append(TOLD[kind].format(**told))
+    return "\n".join(filter(None, lines))
+
+
+def count_around(result: ITSResult) -> str:
+    """Return how many deaths the record has in the year before the shift and from it on."""
+    if result.scale == "value" or periods_of(result.series).freqstr != "M":
+        return ""
+    deaths, first = result.series["deaths"], result.n_before
+    months = min(12, first, len(deaths) - first)
+    before, after = deaths.iloc[first - months : first], deaths.iloc[first : first + months]
+    return TOLD["counts"].format(months=months, before=before.sum(), after=after.sum())
 
 
 def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series) -> str:
     """Return the verdict on a comparison, and the range of the estimates behind it, as Markdown."""
-    lines = [f"**Verdict: {verdict}**: {WORDS['verdicts'][verdict]}.", ""]
+    verdicts, names = WORDS["verdicts"], WORDS["estimators"]
+    lines = [TOLD["verdict"].format(**verdicts[verdict]), ""]
+    headline = comparison[comparison["estimator"] == comparison["estimator"].iloc[0]]
+    course = headline.set_index("estimand")["estimate"].reindex(["pre_trend", "post_trend"])
     for name in JUDGED:
+        told = {"name": WORDS["estimands"][name], "unit": name_unit(units[name]), "trends": ""}
+        if units[name] == "percent per year" and course.notna().all():
+            told["trends"] = TOLD["course"].format(trends=name_trends(*course))
         rows = comparison[comparison["estimand"] == name].dropna(subset=["estimate"])
         if rows.empty:
-            lines.append(f"- **{name}**: no estimator has an answer.")
+            lines.append(TOLD["no_estimator"].format(**told))
             continue
         low, high = (rows.iloc[at(rows["estimate"])] for at in (np.argmin, np.argmax))
         excluding = sum(significant(row) for _, row in rows.iterrows())
-        shown = {"low": low, "high": high, "excluding": excluding, "rows": len(rows)}
-        lines.append(TOLD["estimators"].format(name=name, unit=units[name], **shown))
+        told |= {"low": low, "high": high, "excluding": excluding, "rows": len(rows)}
+        told |= {"first": names[low["estimator"]], "last": names[high["estimator"]]}
+        told["verdict"] = verdicts[judge_estimand(rows)]["name"]
+        lines.append(TOLD["estimators"].format(**told))
     return "\n".join(lines)
+
+
+def name_unit(unit: str) -> str:
+    """Return a unit as it stands in brackets."""
+    return WORDS["units"].get(unit, unit).strip()
 
 
 def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
     """Return what the errors of a fit remember, in words."""
     if memory.isna().all(axis=None):
         return TOLD["no_memory"]
-    told = "{0[estimate]:.2f} ({0[low]:.2f} to {0[high]:.2f})"
-    said = {str(name): told.format(row) for name, row in memory.T.items()}
-    return TOLD["memory"].format(period=period, **said)
+    said = {str(name): TOLD["interval"].format(row=row) for name, row in memory.T.items()}
+    return TOLD["memory"].format(period=WORDS["periods"][period], **said)
 
 
 def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
     if not flags:
-        return "No warning applies to this fit."
-    return "\n".join(f"- **{flag.name}** ({flag.value:.3g}): {flag.text}." for flag in flags)
+        return TOLD["no_flags"]
+    titles = {name: block["title"] for name, block in WORDS["flags"].items()}
+    told = ({"title": titles.get(each.name, each.name), "text": each.text} for each in flags)
+    return "\n".join(TOLD["flag"].format(**each) for each in told)
 
 
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
     unit = excess.index[0] if excess.index[0] == "deaths" else "units"
     deaths = excess.iloc[0]
+    told = {"unit": name_unit(unit), "kind": WORDS["kinds"][kind], "basis": WORDS["basis"][kind]}
     if pd.isna(deaths["estimate"]):
-        return TOLD["no_excess"].format(unit=unit, kind=kind, note=excess.attrs["note"])
-    side, size = "more" if deaths["estimate"] > 0 else "fewer", abs(deaths["estimate"])
-    told = {"unit": unit, "basis": WORDS["basis"][kind], "side": side, "size": size}
+        return TOLD["no_excess"].format(note=excess.attrs["note"], **told)
+    side = WORDS["sides"]["more" if deaths["estimate"] > 0 else "fewer"]
+    told |= {"side": side, "size": abs(deaths["estimate"])}
     percent = format_effect(excess.T["percent"], "percent")
     return TOLD["excess"].format(months=months, row=deaths, percent=percent, **told)
+
+
+def strip_marks(text: str) -> str:
+    """Return Markdown as one line of plain sentences."""
+    return " ".join(text.replace("**", "").replace("\n- ", "\n").split())

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.files import DATA_FOLDER, read_toml
+from analysis.language import Words, say_month
 from analysis.mexico import completeness
 from analysis.mexico.completeness import HOLLOW, load_releases
 from analysis.mexico.gaps import search_gaps
@@ -14,6 +15,7 @@ from analysis.mexico.tables import load_descriptor, load_table
 
 NATION = "MX00"
 IMPUTED = pd.period_range("1990-01", "1993-12", freq="M")
+WORDS = Words("record-words.toml")
 
 
 @dataclass(frozen=True)
@@ -152,12 +154,11 @@ def list_marks(source: str, places: list[str]) -> list[dict]:
     if told.earlier:
         early = load_table(told.earlier)
         imputed = early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()
-        text = f"years imputed: {imputed:,} deaths of the nation in 1990-1993 have no year of death"
+        text = WORDS["years_imputed"].format(imputed=imputed)
         marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
     if source == "sesnsp" and load_table("sesnsp_revisions")["release"].max() == str(last):
         share = known_shares(source).loc[(NATION, last)]
-        text = f"provisional month: the count of {last} is its first print; a first print had "
-        text += "{share:.1%} of today's count on average ({low:.1%} to {high:.1%})".format(**share)
+        text = WORDS["provisional_month"].format(last=say_month(last), share=share)
         marks.append(("provisional_month", last, last, text))
     names = "name", "first", "last", "text"
     return [dict(zip(names, map(str, mark), strict=True)) for mark in marks]

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.checks import UnknownNameError, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
+from analysis.language import spoken
 from analysis.mexico.record import IMPUTED, NATION, SOURCES
 from analysis.mexico.sources import load_series
 
@@ -31,6 +32,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
         Slug to `PolicyShift`, in the order of the file; what is malformed is named in the error.
     """
     path, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
+    spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if spoken() == "es" else {}
     blocks = content.get("shift")
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise ValueError(f"{path.name}: expected one or more blocks [[shift]]")
@@ -42,7 +44,9 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
             check_known(name, shifts, f"shift named by {slug!r}")
         beside = [shifts[name] for name in named]
         try:
-            shifts[slug] = PolicyShift(**({"places": NATION} | block | {"beside": beside}))
+            shifts[slug] = PolicyShift(
+                **({"places": NATION} | block | spanish.get(slug, {}) | {"beside": beside})
+            )
         except TypeError as error:
             raise ValueError(f"{path.name}, {slug!r}: {error}") from error
         for source in shifts[slug].sources:
@@ -95,5 +99,5 @@ def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ..
         same = other.places == (NATION,) or set(other.places) & set(shift.places)
         apart = [abs(months_between(a, b)) for a, b in product(shift.months, other.months)]
         if other.slug != shift.slug and same and min(apart) <= OVERLAP_MONTHS:
-            found.append(other.slug)
+            found.append(other.title or other.slug)
     return tuple(found)

@@ -118,8 +118,7 @@ def _registered_share(source: str) -> dict:
     """Return what a fit of the nation asks of `record.registered_shares`."""
     shares = record.registered_shares().rename(index=str)
     by_year = {record.LOADED[slug].name: shares[slug].dropna().to_dict() for slug in shares}
-    of = "the nation's registered deaths"
-    return {"of": of, "own": record.LOADED[source].name, "by_year": by_year}
+    return {"of": record.WORDS["registered"], "own": record.LOADED[source].name, "by_year": by_year}
 
 
 @cache

@@ -5,14 +5,18 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator
 
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
+from analysis.its.words import WORDS as ITS
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
-from analysis.style import FITTED, LEGEND, REAL, ZERO
+from analysis.robustness.words import NAMES, WORDS, name_choice, name_months
+from analysis.style import FITTED, REAL, ZERO, legend_above
 
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
+SAID = WORDS.block("plots")
 
 
 def plot_break_posterior(
@@ -38,13 +42,15 @@ def plot_break_posterior(
     sides = [credible.get_level_values(level) for level in range(credible.nlevels)]
     inside = probability.index.isin(sides[0].union(sides[-1]))
     width = 0.8 * (dates[1] - dates[0]).days if len(dates) > 1 else 20
-    parts = ((inside, FITTED, "95% set"), (~inside, NOT_SIGNIFICANT, "outside it"))
+    parts = ((inside, FITTED, "inside"), (~inside, NOT_SIGNIFICANT, "outside"))
     for chosen, colour, label in parts:
-        ax.bar(dates[chosen], probability[chosen], width=width, color=colour, label=label)
+        if chosen.any():
+            ax.bar(dates[chosen], probability[chosen], width, color=colour, label=SAID[label])
     if shift is not None:
-        ax.axvline(shift.month.to_timestamp(), color=REAL, linewidth=1.2, label="official date")
-    ax.set(xlabel="", ylabel="Probability of the break")
-    ax.legend(**LEGEND)
+        ax.axvline(shift.month.to_timestamp(), color=REAL, linewidth=1.2, label=SAID["official"])
+    ax.xaxis.set_major_locator(AutoDateLocator(maxticks=7))
+    ax.set(xlabel="", ylabel=SAID["probability"])
+    legend_above(ax, 3)
     return ax
 
 
@@ -69,12 +75,12 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     sns.rugplot(x=values, color=OTHER, height=0.06, ax=ax)
     rank = placebos.rank.loc[estimand]
     if np.isfinite(rank["p"]):
-        label = f"the real shift: {rank['rank']:.0f} of {rank['of']:.0f} by size"
+        label = SAID["real"].format(**rank)
         ax.axvline(placebos.real[estimand], color=REAL, linewidth=1.6, label=label)
-        ax.legend(**LEGEND)
+        legend_above(ax, 1)
     unit = "%" if placebos.scale == "log" else "units"
     yearly = " per year" if estimand == "slope" else ""
-    ax.set(xlabel=f"{estimand.replace('_', ' ')} change ({unit}{yearly})", ylabel="Placebos")
+    ax.set(xlabel=f"{ITS['estimands'][estimand]} ({unit}{yearly})", ylabel="Placebos")
     return ax
 
 
@@ -93,18 +99,18 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     ax = ax or plt.gca()
     table, null = curve.table, curve.joint.loc["median"]
     significant = (table["p"] < SIGNIFICANT).to_numpy()
-    label = "95% of medians where nothing happened"
-    ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=label)
-    parts = ((~significant, NOT_SIGNIFICANT, "p ≥ 0.05"), (significant, FITTED, "p < 0.05"))
+    ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=SAID["null"])
+    parts = ((~significant, NOT_SIGNIFICANT, "many"), (significant, FITTED, "few"))
     for chosen, colour, label in parts:
         place = np.flatnonzero(chosen)
         height = table["estimate"].to_numpy()[place]
-        ax.scatter(place, height, s=3, color=colour, label=label, rasterized=True)
+        ax.scatter(place, height, s=3, color=colour, label=SAID[label], rasterized=True)
     ax.axhline(0, **ZERO)
-    ax.axhline(null["observed"], color=REAL, linewidth=1, label="median")
-    label = "Step (%)" if curve.estimand == "level" else "Change of slope (% per year)"
+    ax.axhline(null["observed"], color=REAL, linewidth=1, label=SAID["median"])
+    unit = "%" if curve.estimand == "level" else "% per year"
+    label = f"{NAMES[curve.estimand]} ({unit})".capitalize()
     ax.set(xlabel="", ylabel=label, xlim=(-1, len(table)))
-    ax.legend(frameon=False, fontsize="x-small", ncols=2, loc="upper left")
+    legend_above(ax, 2, markerscale=3)
     return ax
 
 
@@ -122,14 +128,20 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     table = curve.table
-    rows = [(name, value) for name in curve.choices for value in sorted(table[name].unique())]
-    style = {"s": 2, "marker": "|", "color": OTHER, "rasterized": True}
+    rows: list[tuple] = []  # a heading, then its values
+    for name in curve.choices:
+        values = sorted(table[name].unique())
+        if len(values) > 1:  # else there was nothing to choose
+            rows += [(name, "title"), *((name, value) for value in values)]
+    style = {"s": 8, "marker": "|", "color": OTHER, "linewidths": 0.5, "alpha": 0.4}
     for row, (name, value) in enumerate(rows):
         place = np.flatnonzero(table[name] == value)
-        ax.scatter(place, np.full(len(place), row), **style)
-    labels = [f"{name}: {str(value).replace('_', ' ')}" for name, value in rows]
-    ax.set_yticks(range(len(rows)), labels, fontsize="xx-small")
-    ax.set(xlabel="Specifications, by estimate", xlim=(-1, len(table)), ylim=(len(rows), -1))
+        ax.scatter(place, np.full(len(place), row), rasterized=True, **style)
+    ax.set_yticks(range(len(rows)), [name_choice(*row) for row in rows], fontsize="small")
+    for label, (_, value) in zip(ax.get_yticklabels(), rows, strict=True):
+        label.set_fontweight("bold" if value == "title" else "normal")
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel=SAID["specifications"], xlim=(-1, len(table)), ylim=(len(rows), -1))
     return ax
 
 
@@ -153,8 +165,8 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     ax.fill_between(rows.index, rows["low"], rows["high"], color=FITTED, alpha=0.18)
     sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color=FITTED, ax=ax)
     ax.axhline(0, **ZERO)
-    every = max(1, len(rows) // 5)
-    ax.set_xticks(rows.index[::every], rows["setting"][::every], rotation=30, fontsize="x-small")
-    ax.set(xlabel="", ylabel="", title=change)
-    ax.title.set_size("small")
+    every = -(-len(rows) // 5)
+    names = [name_months(setting, "yMMM") for setting in rows["setting"][::every]]
+    ax.set_xticks(rows.index[::every], names, fontsize="small")
+    ax.set(xlabel=WORDS["changes"][change], ylabel="")
     return ax

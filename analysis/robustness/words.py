@@ -1,18 +1,20 @@
 """What the robustness checks say of a shift: one row of numbers, and sentences by rule."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words
+from analysis.language import Words, say_month
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SpecificationCurve
 
 SHARP = 12  # months: a 95% set no longer than this dates a break
 RARE = 0.05
 WORDS = Words("robustness-words.toml")
-NAMES = {"level": "step", "slope": "change of slope"}
+NAMES = {"level": "step", "slope": "change of trend"}
 
 
 def robustness_row(
@@ -83,14 +85,25 @@ def describe_date(row: dict | pd.Series) -> str:
     said, off = WORDS["date"], int(row["months_off"])
     months = f"{abs(off)} month{'s' * (abs(off) != 1)}"
     where = said["where"].format(months=months, side="before" if off < 0 else "after")
-    rests = row["mass_near"] > 0.5 >= row["mass_least"]
+    asked = "nothing" if row["mass_near"] <= 0.5 else "survives"
+    asked = "rests" if row["mass_near"] > 0.5 >= row["mass_least"] else asked
     told = {
         "meaning": said[row["date_verdict"]],
         "where": where if off else said["here"],
-        "rests": said["rests"].format(**row) if rests else "",
+        "rests": said[asked].format(**row),
         "breaks": row["classical"] or "no break",
     }
-    return said["told"].format(**row, **told)
+    return name_months(said["told"].format(**row, **told))
+
+
+def name_months(text: str, form: str = "yMMMM") -> str:
+    """Return a text with each ``2009-03`` in words."""
+    return re.sub(r"\b\d{4}-\d{2}\b", lambda found: say_month(pd.Period(found[0]), form), text)
+
+
+def name_choice(name: str, value: object = "title") -> str:
+    """Return a choice of the specification curve, or one of its values, in words."""
+    return WORDS["choices"].get(name, {}).get(str(value), str(value))
 
 
 def describe_placebos(row: dict | pd.Series) -> str:
@@ -109,4 +122,5 @@ def describe_curve(row: dict | pd.Series) -> str:
     said, rare = WORDS["curve"], sum(row[f"curve_{name}_p"] <= RARE for name in ("median", "share"))
     unit = "%" if row["estimand"] == "level" else "% per year"
     told = {"name": NAMES[row["estimand"]], "unit": unit, "reading": said["readings"][rare]}
+    told["choice"] = name_choice(row["moved_most_by"]).lower()
     return said["told"].format(**row, **told)

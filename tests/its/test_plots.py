@@ -113,19 +113,20 @@ def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
     assert (left_out.get_linestyle(), out.sum()) == ("None", 2)
     np.testing.assert_allclose(line(ax, "fit").get_xdata(orig=False), dates)
     np.testing.assert_allclose(line(ax, "fit").get_ydata(), result.fitted)
-    told = {"segmented": "by the whole window", "forecast": "by the months before"}
+    told = {"segmented": "whole window", "forecast": "months before"}
     for band, (kind, label) in zip(ax.collections[1:], told.items(), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
-        drawn = line(ax, f"without the shift, {label}")
+        drawn = line(ax, f"without it: {label}")
         known = expected["expected"].dropna()
         np.testing.assert_allclose(drawn.get_xdata(orig=False), dates_of(known.index))
         np.testing.assert_allclose(drawn.get_ydata(), known)
         assert_band(band, expected["low"], expected["high"])
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
-    assert [text.get_text() for text in ax.texts] == ["2006-12"]
-    assert (ax.get_ylabel(), ax.get_title()) == (RATE, CALDERON.title)
+    assert [text.get_text() for text in ax.texts] == ["December 2006"]
+    title = ax.get_legend().get_title().get_text()
+    assert (ax.get_ylabel(), title) == (RATE, CALDERON.title)
     low, high = ax.get_ylim()
-    assert low <= observed.min()
+    assert low == 0
     assert high >= observed.max()
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend[:3] == ["observed", "left out", "fit"]
@@ -133,10 +134,11 @@ def test_fit_draws_data_fit_and_both_counterfactuals_with_bands(ax, result):
 
 def test_gap_is_observed_minus_expected_with_its_band_turned_round(ax, result):
     plot_gap(result, ax=ax)
-    for band, kind in zip(ax.collections, ("segmented", "forecast"), strict=True):
+    told = {"segmented": "by the whole window", "forecast": "by the months before"}
+    for band, (kind, label) in zip(ax.collections, told.items(), strict=True):
         expected = result.counterfactual(kind).loc["2006-12":]
         gap = expected["observed"] - expected["expected"]
-        np.testing.assert_allclose(line(ax, kind).get_ydata(), gap.dropna())
+        np.testing.assert_allclose(line(ax, label).get_ydata(), gap.dropna())
         assert_band(band, *(expected["observed"] - expected[end] for end in ("low", "high")))
     assert month_drawn(line(ax, "_shift")) == "2006-12-01"
     assert any(np.array_equal(drawn.get_ydata(), [0, 0]) for drawn in ax.lines)
@@ -171,7 +173,7 @@ def test_fit_without_months_left_out_draws_none(ax, result):
 def test_projection_that_is_not_believed_is_not_drawn(ax):
     y = np.where(np.arange(72) < 36, 5.0, 5 + noise(72, 0, 0.5))
     plot_fit(fit_its(monthly_values(y), PolicyShift("reform", "2003-01")), ax=ax)
-    without = [drawn for drawn in ax.lines if "without the shift" in str(drawn.get_label())]
+    without = [drawn for drawn in ax.lines if "without it" in str(drawn.get_label())]
     assert not any(len(drawn.get_xdata()) for drawn in without)
     assert not any(len(band.get_paths()) for band in ax.collections[1:])
 
@@ -179,8 +181,8 @@ def test_projection_that_is_not_believed_is_not_drawn(ax):
 def test_values_say_value_and_a_range_of_months_is_a_band(ax):
     shift = PolicyShift("reform", "2003-01", until="2003-03")
     plot_fit(fit_its(monthly_values(10 + noise(72, 0, 0.5)), shift), ax=ax)
-    assert (ax.get_ylabel(), ax.get_title()) == ("Value", "reform")
-    assert [text.get_text() for text in ax.texts] == ["2003-01 to 2003-03"]
+    assert (ax.get_ylabel(), ax.get_legend().get_title().get_text()) == ("Value", "reform")
+    assert [text.get_text() for text in ax.texts] == ["January 2003 to March 2003"]
     assert [span.get_width() for span in ax.patches] == [59.0]
     assert len(ax.collections) == 3
 
@@ -196,7 +198,8 @@ def test_comparison_draws_one_interval_per_estimator_and_says_which_is_missing(a
     rows += [("arima", "slope", np.nan, np.nan, np.nan), ("reml", "level", 9.0, 8.0, 10.0)]
     compared = pd.DataFrame(rows, columns=["estimator", "estimand", *INTERVAL])
     assert plot_comparison(compared, "slope", ax=ax) is ax
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["reml", "newey west", "arima"]
+    names = ["REML (headline)", "Newey–West", "ARIMA"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == names
     assert [bars.lines[0].get_xdata().tolist() for bars in ax.containers] == [[1.0], [-2.0]]
     ends = [bars.lines[2][0].get_segments()[0][:, 0].tolist() for bars in ax.containers]
     assert ends == [[0.5, 2.0], [-3.0, -1.5]]

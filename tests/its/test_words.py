@@ -21,19 +21,22 @@ def result():
 
 def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
     told = words.describe_effects(result).splitlines()
-    assert len(told) == 6
-    after = next(line for line in told if "**post_trend**" in line)
+    assert len(told) == 7
+    deaths = result.series["deaths"]
+    counts = f"{deaths[61:70].sum():,} in the 9 months before the shift, {deaths[70:].sum():,} in"
+    assert told[0].startswith(f"- **Deaths in the record**: {counts}")
+    after = next(line for line in told if "**Trend from the shift on**" in line)
     assert f"moving by {result.effects.loc['post_trend', 'estimate']:+.1f}% per year" in after
-    before = next(line for line in told if "**pre_trend**" in line)
+    before = next(line for line in told if "**Trend before the shift**" in line)
     assert f"was moving by {result.effects.loc['pre_trend', 'estimate']:+.1f}% per year" in before
-    slope = next(line for line in told if "**slope**" in line)
+    slope = next(line for line in told if "**Change of trend**" in line)
     assert f"{result.effects.loc['slope', 'estimate']:+.1f}% per year" in slope
     trends = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
-    assert "({:+.0f}% → {:+.0f}% a year)".format(*trends) in slope
+    assert "the trend went {:+.0f}% → {:+.0f}% a year: ".format(*trends) in slope
     p = result.effects.loc["slope", "p"]
     assert 0.001 < p < 0.05
     assert f"leaves zero out (p = {p:.2g})" in slope
-    assert "**effect_24m**: not estimated, 9 months after the shift" in told[-1]
+    assert "**Effect after 24 months**: not estimated, 9 months after the shift" in told[-1]
 
 
 def test_a_comparison_is_told_with_its_range_and_verdict(result):
@@ -46,9 +49,11 @@ def test_a_comparison_is_told_with_its_range_and_verdict(result):
 
 
 def test_a_flag_is_told_with_its_number(result):
-    assert "**few_months_after** (9)" in words.describe_flags(result.flags)
+    assert "**Few months after**: 9 months are fitted from the shift on" in words.describe_flags(
+        result.flags
+    )
     assert words.describe_flags(()) == "No warning applies to this fit."
-    assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x** (0.123): why."
+    assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x**: why."
 
 
 def test_excess_is_told_with_its_side(result):
@@ -59,7 +64,7 @@ def test_excess_is_told_with_its_side(result):
 
 def test_what_was_declared_is_told():
     told = words.describe_shift(load_policy_shifts()["special-forces-2020"])
-    assert "first month 2020-10 to 2021-01: unconfirmed, date unknown." in told
+    assert "first month October 2020 to January 2021: unconfirmed, date unknown." in told
     assert "Beside it in the model: López Obrador" in told
 
 
@@ -84,8 +89,8 @@ def test_errors_and_excess_are_told_in_the_words_of_the_series():
     assert " units than the months before the shift alone would have led to expect" in told
     still = fit_its(pd.DataFrame({"value": np.r_[np.ones(50), value[50:]]}, INDEX), SHIFT)
     assert words.describe_excess(still.excess(12), 12, "forecast") == (
-        "No number of units by the forecast counterfactual: the values before the shift do not "
-        "vary, and nothing says how they would have."
+        "**By the months before**: no number of units: the values before the shift do not vary, "
+        "and nothing says how they would have."
     )
     assert words.describe_memory(result.memory, "quarter").startswith("Of a quarter's surprise")
 
@@ -94,7 +99,7 @@ def test_a_shift_of_ones_own_has_no_empty_lines():
     told = words.describe_shift(PolicyShift("ban", "2015-04", omit="2015-04:2015-05"))
     assert "“”" not in told
     assert "Source of the date" not in told
-    assert "- Left out: 2015-04, 2015-05." in told
+    assert "- Left out: April 2015 to May 2015." in told
 
 
 def test_an_interval_leaves_zero_out_whether_or_not_it_has_a_p_value():

@@ -41,8 +41,13 @@ def load_text(tmp_path):
 
 
 def test_every_shift_is_declared_as_registered():
+    slugs = {shift.title: slug for slug, shift in SHIFTS.items()}
     found = {
-        slug: (str(shift.month), [other.slug for other in shift.beside], list(shift.overlaps))
+        slug: (
+            str(shift.month),
+            [other.slug for other in shift.beside],
+            [slugs[title] for title in shift.overlaps],
+        )
         for slug, shift in SHIFTS.items()
     }
     assert list(found.items()) == list(DECLARED.items())

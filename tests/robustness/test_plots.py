@@ -50,7 +50,7 @@ def test_placebos_are_drawn_with_the_real_one_and_its_rank(ax):
     assert real.get_xdata()[0] == 2.5
     assert real.get_label() == "the real shift: 2 of 4 by size"
     assert sum(bar.get_height() for bar in ax.patches) == 3
-    assert ax.get_xlabel() == "slope change (% per year)"
+    assert ax.get_xlabel() == "Change of trend (% per year)"
 
 
 def test_placebos_without_a_real_estimate_have_no_line(ax):
@@ -67,7 +67,7 @@ def test_curve_is_drawn_in_order_with_its_null(ax):
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.y0, band.y1) == pytest.approx((-4, 4))
     assert line(ax, "median").get_ydata()[0] == 2.5
-    assert ax.get_ylabel() == "Change of slope (% per year)"
+    assert ax.get_ylabel() == "Change of trend (% per year)"
 
 
 def test_curve_of_a_step_says_so(ax):
@@ -78,9 +78,10 @@ def test_curve_of_a_step_says_so(ax):
 def test_choices_are_drawn_one_row_each(ax):
     plots.plot_choices(curve(), ax=ax)
     rows = [tick.get_text() for tick in ax.get_yticklabels()]
-    assert rows == ["date: -2", "date: 0", "date: 2", "scale: log", "scale: rate"]
+    dates = ["Date of the shift", "2 months earlier", "as declared", "2 months later"]
+    assert rows == [*dates, "Scale", "logarithm of the rate", "the rate itself"]
     rows = [points.get_offsets()[:, 0].tolist() for points in ax.collections]
-    assert rows == [[1], [2, 3], [0], [0, 2], [1, 3]]
+    assert rows == [[], [1], [2, 3], [0], [], [0, 2], [1, 3]]
 
 
 def test_variation_is_drawn_with_its_band(ax):
@@ -92,5 +93,5 @@ def test_variation_is_drawn_with_its_band(ax):
     assert ax.lines[0].get_ydata().tolist() == [1, 2, 3]
     band = ax.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (0, 4)
-    assert ax.get_title() == "transition"
+    assert ax.get_xlabel() == "Months left out from the shift on"
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "1", "2"]

@@ -83,17 +83,24 @@ def test_official_date_needs_to_survive_the_loss_of_three_months(
 
 def test_date_that_rests_on_few_months_is_told_with_them():
     told = words.describe_date(row(least=0.3))
-    assert told.startswith("**The data do not date a break.** The likeliest month is 2010-05")
-    assert "date is 1.00. That rests on 2009-03 to 2009-04: without, the likeliest month" in told
-    assert "is 2009-08, and the probability 0.30; a date that rests on so few months is" in told
+    assert told.startswith("**The data do not date a break.** The likeliest month is May 2010")
+    assert (
+        "date is 1.00. That rests on March 2009 to April 2009: without, the likeliest month" in told
+    )
+    assert "is August 2009, and the probability 0.30; a date that rests on so few months is" in told
     for survives in (row(), row("2009-03")):
         assert "rests on" not in words.describe_date(survives)
+    assert "It survives: without any run of one to three months" in words.describe_date(row())
+    told = words.describe_date(row("2009-03"))  # of which nothing is asked again
+    assert "With all months the official date is not the dated one" in told
 
 
 def test_break_at_the_likeliest_month_is_told_with_sign_and_size_and_the_classical_date():
     told = words.describe_date(row())
     assert "would be a step of -30% and a change of trend of +14% per year; by Bai and P" in told
-    assert told.endswith("2008-05 (2008-04 to 2010-07); 2010-01 (2008-04 to 2010-07).")
+    assert told.endswith(
+        "May 2008 (April 2008 to July 2010); January 2010 (April 2008 to July 2010)."
+    )
     assert words.describe_date(row(classical=CLASSICAL[:0])).endswith("Perron: no break.")
 
 
@@ -115,9 +122,14 @@ def test_distance_counts_from_the_nearest_official_month():
 
 def test_date_is_told_with_its_distance_and_set():
     told = words.describe_date(row("2009-03"))
-    verdict, month = "**The data date a break, but elsewhere.**", "The likeliest month is 2009-03"
+    verdict, month = (
+        "**The data date a break, but elsewhere.**",
+        "The likeliest month is March 2009",
+    )
     assert told.startswith(f"{verdict} {month}")
-    assert "15 months before the official one; 1 of 36 months, from 2009-03 to 2009-03" in told
+    assert (
+        "15 months before the official one; 1 of 36 months, from March 2009 to March 2009" in told
+    )
     assert "1 month before the official one" in words.describe_date(row("2010-05"))
     assert "in the official month itself" in words.describe_date(row("2010-06"))
 
@@ -127,12 +139,12 @@ def test_placebos_are_told_by_their_rank():
     assert "stands out from those estimated at dates before the shift (rank p = 0.05)" in told
     assert "is not unusual among those estimated at other places (rank p = 0.75)" in told
     told = words.describe_placebos(pd.Series(row().to_dict() | {"place_p": np.nan}))
-    assert "Against other places the change of slope could not be ranked." in told
+    assert "Against other places the change of trend could not be ranked." in told
 
 
 def test_curve_is_told_with_what_moves_it_most():
     told = words.describe_curve(row())
-    assert "Over 2 specifications the median change of slope is +1.5% per year (p = 0.01)" in told
+    assert "Over 2 specifications the median change of trend is +1.5% per year (p = 0.01)" in told
     assert "100% of them have p < 0.05 in one direction (p = 0.2 for so many)" in told
     assert "is at the edge of what could be seen" in told
-    assert told.endswith("moves the answer most is the date.")
+    assert told.endswith("moves the answer most is the date of the shift.")
