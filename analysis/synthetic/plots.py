@@ -68,16 +68,12 @@ def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
         ax.set(xlim=(-1, 1), xticks=[])
         return ax
     place, size = np.arange(len(table)), 2.5 * table["estimate"].abs().max()
-    ax.hlines(place, *table[["low", "high"]].clip(-size, size).T.to_numpy(), color=REAL)
+    # An interval that reaches the frame goes on.
+    ax.hlines(place, *table[["low", "high"]].clip(-2 * size, 2 * size).T.to_numpy(), color=REAL)
     ax.plot(table["estimate"], place, "o", color=REAL, markersize=4, label="as declared")
     beside = study.beside
     between = table.index.get_indexer(beside["start"]) + 0.25
     ax.plot(beside["estimate"], between, "x", color=FITTED, markersize=4, label="other choices")
-    for name, side, arrow in (("low", -1, "<"), ("high", 1, ">")):
-        beyond = place[side * table[name] > size]
-        if len(beyond):  # an empty line that is not clipped would move the layout
-            ends = np.full(len(beyond), side * size)
-            ax.plot(ends, beyond, arrow, color=REAL, clip_on=False)
     ax.set_xlim(-size, size)
     legend_above(ax, ncols=2)
     return ax
@@ -85,10 +81,7 @@ def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
 
 def _finish(ax: Axes, control: SyntheticControl) -> Axes:
     """Mark the change, in whole years, and add the legend."""
-    ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
-    style = {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.25"}
-    style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    ax.annotate(f"from {control.first_year}", (control.first_year - 0.5, 1), (0, 2), **style)
+    ax.axvline(control.first_year - 0.5, color="0.3", label=f"from {control.first_year} on")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     # Below the axis: curves may go anywhere inside the frame.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, **LEGEND)

@@ -1,6 +1,5 @@
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 
 from analysis.operations import words
@@ -50,8 +49,7 @@ ALLOWED = pd.DataFrame(
 
 
 def test_each_horizon_has_its_verdict_range_and_two_estimates():
-    record = pd.DataFrame(columns=["months", "spread", "method", "truth_rejected", "mc_error"])
-    first, second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED, record).splitlines()
+    first, second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED).splitlines()
     assert first == (
         "- **First 6 months: not identified.** By the choices, the rate under the operations moved "
         "beyond the controls' by -9% to +50%: "
@@ -61,18 +59,3 @@ def test_each_horizon_has_its_verdict_range_and_two_estimates():
     )
     assert second.startswith("- **First 24 months: identified in sign.** By the choices, the rat")
     assert "+7.0% (-5.0 to +30.0) by the headline, +9.0% (" in second
-
-
-def test_the_record_speaks_of_its_own_horizon_only():
-    record = pd.DataFrame(
-        {"method": ["score_bootstrap"] * 3 + ["randomisation", "score_bootstrap"]}
-    )
-    record["months"], record["spread"] = [24, 24, 6, 24, 24], [0.0, 0.5, 0.9, 0.5, None]
-    record["truth_rejected"] = [4.8, 10.2, 90.0, 7.0, 80.0]
-    record["mc_error"] = [1.0, 1.0, 1.0, 1.0, np.nan]  # the last: real months
-    second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED, record).splitlines()[1]
-    assert second.endswith(
-        "could turn that one's sign; in simulated panels, effects alike or with a standard "
-        "deviation of up to 0.5 (log), intervals over as many months leave the truth out in 7 to "
-        "7% (randomisation), 5 to 10% (score bootstrap)."
-    )
