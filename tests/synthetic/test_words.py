@@ -67,7 +67,7 @@ def test_mixture_that_misses_gives_no_number_in_any_sentence():
     assert said.startswith(
         "Shifted by a constant the mixture explains 90% to 90%, and 90% to 90% if it"
     )
-    assert describe_sham(*POOR, []).startswith("No number is told of the sham change: from no")
+    assert describe_sham(*POOR, []).startswith("No number is told of the sham change: from ev")
 
 
 def test_choices_are_said_with_the_fits_that_count():
@@ -103,6 +103,6 @@ def test_sham_change_is_measured_by_its_size(sham, words):
     assert words in said
     assert said.endswith("(+3.0 to +13.0). Declared national shifts within: x-2005-01, y-2006-02.")
     assert describe_sham(*made, []).endswith("within: none.")
-    assert describe_sham(*GOOD, []).startswith("No number is told of the sham change: from no")
+    assert describe_sham(*GOOD, []).startswith("No number is told of the sham change: from ev")
     made[0].choices["error"] = 0.5  # in errors of its own the sham is as large
     assert "as large as some of the real one, in size or in" in describe_sham(*made, [])
