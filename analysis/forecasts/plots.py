@@ -9,7 +9,8 @@ from matplotlib.dates import YearLocator
 from analysis.forecasts.paths import BANDS, Forecast, band_table, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
-from analysis.style import FITTED, RATE_LABEL, REAL, ZERO, interval_rows, name_line
+from analysis.language import say_month
+from analysis.style import FITTED, REAL, ZERO, interval_rows, legend_above
 
 KNOWN = "0.25"
 FANS = dict(zip(BANDS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
@@ -35,9 +36,10 @@ def plot_forecast(
         later = came.loc[came.index.isin(made.person_years.index)]
         months, rates = later.index.to_timestamp(), outcome(later, "rate")
         ax.plot(months, rates, color=REAL, linewidth=1.4, label="what came")
-    ax.axvline(ahead[0], color="0.3", linewidth=1, label="_freeze")
-    name_line(ax, ahead[0], f"frozen after {known.index[-1]}", left=True)
-    ax.set(xlabel="", ylabel=RATE_LABEL, title=title_of(made.method))
+    frozen = f"frozen after {say_month(known.index[-1])}"
+    ax.axvline(ahead[0], color="0.3", linewidth=1, label=frozen)
+    ax.set(xlabel="", ylabel="")
+    ax.set_title(title_of(made.method), fontsize="medium")
     ax.set(xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
     ax.xaxis.set_major_locator(YearLocator(3))
     return ax
@@ -66,5 +68,5 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     ax.set_xlim(-0.02, 1.02)
     ax.grid(axis="y", color="0.93")
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+    legend_above(ax, ncols=2)
     return ax

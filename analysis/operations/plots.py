@@ -13,6 +13,8 @@ from analysis.style import REAL, ZERO, interval_rows, legend_above, percent_axis
 
 BAND = "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
+AGAINST = "Rate against states not reached (log scale)"
+DIGITS = 4  # of a percent: what is drawn does not follow the last bits of an iteration
 
 
 def plot_event_study(
@@ -34,19 +36,19 @@ def plot_event_study(
     Axes
     """
     ax = ax or plt.gca()
-    effects = study.effects
+    effects = study.effects.round(DIGITS)
     middle = effects.index + (effects["months"] - 1) / 2
     if reassigned is not None:
-        band = reassigned.bins[["low", "high"]].reindex(effects.index, fill_value=0.0)
+        band = reassigned.bins[["low", "high"]].round(DIGITS).reindex(effects.index, fill_value=0.0)
         low, high = as_logs(band["low"]), as_logs(band["high"])
-        label = "95% of operations reassigned at random"
+        label = "95% of random reassignments"
         ax.fill_between(middle, low, high, color=BAND, linewidth=0, label=label)
     estimate, low, high = (as_logs(effects[name]) for name in ("estimate", "low", "high"))
     known = effects["p"].notna()
     for chosen, face, label in (
-        (known & (effects.index < 0), "white", "before the operation, clustered 95%"),
-        (known & (effects.index >= 0), REAL, "under the operation, clustered 95%"),
-        (~known, "black", "reference"),
+        (known & (effects.index < 0), "white", "before, 95% interval"),
+        (known & (effects.index >= 0), REAL, "under the operation"),
+        (~known, "black", "the quarter compared with"),
     ):
         reach = [(estimate - low)[chosen], (high - estimate)[chosen]]
         colour = "black" if face == "black" else REAL
@@ -57,8 +59,8 @@ def plot_event_study(
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
     percent_axis(ax.yaxis, PERCENT_TICKS)
     ax.set_xlabel("Months since the operation's first month")
-    ax.set_ylabel("Rate against the controls, relative to\nthe months just before (log scale)")
-    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    ax.set_ylabel(AGAINST)
+    legend_above(ax, ncols=2)
     return ax
 
 
@@ -81,11 +83,11 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     ends = [end for end in as_logs(np.array([test.low, test.high])) if np.isfinite(end)]
     if len(ends) == 2:
         ax.axvspan(*ends, color=REAL, alpha=0.15, linewidth=0, label="95% interval of the effect")
-    label = f"the real operations: p = {test.p:.2g}"
+    label = f"the real operations, p = {test.p:.2g}"
     ax.axvline(as_logs(test.estimate), color=REAL, linewidth=1.6, label=label)
     percent_axis(ax.xaxis, PERCENT_TICKS)
-    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="Reassignments")
-    ax.legend(frameon=False, fontsize="small")
+    ax.set(xlabel=AGAINST, ylabel="Reassignments")
+    legend_above(ax, ncols=1)
     return ax
 
 
@@ -107,10 +109,10 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     place = range(len(table))
     ends = as_logs(table["reassigned_low"]), as_logs(table["reassigned_high"])
     ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")
-    ax.plot(as_logs(table["alone"]), place, "o", color=REAL, label="this operation alone")
-    ax.plot(as_logs(table["without"]), place, "D", color="0.45", label="all others")
+    ax.plot(as_logs(table["alone"]), place, "o", color=REAL, label="the operation alone")
+    ax.plot(as_logs(table["without"]), place, "D", color="0.45", label="all the others")
     interval_rows(ax, table.index, grid=False)
-    percent_axis(ax.xaxis, PERCENT_TICKS)
-    ax.set(xlabel="Average effect on the rate (log scale)", ylabel="")
-    legend_above(ax, ncols=3)
+    percent_axis(ax.xaxis, (-75, -50, 0, 100, 300, 900))
+    ax.set(xlabel=AGAINST, ylabel="")
+    legend_above(ax, ncols=2)
     return ax

@@ -12,29 +12,15 @@ from analysis.operations.trends import KNOWN, NET, RISE
 WORDS = Words("operations-words.toml")
 
 
-def describe_verdicts(
-    verdicts: pd.DataFrame, choices: pd.DataFrame, allowed: pd.DataFrame, record: pd.DataFrame
-) -> str:
+def describe_verdicts(verdicts: pd.DataFrame, choices: pd.DataFrame, allowed: pd.DataFrame) -> str:
     """Return what of the effect is identified, one Markdown list item a horizon."""
     lines, quarter = [], allowed.xs(KNOWN, level="method")["estimate"].groupby("months").first()
     for months, row in verdicts.iterrows():
         pair = ((HEADLINE, BOOTED), (NET, RANDOMISED))
         first, net = (format_effect(choices.loc[(*one, months)], PERCENT) for one in pair)
-        told = {"first": first, "net": net, "rejected": _rejected(record, months)}
-        told |= {"months": months, "quarter": quarter[months]}
+        told = {"first": first, "net": net, "months": months, "quarter": quarter[months]}
         lines.append(WORDS["verdict"].format(row=row, **told))
     return "\n".join(lines)
-
-
-def _rejected(record: pd.DataFrame, months: int) -> str:
-    """Return how often intervals over these months left the truth out where it was known."""
-    same = record[(record["months"] == months) & record["mc_error"].notna()]
-    named = [
-        f"{shares.min():.0f} to {shares.max():.0f}% ({method.replace('_', ' ')})"
-        for method, shares in same.groupby("method")["truth_rejected"]
-    ]
-    told = {"spread": same["spread"].max(), "shares": ", ".join(named)}
-    return WORDS["rejected"].format(**told) if named else ""
 
 
 def describe_leads(study: EventStudy, reassigned: ReassignedEventStudy, line: pd.DataFrame) -> str:

@@ -1,12 +1,12 @@
-"""Synthetic controls, their placebos, weights and starts -> matplotlib Axes."""
+"""Synthetic controls, their placebos and starts -> matplotlib Axes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from analysis.style import FITTED, LEGEND, REAL, ZERO, legend_above
+from analysis.style import FITTED, LEGEND, REAL, ZERO, interval_rows, legend_above
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
 from analysis.synthetic.study import UNIT, SyntheticStudy
@@ -54,54 +54,34 @@ def plot_placebo_gaps(
     return _finish(ax, real)
 
 
-def plot_weights(control: SyntheticControl, names: pd.Series, *, ax: Axes | None = None) -> Axes:
-    """Draw the weight of every donor that has one."""
-    ax = ax or plt.gca()
-    weights = control.carrying[::-1]
-    bars = ax.barh(names[weights.index], weights.to_numpy(), color=FITTED)
-    ax.bar_label(bars, [f"{weight:.0%}" for weight in weights], padding=3, fontsize="small")
-    none = len(control.weights) - len(weights)
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.set(xlabel=f"Weight ({none} other donors: none)", xlim=(0, 1.2 * weights.max()))
-    return ax
-
-
 def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
     """Draw the mean change by first year of the panel, with other choices, if there is a number."""
     ax = ax or plt.gca()
-    table = study.intervals.xs("average", level=1)
-    fits = study.controls.items()
-    ticks = [f"{year}\n{len(fit.weights)}\n{fit.explained:.0%}" for year, fit in fits]
-    ax.set_xticks(table.index, ticks, fontsize="small")
-    below = "First year of the panel; its donors; share of the variance before that is explained"
-    ax.set(xlabel=below, ylabel="Mean change, " + UNIT.replace(" per", "\nper"))
+    table, fits = study.intervals.xs("average", level=1), study.controls.items()
+    labels = [f"{year} ({len(fit.weights)}, {fit.explained:.0%})" for year, fit in fits]
+    interval_rows(ax, labels, zero=study.has_number)
+    rows = "First year of the panel (donors,\nshare of the variance explained)"
+    ax.set(xlabel=f"Mean change of the gap,\n{UNIT}", ylabel=rows)
     if not study.has_number:
-        said = "no number: the mixture explains less than half of the variance"
-        ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center")
-        ax.set(xlim=(table.index[0] - 0.5, table.index[-1] + 0.5), yticks=[])
+        said = "no number: the mixture explains\nless than half of the variance"
+        ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center")
+        ax.set(xlim=(-1, 1), xticks=[])
         return ax
-    size = 2.5 * table["estimate"].abs().max()
-    ax.vlines(table.index, *table[["low", "high"]].clip(-size, size).T.to_numpy(), color=REAL)
-    ax.plot(table["estimate"], "o", color=REAL, markersize=4, label="as declared")
+    place, size = np.arange(len(table)), 2.5 * table["estimate"].abs().max()
+    # An interval that reaches the frame goes on.
+    ax.hlines(place, *table[["low", "high"]].clip(-2 * size, 2 * size).T.to_numpy(), color=REAL)
+    ax.plot(table["estimate"], place, "o", color=REAL, markersize=4, label="as declared")
     beside = study.beside
-    ax.plot(beside["start"] + 0.1, beside["estimate"], "x", color=FITTED, label="other choices")
-    for name, side, arrow in (("low", -1, "v"), ("high", 1, "^")):
-        beyond = table.index[side * table[name] > size]
-        if len(beyond):  # an empty line that is not clipped would move the layout
-            ends = np.full(len(beyond), side * size)
-            ax.plot(beyond, ends, arrow, color=REAL, clip_on=False)
-    ax.axhline(0, **ZERO)
-    ax.set_ylim(-size, size)
+    between = table.index.get_indexer(beside["start"]) + 0.25
+    ax.plot(beside["estimate"], between, "x", color=FITTED, markersize=4, label="other choices")
+    ax.set_xlim(-size, size)
     legend_above(ax, ncols=2)
     return ax
 
 
 def _finish(ax: Axes, control: SyntheticControl) -> Axes:
     """Mark the change, in whole years, and add the legend."""
-    ax.axvline(control.first_year - 0.5, color="0.3", linewidth=1)
-    style = {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.25"}
-    style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    ax.annotate(f"from {control.first_year}", (control.first_year - 0.5, 1), (0, 2), **style)
+    ax.axvline(control.first_year - 0.5, color="0.3", label=f"from {control.first_year} on")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     # Below the axis: curves may go anywhere inside the frame.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, **LEGEND)

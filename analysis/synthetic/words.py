@@ -46,13 +46,13 @@ def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
     """Return in words how far the mean change moves with other choices, over all starts."""
     if not study.has_number:
         return WORDS["choices"]["none"].format(**rows.T)
-    said = []
+    made, said = WORDS["choices"], []
     for choice in (*study.beside["choice"].unique(), "every_choice"):
         row = rows.loc[f"change_{choice}"]
         said.append(f"{choice.replace('_', ' ')} {say_range(row)} ({row['fits']:.0f} fits)")
     every = rows.loc["change_every_choice"]
-    signs = "have one sign" if every["least"] * every["most"] > 0 else "differ in sign"
-    return WORDS["choices"]["told"].format(said="; ".join(said), signs=signs)
+    signs = made["one_sign" if every["least"] * every["most"] > 0 else "differ"]
+    return made["told"].format(said="; ".join(said), signs=signs)
 
 
 def describe_sham(study: SyntheticStudy, rows: pd.DataFrame, within: list[str]) -> str:

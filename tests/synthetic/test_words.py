@@ -41,7 +41,7 @@ def test_fit_is_said_over_all_starts():
     weights = pd.Series({"a": 0.25, "b": 0.748, "c": 0.002})
     fits = [SyntheticControl("own", 2003, own, own - size * error, weights) for size in (0.5, 1.5)]
     said = describe_fit(*compared(fits[:1] * 2, []), NAMES)
-    assert said.startswith("From 2000 on, the synthetic Mexico is Bland 75%, Aland 25%. ")
+    assert said.startswith("The synthetic Mexico that starts in 2000 is Bland 75%, Aland 25%. ")
     assert "of the panel, 1990 to 1991, it explains 94% to 94% of the variance of Mexico" in said
     assert said.endswith("0.4 to 0.4 deaths per 100,000 and year: at least half from each of the 2"
                          " starts.")  # fmt: skip
@@ -67,7 +67,7 @@ def test_mixture_that_misses_gives_no_number_in_any_sentence():
     assert said.startswith(
         "Shifted by a constant the mixture explains 90% to 90%, and 90% to 90% if it"
     )
-    assert describe_sham(*POOR, []).startswith("No number is told of the sham change: from no")
+    assert describe_sham(*POOR, []).startswith("No number is told of the sham change: from ev")
 
 
 def test_choices_are_said_with_the_fits_that_count():
@@ -75,9 +75,11 @@ def test_choices_are_said_with_the_fits_that_count():
     for choice in ("without one donor +1.0 to +5.0 (2", "shifted by a constant +4.0 to +4.0 (1"):
         assert f"{choice} fits)" in said
     assert "every choice +1.0 to +13.0 (7 fits)" in said
-    assert said.endswith("They have one sign.")
+    assert said.endswith("All of these have one sign.")
     turned = compared([scaled([2, 4])], [*CHOICES, (1990, "ridge_augmented", -1.0, 0.9)])
-    assert describe_choices(*turned).endswith("They differ in sign.")
+    assert describe_choices(*turned).endswith(
+        "These differ in sign: whether the gap grew or shrank depends on the choice."
+    )
     unknown = describe_choices(*compared([scaled([2, 4])], CHOICES[1:2]))
     assert "without one donor" not in unknown
 
@@ -101,6 +103,6 @@ def test_sham_change_is_measured_by_its_size(sham, words):
     assert words in said
     assert said.endswith("(+3.0 to +13.0). Declared national shifts within: x-2005-01, y-2006-02.")
     assert describe_sham(*made, []).endswith("within: none.")
-    assert describe_sham(*GOOD, []).startswith("No number is told of the sham change: from no")
+    assert describe_sham(*GOOD, []).startswith("No number is told of the sham change: from ev")
     made[0].choices["error"] = 0.5  # in errors of its own the sham is as large
     assert "as large as some of the real one, in size or in" in describe_sham(*made, [])
