@@ -18,7 +18,6 @@ from analysis.style import (
     BLUE,
     GREEN,
     ORANGE,
-    RATE_LABEL,
     REAL,
     WIDTH,
     interval_rows,
@@ -34,26 +33,20 @@ SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, SCALED: "#56b4e9", BY_UNODC: GREEN}
 
 def plot_years(
     yearly: pd.DataFrame,
-    column: str,
     years: Sequence[int],
-    figures: dict[int, float] | None = None,
+    figures: dict[int, float],
     *,
-    claimed: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw deaths or rates by year: the article's `figures` are crosses, `claimed` is a line."""
+    """Draw the deaths by year under every way of counting; the article's figures are crosses."""
     ax = ax or plt.gca()
-    table = yearly[yearly["year"].isin(years)].dropna(subset=[column])
+    table = yearly[yearly["year"].isin(years)].dropna(subset=["deaths"])
     for cell, part in table.groupby(CELL, sort=False):
-        ax.plot(part["year"], part[column], markersize=4, label=short_name(cell), **_style(cell))
-    if figures:
-        ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
-    if claimed is not None:
-        ax.axhline(claimed, linewidth=1, linestyle="--", **ARTICLE)
+        ax.plot(part["year"], part["deaths"], markersize=4, label=short_name(cell), **_style(cell))
+    ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if column == "deaths":
-        ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.set(xlabel="", ylabel="Deaths in the year" if column == "deaths" else RATE_LABEL)
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.set(xlabel="", ylabel="Deaths in the year")
     legend_above(ax, 2)
     return ax
 
@@ -77,7 +70,8 @@ def plot_cells(
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
     labels = [short_name(cell) for cell in rows[CELL].to_numpy()]
     interval_rows(ax, labels, zero=rows["value"].min() <= 0)
-    ax.set(xlabel=f"{measure.capitalize()} ({rows['unit'].iloc[0]})", ylabel="")
+    name = f"{measure[0].upper()}{measure[1:]}, {rows['unit'].iloc[0]}"
+    ax.set(xlabel=textwrap.fill(name, 36), ylabel="")
     legend_above(ax, 2)
     return ax
 
