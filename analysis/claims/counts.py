@@ -11,15 +11,7 @@ from analysis.claims.courses import measure_rise, measure_two_years, measure_ups
 from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Claim, Declared
 from analysis.claims.evidence import PRESS, REGISTERED, Evidence
 from analysis.claims.outcome import measure_outcome
-from analysis.claims.rows import (
-    RATE,
-    Measured,
-    list_by_count,
-    list_vintages,
-    make_row,
-    name_cell,
-    short_name,
-)
+from analysis.claims.rows import RATE, Measured, conclude, list_by_count, make_row, name_cell
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
@@ -44,10 +36,9 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
             beaten.append(TOLD["beaten"].format(**told))
     table = rows.collect(made, claim["counted"])
     record = TOLD["no_record"].format(counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
-    now, full = (list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
+    now, full = (rows.list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
     told = {"femicide": full - now, "record": record, "way": full - claim["deaths"], "now": now}
-    said = claim.tell(table, counts=list_by_count(table, name, ",.0f"), **told)
-    return Measured(claim, table, name, *said)
+    return conclude(claim, table, name, counts=list_by_count(table, name, ",.0f"), **told)
 
 
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
@@ -60,9 +51,9 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = rows.collect(made, claim["counted"])
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
-    fall, now = (list_vintages(table, name, HOMICIDE)[-1] for name in ("decline", total))
-    said = claim.tell(table, falls=falls, totals=totals, now=now, before=now + fall)
-    return Measured(claim, table, "decline", *said)
+    fall, now = (rows.list_vintages(table, name, HOMICIDE)[-1] for name in ("decline", total))
+    told = {"falls": falls, "totals": totals, "now": now, "before": now + fall}
+    return conclude(claim, table, "decline", **told)
 
 
 def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
@@ -78,9 +69,8 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(*told, bounds=(low, high)))
     table = rows.collect(made, claim["counted"])
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
-    then, *_, now = list_vintages(table, name, HOMICIDE)
-    said = claim.tell(table, ratios=ratios, daily=daily, then=then, now=now)
-    return Measured(claim, table, name, *said)
+    then, *_, now = rows.list_vintages(table, name, HOMICIDE)
+    return conclude(claim, table, name, ratios=ratios, daily=daily, then=then, now=now)
 
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
@@ -102,13 +92,14 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
         said.append(TOLD["rates"].format(**told))
     table, told = rows.collect(made), {"rates": "; ".join(said)}
     told |= {"least": claim["rate"] - claim["rounding"], **_tell_rates(table, name, [year])}
-    return Measured(claim, table, name, *claim.tell(table, **told))
+    return conclude(claim, table, name, **told)
 
 
 def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, str]:
     """Return the lowest and highest that judge, and what INEGI itself gave then."""
     judged = table[table["measure"].eq(name) & table["judges"]].sort_values("value")
-    ends = [f"{row['value']:.3f} ({short_name(tuple(row[CELL]))})" for _, row in judged.iterrows()]
+    cells = zip(judged[CELL].to_numpy(), judged["value"], strict=True)
+    ends = [f"{value:.3f} ({rows.short_name(cell)})" for cell, value in cells]
     rates = table[table["measure"].isin([f"rate of {year}" for year in years])]
     then = rates[rates["population"] == PRESS].set_index("measure")["value"]
     today = rates[rates["counted"] == REGISTERED].set_index("measure")["value"]
@@ -136,9 +127,8 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, name, recent.min(), RATE, least, above, bounds=(least,)))
         if not press:
             said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
-    table = rows.collect(made)
-    told = {"rates": "; ".join(said), **_tell_rates(table, name, years)}
-    return Measured(claim, table, name, *claim.tell(table, **told))
+    table, told = rows.collect(made), {"rates": "; ".join(said)}
+    return conclude(claim, table, name, **told, **_tell_rates(table, name, years))
 
 
 def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
@@ -159,7 +149,7 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
         said.append(f"{TOLD['place'].format(city=city)}: {found[-1][1]:.0f}")
     table = rows.collect([make_row(cell, *figures) for figures in found])
     told = {"cell": name_cell(cell), "places": "; ".join(said), "found": table["value"]}
-    return Measured(claim, table, found[1][0], *claim.tell(table, **told))
+    return conclude(claim, table, found[1][0], **told)
 
 
 MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim
 from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
-from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
+from analysis.claims.rows import PERCENT_A_YEAR, Measured, conclude, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
 from analysis.its.design import build_design
@@ -122,9 +122,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             last.append(TOLD["trend_by"].format(trend=trend, name=series))
     table, until = rows.collect(made, *COMPARED), say_month(pd.Period(claim["end"]))
     told = {"started": ", ".join(chances), "trends": ", ".join(last), "until": until}
-    return Measured(
-        claim, table, "trend after", *claim.tell(table, courses=". ".join(said), **told)
-    )
+    return conclude(claim, table, "trend after", courses=". ".join(said), **told)
 
 
 def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer, str]:
@@ -174,7 +172,7 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     warnings = [TOLD["warnings"][flag.name] for flag in result.flags]
     told |= {"warnings": ", ".join(warnings) or TOLD["no_warning"]}
     table, told["month"] = rows.collect(made), say_month(result.shift.month)
-    return Measured(claim, table, "change of trend", *claim.tell(table, **told))
+    return conclude(claim, table, "change of trend", **told)
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
@@ -196,5 +194,4 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         said.append(TOLD["term"].format(**told))
         first = first or told
     table = rows.collect(made, *COMPARED)
-    said = claim.tell(table, **first | {"terms": "; ".join(said)})
-    return Measured(claim, table, "trend within", *said)
+    return conclude(claim, table, "trend within", terms="; ".join(said), **first)

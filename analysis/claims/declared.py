@@ -66,12 +66,6 @@ class Claim:
         own = self.figures | self.parameters
         return TOLD["claims"][self.slug][form].format(**own | told)
 
-    def tell(self, rows: pd.DataFrame, **told: Any) -> tuple[str, str]:
-        """Return its finding, and the line that its verdict ends."""
-        verdict = TOLD["verdicts"][judge_claim(rows, self.parts)]
-        line = self.say("line", parts=say_parts(rows, self.parts), verdict=verdict, **told)
-        return self.say("finding", **told), line[0].upper() + line[1:]
-
 
 BLOCKS = {  # of ``claims.toml``: the kind of each key
     "claim": {name: get_origin(kind) or kind for name, kind in get_type_hints(Claim).items()},

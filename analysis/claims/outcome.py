@@ -7,7 +7,7 @@ from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim
 from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
-from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell, short_name
+from analysis.claims.rows import RATE, Measured, collect, conclude, make_row, name_cell, short_name
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
 from analysis.forecasts.words import in_words
 from analysis.mexico.record import SOURCES
@@ -118,7 +118,7 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
             said.append(TOLD["came"].format(change=change, **own))
     table, told["chances"] = collect(made), _describe_chances(claim, chances)
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
-    return Measured(claim, table, decides, *claim.tell(table, rates="; ".join(said), **told))
+    return conclude(claim, table, decides, rates="; ".join(said), **told)
 
 
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:

@@ -11,24 +11,16 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.claims.courses import Rise
 from analysis.claims.declared import CELL, TOLD, WEAKEST, WITH_FEMICIDE, answer_cells, say_parts
-from analysis.claims.evidence import BY_UNODC, OCCURRED, PRESS, SCALED
+from analysis.claims.evidence import OCCURRED, PRESS
 from analysis.claims.rows import Measured, is_earlier, short_name
 from analysis.language import say_month
-from analysis.style import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    REAL,
-    WIDTH,
-    interval_rows,
-    legend_above,
-)
+from analysis.style import BLUE, ORANGE, REAL, WIDTH, interval_rows, legend_above
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
 APART, LINE = 26, 11  # points between the columns and the lines of the verdicts
 COLUMNS = [200 + APART * place for place in range(5)]  # SESNSP then, today; INEGI then, today, UN
-SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, SCALED: "#56b4e9", BY_UNODC: GREEN}
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE}
 
 
 def plot_years(
@@ -139,12 +131,9 @@ def _columns(cells: pd.DataFrame) -> pd.Series:
 
 
 def _style(cell: Sequence[str]) -> dict[str, object]:
-    source, counted = cell[:2]
-    other = counted not in (WITH_FEMICIDE, OCCURRED)
-    colour = SHADES.get(counted, SHADES.get(source, "0.3"))
-    style = {"color": colour, "marker": "s" if other else "o"}
-    earlier = is_earlier(cell)
-    hollow = {"markerfacecolor": "none"} if earlier or other else {}
+    main, earlier = cell[1] in (WITH_FEMICIDE, OCCURRED), is_earlier(cell)
+    style = {"color": SHADES[cell[0]], "marker": "o" if main else "s"}
+    hollow = {} if main and not earlier else {"markerfacecolor": "none"}
     return style | {"linestyle": "--" if earlier else "-"} | hollow
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,14 @@ class Measured:
         return f"**Claim {self.claim.number}, *{self.verdict_in_full}*:** {said}{close}"
 
 
+def conclude(claim: Claim, table: pd.DataFrame, decides: str, **told: Any) -> Measured:
+    """Return what was found of a claim, its finding and its line filled in with what is told."""
+    verdict = TOLD["verdicts"][judge_claim(table, claim.parts)]
+    line = claim.say("line", parts=say_parts(table, claim.parts), verdict=verdict, **told)
+    line = line[0].upper() + line[1:]
+    return Measured(claim, table, decides, claim.say("finding", **told), line)
+
+
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
     """Return one row per claim: its words, the verdict, and the figure that decides it."""
     columns = ["measure", "value", "low", "high", "unit", "article", *CELL]
@@ -99,14 +108,6 @@ def tell_verdicts(found: dict[str, Measured]) -> str:
     table = pd.Series({str(each.claim.number): each.claim_verdict for each in found.values()})
     said = [f"{TOLD['verdicts'][k]}: {', '.join(part.index)}" for k, part in table.groupby(table)]
     return TOLD["drawn"]["alt"].format(said="; ".join(said))
-
-
-def tell_cells(measured: Measured, measure: str) -> str:
-    """List one measure under every way of counting, in words."""
-    rows = measured.rows[measured.rows["measure"] == measure]
-    cells = zip(rows[CELL].to_numpy(), rows["value"], strict=True)
-    listed = "; ".join(f"{short_name(cell)} {value:,.4g}" for cell, value in cells)
-    return f"{measure[0].upper()}{measure[1:]}: {listed}."
 
 
 def lay_out_years(yearly: pd.DataFrame, column: str, years: list[int]) -> pd.DataFrame:
@@ -207,9 +208,7 @@ def name_cell(cell: Cell) -> str:
 def short_name(cell: Sequence[str]) -> str:
     """Return a way of counting in few words, with the month of what SESNSP once published."""
     name = TOLD["short"][cell[1]]
-    if not is_earlier(cell):
-        return name
-    return TOLD["earlier"].format(name=name, month=say_month(pd.Period(cell[2]), "yMMM"))
+    return f"{name}, {say_month(pd.Period(cell[2]), 'yMMM')}" if is_earlier(cell) else name
 
 
 def is_earlier(cell: Sequence[str]) -> bool:
