@@ -86,7 +86,7 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
         ax.axhline(top, color="0.8", linewidth=0.7)
         lines = textwrap.wrap(f"{claim.number}. {claim.say('claim')}", 40)
         told = [(line, "normal") for line in lines]
-        told += [(line, "bold") for line in textwrap.wrap(verdict, 35)]
+        told += [(line, "bold") for line in textwrap.wrap(verdict, 32)]
         for line, weight in told:
             top += LINE
             ax.text(4, top - 2, line, weight=weight, **small)
