@@ -8,10 +8,10 @@ import pandas as pd
 from analysis.checks import check_known
 from analysis.claims import rows
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
-from analysis.claims.declared import HOMICIDE, WITH_FEMICIDE, Claim, Declared
-from analysis.claims.evidence import Evidence
+from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Claim, Declared
+from analysis.claims.evidence import PRESS, REGISTERED, Evidence
 from analysis.claims.outcome import measure_outcome
-from analysis.claims.rows import RATE, Measured, list_by_count, make_row, name_cell
+from analysis.claims.rows import RATE, Measured, conclude, list_by_count, make_row, name_cell
 
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
@@ -32,15 +32,13 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if made[-1]["holds"] == "no":
-            beaten.append(f"{name_cell(cell)}, {top:,.0f} in {earlier.idxmax()}")
+            told = {"cell": name_cell(cell), "top": top, "year": earlier.idxmax()}
+            beaten.append(TOLD["beaten"].format(**told))
     table = rows.collect(made, claim["counted"])
-    record = f"no record under {' and '.join(beaten)}" if beaten else "a record under every count"
-    totals = table[table["measure"] == name].sort_values("vintage")
-    newest = totals.groupby("counted")["value"].last()
-    told = {"femicide": newest[WITH_FEMICIDE] - newest[HOMICIDE], "record": record}
-    told |= {"way": newest[WITH_FEMICIDE] - claim["deaths"]}
-    finding = claim.tell(counts=list_by_count(table, name, ",.0f"), **told)
-    return Measured(claim, table, name, finding)
+    record = TOLD["no_record"].format(counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
+    now, full = (rows.list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
+    told = {"femicide": full - now, "record": record, "way": full - claim["deaths"], "now": now}
+    return conclude(claim, table, name, counts=list_by_count(table, name, ",.0f"), **told)
 
 
 def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
@@ -53,7 +51,9 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = rows.collect(made, claim["counted"])
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
-    return Measured(claim, table, "decline", claim.tell(falls=falls, totals=totals))
+    fall, now = (rows.list_vintages(table, name, HOMICIDE)[-1] for name in ("decline", total))
+    told = {"falls": falls, "totals": totals, "now": now, "before": now + fall}
+    return conclude(claim, table, "decline", **told)
 
 
 def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
@@ -69,16 +69,17 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(*told, bounds=(low, high)))
     table = rows.collect(made, claim["counted"])
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
-    return Measured(claim, table, name, claim.tell(ratios=ratios, daily=daily))
+    then, *_, now = rows.list_vintages(table, name, HOMICIDE)
+    return conclude(claim, table, name, ratios=ratios, daily=daily, then=then, now=now)
 
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the rates of two years, rounded, and whether the later was unprecedented."""
     made, said, year, base = [], [], claim["year"], claim["year_before"]
+    name = f"rate of {year}"
     for cell, rates in rows.by_cell(claim, evidence, "rate", year):
         if base not in rates:  # what INEGI gave then
-            made.append(make_row(cell, f"rate of {year}", rates[year], RATE, claim["rate"]))
-            said.append(f"{name_cell(cell)} {rates[year]:.0f}")
+            made.append(make_row(cell, name, rates[year], RATE, claim["rate"]))
             continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
             low, high = figure - claim["rounding"], figure + claim["rounding"]
@@ -87,22 +88,47 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
         top = rates[rates.index < year].max()
         above = rates[year] > top
         made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
-        said.append(f"{name_cell(cell)} {rates[year]:.2f} against {rates[base]:.2f}")
-    finding = claim.tell(rates="; ".join(said), least=claim["rate"] - claim["rounding"])
-    return Measured(claim, rows.collect(made), f"rate of {year}", finding)
+        told = {"cell": name_cell(cell), "rate": rates[year], "before": rates[base]}
+        said.append(TOLD["rates"].format(**told))
+    table, told = rows.collect(made), {"rates": "; ".join(said)}
+    told |= {"least": claim["rate"] - claim["rounding"], **_tell_rates(table, name, [year])}
+    return conclude(claim, table, name, **told)
+
+
+def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, str]:
+    """Return the lowest and highest that judge, and what INEGI itself gave then."""
+    judged = table[table["measure"].eq(name) & table["judges"]].sort_values("value")
+    cells = zip(judged[CELL].to_numpy(), judged["value"], strict=True)
+    ends = [f"{value:.3f} ({rows.short_name(cell)})" for cell, value in cells]
+    rates = table[table["measure"].isin([f"rate of {year}" for year in years])]
+    then = rates[rates["population"] == PRESS].set_index("measure")["value"]
+    today = rates[rates["counted"] == REGISTERED].set_index("measure")["value"]
+    told = []
+    for measure, given in then.items():
+        now, year = today[measure], str(measure).removeprefix("rate of ")
+        revised = "" if round(now) == given else TOLD["revised"]
+        told.append(TOLD["printed"].format(given=given, year=year, today=now, revised=revised))
+    said = {"given": ", ".join(f"{given:.0f}" for given in then.unique())}
+    said["ends"] = TOLD["to"].join([*ends[:1], *ends[1:][-1:]])
+    return said | {"press": TOLD["press"].format(given="; ".join(told))}
 
 
 def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every one of the last years had a rate above the article's."""
     made, said, years = [], [], claim.years
+    least = claim["rate"]
     name = f"lowest rate of {years[0]} to {years[-1]}"
     for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
         made += [make_row(cell, f"rate of {year}", rate, RATE) for year, rate in recent.items()]
-        told = cell, name, recent.min(), RATE, claim["rate"], recent.min() > claim["rate"]
-        made.append(make_row(*told, bounds=(claim["rate"],)))
-        said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
-    return Measured(claim, rows.collect(made), name, claim.tell(rates="; ".join(said)))
+        press = cell[-1] == PRESS
+        # a whole number may stand for more or for less
+        above = "cannot tell" if press and recent.min() == least else recent.min() > least
+        made.append(make_row(cell, name, recent.min(), RATE, least, above, bounds=(least,)))
+        if not press:
+            said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
+    table, told = rows.collect(made), {"rates": "; ".join(said)}
+    return conclude(claim, table, name, **told, **_tell_rates(table, name, years))
 
 
 def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
@@ -113,15 +139,17 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
-    found = [
-        (f"cities of {country} among the first {most}", (own <= most).sum(), "cities", claim[name])
-        for most, name in ((10, "top_ten"), (50, "top_fifty"))
-    ]
+    found, said = [], []
+    for most, name in ((10, "top_ten"), (50, "top_fifty")):
+        figures = (own <= most).sum(), "cities", claim[name]
+        found.append((f"cities of {country} among the first {most}", *figures))
+        said.append(f"{TOLD['first_cities'].format(most=most)}: {figures[0]:.0f}")
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
         found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
-    said = "; ".join(f"{name}: {value:.0f}" for name, value, *_ in found)
+        said.append(f"{TOLD['place'].format(city=city)}: {found[-1][1]:.0f}")
     table = rows.collect([make_row(cell, *figures) for figures in found])
-    return Measured(claim, table, found[1][0], claim.tell(cell=name_cell(cell), places=said))
+    told = {"cell": name_cell(cell), "places": "; ".join(said), "found": table["value"]}
+    return conclude(claim, table, found[1][0], **told)
 
 
 MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {

@@ -10,14 +10,14 @@ import pandas as pd
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim
 from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
-from analysis.claims.rows import PERCENT_A_YEAR, Measured, direction, make_row, name_cell
+from analysis.claims.rows import PERCENT_A_YEAR, Measured, conclude, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
 from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.series import as_percent, outcome, rate_of
 from analysis.its.shifts import PolicyShift
-from analysis.its.words import format_effect, name_trends
+from analysis.language import say_month
 
 COMPARED = (OCCURRED, WITH_FEMICIDE)  # a series scaled to other totals stands beside
 COURSES = TOLD.block("courses")  # by the kind of counterfactual
@@ -103,7 +103,7 @@ def _name_series(cell: rows.Cell) -> str:
 
 def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
-    made, said, year = [], [], claim["year"]
+    made, said, chances, last, year = [], [], [], [], claim["year"]
     for series in list_series(claim):
         cell, rise = rows.modelled_cell(evidence, series), fit_rise(claim, evidence, series)
         inside = float(rise.start[rise.start.index.year == year].sum())
@@ -113,11 +113,16 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
-        trends = [format_effect(trend, PERCENT_A_YEAR) for _, trend in rise.courses.iterrows()]
+        trends = [TOLD["effect"].format(**trend) for _, trend in rise.courses.iterrows()]
         told = {"series": _name_series(cell), "start": start, "trends": trends}
         said.append(TOLD["rise"].format(ends=[bend - 1 for bend in rise.bends], **told))
-    table = rows.collect(made, *COMPARED)
-    return Measured(claim, table, "trend after", claim.tell(courses=". ".join(said)))
+        if cell[1] in COMPARED:
+            chances.append(TOLD["chance_by"].format(chance=inside, name=series))
+            trend = rise.courses.loc["trend after", "estimate"]
+            last.append(TOLD["trend_by"].format(trend=trend, name=series))
+    table, until = rows.collect(made, *COMPARED), say_month(pd.Period(claim["end"]))
+    told = {"started": ", ".join(chances), "trends": ", ".join(last), "until": until}
+    return conclude(claim, table, "trend after", courses=". ".join(said), **told)
 
 
 def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer, str]:
@@ -141,34 +146,38 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
     made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
     made.append(make_row(cell, "other estimators above zero", above, "estimators"))
-    deaths, rises = [], []
+    deaths, rises, own = [], [], np.nan
     for kind, course in COURSES.items():
         excess = result.excess(kind=kind).loc["deaths"]
         number = TOLD["no_excess"]
         if pd.notna(excess["estimate"]):
             made.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
             number = TOLD["excess"].format(**excess)
-        deaths.append(f"{number} above {course}")
+        deaths.append(TOLD["above"].format(number=number, course=course))
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor, part = term.max() / rates[base], place != cell  # only the months tell the trend
         massive = factor >= claim["factor"]
         name = "highest rate over the rate before"
         made.append(make_row(place, name, factor, "times", holds=massive, part=part))
-        only = "; on the doubling only" if part else ""
-        change = f"{rates[base]:.1f} to {term.max():.1f} in {term.idxmax()}{only}"
-        rises.append(f"{factor:.2f} times under {name_cell(place)} ({change})")
-    told = {"cell": name_cell(cell), "when": result.shift.when}
-    told |= {"slope": format_effect(slope, PERCENT_A_YEAR), "above": above, "others": len(others)}
-    told |= {"deaths": ", and ".join(deaths), "rises": ", ".join(rises)}
-    told["trends"] = name_trends(*result.effects.loc[["pre_trend", "post_trend"], "estimate"])
-    told["warnings"] = ", ".join(flag.name.replace("_", " ") for flag in result.flags) or "none"
-    return Measured(claim, rows.collect(made), "change of trend", claim.tell(**told))
+        told = {"base": rates[base], "top": term.max(), "year": term.idxmax(), "factor": factor}
+        told |= {"cell": name_cell(place), "only": TOLD["only"] if part else ""}
+        rises.append(TOLD["times"].format(**told))
+        own = own if part else factor
+    told = {"cell": name_cell(cell), "when": result.shift.when, "factor": own}
+    told |= {"slope": TOLD["effect"].format(**slope), "above": above, "others": len(others)}
+    told |= {"deaths": f",{TOLD['and']}".join(deaths), "rises": ", ".join(rises)}
+    before, after = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
+    told |= {"trends": TOLD["trends"].format(before=before, after=after)}
+    warnings = [TOLD["warnings"][flag.name] for flag in result.flags]
+    told |= {"warnings": ", ".join(warnings) or TOLD["no_warning"]}
+    table, told["month"] = rows.collect(made), say_month(result.shift.month)
+    return conclude(claim, table, "change of trend", **told)
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
-    made, said = [], []
+    made, said, first = [], [], {}
     for series in list_series(claim):
         cell = rows.modelled_cell(evidence, series)
         parts = split_term(claim, evidence, series)
@@ -181,7 +190,8 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
         told = {"series": _name_series(cell), "first": parts[0].index[0], "old": old, "new": new}
-        told |= {"year": year, "trend": format_effect(trend, PERCENT_A_YEAR)}
+        told |= {"year": year, "trend": TOLD["effect"].format(**trend), "by": series}
         said.append(TOLD["term"].format(**told))
+        first = first or told
     table = rows.collect(made, *COMPARED)
-    return Measured(claim, table, "trend within", claim.tell(terms="; ".join(said)))
+    return conclude(claim, table, "trend within", terms="; ".join(said), **first)

@@ -36,12 +36,10 @@ class Claim:
 
     number: int
     slug: str
-    title: str
-    words: str  # the article's
-    figures: dict[str, Any]  # the numbers in those words
+    figures: dict[str, Any]  # the numbers in the article's words
     measured: str  # what is computed
     rule: str  # when the words are borne out
-    finding: str  # how the figures are told, in braces what the measure fills in
+    changed: str  # what of the rule changed after a first measurement
     parameters: dict[str, Any]  # the numbers that the rule needs
     vary: dict[str, list[Any]]  # of its numbers: the least and the most that are tried
     parts: dict[str, str]  # measure -> a part of the claim that it judges alone
@@ -58,9 +56,15 @@ class Claim:
         """The years that it asks about, `first` to `last`."""
         return list(range(self["first"], self["last"] + 1))
 
-    def tell(self, **told: Any) -> str:
-        """Return its finding with its own numbers and what was measured."""
-        return self.finding.format(**(self.figures | self.parameters | told))
+    @property
+    def words(self) -> str:
+        """The article's words, translated where that is the language in use."""
+        return TOLD["claims"][self.slug]["words"]
+
+    def say(self, form: str, **told: Any) -> str:
+        """Return its ``claim``, ``line`` or ``finding`` with its numbers and what was measured."""
+        own = self.figures | self.parameters
+        return TOLD["claims"][self.slug][form].format(**own | told)
 
 
 BLOCKS = {  # of ``claims.toml``: the kind of each key
@@ -131,6 +135,14 @@ def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, ClaimVer
     return {part: _judge_rows(rows[rows["measure"] == name]) for name, part in parts.items()}
 
 
+def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
+    """Return each part of a claim with its verdict, in words."""
+    said, form = judge_parts(rows, parts), TOLD["part"]
+    return [
+        form.format(part=TOLD["parts"][k], verdict=TOLD["verdicts"][v]) for k, v in said.items()
+    ]
+
+
 def _judge_rows(rows: pd.DataFrame) -> ClaimVerdict:
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
@@ -159,11 +171,12 @@ def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
     require(claim.slug not in known, f"{name}: the slug appears twice")
+    check_known(claim.slug, TOLD["claims"], f"slug in {name}:")
     for key, value in claim.figures.items():
         told = isinstance(value, int) and value > SPELT_OUT
         if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
             raise ValueError(f"{name}: {key} = {value} does not stand in its words")
-    for field in ("title", "words", "measured", "rule", "finding", "sources"):
+    for field in ("measured", "rule", "sources"):
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:
         check_known(source, CARRIERS, f"source in {name}:")

@@ -7,8 +7,8 @@ from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim
 from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
-from analysis.claims.rows import RATE, Measured, collect, make_row, name_cell
-from analysis.forecasts.paths import BASE_RATE, POOL, Forecast, title_of
+from analysis.claims.rows import RATE, Measured, collect, conclude, make_row, name_cell, short_name
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
 from analysis.forecasts.words import in_words
 from analysis.mexico.record import SOURCES
 
@@ -96,7 +96,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
-    made, said, base, chances = [], [], claim["year"], evidence.probabilities
+    made, said, told, base, chances = [], [], {}, claim["year"], evidence.probabilities
     forecast = [rows.modelled_cell(evidence, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
@@ -111,18 +111,22 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         made += parts
         if parts:
             asked = later[later.index.isin(claim.years)]
-            listed = ", ".join(f"{rate:.1f} in {year}" for year, rate in asked.items())
-            said.append(f"{name_cell(cell)}: {listed}, against {rates[base]:.1f} ({change:+.1f}%)")
-    finding = claim.tell(rates="; ".join(said), chances=_describe_chances(claim, chances))
+            pairs = [TOLD["year_rate"].format(year=year, rate=rate) for year, rate in asked.items()]
+            own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
+            own["by"] = short_name(cell)
+            told = told or own
+            said.append(TOLD["came"].format(change=change, **own))
+    table, told["chances"] = collect(made), _describe_chances(claim, chances)
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
-    return Measured(claim, collect(made), decides, finding)
+    return conclude(claim, table, decides, rates="; ".join(said), **told)
 
 
 def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
         return TOLD["no_chances"]
     by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
-    said = [f"with {name}'s months {tell_chances(own)}" for name, own in by_source]
+    form = TOLD["with_months"]
+    said = [form.format(name=name, said=tell_chances(own)) for name, own in by_source]
     return TOLD["chances"].format(said="; ".join(said), **claim.parameters)
 
 
@@ -131,9 +135,10 @@ def tell_chances(every: pd.DataFrame) -> str:
     told = every.set_index("method")["probability"]
     single = told.drop([BASE_RATE, POOL])
     ends = single.idxmin(), single.idxmax()
-    least, most = (f"{single[slug]:.2f} ({title_of(slug)})" for slug in ends)
+    least, most = (f"{single[slug]:.2f} ({TOLD['methods'][slug]})" for slug in ends)
+    words = TOLD["certainty"][every.set_index("method").loc[POOL, "words"]]
     said = {"freeze": every["freeze"].iloc[0], "least": least, "most": most}
-    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL], "words": in_words(told[POOL])}
+    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL], "words": words}
     return TOLD["every_year"].format(**said)
 
 

@@ -1,5 +1,6 @@
-"""Every way of counting, the ranking, the verdicts, the courses -> Axes."""
+"""Every way of counting, the verdicts, the courses -> Axes."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -9,40 +10,36 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.claims.courses import Rise
-from analysis.claims.declared import CELL, HOMICIDE, WITH_FEMICIDE, answer_cells
-from analysis.claims.evidence import BY_UNODC, OCCURRED, SCALED
-from analysis.claims.rows import Measured
-from analysis.style import BLUE, GREEN, ORANGE, RATE_LABEL, REAL, interval_rows
+from analysis.claims.declared import CELL, TOLD, WEAKEST, WITH_FEMICIDE, answer_cells, say_parts
+from analysis.claims.evidence import OCCURRED, PRESS
+from analysis.claims.rows import Measured, is_earlier, short_name
+from analysis.language import say_month
+from analysis.style import BLUE, ORANGE, REAL, WIDTH, interval_rows, legend_above
 
 ANSWERS = {"yes": ("#0072b2", "o"), "no": ("#d55e00", "X"), "cannot tell": ("0.55", "D")}
 ARTICLE = {"color": REAL, "label": "the article"}
-BESIDE = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False, "fontsize": "x-small"}
-SHADES = {"INEGI": BLUE, "SESNSP": ORANGE, SCALED: "#56b4e9", BY_UNODC: GREEN}
+APART, LINE = 26, 11  # points between the columns and the lines of the verdicts
+COLUMNS = [200 + APART * place for place in range(5)]  # SESNSP then, today; INEGI then, today, UN
+SHADES = {"INEGI": BLUE, "SESNSP": ORANGE}
 
 
 def plot_years(
     yearly: pd.DataFrame,
-    column: str,
     years: Sequence[int],
-    figures: dict[int, float] | None = None,
+    figures: dict[int, float],
     *,
-    claimed: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw deaths or rates by year: the article's `figures` are crosses, `claimed` is a line."""
+    """Draw the deaths by year under every way of counting; the article's figures are crosses."""
     ax = ax or plt.gca()
-    table = yearly[yearly["year"].isin(years)].dropna(subset=[column])
+    table = yearly[yearly["year"].isin(years)].dropna(subset=["deaths"])
     for cell, part in table.groupby(CELL, sort=False):
-        ax.plot(part["year"], part[column], markersize=4, label=_label(cell), **_style(cell))
-    if figures:
-        ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
-    if claimed is not None:
-        ax.axhline(claimed, linewidth=1, linestyle="--", **ARTICLE)
+        ax.plot(part["year"], part["deaths"], markersize=4, label=short_name(cell), **_style(cell))
+    ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if column == "deaths":
-        ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.set(xlabel="", ylabel="Deaths in the year" if column == "deaths" else RATE_LABEL)
-    ax.legend(**BESIDE)
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.set(xlabel="", ylabel="Deaths in the year")
+    legend_above(ax, 2)
     return ax
 
 
@@ -58,56 +55,85 @@ def plot_cells(
         colour, marker = ANSWERS[word]
         reach = [part["value"] - part["low"], part["high"] - part["value"]]
         style = {"color": colour, "fmt": marker, "capsize": 3}
-        style |= {"label": word} if judges else {"label": f"{word}, shown only", "alpha": 0.35}
+        said = TOLD["answers"][word]
+        style |= {"label": said} if judges else {"label": f"{said}, shown only", "alpha": 0.35}
         ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), **style)
     if rows["article"].notna().any():
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
-    labels = [_label(cell) for cell in rows[CELL].to_numpy()]
+    labels = [short_name(cell) for cell in rows[CELL].to_numpy()]
     interval_rows(ax, labels, zero=rows["value"].min() <= 0)
-    ax.set(xlabel=f"{measure.capitalize()} ({rows['unit'].iloc[0]})", ylabel="")
-    ax.legend(**BESIDE)
+    name = f"{measure[0].upper()}{measure[1:]}, {rows['unit'].iloc[0]}"
+    ax.set(xlabel=textwrap.fill(name, 36), ylabel="")
+    legend_above(ax, 2)
     return ax
 
 
 def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes:
-    """Draw every answer to every claim, newest and earlier vintages, with the verdicts."""
-    ax = ax or plt.gca()
-    answers = {place: answer_cells(each.rows) for place, each in enumerate(found.values())}
-    table = pd.concat(answers, names=["place"]).reset_index("place")
-    table["column"] = [_label(cell) for cell in table[CELL].to_numpy()]
-    ordered = table.sort_values(["source", "counted", "vintage"])["column"].unique().tolist()
-    for word, (colour, marker) in ANSWERS.items():
-        part = table[table["holds"] == word]
-        columns = part["column"].map(ordered.index)
-        ax.scatter(columns, part["place"], s=70, marker=marker, color=colour, label=word)
-    ax.set_xticks(range(len(ordered)), ordered, rotation=45, ha="right", fontsize="x-small")
-    names = [f"{measured.claim.number}  {measured.claim.title}" for measured in found.values()]
-    ax.set_yticks(range(len(found)), names, fontsize="small")
-    beside = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
-    for place, measured in enumerate(found.values()):
-        ax.text(1.01, place, measured.claim_verdict, style="italic", **beside)
-    ax.set(xlim=(-0.5, len(ordered) - 0.5), ylim=(len(found) - 0.5, -0.5))
-    ax.grid(color="0.92")
-    ax.set_axisbelow(True)
-    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
+    """Draw a row a claim: what it says, its verdict, and what each source answers."""
+    # The Axes becomes the whole figure, in points from its top left; its height follows the rows.
+    ax, small, words = ax or plt.gca(), {"fontsize": "small", "va": "center"}, TOLD["drawn"]
+    for place, name in enumerate(words["columns"]):
+        ax.text(COLUMNS[place], 22, name, ha="center", **small)
+    for place, name in ((0.5, "SESNSP"), (3, "INEGI")):
+        ax.text(COLUMNS[0] + place * APART, 10, name, ha="center", weight="bold", **small)
+    for place, (word, (colour, marker)) in enumerate(ANSWERS.items()):
+        ax.scatter(10, 10 + 12 * place, s=45, marker=marker, color=colour)
+        ax.text(20, 10 + 12 * place, TOLD["answers"][word], **small)
+    top = 44.0
+    for each in found.values():
+        claim, close = each.claim, f" ({TOLD['close']})" if each.close_calls else ""
+        verdict = TOLD["verdicts"][each.claim_verdict] + close
+        ax.axhline(top, color="0.8", linewidth=0.7)
+        lines = textwrap.wrap(f"{claim.number}. {claim.say('claim')}", 40)
+        told = [(line, "normal") for line in lines]
+        told += [(line, "bold") for line in textwrap.wrap(verdict, 32)]
+        for line, weight in told:
+            top += LINE
+            ax.text(4, top - 2, line, weight=weight, **small)
+        if not claim.parts:
+            _mark(ax, each.rows, top + 4 - LINE * (len(told) + 1) / 2)
+        for said, measure in zip(say_parts(each.rows, claim.parts), claim.parts, strict=True):
+            top += LINE
+            ax.text(4, top - 2, f"– {said}", **small)
+            _mark(ax, each.rows[each.rows["measure"] == measure], top - 2)
+        top += 6
+    ax.axhline(top, color="0.8", linewidth=0.7)
+    ax.text(4, top + 5, words["note"], fontsize="small", va="top", linespacing=1.3)
+    height = top + 8 + LINE * (words["note"].count("\n") + 1)
+    ax.figure.set_size_inches(WIDTH, height / 72)
+    ax.set(xlim=(0, 72 * WIDTH), ylim=(height, 0), position=(0, 0, 1, 1))
+    ax.axis("off")
     return ax
 
 
-def _label(cell: Sequence[str]) -> str:
-    """Name a way of counting in few words: source, count, vintage."""
-    source, counted, vintage = cell[:3]
-    short = counted.removeprefix("deaths ").replace(WITH_FEMICIDE, "homicide + femicide")
-    short = short.replace(HOMICIDE, "homicide")
-    return f"{source} {short}, {vintage}"
+def _mark(ax: Axes, rows: pd.DataFrame, height: float) -> None:
+    """Mark what each source answers, pale where it judges nothing; of earlier ones the best."""
+    asked, drawn = rows[rows["holds"] != ""], {}
+    for alpha, cells in ((0.35, asked.assign(judges=True)), (1.0, asked)):
+        for place, part in (cells := answer_cells(cells)).groupby(_columns(cells)):
+            words = sorted(set(part["holds"]), key=WEAKEST.index)
+            drawn[place] = alpha, words[-1:] if place in (0, 2) else words
+    for place, (alpha, words) in drawn.items():
+        for beside, word in enumerate(words):
+            colour, marker = ANSWERS[word]
+            along = COLUMNS[place] + 10 * (beside - (len(words) - 1) / 2)
+            ax.scatter(along, height, s=45, marker=marker, color=colour, alpha=alpha)
+    if "Consejo Ciudadano" in set(rows["source"]):
+        name = TOLD["short"]["places in the ranking"]
+        ax.text(COLUMNS[1] + 12, height, name, va="center", fontsize="small")
+
+
+def _columns(cells: pd.DataFrame) -> pd.Series:
+    """Return where each way of counting stands among COLUMNS."""
+    inegi = cells["population"].map({PRESS: 2, "CONAPO": 3, "United Nations": 4})
+    earlier = [0 if is_earlier(cell) else 1 for cell in cells[CELL].to_numpy()]
+    return inegi.where(cells["source"] == "INEGI", earlier).astype(int)
 
 
 def _style(cell: Sequence[str]) -> dict[str, object]:
-    source, counted, vintage = cell[:3]
-    other = counted not in (WITH_FEMICIDE, OCCURRED)
-    colour = SHADES.get(counted, SHADES.get(source, "0.3"))
-    style = {"color": colour, "marker": "s" if other else "o"}
-    earlier = source == "SESNSP" and vintage < "2025"
-    hollow = {"markerfacecolor": "none"} if earlier or other else {}
+    main, earlier = cell[1] in (WITH_FEMICIDE, OCCURRED), is_earlier(cell)
+    style = {"color": SHADES[cell[0]], "marker": "o" if main else "s"}
+    hollow = {} if main and not earlier else {"markerfacecolor": "none"}
     return style | {"linestyle": "--" if earlier else "-"} | hollow
 
 
@@ -120,10 +146,11 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
         if rise.start.empty:
             continue
         dates, credible, colour = rise.start.index.to_timestamp(), rise.credible, SHADES[source]
-        label = f"{source}, 95% set within {credible.min()} to {credible.max()}"
+        ends = " to ".join(say_month(month, "yMMM") for month in (credible.min(), credible.max()))
+        label = f"{source} (95% set within {ends})"
         ax.bar(dates, rise.start, width=26, color=colour, alpha=0.8, label=label)
-        first = f"{source}'s first admissible month"
+        first = f"the first month that {source} can show"
         ax.axvline(dates[0], color=colour, linestyle=":", linewidth=1.2, label=first)
     ax.set(xlabel="", ylabel="Probability that the rise began")
-    ax.legend(frameon=False, fontsize="x-small", loc="upper right")
+    legend_above(ax, 1)
     return ax

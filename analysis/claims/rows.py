@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, judge_parts
+from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say_parts
 from analysis.claims.evidence import MODELLED, PRESS, Evidence
+from analysis.language import say_month, spoken
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
 ROW_COLUMNS += ["judges"]
@@ -27,6 +29,7 @@ class Measured:
     rows: pd.DataFrame  # columns ROW_COLUMNS
     decides: str  # the measure of the deciding figure
     finding: str  # the figures in words
+    line: str  # the deciding ones in a few words, and the verdict
 
     @property
     def claim_verdict(self) -> str:
@@ -36,8 +39,7 @@ class Measured:
     @property
     def verdict_in_full(self) -> str:
         """The verdict, and those of its parts in brackets."""
-        alone = judge_parts(self.rows, self.claim.parts).items()
-        parts = "; ".join(f"{part}: {verdict}" for part, verdict in alone)
+        parts = "; ".join(say_parts(self.rows, self.claim.parts))
         return f"{self.claim_verdict} ({parts})" if parts else self.claim_verdict
 
     @property
@@ -63,9 +65,18 @@ class Measured:
     @property
     def sentence(self) -> str:
         """The verdict with its figures, as Markdown."""
-        said = self.finding if self.rows["judges"].any() else "no figure here can carry it."
-        close = f" Close calls: {'; '.join(self.close_calls)}." if self.close_calls else ""
+        judged = self.rows["judges"].any()
+        said = f"{self.line}\n\n*Every figure:* {self.finding}" if judged else TOLD["no_figure"]
+        close = f"\n\n*Close calls:* {'; '.join(self.close_calls)}." if self.close_calls else ""
         return f"**Claim {self.claim.number}, *{self.verdict_in_full}*:** {said}{close}"
+
+
+def conclude(claim: Claim, table: pd.DataFrame, decides: str, **told: Any) -> Measured:
+    """Return what was found of a claim, its finding and its line filled in with what is told."""
+    verdict = TOLD["verdicts"][judge_claim(table, claim.parts)]
+    line = claim.say("line", parts=say_parts(table, claim.parts), verdict=verdict, **told)
+    line = line[0].upper() + line[1:]
+    return Measured(claim, table, decides, claim.say("finding", **told), line)
 
 
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
@@ -78,6 +89,33 @@ def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
         row |= {"close_calls": "; ".join(each.close_calls), "finding": each.finding}
         rows.append(row | {**each.deciding[columns]})
     return pd.DataFrame(rows)
+
+
+def tabulate_told(found: dict[str, Measured]) -> pd.DataFrame:
+    """Return one row per claim for readers, in the language in use: what it says and comes to."""
+    rows = []
+    for slug, each in found.items():
+        row = {"language": spoken(), "number": each.claim.number, "slug": slug}
+        row |= {"claim": each.claim.say("claim"), "verdict": TOLD["verdicts"][each.claim_verdict]}
+        row |= {"close_call": TOLD["close"] if each.close_calls else "", "line": each.line}
+        quoted = TOLD["quoted"].format(words=each.claim.words)
+        rows.append(row | {"finding": each.finding, "quoted": quoted})
+    return pd.DataFrame(rows)
+
+
+def tell_verdicts(found: dict[str, Measured]) -> str:
+    """Return the numbers of the claims under each verdict, in words."""
+    table = pd.Series({str(each.claim.number): each.claim_verdict for each in found.values()})
+    said = [f"{TOLD['verdicts'][k]}: {', '.join(part.index)}" for k, part in table.groupby(table)]
+    return TOLD["drawn"]["alt"].format(said="; ".join(said))
+
+
+def lay_out_years(yearly: pd.DataFrame, column: str, years: list[int]) -> pd.DataFrame:
+    """Return deaths or rates for readers: a row each way of counting, a column each year."""
+    table = yearly[yearly["year"].isin(years)].dropna(subset=[column])
+    wide = table.pivot(index=CELL, columns="year", values=column)
+    wide.insert(0, "Count", [short_name(cell) for cell in wide.index])
+    return wide.rename_axis(columns=None).reset_index(drop=True)
 
 
 def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
@@ -164,14 +202,32 @@ def collect(rows: list[Row], *counted: str) -> pd.DataFrame:
 def name_cell(cell: Cell) -> str:
     """Return a way of counting in words, its vintage in brackets."""
     source, counted, vintage, population = cell
-    with_population = "" if population in ("CONAPO", "as published") else f", {population}"
-    return f"{source}, {counted}{with_population} ({vintage})"
+    return f"{source}, {TOLD['counted'][counted]}{TOLD['populations'][population]} ({vintage})"
+
+
+def short_name(cell: Sequence[str]) -> str:
+    """Return a way of counting in few words, with the month of what SESNSP once published."""
+    name = TOLD["short"][cell[1]]
+    return f"{name}, {say_month(pd.Period(cell[2]), 'yMMM')}" if is_earlier(cell) else name
+
+
+def is_earlier(cell: Sequence[str]) -> bool:
+    """Tell whether a way of counting is what SESNSP once published, and later revised."""
+    return cell[0] == "SESNSP" and cell[2] < "2025"
+
+
+def list_vintages(table: pd.DataFrame, measure: str, counted: str) -> list[float]:
+    """Return a measure of one count by vintage, the newest last."""
+    own = table[(table["measure"] == measure) & (table["counted"] == counted)]
+    return own.sort_values("vintage")["value"].tolist()
 
 
 def name_months(months: pd.PeriodIndex) -> str:
     """Return months in order as runs: ``2016-01 to 2016-09, 2018-08``."""
     runs = months.groupby(months.asi8 - np.arange(len(months))).values()  # the same within a run
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return ", ".join(
+        str(run[0]) if len(run) == 1 else f"{run[0]}{TOLD['to']}{run[-1]}" for run in runs
+    )
 
 
 def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:
@@ -180,5 +236,5 @@ def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:
     for count, part in table[table["measure"] == measure].groupby(COUNT, sort=False):
         rows = part.sort_values("vintage", kind="stable")
         values = [f"{row['value']:{pattern}} ({row['vintage']})" for _, row in rows.iterrows()]
-        listed.append(f"{', '.join(count)}: {', '.join(values)}")
+        listed.append(f"{count[0]}, {TOLD['counted'][count[1]]}: {', '.join(values)}")
     return "; ".join(listed)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.counts import MEASURES
-from analysis.claims.declared import Claim, Declared
+from analysis.claims.declared import TOLD, Claim, Declared
 from analysis.claims.evidence import Evidence
+from analysis.language import say_month
 
 STEPS = 16  # from a constant to the end of its range, if it is no whole number or month
 NEAR = 1e-4  # how near its turn is then found, as a share of that way
@@ -32,6 +33,26 @@ def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
                     row |= {f"{mark}{side}": turn, f"{mark}verdict_{side}": verdict}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def describe_turns(turns: pd.DataFrame) -> list[str]:
+    """Return by constant, in words, where the verdict (or that of a part) is another."""
+    said, words = [], TOLD["turns"]
+    for _, row in turns.iterrows():
+        mark = "part_" if row.get("part_verdict") else ""
+        ends = [(row[mark + end], row[f"{mark}verdict_{end}"]) for end in ("below", "above")]
+        told = [words["at"].format(turn=_show(e), verdict=v) for e, v in ends if e != NONE]
+        same = words["none"].format(least=_show(row["least"]), most=_show(row["most"]))
+        names = {"constant": TOLD["constants"][row["constant"]], "value": _show(row["value"])}
+        said.append(words["turn"].format(turns="; ".join(told) or same, **names))
+    return said
+
+
+def _show(value: Any) -> str:
+    """Return a number to five digits, a year or a month as readers write it."""
+    if isinstance(value, str):
+        return say_month(pd.Period(value))
+    return f"{value:,}" if isinstance(value, int) and value > 9999 else f"{value:.5g}"
 
 
 def judge_with(claim: Claim, evidence: Evidence, name: str, value: Any, *, full: bool) -> str:

@@ -3,7 +3,13 @@ from dataclasses import replace
 import pytest
 from support.measured_claims import CLAIMS, DECLARED, EVIDENCE, plant
 
-from analysis.claims.sensitivity import NONE, find_turn, list_values, vary_constants
+from analysis.claims.sensitivity import (
+    NONE,
+    describe_turns,
+    find_turn,
+    list_values,
+    vary_constants,
+)
 
 
 def turns_of(slug, evidence=EVIDENCE, **vary):
@@ -16,6 +22,8 @@ def test_nearest_values_that_change_a_verdict_are_those_worked_by_hand():
     assert limit["below"] == pytest.approx(133 / (34515 / 366), abs=1e-3)  # the article's totals
     assert limit["above"] == pytest.approx(154 / (34569 / 366), abs=1e-3)  # today's count
     assert limit[["verdict_below", "verdict_above"]].tolist() == ["does not hold", "holds"]
+    told = describe_turns(turns_of("one-typical-day", limit=[1.0, 3.0]).reset_index())
+    assert told == ["the most typical days, 1.5: *does not hold* at 1.4103; *holds* at 1.6306"]
     recent = turns_of("recent-rate", rate=[25.0, 33.0], last=[2018, 2021])
     assert recent.loc["rate", "above"] == pytest.approx(29.001005, abs=1e-3)
     assert recent.loc["rate", "below"] == pytest.approx(28.623, abs=1e-3)  # as registered
