@@ -19,7 +19,7 @@ from analysis.checks import name_some, require
 from analysis.its.series import as_logs
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.words import WORDS
-from analysis.style import COLOURS, LEGEND, ZERO, percent_axis
+from analysis.style import COLOURS, LABELS, LEGEND, ZERO, percent_axis
 
 FIGURE, METHODS = WORDS.block("figure"), WORDS.block("methods")
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change
@@ -152,9 +152,10 @@ def plot_map(
     ax.axis("off")
     bar = plt.colorbar(scale, ax=ax, orientation="horizontal", shrink=0.8, pad=0.02, aspect=30)
     bar.set_ticks(CLASSES, labels=[f"{bound:+d}%" for bound in CLASSES], fontsize="small")
-    bar.set_label(FIGURE[estimand], fontsize="small")
+    bar.set_label(LABELS["map"][estimand], fontsize="small")
     kinds = {"doubt": HATCHED} | ({"found": BOLD} if effects["q"].notna().any() else {})
-    patches = [Patch(**OUTLINE | style, label=FIGURE[kind]) for kind, style in kinds.items()]
+    names = LABELS["map"]
+    patches = [Patch(**OUTLINE | style, label=names[kind]) for kind, style in kinds.items()]
     ax.legend(handles=patches, loc="upper right", **LEGEND)
     return ax
 

@@ -36,6 +36,7 @@ def laid_out(tmp_path_factory):
     for name in ("notebooks", "shifts", "figures/es", "tables"):
         (results / name).mkdir(parents=True)
     figures = ["rate", "es/rate", "claims", "es/claims", "map--calderon-2006-12--inegi"]
+    figures.append("es/map--calderon-2006-12--inegi")
     figures += [run.key for run in RUNS.values() if run.notebook == "03-policy-shift"]
     for name in RUNS:
         alts = [(each, f"Finding of {each}") for each in figures if name == "01-data"]
