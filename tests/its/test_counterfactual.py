@@ -262,7 +262,8 @@ def test_months_before_that_do_not_vary_say_nothing_of_those_after(kind):
     assert found["observed"].notna().all()
     assert (excess.attrs["note"], excess.isna().all(axis=None)) == (why, True)
     told = describe_excess(excess, 12, kind)
-    assert told == f"No number of deaths by the {kind} counterfactual: {why}."
+    side = {"forecast": "By the months before", "segmented": "By the whole window"}[kind]
+    assert told == f"**{side}**: no number of deaths: {why}."
     deaths[10] = 51
     excess = fit_its(counted(deaths), replace(SHIFT, omit="2000-11")).excess(12, draws=DRAWS)
     assert excess.attrs["note"] == why
@@ -305,7 +306,7 @@ def test_band_wider_than_ten_times_the_observed_rate_is_no_number():
     assert (believed["high"] - believed["low"]).max() <= 10 * observed
     excess = result.excess(60, draws=DRAWS)
     assert (excess.isna().all(axis=None), excess.attrs["note"]) == (True, why)
-    assert describe_excess(excess, 60, "forecast").endswith(f"counterfactual: {why}.")
+    assert describe_excess(excess, 60, "forecast").endswith(f"no number of deaths: {why}.")
 
 
 def test_expected_rate_below_zero_is_no_number():
