@@ -20,7 +20,7 @@ TELLERS = ("tell_counts", "tell_trends", "tell_turn", "describe_sure", "describe
 DOUBTS = {
     "series": "wandering size_changed season_remembers outlier curved_pre_period",
     "record": "source_gap still_registering registered_share source_ratio_drifting unreliable "
-    "provisional_month",
+    "provisional_month years_imputed",
     "date": "overlapping_shift unremarkable_date few_months_before few_months_after unconfirmed",
 }
 

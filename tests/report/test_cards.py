@@ -71,8 +71,7 @@ def test_every_warning_that_a_fit_can_have_belongs_to_one_kind_of_doubt():
     assert {*grouped, "signs_differ"} == set(Words("front.toml", "warnings"))
     flags = set(" ".join(PUBLISHED["flags"].fillna("")).split())
     assert flags <= {*grouped, "signs_differ"}
-    its = set(Words("its-words.toml", "flags")) - {"few_months", "moved_more"}
-    assert its - {*grouped, "signs_differ"} == set()
+    assert set(Words("its-words.toml", "flags")) <= {*grouped, "signs_differ"}
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
