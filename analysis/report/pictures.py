@@ -81,8 +81,10 @@ def _number_shifts(ax: Axes, shifts: list[PolicyShift]) -> None:
 
 def tell_rate(series: Mapping[str, pd.DataFrame], shifts: int) -> str:
     """Return the picture of the rate in words, from its numbers."""
-    main, other = (yearly_rate(frame) for frame in series.values())
-    ends = {"first": say_month(main.index[0]), "last": say_month(main.index[-1])}
+    first, second = series.values()
+    main, other = yearly_rate(first), yearly_rate(second)
+    ends = {"first": say_month(first.index[0]), "last": say_month(second.index[-1])}
+    ends |= {"end_month": say_month(main.index[-1])}
     low, high = main.idxmin(), main.idxmax()
     told = {"start": main.iloc[0], "end": main.iloc[-1], "low": main[low], "high": main[high]}
     told |= {"other": other.iloc[-1], "other_month": say_month(other.index[-1])}
