@@ -29,14 +29,9 @@ class PlaceboCountries:
         return 1 + sum(abs(fit.changes().mean()) >= size * fit.rmspe for fit in others)
 
     def intervals(self, confidence: float = CONFIDENCE) -> pd.DataFrame:
-        """Return the changes of the gap, and ``"average"``, with intervals and p of no effect.
-
-        An effect is inside if, without it, the unit's change over its own error before does not
-        stand out against the donors'. Ends are infinite where the donors are too few; above, they
-        are cut where the synthetic rate would be below zero.
-        """
-        # Between which effects the unit's change is no larger than the donor's, each over its own
-        # error: 2 ends x years x donors.
+        """Return the changes of the gap, and ``"average"``, with intervals and p of no effect."""
+        # An effect is inside if, without it, the unit's change is no larger than the donor's, each
+        # over its own error: 2 ends x years x donors.
         ends = []
         for own, other in self.pairs.values():
             change, reach = _with_average(own), np.inf  # without error nothing is as far off
@@ -46,11 +41,11 @@ class PlaceboCountries:
         low, high = np.moveaxis(np.array(ends), 0, 2)
         units = len(self.pairs) + 1
         table = _with_average(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        # So many donors are as far off, for p > 1 - confidence.
+        # So many donors are as far off, for p > 1 - confidence; too few leave the ends infinite.
         if needed := int(round((1 - confidence) * units, 9)):
             table["low"] = np.sort(low, axis=1)[:, needed - 1]
             table["high"] = np.sort(high, axis=1)[:, -needed]
-        if (self.real.observed >= 0).all():
+        if (self.real.observed >= 0).all():  # no synthetic rate is below zero
             most = self.real.observed.loc[self.real.first_year :] - self.real.before.iloc[-1]
             table["high"] = table["high"].clip(upper=pd.Series({**most, "average": most.mean()}))
         return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
@@ -72,11 +67,6 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
         cases, m being the whole part of n (1 - confidence): at least `confidence` where m is 1, as
         at 90% from 10 to 19 units.
 
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        As `fit_synthetic`, and for fewer than three donors.
-
     Notes
     -----
     For the rank the treated unit is a donor of the placebos, so that every unit is fitted from all
@@ -90,11 +80,9 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
 
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2010), as in `fit_synthetic`.
-    Barber, R. F., Candès, E. J., Ramdas, A. and Tibshirani, R. J. (2021). Predictive inference
-    with the jackknife+. Annals of Statistics 49, 486-507. doi:10.1214/20-AOS1965
-    Firpo, S. and Possebom, V. (2018). Synthetic control method: inference, sensitivity analysis
-    and confidence sets. Journal of Causal Inference 6, 20160026. doi:10.1515/jci-2016-0026
+    Abadie, Diamond and Hainmueller (2010), as in `fit_synthetic`
+    Barber et al. (2021), Annals of Statistics 49, 486-507, doi:10.1214/20-AOS1965 (jackknife+)
+    Firpo and Possebom (2018), J. Causal Inference 6, 20160026, doi:10.1515/jci-2016-0026
     """
     real = fit_synthetic(rates, treated, first_year=first_year)
     donors = rates.columns.drop(treated)

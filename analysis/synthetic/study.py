@@ -21,9 +21,7 @@ class SyntheticStudy:
     """One unit beside its synthetic controls: one for each first year of the panel."""
 
     placebos: dict[int, PlaceboCountries]  # by first year, the earliest first
-    choices: pd.DataFrame = field(
-        repr=False
-    )  # start, choice, estimate, error, explained: a row a fit
+    choices: pd.DataFrame = field(repr=False)  # start, choice, estimate, error, explained
     sham_year: int  # first year of the sham change
 
     @property
