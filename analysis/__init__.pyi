@@ -68,7 +68,7 @@ from .robustness.plots import plot_variation as plot_variation
 from .robustness.specifications import specification_curve as specification_curve
 from .robustness.windows import vary_window as vary_window
 from .synthetic.control import fit_synthetic as fit_synthetic
-from .synthetic.placebos import placebo_countries as placebo_countries
+from .synthetic.study import placebo_countries as placebo_countries
 from .validation.coverage import certificate as certificate
 from .validation.coverage import coverage_table as coverage_table
 

@@ -19,6 +19,7 @@ from scipy.stats import t as student_t
 
 from analysis import load_policy_shifts, load_states
 from analysis.its.shifts import PolicyShift
+from analysis.operations.averages import NET, weigh_quarters
 from analysis.operations.event_study import BIN, fit_event_study, list_bins
 from analysis.operations.inversion import (
     ALPHA,
@@ -37,7 +38,6 @@ from analysis.operations.stacks import (
     lay_out,
     stack_operations,
 )
-from analysis.operations.trends import NET, weigh_quarters
 
 RECORD = Path(__file__).with_suffix(".csv")
 SIMULATIONS, ROUNDS = 400, 999

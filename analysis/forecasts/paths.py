@@ -31,11 +31,6 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
         A copy of at least `FEWEST` months, checked for use on the log scale. Person-years after the
         last June are carried on from the year before: the population is interpolated between
         mid-years, and theirs would lean on the next.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `at` is outside the series or the months until then cannot carry a forecast.
     """
     if not isinstance(series, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
@@ -53,7 +48,7 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
 
 
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame unchanged, or raise what `freeze` declares."""
+    """Return the frame unchanged, or raise an error if it cannot carry a forecast."""
     check_frame(known)
     months = known.index
     require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
@@ -145,14 +140,8 @@ def forecast_all(
     Returns
     -------
     dict
-        Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years.
-
-    Raises
-    ------
-    EstimatorError
-        If no method has an answer for these months.
-    KeyError, TypeError, ValueError
-        If an argument cannot be used.
+        Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years. If no
+        method has an answer for these months, an EstimatorError is raised.
     """
     check_known_months(known)
     draws, seed = check_whole(draws, "draws", 100), check_seed(seed)

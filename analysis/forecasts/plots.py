@@ -38,9 +38,8 @@ def plot_forecast(
         ax.plot(months, rates, color=REAL, linewidth=1.4, label="what came")
     frozen = f"frozen after {say_month(known.index[-1])}"
     ax.axvline(ahead[0], color="0.3", linewidth=1, label=frozen)
-    ax.set(xlabel="", ylabel="")
     ax.set_title(title_of(made.method), fontsize="medium")
-    ax.set(xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
+    ax.set(xlabel="", ylabel="", xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
     ax.xaxis.set_major_locator(YearLocator(3))
     return ax
 
@@ -64,8 +63,7 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     ax.axvline(0.5, **ZERO)
     interval_rows(ax, [title_of(slug) for slug in methods], zero=False, grid=False)
     than = probabilities["than"].iloc[0]
-    ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="")
-    ax.set_xlim(-0.02, 1.02)
+    ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="", xlim=(-0.02, 1.02))
     ax.grid(axis="y", color="0.93")
     ax.set_axisbelow(True)
     legend_above(ax, ncols=2)

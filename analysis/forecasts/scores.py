@@ -56,15 +56,9 @@ def roll_origins(
         whole year ahead, whose band needs the errors' memory and not only their size. Columns
         `observed`, `expected` (median), `crps` and `covered_95` (0 or 1).
 
-    Raises
-    ------
-    ValueError
-        If the series is too short for a single origin.
-
     References
     ----------
-    Tashman, L. J. (2000). Out-of-sample tests of forecasting accuracy: an analysis and review.
-    International Journal of Forecasting 16, 437-450. doi:10.1016/S0169-2070(00)00065-0
+    Tashman (2000), Int. J. Forecasting 16, 437-450, doi:10.1016/S0169-2070(00)00065-0
     """
     every, horizon = check_whole(every, "every", 1, 120), check_whole(horizon, "horizon", 12, 120)
     origins = known.index[FEWEST - 1 : -12 : every]

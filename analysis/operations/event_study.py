@@ -1,15 +1,14 @@
 """Stacked sub-experiments -> effects by quarter, test of the leads, average effects: pyfixest."""
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from analysis.checks import check_whole, require
+from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
 from analysis.operations.stacks import Operations
 
@@ -137,17 +136,10 @@ def _fit_poisson(
     formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
     # `_informative` has checked for separation.
     options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False, "offset": "offset"}
-    fit = _quietly(fepois, formula, data=data, vcov={"CRV1": "place"}, **options)
+    fit = quietly(lambda: fepois(formula, data=data, vcov={"CRV1": "place"}, **options))
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
     V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
     return with_intervals(b, np.sqrt(np.diag(V)), places), b, V, places
-
-
-def _quietly(fit: Callable[..., Any], *given: Any, **options: Any) -> Any:
-    with warnings.catch_warnings():
-        # pyfixest 0.60 itself calls what pandas 3.1 is about to change.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyfixest")
-        return fit(*given, **options)
 
 
 def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
@@ -189,7 +181,7 @@ def impute_effects(
     for horizon in horizons:
         inside = (month >= arrival - before) & (month < arrival + horizon)
         never = (month >= start) & (month < max(came.values()) + horizon) & np.isnan(arrival)
-        fit = _quietly(event_study, table[inside | never], **names)
+        fit = quietly(lambda part=table[inside | never]: event_study(part, **names))
         b, se = fit.coef().set_axis([horizon]), fit.se().to_numpy()
         effects.append(with_intervals(b, se, table["place"].nunique()))
     return pd.concat(effects).rename_axis("months")

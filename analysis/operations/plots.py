@@ -25,11 +25,9 @@ def plot_event_study(
     Parameters
     ----------
     study : EventStudy
-        As `fit_event_study` gives it.
     reassigned : ReassignedEventStudy, optional
         A grey band: where 95% of the effects lie if the operations are reassigned at random.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -58,8 +56,7 @@ def plot_event_study(
     ax.axvline(-0.5, **ZERO, linestyle="--")
     ax.set_xticks(range(effects.index[0], effects.index[-1] + effects["months"].iloc[-1] + 1, 6))
     percent_axis(ax.yaxis, PERCENT_TICKS)
-    ax.set_xlabel("Months since the operation's first month")
-    ax.set_ylabel(AGAINST)
+    ax.set(xlabel="Months since the operation's first month", ylabel=AGAINST)
     legend_above(ax, ncols=2)
     return ax
 
@@ -70,9 +67,7 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     test : Randomisation
-        As `randomisation_test` gives it.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -99,7 +94,6 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     table : DataFrame
         As `vary_operations` gives it.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------

@@ -4,10 +4,9 @@ import pandas as pd
 
 from analysis.its.words import format_effect
 from analysis.language import Words
-from analysis.operations.averages import HEADLINE
+from analysis.operations.averages import HEADLINE, KNOWN, NET, RISE
 from analysis.operations.event_study import BOOTED, PERCENT, RANDOMISED, EventStudy
 from analysis.operations.randomisation import ReassignedEventStudy
-from analysis.operations.trends import KNOWN, NET, RISE
 
 WORDS = Words("operations-words.toml")
 

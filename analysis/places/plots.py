@@ -54,7 +54,6 @@ def plot_forest(
     Parameters
     ----------
     fitted : PlaceEffects
-        What `analysis.fit_places` returned.
     pooled : DataFrame
         What `analysis.pool_places` returned, and perhaps a row *national*.
     estimand : str
@@ -62,7 +61,6 @@ def plot_forest(
     names : dict, optional
         Place to the name to show.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -126,7 +124,6 @@ def plot_map(
     estimand : str
         Which effect.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------

@@ -41,7 +41,6 @@ def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     Parameters
     ----------
     fitted : PlaceEffects
-        What `analysis.fit_places` returned.
     estimand : str
         Such as ``"slope"``.
 

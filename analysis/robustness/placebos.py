@@ -72,8 +72,7 @@ def placebo_dates(
     still = np.isnan(fits.p).any(axis=1)  # rounding error, before which every real one ranks
     skipped = dict.fromkeys(placebo.index[still].astype(str), "its months do not vary")
     placebo = placebo[~still].reindex(columns=list(JUDGED))
-    if scale == "log":
-        placebo = as_percent(placebo)
+    placebo = as_percent(placebo) if scale == "log" else placebo
     return Placebos(placebo, _judged(model), scale, skipped)
 
 

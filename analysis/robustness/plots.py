@@ -12,7 +12,7 @@ from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS as ITS
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
-from analysis.robustness.words import NAMES, WORDS, name_choice, name_months
+from analysis.robustness.words import NAMES, UNITS, WORDS, name_choice, name_months
 from analysis.style import FITTED, REAL, ZERO, legend_above
 
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
@@ -102,13 +102,11 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=SAID["null"])
     parts = ((~significant, NOT_SIGNIFICANT, "many"), (significant, FITTED, "few"))
     for chosen, colour, label in parts:
-        place = np.flatnonzero(chosen)
-        height = table["estimate"].to_numpy()[place]
-        ax.scatter(place, height, s=3, color=colour, label=SAID[label], rasterized=True)
+        height = table["estimate"][chosen]
+        ax.scatter(height.index, height, s=3, color=colour, label=SAID[label], rasterized=True)
     ax.axhline(0, **ZERO)
     ax.axhline(null["observed"], color=REAL, linewidth=1, label=SAID["median"])
-    unit = "%" if curve.estimand == "level" else "% per year"
-    label = f"{NAMES[curve.estimand]} ({unit})".capitalize()
+    label = f"{NAMES[curve.estimand]} ({UNITS[curve.estimand]})".capitalize()
     ax.set(xlabel="", ylabel=label, xlim=(-1, len(table)))
     legend_above(ax, 2, markerscale=3)
     return ax

@@ -15,6 +15,7 @@ SHARP = 12  # months: a 95% set no longer than this dates a break
 RARE = 0.05
 WORDS = Words("robustness-words.toml")
 NAMES = {"level": "step", "slope": "change of trend"}
+UNITS = {"level": "%", "slope": "% per year"}
 
 
 def robustness_row(
@@ -120,7 +121,6 @@ def describe_placebos(row: dict | pd.Series) -> str:
 def describe_curve(row: dict | pd.Series) -> str:
     """Return what the specification curve says, in words."""
     said, rare = WORDS["curve"], sum(row[f"curve_{name}_p"] <= RARE for name in ("median", "share"))
-    unit = "%" if row["estimand"] == "level" else "% per year"
-    told = {"name": NAMES[row["estimand"]], "unit": unit, "reading": said["readings"][rare]}
-    told["choice"] = name_choice(row["moved_most_by"]).lower()
-    return said["told"].format(**row, **told)
+    told = {"name": NAMES[row["estimand"]], "unit": UNITS[row["estimand"]]}
+    choice, reading = name_choice(row["moved_most_by"]).lower(), said["readings"][rare]
+    return said["told"].format(**row, **told, choice=choice, reading=reading)

@@ -81,19 +81,10 @@ def fit_synthetic(
     SyntheticControl
         The weights, none negative and of sum 1, leave the least squared gap before the change.
 
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If the unit is unknown, or the panel has gaps or too few years or donors.
-
     References
     ----------
-    Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative
-    case studies. Journal of the American Statistical Association 105, 493-505.
-    doi:10.1198/jasa.2009.ap08746
-
-    Ferman, B. and Pinto, C. (2021). Synthetic controls with imperfect pretreatment fit.
-    Quantitative Economics 12, 1197-1221. doi:10.3982/QE1596 (with an intercept)
+    Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
+    Ferman and Pinto (2021), Quantitative Economics 12, 1197-1221, doi:10.3982/QE1596 (intercept)
     """
     check_rates(rates, treated, first_year)
     before = rates.loc[: first_year - 1]
@@ -136,7 +127,7 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 
 
 def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
-    """Raise what `fit_synthetic` declares, if the panel cannot carry a synthetic control."""
+    """Raise a KeyError, TypeError or ValueError if the panel cannot carry a synthetic control."""
     if not isinstance(rates, pd.DataFrame):
         raise TypeError(f"rates must be a DataFrame, years x units; found {type(rates).__name__}")
     check_known(treated, rates.columns, "unit")

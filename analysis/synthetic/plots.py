@@ -8,8 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.style import FITTED, LEGEND, REAL, ZERO, interval_rows, legend_above
 from analysis.synthetic.control import SyntheticControl
-from analysis.synthetic.placebos import CONFIDENCE, PlaceboCountries
-from analysis.synthetic.study import UNIT, SyntheticStudy
+from analysis.synthetic.study import CONFIDENCE, UNIT, PlaceboCountries, SyntheticStudy
 
 OTHER = "0.7"
 

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from analysis.language import Words
-from analysis.synthetic.placebos import CONFIDENCE
-from analysis.synthetic.study import HALF, UNIT, SyntheticStudy
+from analysis.synthetic.study import CONFIDENCE, HALF, UNIT, SyntheticStudy
 
 WORDS = Words("synthetic-words.toml")
 NO_NUMBER = WORDS["no_number"]

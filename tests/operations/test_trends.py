@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.optimize import linprog
 from support.stacked_panels import TWO, fit_dummies, make_panel
 
-from analysis.operations import trends
+from analysis.operations import averages
 from analysis.operations.event_study import fit_event_study
 from analysis.operations.randomisation import reassign_event_study
 from analysis.operations.stacks import stack_operations
@@ -42,11 +42,11 @@ def test_a_line_before_is_drawn_on_and_leaves_the_effect():
     ratios = (
         0.3 + 0.2 * STARTS.to_numpy() / 12 + np.where(STARTS >= 0, [0, 0, 0, 0, 0.5, 0.1, 0.6], 0)
     )
-    found = trends.weigh_quarters(STARTS, [3, 9]) @ pd.Series(ratios, STARTS)
-    assert found[trends.RISE, 12] == pytest.approx(0.2)
-    assert found[trends.NET, 3] == pytest.approx(0.5)
-    assert found[trends.NET, 9] == pytest.approx(0.4)
-    assert found[trends.EVEN, 9] == pytest.approx(0.4 + 0.2 * (3 + 7.5) / 12)
+    found = averages.weigh_quarters(STARTS, [3, 9]) @ pd.Series(ratios, STARTS)
+    assert found[averages.RISE, 12] == pytest.approx(0.2)
+    assert found[averages.NET, 3] == pytest.approx(0.5)
+    assert found[averages.NET, 9] == pytest.approx(0.4)
+    assert found[averages.EVEN, 9] == pytest.approx(0.4 + 0.2 * (3 + 7.5) / 12)
 
 
 def test_line_and_its_errors_are_those_of_a_fit_by_dummies(study, reassigned):
@@ -60,7 +60,7 @@ def test_line_and_its_errors_are_those_of_a_fit_by_dummies(study, reassigned):
     X = np.column_stack([np.ones(4), [-12, -9, -6, -3]])
     level, slope = np.linalg.inv(X.T @ X) @ X.T
     net = np.append(-(level + 3 * slope)[:3], [1 / 3] * 3)
-    found = trends.fit_lead_line(study, reassigned, [9]).loc[(trends.NET, "cluster robust", 9)]
+    found = averages.fit_lead_line(study, reassigned, [9]).loc[(averages.NET, "cluster robust", 9)]
     assert found["estimate"] == pytest.approx(100 * np.expm1(net @ b), abs=1e-4)
     reach = stats.t.ppf(0.975, 19) * np.sqrt(net @ V @ net)
     # within the factor for the number of coefficients, in which pyfixest differs from statsmodels
@@ -68,7 +68,8 @@ def test_line_and_its_errors_are_those_of_a_fit_by_dummies(study, reassigned):
 
 
 def test_reassigned_lines_make_the_other_interval(study, reassigned):
-    found = trends.fit_lead_line(study, reassigned, [6, 9]).loc[(trends.NET, "randomisation", 9)]
+    line = averages.fit_lead_line(study, reassigned, [6, 9])
+    found = line.loc[(averages.NET, "randomisation", 9)]
     logs = reassigned.log_ratios.to_numpy()
     k = np.array([-12, -9, -6, -3])
     lines = [np.polyfit(k, column[:4], 1) for column in logs.T]
@@ -92,11 +93,11 @@ def widest(ratios, months, magnitude):
 @pytest.mark.parametrize("months", [3, 6, 9])
 def test_relative_magnitudes_allow_what_linear_programmes_find(months):
     ratios = np.array([-0.3, -0.1, -0.15, 0, 0.2, 0.1, 0.6])
-    allowed, breakdown = trends.allow_trends(study_of(ratios, 1e-12 * np.eye(7)), [months])
+    allowed, breakdown = averages.allow_trends(study_of(ratios, 1e-12 * np.eye(7)), [months])
     mean = ratios[4 : 4 + months // 3].mean()
-    for magnitude in trends.MAGNITUDES:
+    for magnitude in averages.MAGNITUDES:
         reach = widest(ratios, months, magnitude) if magnitude else 0
-        row = allowed.loc[(f"steps of {magnitude:g} times the largest", trends.KNOWN, months)]
+        row = allowed.loc[(f"steps of {magnitude:g} times the largest", averages.KNOWN, months)]
         expected = 100 * np.expm1([mean, mean - reach, mean + reach])
         np.testing.assert_allclose(row, expected, atol=1e-6)
     assert breakdown[months] * widest(ratios, months, 1) == pytest.approx(mean)
@@ -106,7 +107,7 @@ def test_steps_of_nothing_have_the_plain_interval_and_larger_ones_carry_their_ow
     covariance = 0.01 * np.eye(7)
     covariance[3] = covariance[:, 3] = 0
     ratios = [-0.3, -0.1, -0.15, 0, 0.2, 0.1, 0.6]
-    allowed, _ = trends.allow_trends(study_of(ratios, covariance), [3])
+    allowed, _ = averages.allow_trends(study_of(ratios, covariance), [3])
     t = stats.t.ppf(0.975, 31)
     label = "steps of {} times the largest".format
     plain, one = (np.log1p(allowed.loc[(label(m), "cluster robust", 3)] / 100) for m in (0, 1))

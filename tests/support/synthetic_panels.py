@@ -5,8 +5,7 @@ import pandas as pd
 from support.folders import REFERENCE
 
 from analysis.synthetic.control import SyntheticControl
-from analysis.synthetic.placebos import PlaceboCountries
-from analysis.synthetic.study import SyntheticStudy
+from analysis.synthetic.study import PlaceboCountries, SyntheticStudy
 
 PREDICTORS = ["lnincome", "retprice", "age15to24", "beer", "1988", "1980", "1975"]
 SMOKING = pd.read_csv(REFERENCE / "smoking.csv", index_col="state")

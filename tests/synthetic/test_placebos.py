@@ -5,7 +5,7 @@ from support.synthetic_panels import PACKS, control, panel, scaled, unrelated
 
 from analysis import fit_synthetic, placebo_countries
 from analysis.synthetic.control import fit_augmented
-from analysis.synthetic.placebos import PlaceboCountries
+from analysis.synthetic.study import PlaceboCountries
 
 
 def test_california_stands_out_by_sales_alone():
