@@ -1,6 +1,6 @@
 """English and Spanish: a room's sentences in the language in use, months and numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, reduce
@@ -70,7 +70,7 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
     return format_skeleton(form, month.to_timestamp().date(), locale=LOCALES[spoken()])
 
 
-def say_runs(periods: Iterable[pd.Period]) -> str:
+def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:
     """Return periods in order as runs: ``January 2005 to March 2005, May 2005``."""
     runs: list[list[pd.Period]] = []
     for period in periods:
@@ -78,7 +78,7 @@ def say_runs(periods: Iterable[pd.Period]) -> str:
             runs[-1][1:] = [period]
         else:
             runs.append([period])
-    return ", ".join(TO[spoken()].join(map(say_month, run)) for run in runs)
+    return ", ".join(TO[spoken()].join(map(say, run)) for run in runs)
 
 
 def fill_template(name: str, **told: Any) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.checks import check_known
 from analysis.claims import rows
 from analysis.claims.courses import measure_rise, measure_two_years, measure_upsurge
-from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Claim, Declared
+from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Claim, Declared, say
 from analysis.claims.evidence import PRESS, REGISTERED, Evidence
 from analysis.claims.outcome import measure_outcome
 from analysis.claims.rows import RATE, Measured, conclude, list_by_count, make_row, name_cell
@@ -32,10 +32,9 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if made[-1]["holds"] == "no":
-            told = {"cell": name_cell(cell), "top": top, "year": earlier.idxmax()}
-            beaten.append(TOLD["beaten"].format(**told))
+            beaten.append(say("beaten", cell=name_cell(cell), top=top, year=earlier.idxmax()))
     table = rows.collect(made, claim["counted"])
-    record = TOLD["no_record"].format(counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
+    record = say("no_record", counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
     now, full = (rows.list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
     told = {"femicide": full - now, "record": record, "way": full - claim["deaths"], "now": now}
     return conclude(claim, table, name, counts=list_by_count(table, name, ",.0f"), **told)
@@ -60,13 +59,12 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the decline from the year before in typical days of the year."""
     made, year, name = [], claim["year"], "decline in days"
     days = 365 + pd.Period(f"{year}", "Y").is_leap_year
+    low, high = claim["days"], claim["limit"]
     for cell, deaths in rows.by_cell(claim, evidence, "deaths", year - 1, year):
         day = deaths[year] / days
         ratio = (deaths[year - 1] - deaths[year]) / day
-        low, high = claim["days"], claim["limit"]
-        told = cell, name, ratio, "typical days", low, low <= ratio < high
         made.append(make_row(cell, "deaths per day", day, "deaths"))
-        made.append(make_row(*told, bounds=(low, high)))
+        made.append(make_row(cell, name, ratio, "typical days", low, bounds=(low, high)))
     table = rows.collect(made, claim["counted"])
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
     then, *_, now = rows.list_vintages(table, name, HOMICIDE)
@@ -82,17 +80,16 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
             made.append(make_row(cell, name, rates[year], RATE, claim["rate"]))
             continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
-            low, high = figure - claim["rounding"], figure + claim["rounding"]
-            told = cell, f"rate of {when}", rates[when], RATE, figure, low <= rates[when] < high
-            made.append(make_row(*told, bounds=(low, high)))
+            bounds = figure - claim["rounding"], figure + claim["rounding"]
+            told = cell, f"rate of {when}", rates[when], RATE, figure
+            made.append(make_row(*told, bounds=bounds))
         top = rates[rates.index < year].max()
         above = rates[year] > top
         made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
-        told = {"cell": name_cell(cell), "rate": rates[year], "before": rates[base]}
-        said.append(TOLD["rates"].format(**told))
-    table, told = rows.collect(made), {"rates": "; ".join(said)}
-    told |= {"least": claim["rate"] - claim["rounding"], **_tell_rates(table, name, [year])}
-    return conclude(claim, table, name, **told)
+        said.append(say("rates", cell=name_cell(cell), rate=rates[year], before=rates[base]))
+    table, least = rows.collect(made), claim["rate"] - claim["rounding"]
+    told = _tell_rates(table, name, [year])
+    return conclude(claim, table, name, rates="; ".join(said), least=least, **told)
 
 
 def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, str]:
@@ -107,16 +104,15 @@ def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, s
     for measure, given in then.items():
         now, year = today[measure], str(measure).removeprefix("rate of ")
         revised = "" if round(now) == given else TOLD["revised"]
-        told.append(TOLD["printed"].format(given=given, year=year, today=now, revised=revised))
+        told.append(say("printed", given=given, year=year, today=now, revised=revised))
     said = {"given": ", ".join(f"{given:.0f}" for given in then.unique())}
     said["ends"] = TOLD["to"].join([*ends[:1], *ends[1:][-1:]])
-    return said | {"press": TOLD["press"].format(given="; ".join(told))}
+    return said | {"press": say("press", given="; ".join(told))}
 
 
 def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every one of the last years had a rate above the article's."""
-    made, said, years = [], [], claim.years
-    least = claim["rate"]
+    made, said, years, least = [], [], claim.years, claim["rate"]
     name = f"lowest rate of {years[0]} to {years[-1]}"
     for cell, rates in rows.by_cell(claim, evidence, "rate", *years):
         recent = rates[years]
@@ -127,8 +123,8 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, name, recent.min(), RATE, least, above, bounds=(least,)))
         if not press:
             said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
-    table, told = rows.collect(made), {"rates": "; ".join(said)}
-    return conclude(claim, table, name, **told, **_tell_rates(table, name, years))
+    table = rows.collect(made)
+    return conclude(claim, table, name, rates="; ".join(said), **_tell_rates(table, name, years))
 
 
 def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
@@ -139,17 +135,14 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     cell = ("Consejo Ciudadano", "places in the ranking", "2021-04", "as published")
     own = ranking.loc[ranking["country"] == country, "rank"]
     place = ranking.set_index("city")["rank"]
-    found, said = [], []
-    for most, name in ((10, "top_ten"), (50, "top_fifty")):
-        figures = (own <= most).sum(), "cities", claim[name]
-        found.append((f"cities of {country} among the first {most}", *figures))
-        said.append(f"{TOLD['first_cities'].format(most=most)}: {figures[0]:.0f}")
+    made = []
+    for most, figure in ((10, claim["top_ten"]), (50, claim["top_fifty"])):
+        name = f"cities of {country} among the first {most}"
+        made.append(make_row(cell, name, (own <= most).sum(), "cities", figure))
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
-        found.append((f"place of {city}", place.get(city, np.nan), "place", wanted))
-        said.append(f"{TOLD['place'].format(city=city)}: {found[-1][1]:.0f}")
-    table = rows.collect([make_row(cell, *figures) for figures in found])
-    told = {"cell": name_cell(cell), "places": "; ".join(said), "found": table["value"]}
-    return conclude(claim, table, found[1][0], **told)
+        made.append(make_row(cell, f"place of {city}", place.get(city, np.nan), "place", wanted))
+    table = rows.collect(made)
+    return conclude(claim, table, name, cell=name_cell(cell), found=table["value"])
 
 
 MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {

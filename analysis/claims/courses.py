@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims import rows
-from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim
-from analysis.claims.evidence import MODELLED, OCCURRED, Evidence
+from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim, say
+from analysis.claims.evidence import MODELLED, OCCURRED, Cell, Evidence, modelled_cell
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, conclude, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
@@ -17,7 +17,7 @@ from analysis.its.design import build_design
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.series import as_percent, outcome, rate_of
 from analysis.its.shifts import PolicyShift
-from analysis.language import say_month
+from analysis.language import say_month, say_runs
 
 COMPARED = (OCCURRED, WITH_FEMICIDE)  # a series scaled to other totals stands beside
 COURSES = TOLD.block("courses")  # by the kind of counterfactual
@@ -50,12 +50,12 @@ def date_rise(posterior: BreakPosterior, courses: pd.DataFrame) -> Rise:
     before, *upward = courses["low"] > 0
     if not any(upward):
         none = pd.PeriodIndex([], freq="M")
-        return Rise(posterior.mode, courses, pd.Series(index=none, dtype=float), none, unseen="")
+        return Rise(posterior.mode, courses, pd.Series(index=none, dtype=float), none, "")
     start = posterior.probability.groupby(level=upward.index(True)).sum()
     credible = BreakPosterior(start).credible
-    unseen = "edge" if start.index.min() in credible else ""
-    unseen = "rising" if before and upward[0] else unseen
-    return Rise(posterior.mode, courses, start, credible, unseen=unseen)
+    edge = "edge" if start.index.min() in credible else ""
+    unseen = "rising" if before and upward[0] else edge
+    return Rise(posterior.mode, courses, start, credible, unseen)
 
 
 def fit_courses(
@@ -97,7 +97,7 @@ def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Serie
     return fit_courses(evidence.series[name].loc[first : first + (months - 1)]).iloc[0]
 
 
-def _name_series(cell: rows.Cell) -> str:
+def _name_series(cell: Cell) -> str:
     return name_cell(cell) + ("" if cell[1] in COMPARED else TOLD["beside"])
 
 
@@ -105,21 +105,21 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, chances, last, year = [], [], [], [], claim["year"]
     for series in list_series(claim):
-        cell, rise = rows.modelled_cell(evidence, series), fit_rise(claim, evidence, series)
+        cell, rise = modelled_cell(evidence.yearly, series), fit_rise(claim, evidence, series)
         inside = float(rise.start[rise.start.index.year == year].sum())
         holds, start = _judge_start(claim, rise, inside)
         name = f"probability that the rise began in {year}"
         made.append(make_row(cell, name, inside, "probability", holds=holds))
+        trends = []
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
-        trends = [TOLD["effect"].format(**trend) for _, trend in rise.courses.iterrows()]
-        told = {"series": _name_series(cell), "start": start, "trends": trends}
-        said.append(TOLD["rise"].format(ends=[bend - 1 for bend in rise.bends], **told))
+            trends.append(say("effect", **trend))
+        ends = [bend - 1 for bend in rise.bends]
+        said.append(say("rise", series=_name_series(cell), start=start, trends=trends, ends=ends))
         if cell[1] in COMPARED:
-            chances.append(TOLD["chance_by"].format(chance=inside, name=series))
-            trend = rise.courses.loc["trend after", "estimate"]
-            last.append(TOLD["trend_by"].format(trend=trend, name=series))
+            chances.append(say("chance_by", chance=inside, name=series))
+            last.append(say("trend_by", trend=trend["estimate"], name=series))
     table, until = rows.collect(made, *COMPARED), say_month(pd.Period(claim["end"]))
     told = {"started": ", ".join(chances), "trends": ", ".join(last), "until": until}
     return conclude(claim, table, "trend after", courses=". ".join(said), **told)
@@ -130,18 +130,17 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
     if rise.start.empty:
         fell = (rise.courses["high"].iloc[1:] < 0).all()
         return "no" if fell else "cannot tell", TOLD["no_rise"]
-    told = {"month": rise.start.idxmax(), "credible": rows.name_months(rise.credible)}
+    told = {"month": rise.start.idxmax(), "credible": say_runs(rise.credible, str)}
     told |= {"year": claim["year"], "unseen": TOLD["unseen"].get(rise.unseen, "")}
-    said = TOLD["start"].format(inside=inside, **told)
     undecided = bool(rise.unseen) or claim["unlikely"] <= inside <= claim["likely"]
-    return "cannot tell" if undecided else inside > claim["likely"], said
+    holds = "cannot tell" if undecided else inside > claim["likely"]
+    return holds, say("start", inside=inside, **told)
 
 
 def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
     """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
     result, base = fit_shift(evidence, claim["shift"], claim["start"]), claim["year_before"]
-    cell = rows.modelled_cell(evidence, "INEGI")
-    slope = result.effects.loc["slope"]
+    cell, slope = modelled_cell(evidence.yearly, "INEGI"), result.effects.loc["slope"]
     others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]
     above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
     made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
@@ -152,35 +151,33 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         number = TOLD["no_excess"]
         if pd.notna(excess["estimate"]):
             made.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
-            number = TOLD["excess"].format(**excess)
-        deaths.append(TOLD["above"].format(number=number, course=course))
+            number = say("excess", **excess)
+        deaths.append(say("above", number=number, course=course))
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor, part = term.max() / rates[base], place != cell  # only the months tell the trend
-        massive = factor >= claim["factor"]
-        name = "highest rate over the rate before"
+        massive, name = factor >= claim["factor"], "highest rate over the rate before"
         made.append(make_row(place, name, factor, "times", holds=massive, part=part))
         told = {"base": rates[base], "top": term.max(), "year": term.idxmax(), "factor": factor}
         told |= {"cell": name_cell(place), "only": TOLD["only"] if part else ""}
-        rises.append(TOLD["times"].format(**told))
+        rises.append(say("times", **told))
         own = own if part else factor
-    told = {"cell": name_cell(cell), "when": result.shift.when, "factor": own}
-    told |= {"slope": TOLD["effect"].format(**slope), "above": above, "others": len(others)}
-    told |= {"deaths": f",{TOLD['and']}".join(deaths), "rises": ", ".join(rises)}
     before, after = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
-    told |= {"trends": TOLD["trends"].format(before=before, after=after)}
     warnings = [TOLD["warnings"][flag.name] for flag in result.flags]
+    told = {"cell": name_cell(cell), "when": result.shift.when, "factor": own}
+    told |= {"slope": say("effect", **slope), "above": above, "others": len(others)}
+    told |= {"deaths": f",{TOLD['and']}".join(deaths), "rises": ", ".join(rises)}
+    told |= {"trends": say("trends", before=before, after=after)}
     told |= {"warnings": ", ".join(warnings) or TOLD["no_warning"]}
-    table, told["month"] = rows.collect(made), say_month(result.shift.month)
-    return conclude(claim, table, "change of trend", **told)
+    told |= {"month": say_month(result.shift.month)}
+    return conclude(claim, rows.collect(made), "change of trend", **told)
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
     made, said, first = [], [], {}
     for series in list_series(claim):
-        cell = rows.modelled_cell(evidence, series)
-        parts = split_term(claim, evidence, series)
+        cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
         trend = _fit_term(evidence, series, claim["shift"], claim["months"])
@@ -190,8 +187,8 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
         told = {"series": _name_series(cell), "first": parts[0].index[0], "old": old, "new": new}
-        told |= {"year": year, "trend": TOLD["effect"].format(**trend), "by": series}
-        said.append(TOLD["term"].format(**told))
+        told |= {"year": year, "trend": say("effect", **trend), "by": series}
+        said.append(say("term", **told))
         first = first or told
     table = rows.collect(made, *COMPARED)
     return conclude(claim, table, "trend within", terms="; ".join(said), **first)

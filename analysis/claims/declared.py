@@ -12,22 +12,17 @@ from analysis.language import Words
 
 Answer = Literal["no", "cannot tell", "yes"]
 WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
-ClaimVerdict = Literal[
-    "holds",
-    "holds in part",
-    "holds under one source",
-    "holds under one population",
-    "revised since",
-    "not shown",
-    "does not hold",
-    "cannot be judged with these data",
-]
 CARRIERS = ("SESNSP", "INEGI", "Consejo Ciudadano")
 HOMICIDE, WITH_FEMICIDE = "intentional homicide", "intentional homicide and femicide"
 TOLD = Words("claims-words.toml")
 SPELT_OUT = 20  # figures up to here may stand in words
 COUNT = ["source", "counted"]  # what is revised from one vintage to the next
 CELL = [*COUNT, "vintage", "population"]  # one way of measuring a claim
+
+
+def say(sentence: str, /, **told: Any) -> str:
+    """Return a sentence of ``claims-words.toml`` by its name, filled in."""
+    return TOLD[sentence].format(**told)
 
 
 @dataclass(frozen=True)
@@ -123,27 +118,25 @@ def load_claims(path: Path | None = None) -> Declared:
     return Declared(claims, published, not_judged)
 
 
-def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> ClaimVerdict:
+def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> str:
     """Return the verdict by the rule at the head of ``claims.toml``, of rows as `collect` gives."""
     whole = _judge_rows(rows)
     alone = judge_parts(rows, parts or {}).values()
     return "holds in part" if "holds" in alone and not whole.startswith("holds") else whole
 
 
-def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, ClaimVerdict]:
+def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, str]:
     """Return the verdict of each part of a claim by its name, each by the measure that tells it."""
     return {part: _judge_rows(rows[rows["measure"] == name]) for name, part in parts.items()}
 
 
 def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
     """Return each part of a claim with its verdict, in words."""
-    said, form = judge_parts(rows, parts), TOLD["part"]
-    return [
-        form.format(part=TOLD["parts"][k], verdict=TOLD["verdicts"][v]) for k, v in said.items()
-    ]
+    said, names, verdicts = judge_parts(rows, parts), TOLD["parts"], TOLD["verdicts"]
+    return [say("part", part=names[k], verdict=verdicts[v]) for k, v in said.items()]
 
 
-def _judge_rows(rows: pd.DataFrame) -> ClaimVerdict:
+def _judge_rows(rows: pd.DataFrame) -> str:
     cells = answer_cells(rows)
     newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
     now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]

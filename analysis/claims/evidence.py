@@ -25,6 +25,9 @@ MODELLED = {  # monthly series -> its source and what it counts
 FORECAST = {"sesnsp": "SESNSP", "inegi": SCALED}  # the monthly series whose later years are known
 
 
+Cell = tuple[str, str, str, str]  # values of CELL
+
+
 @dataclass(frozen=True, eq=False)  # each is itself alone, so that what is fitted to it can be kept
 class Evidence:
     """The figures that the claims are measured with; every measure takes them from here."""
@@ -87,13 +90,17 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
     return rate_of(sums["deaths"], sums["person_years"]).rename("rate")
 
 
+def modelled_cell(yearly: pd.DataFrame, name: str) -> Cell:
+    """Return what a monthly series is: its source, count, newest vintage and population."""
+    source, counted = MODELLED[name]
+    known = yearly[(yearly["source"] == source) & (yearly["counted"] == counted)]
+    return source, counted, known["vintage"].max(), "CONAPO"
+
+
 def observed_years(yearly: pd.DataFrame, name: str) -> pd.Series:
     """Return the yearly rates of what a monthly series counts, as far as they are known today."""
-    source, counted = MODELLED[name]
-    own = (yearly["source"] == source) & (yearly["counted"] == counted)
-    rows = yearly[own & (yearly["population"] == "CONAPO")]
-    newest = rows[rows["vintage"] == rows["vintage"].max()]
-    return newest.set_index("year")["rate"].dropna()
+    own = (yearly[CELL] == pd.Series(modelled_cell(yearly, name), CELL)).all(axis=1)
+    return yearly[own].set_index("year")["rate"].dropna()
 
 
 def freeze_source(series: pd.DataFrame, source: str, at: pd.Period) -> pd.DataFrame:

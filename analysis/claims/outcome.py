@@ -5,8 +5,8 @@ import pandas as pd
 
 from analysis.checks import require
 from analysis.claims import rows
-from analysis.claims.declared import TOLD, Claim, judge_claim
-from analysis.claims.evidence import FORECAST, Evidence, yearly_rates
+from analysis.claims.declared import TOLD, Claim, judge_claim, say
+from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, collect, conclude, make_row, name_cell, short_name
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
 from analysis.forecasts.words import in_words
@@ -62,7 +62,7 @@ def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Serie
 
 
 def outcome_rows(
-    claim: Claim, cell: rows.Cell, rates: pd.Series, chance: float | None
+    claim: Claim, cell: Cell, rates: pd.Series, chance: float | None
 ) -> list[rows.Row]:
     """Return what one way of counting says of both parts of the rule; none without later rates."""
     # Without the `chance` (`pooled_chance`) it can refute the claim and not bear it out.
@@ -97,7 +97,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, told, base, chances = [], [], {}, claim["year"], evidence.probabilities
-    forecast = [rows.modelled_cell(evidence, name) for name in FORECAST.values()]
+    forecast = [modelled_cell(evidence.yearly, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:
@@ -111,11 +111,10 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
         made += parts
         if parts:
             asked = later[later.index.isin(claim.years)]
-            pairs = [TOLD["year_rate"].format(year=year, rate=rate) for year, rate in asked.items()]
+            pairs = [say("year_rate", year=year, rate=rate) for year, rate in asked.items()]
             own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
-            own["by"] = short_name(cell)
-            told = told or own
-            said.append(TOLD["came"].format(change=change, **own))
+            told = told or own | {"by": short_name(cell)}
+            said.append(say("came", change=change, **own))
     table, told["chances"] = collect(made), _describe_chances(claim, chances)
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
     return conclude(claim, table, decides, rates="; ".join(said), **told)
@@ -125,21 +124,20 @@ def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
     if chances.empty:
         return TOLD["no_chances"]
     by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
-    form = TOLD["with_months"]
-    said = [form.format(name=name, said=tell_chances(own)) for name, own in by_source]
-    return TOLD["chances"].format(said="; ".join(said), **claim.parameters)
+    said = [say("with_months", name=name, said=tell_chances(own)) for name, own in by_source]
+    return say("chances", said="; ".join(said), **claim.parameters)
 
 
 def tell_chances(every: pd.DataFrame) -> str:
     """Return one source's probabilities of every year: base rate, range and pool, in words."""
-    told = every.set_index("method")["probability"]
+    table = every.set_index("method")
+    told, pool = table["probability"], table.loc[POOL]
     single = told.drop([BASE_RATE, POOL])
     ends = single.idxmin(), single.idxmax()
     least, most = (f"{single[slug]:.2f} ({TOLD['methods'][slug]})" for slug in ends)
-    words = TOLD["certainty"][every.set_index("method").loc[POOL, "words"]]
-    said = {"freeze": every["freeze"].iloc[0], "least": least, "most": most}
-    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL], "words": words}
-    return TOLD["every_year"].format(**said)
+    said = {"freeze": pool["freeze"], "words": TOLD["certainty"][pool["words"]]}
+    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL]}
+    return say("every_year", least=least, most=most, **said)
 
 
 def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.DataFrame:
@@ -148,18 +146,15 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     every = probabilities[probabilities["year"] == "every"]
     told, freeze = every.set_index("method")["probability"], every["freeze"].iloc[0]
     single = told.drop([BASE_RATE, POOL])
-    pool = probabilities[probabilities["method"] == POOL]
-    years = pool[pool["year"].str.isdigit()]
-    rates = years.set_index(years["year"].astype(int))["observed"]
+    years = probabilities.query("method == @POOL and year != 'every'").astype({"year": int})
+    rates = years.set_index("year")["observed"]
     rates[than] = years["observed_than"].iloc[0]
-    chance = pooled_chance(claim, probabilities, name)
+    chance, came = pooled_chance(claim, probabilities, name), years["came"]
     parts = outcome_rows(claim, (name, "rate of a year", freeze, "CONAPO"), rates, chance)
     row = {"claim": claim.number, "source": source, "freeze": freeze, "than": than}
     row |= {"base_rate": told[BASE_RATE], "lowest": single.min(), "highest": single.max()}
     row |= {"pool_every": told[POOL], "methods": len(single)}
-    row |= {"almost_certain": int((single >= claim["sure"]).sum())}
-    row |= {"years": int((years["came"] != CAME[None]).sum())}
-    row |= {"years_higher": int((years["came"] == CAME[True]).sum())}
-    said = {"name": name, "said": tell_chances(every)} | claim.parameters
-    row["figure"] = TOLD["claim_10"].format(**said, **row)
+    row |= {"almost_certain": (single >= claim["sure"]).sum()}
+    row |= {"years": (came != CAME[None]).sum(), "years_higher": (came == CAME[True]).sum()}
+    row["figure"] = say("claim_10", name=name, said=tell_chances(every), **claim.parameters, **row)
     return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say_parts
-from analysis.claims.evidence import MODELLED, PRESS, Evidence
+from analysis.claims.evidence import PRESS, Cell, Evidence
 from analysis.language import say_month, spoken
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
@@ -17,7 +17,6 @@ ROW_COLUMNS += ["judges"]
 RATE, PERCENT_A_YEAR = "deaths per 100,000 person-years", "percent per year"
 CLOSE = 0.05  # a figure as near to its bound is the same when both are told to one decimal
 
-Cell = tuple[str, str, str, str]  # values of CELL
 Row = dict[str, object]  # values of ROW_COLUMNS
 
 
@@ -33,7 +32,7 @@ class Measured:
 
     @property
     def claim_verdict(self) -> str:
-        """One of `analysis.claims.declared.ClaimVerdict`, by the rule declared."""
+        """One of the verdicts of ``claims-words.toml``, by the rule declared."""
         return judge_claim(self.rows, self.claim.parts)
 
     @property
@@ -152,13 +151,6 @@ def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
     return table[table["vintage"] == chosen].set_index("year")["deaths"]
 
 
-def modelled_cell(evidence: Evidence, name: str) -> Cell:
-    """Return what a monthly series is: its source, count, newest vintage and population."""
-    table, (source, counted) = evidence.yearly, MODELLED[name]
-    known = table[(table["source"] == source) & (table["counted"] == counted)]
-    return source, counted, known["vintage"].max(), "CONAPO"
-
-
 def direction(trend: pd.Series, notable: float = 0.0) -> Answer:
     """Answer whether a trend is upward; no only if its interval leaves out what is notable."""
     if trend["low"] > 0:
@@ -178,10 +170,12 @@ def make_row(
     part: bool = False,
 ) -> Row:
     """Return a number, or an estimate with its 95% interval, as a row that may answer the claim."""
-    # The article's number without an answer of `holds` is borne out if it is the same to the unit;
-    # of the `bounds` that an answer goes by, the nearest is told. A row judges if it answers and
-    # its population is in use; what can answer only a `part` of the claim can refute it, no more.
-    if holds is None:
+    # The article's number without an answer of `holds` is borne out within the `bounds`, or if it
+    # is the same to the unit; the nearest bound is told. A row judges if it answers and its
+    # population is in use; what can answer only a `part` of the claim can refute it, no more.
+    if holds is None and bounds:
+        holds = bounds[0] <= value < bounds[1]
+    elif holds is None:
         holds = "" if np.isnan(article) else value == article
     said = value if isinstance(value, pd.Series) else {"estimate": value}
     numbers = [float(said["estimate"]), said.get("low", np.nan), said.get("high", np.nan)]
@@ -220,14 +214,6 @@ def list_vintages(table: pd.DataFrame, measure: str, counted: str) -> list[float
     """Return a measure of one count by vintage, the newest last."""
     own = table[(table["measure"] == measure) & (table["counted"] == counted)]
     return own.sort_values("vintage")["value"].tolist()
-
-
-def name_months(months: pd.PeriodIndex) -> str:
-    """Return months in order as runs: ``2016-01 to 2016-09, 2018-08``."""
-    runs = months.groupby(months.asi8 - np.arange(len(months))).values()  # the same within a run
-    return ", ".join(
-        str(run[0]) if len(run) == 1 else f"{run[0]}{TOLD['to']}{run[-1]}" for run in runs
-    )
 
 
 def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import require
-from analysis.claims.declared import ClaimVerdict
+from analysis.claims.declared import TOLD
 from analysis.its.counterfactual import Kind
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
@@ -164,7 +164,7 @@ def _countries(found: Findings) -> Told:
 
 
 def _claims(found: Findings) -> Told:
-    claims, verdicts = found.claims, get_args(ClaimVerdict)
+    claims, verdicts = found.claims, TOLD["verdicts"]
     stray = sorted(set(claims["claim_verdict"]) - set(verdicts))
     require(not stray, f"claims.csv has verdicts that are none: {stray}; run `pytask`")
     numbers = claims["number"].astype(str).groupby(claims["claim_verdict"]).agg(", ".join)

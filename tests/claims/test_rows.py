@@ -29,11 +29,6 @@ def test_part_of_a_claim_can_only_refute(holds):
     assert make_row(*told, holds=holds, part=True) == row | {"judges": holds == "no"}
 
 
-def test_months_are_named_by_their_runs():
-    months = pd.PeriodIndex(["2015-12", "2016-01", "2016-03", "2017-01", "2017-02"], freq="M")
-    assert rows.name_months(months) == "2015-12 to 2016-01, 2016-03, 2017-01 to 2017-02"
-
-
 def test_evidence_without_a_source_cannot_judge():
     none = EVIDENCE.yearly[EVIDENCE.yearly["source"] == "nobody"]
     measured = measure("recent-rate", replace(EVIDENCE, yearly=none))

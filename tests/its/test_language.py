@@ -100,6 +100,7 @@ def test_a_shift_is_told_in_spanish_by_the_same_numbers_and_without_english(slug
 def test_months_are_said_in_both_languages_and_joined_where_they_follow():
     months = pd.PeriodIndex(["2005-01", "2005-02", "2005-03", "2005-12"], freq="M")
     assert say_runs(months) == "January 2005 to March 2005, December 2005"
+    assert say_runs(months, str) == "2005-01 to 2005-03, 2005-12"
     assert say_month(pd.Period("2005Q1")) == "2005Q1"
     with speaking("es"):
         assert say_runs(months) == "enero de 2005 a marzo de 2005, diciembre de 2005"
