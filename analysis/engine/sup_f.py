@@ -88,6 +88,11 @@ def sup_f(y: Array, X: Array, *, trimming: float = 0.15) -> SupF:
         strucchange's approximates simulations of the same limit (Hansen 1997): for its 180 months
         of British drivers 0.0067 where this is 0.0083, and a simulation gives 0.0081.
 
+    Raises
+    ------
+    ValueError
+        If `y` is fitted exactly, or no date leaves the columns of `X` independent on both sides.
+
     References
     ----------
     Andrews (1993), Econometrica 61, 821-856, doi:10.2307/2951764

@@ -144,6 +144,11 @@ class ITSResult:
             Rows `deaths`, `per_100k` (person-years), `percent`, all from the same draws; for a
             frame of values `total`, `mean` (per period), `percent`. Columns `estimate` (median),
             `low`, `high` (95%). Missing where the counterfactual is: `attrs["note"]` says why.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many months after the shift.
         """
         step = 12 // periods_per_year(periods_of(self.series))
         available = (len(self.series) - self.n_before) * step
@@ -206,6 +211,11 @@ def fit_its(
         `post_trend` (yearly trend before it and from it on) and the columns `estimate` (median),
         `low`, `high` (95%), `p`. A row that the data cannot carry is missing, with the reason in
         `notes`. A shift known only as a range of months is averaged over them with equal weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the series or the shift cannot be used; the message says what to do.
 
     References
     ----------

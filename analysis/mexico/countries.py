@@ -72,6 +72,11 @@ def load_country_panel(
     CountryPanel
         A donor has a rate in every year, and before the change one that does not jump more from
         year to year than 20 deaths a year would by chance. Every other country is in `excluded`.
+
+    Raises
+    ------
+    ValueError
+        If Mexico lacks a year, or no start leaves enough donors.
     """
     if start is None:
         start = min(load_starts(first_year, last_year, fewest_donors=fewest_donors))

@@ -52,6 +52,11 @@ def load_series(
         mid-month population x days in the month / 365.25). ``attrs`` hold `source`, `place`, and
         what a fit warns of: `complete_through`, `source_ratio`, `registered_share` (the nation's),
         `gaps` (`find_gaps`) in these places and months, `marked`, months with faults of their own.
+
+    Raises
+    ------
+    KeyError, ValueError
+        For an unknown source or place, months outside its coverage, unknown registered totals.
     """
     check_known(source, record.LOADED, "source")
     places = _check_places(place)

@@ -51,6 +51,11 @@ def placebo_dates(
         `placebo` by period, in the units of `fit_its`; dates whose months do not vary about the fit
         are in `skipped`. Estimates of one series depend on each other: the rank is no exact test.
 
+    Raises
+    ------
+    ValueError
+        If the months before the shift leave no admissible date.
+
     References
     ----------
     Abadie, Diamond and Hainmueller (2015), Am. J. Pol. Sci. 59, 495-510, doi:10.1111/ajps.12116
