@@ -91,12 +91,6 @@ def split_term(claim: Claim, evidence: Evidence, name: str) -> tuple[pd.DataFram
     return series.loc[: shift.month - 1], series.loc[shift.month :]
 
 
-@lru_cache(maxsize=256)
-def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Series:
-    first = evidence.shifts[slug].month
-    return fit_courses(evidence.series[name].loc[first : first + (months - 1)]).iloc[0]
-
-
 def _name_series(cell: Cell) -> str:
     return name_cell(cell) + ("" if cell[1] in COMPARED else TOLD["beside"])
 
@@ -180,7 +174,7 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
-        trend = _fit_term(evidence, series, claim["shift"], claim["months"])
+        trend = fit_courses(parts[1]).iloc[0]
         holds = direction(trend, claim["noticeable"])
         made.append(make_row(cell, "rate before", old, rows.RATE))
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))

@@ -27,7 +27,9 @@ def worse_probabilities(
     # By `method`, first the base rate (as `count_base_rate` gives it), by `year`, then "every",
     # with the 95% interval of the rate and what came by `observed`, which no probability uses.
     parts, years, than = {}, claim.years, claim["year"]
-    came = _compare_years(observed, years, than)
+    apart = observed.reindex(years) - observed.get(than, np.nan)
+    apart["every"] = apart.min(skipna=False)
+    came = apart.map(lambda gap: CAME[None if np.isnan(gap) else gap > 0])
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
     parts[BASE_RATE] = pd.DataFrame(plain, index=["every"])
     for slug, made in forecasts.items():
@@ -51,14 +53,6 @@ def worse_probabilities(
     table["observed_than"] = observed.get(than, np.nan)
     first = ["source", "freeze", "method", "year", "than", "probability", "words"]
     return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
-
-
-def _compare_years(observed: pd.Series, years: list[int], than: int) -> pd.Series:
-    """Say of each year, then of every one, whether its rate was above the year's."""
-    apart = observed.reindex(years) - observed.get(than, np.nan)
-    came = [None if np.isnan(each) else each > 0 for each in apart]
-    came.append(None if None in came else all(came))
-    return pd.Series([CAME[higher] for higher in came], [*years, "every"])
 
 
 def outcome_rows(

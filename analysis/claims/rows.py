@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,17 +127,13 @@ def by_cell(
 ) -> Iterator[tuple[Cell, pd.Series]]:
     """Yield the deaths or rates by year of each way of counting that has these years."""
     # The claim's sources come in their order, and the count of its figures first.
-    found, counted = _list_cells(evidence, column), claim.parameters.get("counted")
+    counted = claim.parameters.get("counted")
+    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
+    found = {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
     for source in claim.sources:
         for cell in sorted(found, key=lambda cell: cell[1] != counted):
             if cell[0] == source and set(years) <= set(found[cell].index):
                 yield cell, found[cell]
-
-
-@lru_cache(maxsize=16)
-def _list_cells(evidence: Evidence, column: str) -> dict[Cell, pd.Series]:
-    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
-    return {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
 
 
 def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:

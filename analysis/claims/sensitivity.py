@@ -87,6 +87,5 @@ def list_values(value: Any, end: Any) -> list[Any]:
         return np.linspace(value, end, STEPS + 1)[1:].tolist()
     if isinstance(end, int):
         return [*range(value + 1, end + 1), *range(value - 1, end - 1, -1)]
-    first, last = min(value, end), max(value, end)
-    months = pd.period_range(first, last, freq="M").astype(str).tolist()
-    return months[1:] if value == first else months[-2::-1]
+    first, last = pd.Period(value), pd.Period(end)
+    return [str(first + step) for step in list_values(0, (last - first).n)]

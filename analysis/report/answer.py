@@ -1,16 +1,17 @@
 """The answer: ten sentences by rule, each with the rows it rests on, and the front page's table."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.files import write_atomically, write_table
+from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
 from analysis.its.words import format_effect, name_trends
 from analysis.mexico.record import SOURCES
 from analysis.report.findings import TELLERS, WORDS, Findings
 
-NONE = "not estimated"
+SUMMARY = read_toml(DATA_FOLDER / "summary.toml")[1]  # the columns of the table of shifts
 HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
 
 
@@ -50,28 +51,16 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
     headline = estimates[estimates["estimator"].isin(HEADLINES)]
     keys = ["shift", "source", "estimator"]
     for (slug, source, estimator), part in headline.groupby(keys, sort=False):
-        cells = {
-            row["estimand"]: format_effect(row, row["unit"], named=row["unit"] != "deaths")
-            for _, row in part.iterrows()
-        }
         first, numbers = part.iloc[0], part.set_index("estimand")["estimate"]
         flags = first["flags"] if isinstance(first["flags"], str) else ""
-        row = {
-            "Shift": titles[slug] + HEADLINES[estimator],
-            "Source": SOURCES[source].name,
-            "Step at the date": cells.get("level", NONE),
-            "Trend": name_trends(numbers["pre_trend"], numbers["post_trend"]),
-            "Change of trend": cells.get("slope", NONE),
-            "After 24 months": cells.get("effect_24m", NONE),
-            "Deaths above the months before": cells.get("excess_deaths_forecast", NONE),
-            "Deaths above the rate less the effect": cells.get("excess_deaths_segmented", NONE),
-            "Months": f"{first['n_before']} + {first['n_after']}",
-            "Memory": f"{first['phi']:.2f}",
-            "Noise": f"{first['noise']:.2f}",
-            "Estimators": first["comparison_verdict"],
-            "The data's own break": f"{first['own_break']} ({first['months_off']:+.0f} months)",
-            "Warnings": flags.replace(" ", ", ").replace("_", " ") or "none",
-        }
+        told = defaultdict(lambda: "not estimated", first)
+        for _, row in part.iterrows():
+            named = row["unit"] != "deaths"
+            told[row["estimand"]] = format_effect(row, row["unit"], named=named)
+        told |= {"title": titles[slug] + HEADLINES[estimator], "name": SOURCES[source].name}
+        told |= {"trend": name_trends(numbers["pre_trend"], numbers["post_trend"])}
+        told |= {"warnings": flags.replace(" ", ", ").replace("_", " ") or "none"}
+        row = {column: form.format_map(told) for column, form in SUMMARY.items()}
         if HEADLINES[estimator]:  # these are said of all months
             row |= dict.fromkeys(list(row)[-3:], "as above")
         rows.append(row)

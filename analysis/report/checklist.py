@@ -14,6 +14,8 @@ from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.sources import load_series
 
+SOURCE = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
+
 
 def fill_checklist(
     shifts: Mapping[str, PolicyShift],
@@ -48,7 +50,7 @@ def fill_checklist(
     told = {
         "runs": len(runs),
         "shifts": len(used),
-        "data": "; ".join(_name_source(*each) for each in counts.items()),
+        "data": "; ".join(SOURCE.format(SOURCES[slug], n) for slug, n in counts.items()),
         "least": numbers.min(),
         "most": numbers.max(),
         "ranges": f"; {ranges} as a range of months" if ranges else "",
@@ -69,11 +71,6 @@ def fill_checklist(
 
 def _count(values: pd.Series, pattern: str) -> str:
     return ", ".join(pattern.format(*each) for each in values.value_counts().items())
-
-
-def _name_source(slug: str, runs: int) -> str:
-    told = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
-    return told.format(SOURCES[slug], runs)
 
 
 def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> list[float]:

@@ -83,27 +83,23 @@ def _trust(found: Findings) -> Told:
     signs = np.sign(common["estimate"]).where(common["low"] * common["high"] > 0, 0)
     both = signs.groupby(common["shift"], sort=False).agg(["size", "nunique"]).query("size > 1")
     split = [found.titles[slug] for slug in both.index[both["nunique"] > 1]]
-    agreement = "no shift divides the two sources"
-    if split:
-        agreement = f"the two sources disagree on whether the trend changed at {'; '.join(split)}"
-    agreement += ", on the months that both have"
+    agreement = WORDS["trust"]["divided" if split else "one" if len(both) else "alone"]
     told = {
         "estimates": len(slopes),
         "flagged": (flags != "").sum(),
         "wandering": flags.str.contains("wandering").sum(),
         "verdicts": Counter(slopes["comparison_verdict"]),
-        "agreement": agreement if len(both) else "no shift has two sources to compare",
+        "agreement": agreement.format(shifts="; ".join(split)),
     }
     return told, pd.concat([slopes, common])
 
 
 def _own_breaks(found: Findings) -> Told:
     slopes = found.headline("slope")
-    names = {verdict: [] for verdict in ("the official date", "another date", "no date")}
+    names = {"the official date": [], "another date": [], "no date": []}
     for _, row in slopes.iterrows():
-        side = "before" if row["months_off"] < 0 else "after"
+        side, verdict = "before" if row["months_off"] < 0 else "after", row["date_verdict"]
         off = f"{row['own_break']}, {abs(row['months_off']):.0f} months {side}"
-        verdict = row["date_verdict"]
         names[verdict].append(found.name(row, off if verdict == "another date" else ""))
     told = {"estimates": len(slopes), "counts": Counter(slopes["date_verdict"])}
     return told | {"names": {verdict: list_names(each) for verdict, each in names.items()}}, slopes
@@ -173,12 +169,9 @@ def _claims(found: Findings) -> Told:
 
 
 def _forecast(found: Findings) -> Told:
-    said = [
-        WORDS["forecast"]["each"].format(name=SOURCES[row["source"]].name, **row)
-        for _, row in found.forecasts.iterrows()
-    ]
-    told = {**found.forecasts.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}
-    return told, found.forecasts
+    table, each = found.forecasts, WORDS["forecast"]["each"]
+    said = [each.format(name=SOURCES[row["source"]].name, **row) for _, row in table.iterrows()]
+    return {**table.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}, table
 
 
 # in the order of ``answer.toml``

@@ -80,6 +80,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
         ("claims/rows.py", {"02", "08"}), ("report/answer.py", {"10"}),
         ("data/checklist.toml", {"10"}), ("data/answer.toml", {"10"}),
+        ("data/summary.toml", {"10"}),
         ("data/claims.toml", {"02", "08", "10"}), ("data/claims-words.toml", {"02", "08", "10"}),
         ("data/policy-shifts.toml", ALL),
         ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", ALL),
