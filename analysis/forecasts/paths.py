@@ -29,8 +29,7 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
     -------
     DataFrame
         A copy of at least `FEWEST` months, checked for use on the log scale. Person-years after the
-        last June are carried on from the year before: the population is interpolated between
-        mid-years, and theirs would lean on the next.
+        last June are carried on from the year before: interpolated, they would lean on the next.
     """
     if not isinstance(series, pd.DataFrame):
         raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
@@ -134,8 +133,7 @@ def forecast_all(
     inaugurations : sequence of PolicyShift
         In the order of their months: what the method *its_inauguration* chooses from.
     draws, seed : int
-        Number and seed of the paths. Each method draws from a stream of its own, so that the
-        choice of the others changes nothing.
+        Number and seed of the paths; each method has a stream of its own, whatever the others.
 
     Returns
     -------

@@ -33,10 +33,9 @@ def infer_averages(
     """Return the headline's estimates by KEYS, of `effects` first, and each horizon's test."""
     test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **given)
     tests = {months: test(after=months) for months in effects.index}
-    reassigned = pd.DataFrame({months: test.row for months, test in tests.items()}).T
     methods = {
         (HEADLINE, BOOTED): _bootstrap(panel, operations, effects.index, **given),
-        (HEADLINE, RANDOMISED): reassigned,
+        (HEADLINE, RANDOMISED): pd.DataFrame({months: one.row for months, one in tests.items()}).T,
         (HEADLINE, ROBUST): effects[ESTIMATE],
     }
     return pd.concat(methods, names=KEYS), tests
@@ -105,8 +104,7 @@ def result_rows(
     quarters = study.effects.join(band).assign(label=HEADLINE, method=ROBUST)
     blocks = [("quarter", quarters), ("leads", leads), *others]
     table = pd.concat([part.reset_index().assign(block=block) for block, part in blocks])
-    table["unit"] = table["unit"].fillna(PERCENT)
-    return table.reindex(columns=COLUMNS).reset_index(drop=True)
+    return table.reindex(columns=COLUMNS).fillna({"unit": PERCENT}).reset_index(drop=True)
 
 
 def fit_lead_line(

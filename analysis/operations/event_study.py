@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -181,7 +182,7 @@ def impute_effects(
     for horizon in horizons:
         inside = (month >= arrival - before) & (month < arrival + horizon)
         never = (month >= start) & (month < max(came.values()) + horizon) & np.isnan(arrival)
-        fit = quietly(lambda part=table[inside | never]: event_study(part, **names))
+        fit = quietly(partial(event_study, table[inside | never], **names))
         b, se = fit.coef().set_axis([horizon]), fit.se().to_numpy()
         effects.append(with_intervals(b, se, table["place"].nunique()))
     return pd.concat(effects).rename_axis("months")

@@ -119,8 +119,7 @@ def plot_map(
     fitted : PlaceEffects
         Of every place on the map.
     outlines : mapping
-        Place to its rings, each an array (n, 2) of degrees of longitude and latitude, such as
-        `analysis.load_outlines` gives.
+        As `analysis.load_outlines` gives it: place to rings, (n, 2) degrees of longitude, latitude.
     estimand : str
         Which effect.
     ax : Axes, optional
@@ -128,8 +127,7 @@ def plot_map(
     Returns
     -------
     Axes
-        Places whose effect is found with a false-discovery rate of 5% have a bold outline. The
-        colours stand in a bar below.
+        An effect found with a false-discovery rate of 5% has a bold outline; a bar has the colours.
     """
     ax = ax or plt.gca()
     effects = fitted.of(estimand)

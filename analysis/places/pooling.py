@@ -166,9 +166,8 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
 
 
 def _pooled_row(pooled: Any, centre: float, shared: float = 0.0) -> dict:
-    k = pooled.k
-    row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), k - 1)
-    return row | {"places": k, "tau": np.sqrt(pooled.tau2)}
+    row = _student_row(centre, np.sqrt(pooled.var_hksj_re + shared), pooled.k - 1)
+    return row | {"places": pooled.k, "tau": np.sqrt(pooled.tau2)}
 
 
 def _driscoll_kraay(fitted: PlaceEffects, estimand: str, places: pd.Index) -> dict:

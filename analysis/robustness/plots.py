@@ -70,10 +70,9 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     Axes
     """
     ax = ax or plt.gca()
-    values = placebos.placebo[estimand].dropna()
+    values, rank = placebos.placebo[estimand].dropna(), placebos.rank.loc[estimand]
     sns.histplot(x=values, bins=20, color=NOT_SIGNIFICANT, edgecolor="white", ax=ax)
     sns.rugplot(x=values, color=OTHER, height=0.06, ax=ax)
-    rank = placebos.rank.loc[estimand]
     if np.isfinite(rank["p"]):
         label = SAID["real"].format(**rank)
         ax.axvline(placebos.real[estimand], color=REAL, linewidth=1.6, label=label)

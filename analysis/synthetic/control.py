@@ -73,8 +73,7 @@ def fit_synthetic(
     first_year : int
         First year under the new policy.
     intercept : bool
-        Whether the mixture is shifted by a constant, so that its mean before the change is the
-        unit's own.
+        Whether the mixture is shifted by a constant, to have the unit's mean before the change.
 
     Returns
     -------

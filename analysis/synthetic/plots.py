@@ -20,14 +20,13 @@ def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | N
     changes = placebos.intervals().drop("average")
     years, observed = changes.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
-    ends = observed.to_numpy() - changes[["high", "low"]].to_numpy().T
+    ends = (observed.to_numpy() - changes[["high", "low"]].to_numpy().T).clip(0, 2 * most)  # cut
     label = f"synthetic {name} (explains {real.explained:.0%})"
     ax.plot(real.observed, color=REAL, marker="o", markersize=3, label=f"{name} observed")
     ax.plot(real.synthetic, color=FITTED, linestyle="--", label=label)
     label = f"moved to meet it in {real.first_year - 1}"
     ax.plot(observed - real.changes(), color=FITTED, linestyle=":", label=label)
     label = f"{CONFIDENCE:.0%} prediction interval"
-    ends = ends.clip(0, 2 * most)  # what goes beyond is cut
     ax.fill_between(years, *ends, color=FITTED, alpha=0.18, linewidth=0, label=label)
     ax.set(ylabel=UNIT.capitalize(), ylim=(0, 1.4 * most))
     return _finish(ax, real)

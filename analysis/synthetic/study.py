@@ -68,10 +68,9 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
     Returns
     -------
     PlaceboCountries
-        Of the change of the gap. If the unit could as well have been any of the donors, its rank
-        is exact, and an interval from n units holds the truth in at least 1 - (2m - 1) / n of all
-        cases, m being the whole part of n (1 - confidence): at least `confidence` where m is 1, as
-        at 90% from 10 to 19 units.
+        Of the change of the gap. If the unit could as well have been any donor, its rank is exact,
+        and an interval from n units holds the truth in at least 1 - (2m - 1) / n of all cases, m
+        the whole part of n (1 - confidence): `confidence` or more where m is 1 (90%: n 10 to 19).
 
     Notes
     -----
@@ -166,8 +165,7 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
         rows += [
             (start, name, fit.changes(n).mean(), fit.rmspe, fit.explained) for name, fit, n in fits
         ]
-    columns = ["start", "choice", "estimate", "error", "explained"]
-    choices = pd.DataFrame(rows, columns=columns)
+    choices = pd.DataFrame(rows, columns=["start", "choice", "estimate", "error", "explained"])
     return SyntheticStudy(placebos, choices, sham_year)
 
 

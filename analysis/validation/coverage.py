@@ -172,9 +172,8 @@ def certificate(
     """State size, coverage and minimum detectable effects of `fit_its` on this series and shift.
 
     The fitted model with this shift's terms at zero is simulated, each series with errors of a law
-    of its own, drawn from what this series says of it, and fitted as the real one. Adding a shift
-    to a series moves estimate and interval by that shift and changes nothing else: one set of
-    simulated series tells size, coverage, whatever the true effect, and the power at every effect.
+    of its own, drawn from what this series says of it, and fitted as the real one. A true effect
+    moves estimate and interval alike: one set of series tells size, coverage and all power.
 
     Parameters
     ----------
