@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Declared
+from analysis.claims.declared import CELL, HOMICIDE, TOLD, WITH_FEMICIDE, Declared, say
 from analysis.forecasts.paths import freeze
 from analysis.its.series import rate_of
 from analysis.its.shifts import PolicyShift
@@ -126,4 +126,4 @@ def describe_known(known: pd.DataFrame, source: str, published: str) -> str:
         counted = known["deaths"].iloc[-len(shares) :].to_numpy()
         shares = shares * (counted / shares).sum() / counted.sum()
         told |= {"scaled": TOLD["scaled"], "kept": TOLD["kept"]}
-    return TOLD["known"].format(first=shares.iloc[0], least=shares.iloc[-1], **told)
+    return say("known", first=shares.iloc[0], least=shares.iloc[-1], **told)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say_parts
+from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say, say_parts
 from analysis.claims.evidence import PRESS, Cell, Evidence
 from analysis.language import say_month, spoken
 
@@ -45,8 +45,7 @@ class Measured:
         """The figures that judge within rounding of their bound, in words."""
         rows = self.rows[self.rows["judges"]]
         rows = rows[(rows["value"] - rows["bound"]).abs() < CLOSE]
-        said = TOLD["close_call"]
-        return [said.format(cell=name_cell(row[CELL]), **row) for _, row in rows.iterrows()]
+        return [say("close_call", cell=name_cell(row[CELL]), **row) for _, row in rows.iterrows()]
 
     @property
     def deciding(self) -> pd.Series:
@@ -96,8 +95,8 @@ def tabulate_told(found: dict[str, Measured]) -> pd.DataFrame:
         row = {"language": spoken(), "number": each.claim.number, "slug": slug}
         row |= {"claim": each.claim.say("claim"), "verdict": TOLD["verdicts"][each.claim_verdict]}
         row |= {"close_call": TOLD["close"] if each.close_calls else "", "line": each.line}
-        quoted = TOLD["quoted"].format(words=each.claim.words)
-        rows.append(row | {"finding": each.finding, "quoted": quoted})
+        row |= {"finding": each.finding, "quoted": say("quoted", words=each.claim.words)}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
