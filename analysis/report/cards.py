@@ -16,14 +16,6 @@ YEAR = 12
 BELIEVED = ("did", "probably")  # what was expected without such a shift is worth a line
 TELLERS = ("tell_counts", "tell_trends", "tell_turn", "describe_sure", "describe_doubts")
 
-# what lowers certainty, by the group of doubts that a warning belongs to
-DOUBTS = {
-    "series": "wandering size_changed season_remembers outlier curved_pre_period",
-    "record": "source_gap still_registering registered_share source_ratio_drifting unreliable "
-    "provisional_month years_imputed",
-    "date": "overlapping_shift unremarkable_date few_months_before few_months_after unconfirmed",
-}
-
 
 def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd.DataFrame:
     """Return a row per national shift and source: trends, counts, certainty and its doubts."""
@@ -44,7 +36,7 @@ def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd
 
 
 def _doubts(row: pd.Series, flags: list[str]) -> list[str]:
-    found = {group for group, names in DOUBTS.items() if set(names.split()) & set(flags)}
+    found = {group for group, warnings in WORDS["warnings"].items() if warnings.keys() & flags}
     if row["comparison_verdict"] != "agree":
         found.add("estimators")
     if row["date_verdict"] != "the official date":
@@ -107,7 +99,7 @@ def describe_doubts(card: pd.Series) -> list[tuple[str, list[str]]]:
     """Return each kind of doubt of a card in words, with the warnings behind it."""
     flags, words = card["flags"].split(), WORDS["warnings"]
     return [
-        (WORDS["doubts"][group], [words[f] for f in flags if f in DOUBTS.get(group, "").split()])
+        (WORDS["doubts"][group], [words[group][f] for f in flags if f in words[group]])
         for group in card["doubts"].split()
     ]
 

@@ -26,27 +26,11 @@ class Folders(NamedTuple):
 
 
 def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
-    """Return the folders of a run, and say so where it is not as declared.
+    """Return the folders of a run of a notebook, by its stem and its ``globals()``.
 
-    Parameters
-    ----------
-    notebook : str
-        Stem of its file in ``notebooks/``.
-    namespace : mapping
-        The notebook's ``globals()``, after its parameters.
-
-    Returns
-    -------
-    Folders
-        `results` is ``results/`` of the project where the parameters are those of a declared run,
-        else ``results/explored/NAME`` of it, whose name tells the parameters.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no folder upwards has this notebook in its ``notebooks/``.
-    KeyError, TypeError, ValueError
-        For an unknown parameter, one of another type, or a source that the shift does not declare.
+    `results` is the project's where the parameters are those of a declared run, else
+    ``results/explored/NAME``, whose name tells them, which is printed. KeyError, TypeError or
+    ValueError: a parameter is unknown, of another type, or a source that its shift does not declare.
     """
     project = _find_project(notebook)
     # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.

@@ -8,7 +8,6 @@ from support.published import published_estimates
 from analysis import load_policy_shifts, load_series
 from analysis.language import Words, speaking
 from analysis.mexico.record import NATION
-from analysis.report import cards as module
 from analysis.report.cards import (
     describe_doubts,
     describe_sure,
@@ -67,12 +66,11 @@ def test_a_date_that_the_data_do_not_point_at_is_a_doubt():
 
 
 def test_every_warning_that_a_fit_can_have_belongs_to_one_kind_of_doubt():
-    grouped = [name for names in module.DOUBTS.values() for name in names.split()]
+    grouped = [name for warnings in Words("front.toml", "warnings").values() for name in warnings]
     assert len(grouped) == len(set(grouped))
-    assert {*grouped, "signs_differ"} == set(Words("front.toml", "warnings"))
     flags = set(" ".join(PUBLISHED["flags"].fillna("")).split())
-    assert flags <= {*grouped, "signs_differ"}
-    assert set(Words("its-words.toml", "flags")) <= {*grouped, "signs_differ"}
+    assert flags <= set(grouped)
+    assert set(Words("its-words.toml", "flags")) <= set(grouped)
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
