@@ -89,7 +89,7 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
     require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
     drawn = {}
-    with mpl.rc_context({"svg.hashsalt": Path(stem).name, "svg.fonttype": "none"}):
+    with mpl.rc_context({"svg.hashsalt": Path(stem).name}):  # texts as paths: no font is missing
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)

@@ -111,8 +111,7 @@ def read_alts(executed: Path) -> dict[str, str]:
     for path in sorted(executed.glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", ()):
-                own = output.get("metadata", {}).get("image/svg+xml", {})
-                found |= {own["name"]: own["alt"]} if "alt" in own else {}
+                found[_of_figure(output, "name")] = _of_figure(output, "alt")
     return found
 
 
@@ -125,9 +124,10 @@ def lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> 
         heading, *text = "".join(first["source"]).splitlines(True)
         if run.title:  # the notebook serves many runs: its heading is that of this one
             heading = f"# {run.title}\n"
+        text = [line for line in text if not line.startswith(("**Reads**", "**Writes**"))]
         first["source"] = [heading, *_link_siblings(name, run, runs, shifts), *text]
         for cell in others:
-            _describe_figure(cell)
+            _prepare_cell(cell)
         if run.notebook == "02-claims":
             forecasts = [name for name, each in runs.items() if each.notebook == "08-forecast"]
             tree = "\n".join(["```{toctree}", ":hidden:", "", *forecasts, "```"])
@@ -162,9 +162,17 @@ def _link_siblings(
     return ["\n", " · ".join([f"[The shift]({up})", *links, *spanish]) + "\n"]
 
 
-def _describe_figure(cell: dict) -> None:
-    """Give the figure of a cell the words that the run found for it."""
-    for output in cell.get("outputs", ()):
-        own = output.get("metadata", {}).get("image/svg+xml", {})
-        if "alt" in own:
-            cell["metadata"]["mystnb"] = {"image": {"alt": own["alt"]}}
+def _prepare_cell(cell: dict) -> None:
+    """Fold a cell's code away, leave Spanish figures out, give the other its words."""
+    if cell["cell_type"] != "code":
+        return
+    cell["metadata"]["tags"] = ["hide-input"]
+    shown = [each for each in cell["outputs"] if not _of_figure(each, "name").startswith("es/")]
+    cell["outputs"] = shown
+    for alt in filter(None, (_of_figure(each, "alt") for each in shown)):
+        cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+
+
+def _of_figure(output: dict, what: str) -> str:
+    """Return the `name` or the `alt` of the figure that an output shows, if it shows one."""
+    return output.get("metadata", {}).get("image/svg+xml", {}).get(what, "")

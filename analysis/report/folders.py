@@ -29,8 +29,8 @@ def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
     """Return the folders of a run of a notebook, by its stem and its ``globals()``.
 
     `results` is the project's where the parameters are those of a declared run, else
-    ``results/explored/NAME``, whose name tells them, which is printed. KeyError, TypeError or
-    ValueError: a parameter is unknown, of another type, or a source that its shift does not declare.
+    ``results/explored/NAME``, whose name tells them, which is printed. A parameter that is unknown
+    or of another type, and a source that the shift does not declare, are refused.
     """
     project = _find_project(notebook)
     # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.

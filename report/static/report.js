@@ -74,7 +74,24 @@ function prepareTerms(article) {
   }
 }
 
+const SPANISH = {
+  "Search": "Buscar", "Next": "Siguiente", "Previous": "Anterior", "Home": "Inicio",
+  "On this page": "En esta página", "Contents": "Contenido",
+};
+
+// What the theme says of itself, and the menu, on a Spanish page.
+function speakSpanish() {
+  for (const input of document.querySelectorAll("input[placeholder]")) input.placeholder = SPANISH.Search;
+  for (const each of document.querySelectorAll(".page-info .context span, .toc-title")) {
+    each.textContent = SPANISH[each.textContent.trim()] || each.textContent;
+  }
+  const menu = document.querySelector(".sidebar-tree");
+  const parts = menu ? [...menu.children] : [];
+  for (const part of parts.slice(0, -2)) part.hidden = true; // the groups of English pages
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  if (document.documentElement.lang === "es") speakSpanish();
   const article = document.querySelector("article");
   if (!article) return;
   prepareFigures(article);

@@ -72,8 +72,8 @@ def smallest_text(source: str) -> tuple[float, float]:
     """Return the width of a drawing and its smallest text, both in its own pixels."""
     drawn = Path(unquote(urlsplit(source).path)).read_text(encoding="utf-8")
     width = float(re.search(r'viewBox="0 0 ([\d.]+)', drawn)[1])
-    sizes = re.findall(r"font(?:-size)?: ?(?:\w+ )*([\d.]+)px", drawn)
-    return width, min(map(float, sizes), default=LEAST)
+    sizes = re.findall(r"scale\(([\d.]+) -[\d.]+\)", drawn)  # of glyphs a hundred units high
+    return width, 100 * min(map(float, sizes))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -12,12 +12,12 @@ from analysis.mexico.record import NATION
 from analysis.report.cards import make_cards
 from analysis.report.runs import declare_runs
 from report import pages
-from report.pages import lay_out_notebooks, pages_of, read_alts, write_pages
+from report.pages import lay_out_notebooks, pages_of, write_pages
 
 RUNS, SHIFTS = declare_runs(), load_policy_shifts()
 HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
 CLAIM = {"number": 1, "slug": "x", "claim": "a record", "verdict": "holds", "line": "A line."}
-CLAIM |= {"close_call": "", "quoted": "“A record”"}
+CLAIM |= {"close_call": "", "quoted": "“A record”", "changed": "yes"}
 
 
 def notebook(*alts):
@@ -107,7 +107,10 @@ def test_a_shift_leads_to_its_fit_its_date_and_its_states(laid_out):
 def test_a_figure_carries_the_finding_of_its_run(laid_out):
     cells = json.loads((laid_out / "01-data.ipynb").read_text())["cells"]
     assert cells[1]["metadata"]["mystnb"]["image"]["alt"] == "Finding of rate"
-    assert read_alts(laid_out)["es/claims"] == "Finding of es/claims"
+    assert cells[1]["metadata"]["tags"] == ["hide-input"]
+    shown = [each["metadata"]["image/svg+xml"]["name"] for each in cells[1]["outputs"]]
+    assert shown == ["rate"]
+    assert cells[2]["outputs"] == []  # the Spanish figure has a page of its own
 
 
 def test_spanish_words_of_a_fit_find_their_figures_and_the_english_page(laid_out):
