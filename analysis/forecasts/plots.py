@@ -10,7 +10,7 @@ from analysis.forecasts.paths import BANDS, Forecast, band_table, title_of
 from analysis.forecasts.words import CERTAINTY, SURE
 from analysis.its.series import outcome
 from analysis.language import say_month
-from analysis.style import FITTED, REAL, ZERO, interval_rows, legend_above
+from analysis.style import FITTED, LEGEND, REAL, ZERO, interval_rows
 
 KNOWN = "0.25"
 FANS = dict(zip(BANDS, ("#8fb1cf", "#b5cce1", "#dae6f0"), strict=True))  # darker: more central
@@ -66,5 +66,5 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="", xlim=(-0.02, 1.02))
     ax.grid(axis="y", color="0.93")
     ax.set_axisbelow(True)
-    legend_above(ax, ncols=2)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.03, 1), ncols=2, **LEGEND)
     return ax

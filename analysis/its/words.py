@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from analysis.files import round_table
 from analysis.its.comparison import JUDGED, judge_estimand
 from analysis.its.flags import Flag
 from analysis.its.result import ITSResult
@@ -26,7 +27,7 @@ def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
     if pd.isna(row["estimate"]):
         return said["missing"]
     percent = unit.startswith("percent")
-    digits = 1 if percent or abs(row["estimate"]) < 1000 else 0
+    digits = 0 if unit == "deaths" or (not percent and abs(row["estimate"]) >= 1000) else 1
     told = {end: f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high")}
     name = units.get(unit, f" {unit}") if percent or named else ""
     return said["told"].format(unit=name, **told)
@@ -132,7 +133,7 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
 def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
     """Return one sentence on deaths above what was expected."""
     unit = excess.index[0] if excess.index[0] == "deaths" else "units"
-    deaths = excess.iloc[0]
+    deaths = round_table(excess).iloc[0]  # as the stored table has it
     told = {"unit": name_unit(unit), "kind": WORDS["kinds"][kind], "basis": WORDS["basis"][kind]}
     if pd.isna(deaths["estimate"]):
         return TOLD["no_excess"].format(note=excess.attrs["note"], **told)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
+from analysis.its.words import WORDS as FIT_WORDS
 from analysis.its.words import format_effect, name_trends
 from analysis.mexico.record import SOURCES
 from analysis.report.findings import TELLERS, WORDS, Findings
@@ -47,19 +48,17 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
     """Return rows of ``estimates.csv`` as words, a row or two per shift (by title) and source."""
-    rows = []
-    headline = estimates[estimates["estimator"].isin(HEADLINES)]
-    keys = ["shift", "source", "estimator"]
+    rows, keys = [], ["shift", "source", "estimator"]
+    headline = estimates[estimates["estimator"].isin(HEADLINES)].fillna({"flags": ""})
     for (slug, source, estimator), part in headline.groupby(keys, sort=False):
         first, numbers = part.iloc[0], part.set_index("estimand")["estimate"]
-        flags = first["flags"] if isinstance(first["flags"], str) else ""
         told = defaultdict(lambda: "not estimated", first)
         for _, row in part.iterrows():
-            named = row["unit"] != "deaths"
-            told[row["estimand"]] = format_effect(row, row["unit"], named=named)
+            told[row["estimand"]] = format_effect(row, row["unit"], named=row["unit"] != "deaths")
         told |= {"title": titles[slug] + HEADLINES[estimator], "name": SOURCES[source].name}
         told |= {"trend": name_trends(numbers["pre_trend"], numbers["post_trend"])}
-        told |= {"warnings": flags.replace(" ", ", ").replace("_", " ") or "none"}
+        warned = ", ".join(FIT_WORDS["flags"][name]["title"] for name in first["flags"].split())
+        told["warnings"] = warned.lower() or "none"
         row = {column: form.format_map(told) for column, form in SUMMARY.items()}
         if HEADLINES[estimator]:  # these are said of all months
             row |= dict.fromkeys(list(row)[-3:], "as above")

@@ -10,7 +10,7 @@ from analysis.its.flags import Flag
 def test_an_effect_is_written_with_interval_and_unit():
     row = pd.Series({"estimate": 22.6, "low": 4.31, "high": 37.8})
     assert words.format_effect(row, "percent per year") == "+22.6% per year (+4.3 to +37.8)"
-    assert words.format_effect(row, "deaths") == "+22.6 deaths (+4.3 to +37.8)"
+    assert words.format_effect(row, "deaths") == "+23 deaths (+4 to +38)"
     assert words.format_effect(row * float("nan"), "percent") == "not estimated"
 
 

@@ -41,7 +41,8 @@ def test_the_answer_has_ten_sentences_on_what_was_found():
     assert breaks.startswith("Asked where they bend themselves, 0 of 3 series answer with the")
     assert breaks.endswith("0 with another; the remaining 3 with no date in particular.")
     assert "2 of 3 stand apart" in deaths
-    assert "The first (INEGI, +900.0 (+200.0 to +1,600.0); less the fitted effect +40.0 (" in deaths
+    assert "distances from a straight line carried on and not as lives saved or lost" in deaths
+    assert "The first (INEGI, +900 (+200 to +1,600); less the fitted effect +40 (" in deaths
     assert "The second (SESNSP, -1,500 (-2,600 to -400); less the fitted effect no num" in deaths
     assert "leaves zero out at 1 of 2: The first (INEGI, -3% → +9% a year)" in states
     assert (
@@ -187,7 +188,7 @@ def test_the_summary_has_one_row_per_shift_and_source_and_one_of_common_months()
     assert table.loc[4, "Change of trend"] == "-21.0% per year (-26.0 to -15.0)"
     assert table["Months"].tolist() == ["80 + 70", "80 + 70", "47 + 43", "80 + 70", "47 + 43"]
     assert table.loc[0, ["Memory", "Noise"]].tolist() == ["0.90", "0.50"]
-    told = ["none", "wandering, few months after", "as above", "none", "as above"]
+    told = ["none", "the series wanders, few months after", "as above", "none", "as above"]
     assert table["Warnings"].tolist() == told
     own = ["The data's own break", "Estimators"]
     assert table.loc[3, own].tolist() == ["2012-03 (+26 months)", "agree"]
