@@ -193,8 +193,7 @@ def date_breaks(
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
     """
     check_frame(series)
-    scale = choose_scale(series, scale)
-    values = outcome(series, scale)
+    values = outcome(series, choose_scale(series, scale))
     season = periods_per_year(series.index)
     lags = sorted({1, season})
     y = values[season:]

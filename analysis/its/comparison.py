@@ -136,12 +136,11 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     reach = student.ppf(0.975, df) * se
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, df), np.nan)
-    numbers = np.column_stack([estimate, se, estimate - reach, estimate + reach, p])
-    table = pd.DataFrame(numbers, ESTIMANDS, COLUMNS[2:7])
+    low, high = estimate - reach, estimate + reach
     if model.scale == "log":
-        table["se"] *= 100 * np.exp(table["estimate"])
-        ends = ["estimate", "low", "high"]
-        table[ends] = as_percent(table[ends])
+        se *= 100 * np.exp(estimate)
+        estimate, low, high = as_percent(np.array([estimate, low, high]))
+    table = pd.DataFrame(np.column_stack([estimate, se, low, high, p]), ESTIMANDS, COLUMNS[2:7])
     table.loc[list(model.notes)] = np.nan
     return table, fits[0].note
 

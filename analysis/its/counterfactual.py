@@ -61,8 +61,7 @@ def tabulate_paths(
 ) -> pd.DataFrame:
     """Return the table of `ITSResult.counterfactual` from drawn paths (draws, n)."""
     split, names = model.n_before, ["expected", "low", "high"]
-    bands = [simultaneous_band(part) for part in (paths[:, :split], paths[:, split:])]
-    low, high = (np.concatenate(ends) for ends in zip(*bands, strict=True))
+    low, high = np.hstack([simultaneous_band(part) for part in np.split(paths, [split], axis=1)])
     columns = np.column_stack([np.median(paths, axis=0), low, high])
     columns = np.exp(columns) if model.scale == "log" else columns
     table = pd.DataFrame(columns, observed.index, names)
@@ -94,15 +93,12 @@ def find_doubt(
     doubted = np.flatnonzero(below | wide)
     if model.scale == "value" or not len(doubted):
         return len(expected), ""
-    if below[doubted[0]]:
-        return doubted[0], NOTES["below"]
-    return doubted[0], NOTES["wide"].format(widest=WIDEST)
+    return doubted[0], NOTES["below" if below[doubted[0]] else "wide"].format(widest=WIDEST)
 
 
 def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd.DataFrame:
     """Return the table of `ITSResult.excess` from drawn paths (draws, n)."""
-    kept = np.arange(len(model.window))[positions]
-    kept = kept[~model.omitted[kept]]
+    kept = positions.start + np.flatnonzero(~model.omitted[positions])
     part, expected = model.window.iloc[kept], paths[:, kept]
     if model.scale == "value":
         observed, size = part["value"].sum(), float(len(part))

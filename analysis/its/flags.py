@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
-from analysis.its.design import FEWEST_MONTHS, build_design, omitted_periods
+from analysis.its.design import FEWEST_MONTHS, background, omitted_periods
 from analysis.its.model import SegmentedModel
 from analysis.its.residuals import doubt_errors
 from analysis.its.series import Scale, periods_of, periods_per_year
@@ -108,9 +108,7 @@ def _few_months(model: SegmentedModel) -> Iterator[Flag]:
 def _curved(model: SegmentedModel) -> Iterator[Flag]:
     """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
     own, before = model.shift, periods_of(model.window)[: model.n_before]
-    harmonics = model.harmonics
-    design = build_design(before, harmonics=harmonics, beside=own.beside, omit=own.omit)
-    design = design.loc[:, (design != 0).any()]
+    design = background(before, own.beside, model.harmonics, own.omit)
     design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
     if len(design) < design.shape[1] + 3:
         return
@@ -148,13 +146,11 @@ def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
 
 
 def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
-    last = attrs.get("complete_through")
-    monthly = last is not None and periods_of(series).freqstr == "M"
-    touched = int((series.index > pd.Period(last, "M")).sum()) if monthly else 0
-    if touched:
-        yield flag(
-            "still_registering", touched, touched=touched, last=say_month(pd.Period(last, "M"))
-        )
+    if "complete_through" not in attrs or periods_of(series).freqstr != "M":
+        return
+    last = pd.Period(attrs["complete_through"], "M")
+    if touched := int((series.index > last).sum()):
+        yield flag("still_registering", touched, touched=touched, last=say_month(last))
 
 
 def _share_moves(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:

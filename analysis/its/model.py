@@ -95,8 +95,7 @@ def estimand_contrasts(
     earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
     rows["pre_trend"] = has["trend"] + columns.isin(earlier)
     rows["post_trend"] = rows["pre_trend"] + has["slope"]
-    absent = [name for name in ("level", "slope") if name not in columns]
-    notes = {name: NOTES["absent"].format(name=name) for name in absent}
+    notes = {x: NOTES["absent"].format(name=x) for x in ("level", "slope") if x not in columns}
     for h in HORIZONS:
         if months_after < h:
             notes[f"effect_{h}m"] = NOTES["short"].format(found=months_after, needed=h)

@@ -35,7 +35,6 @@ def plot_series(
     shifts : iterable of PolicyShift
         Each is drawn at its first month; a range of months as a band.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -61,9 +60,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : ITSResult
-        A fit.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -85,7 +82,10 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": "0.25"}
     ax.text(first, 1.015, say_runs(result.shift.months), fontsize="small", **above)
     ax.set(xlabel="", ylabel=SAID["value"])
-    _focus(ax, observed, result.fitted)
+    shown = pd.concat([observed, result.fitted])
+    top, bottom, (low, high) = shown.max(), shown.min(), ax.get_ylim()
+    floor, ceiling = min(0, bottom - (top - bottom)), top + (top - min(0, bottom))
+    ax.set_ylim(max(low, floor), min(high, ceiling))  # a band may run far beyond the data
     if result.scale != "value":
         ax.set(ylabel=LABELS["rate"], ylim=(0, ax.get_ylim()[1]))
     title = {"title": result.shift.title or result.shift.slug, "borderaxespad": 2.2}
@@ -99,9 +99,7 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : ITSResult
-        A fit.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -119,8 +117,7 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     label = SAID["gap_value" if result.scale == "value" else "gap_rate"]
     dates = periods_of(result.series).to_timestamp()
     margin = (dates[-1] - dates[0]) * 0.02
-    limits = dates[0] - margin, dates[-1] + margin
-    ax.set(xlabel="", ylabel=label, xlim=limits)
+    ax.set(xlabel="", ylabel=label, xlim=(dates[0] - margin, dates[-1] + margin))
     bottom, top = ax.get_ylim()
     ax.set_ylim(max(bottom, -2.5 * largest), min(top, 2.5 * largest))
     legend_above(ax, 2)
@@ -136,7 +133,6 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         Columns `label` (row of the figure), `source` (its colour), `estimate`, `low`, `high`, in
         percent.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -171,7 +167,6 @@ def plot_comparison(
     unit : str, optional
         Of `ITSResult.units`, named below the axis.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -219,10 +214,3 @@ def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
     ax.xaxis.set_major_locator(AutoDateLocator(maxticks=7))  # a narrow figure has no room for more
     return first
-
-
-def _focus(ax: Axes, *shown: pd.Series) -> None:
-    """Keep the data readable: a forecast band may run far beyond it, and is cut at the frame."""
-    top, bottom = max(x.max() for x in shown), min(x.min() for x in shown)
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(low, min(0, bottom - (top - bottom))), min(high, top + (top - min(0, bottom))))

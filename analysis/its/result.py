@@ -76,10 +76,9 @@ class ITSResult:
     def units(self) -> pd.Series:
         """The unit of each row of `effects`."""
         unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
-        yearly = dict.fromkeys(("slope", "pre_trend", "post_trend"), " per year")
-        return pd.Series(
-            {row: unit[self.scale] + yearly.get(row, "") for row in self.effects.index}
-        )
+        units = pd.Series(unit[self.scale], [*self.effects.index])
+        units[["slope", "pre_trend", "post_trend"]] += " per year"
+        return units
 
     @cached_property
     def fitted(self) -> pd.Series:

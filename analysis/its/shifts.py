@@ -103,8 +103,7 @@ def with_choices(
     if window:
         ends = [end.strip() or None for end in window.split(":")]
         require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
-        changes |= {"start": ends[0], "end": ends[1]}
-        changes["window_reason"] = CHOSEN["chosen"]
+        changes |= {"start": ends[0], "end": ends[1], "window_reason": CHOSEN["chosen"]}
     if impact:
         changes["impact"] = impact
     return replace(shift, **changes) if changes else shift
@@ -117,8 +116,7 @@ def is_earlier(other: PolicyShift, shift: PolicyShift) -> bool:
 
 def months_between(first: pd.Period, second: pd.Period) -> int:
     """Return the months from the start of `first` to the start of `second`."""
-    a, b = first.start_time, second.start_time
-    return 12 * (b.year - a.year) + b.month - a.month
+    return second.asfreq("M", "start").ordinal - first.asfreq("M", "start").ordinal
 
 
 def as_tuple(value: Any) -> tuple:

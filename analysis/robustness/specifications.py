@@ -59,8 +59,7 @@ class SpecificationCurve:
         """The share of the estimates' variance that each choice explains alone, largest first."""
         estimate = self.table["estimate"]
         means = {x: estimate.groupby(self.table[x]).transform("mean") for x in self.choices}
-        shares = pd.DataFrame(means).var(ddof=0) / estimate.var(ddof=0)
-        return shares.sort_values(ascending=False)
+        return (pd.DataFrame(means).var(ddof=0) / estimate.var(ddof=0)).sort_values(ascending=False)
 
 
 def specification_curve(

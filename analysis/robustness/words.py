@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.breaks import BreakPosterior
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, months_between
 from analysis.language import Words, say_month
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SpecificationCurve
@@ -68,8 +68,7 @@ def robustness_row(
 
 def months_off(mode: pd.Period, shift: PolicyShift) -> int:
     """Return the months from the nearest official one to `mode`; negative: before it."""
-    ordinal, *official = (each.asfreq("M", "start").ordinal for each in (mode, *shift.months))
-    return min((ordinal - month for month in official), key=abs)
+    return min((months_between(month, mode) for month in shift.months), key=abs)
 
 
 def judge_date(row: dict | pd.Series) -> str:
