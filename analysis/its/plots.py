@@ -35,7 +35,6 @@ def plot_series(
     shifts : iterable of PolicyShift
         Each is drawn at its first month; a range of months as a band.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -61,9 +60,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : ITSResult
-        A fit.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -99,9 +96,7 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : ITSResult
-        A fit.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -136,7 +131,6 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         Columns `label` (row of the figure), `source` (its colour), `estimate`, `low`, `high`, in
         percent.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -171,7 +165,6 @@ def plot_comparison(
     unit : str, optional
         Of `ITSResult.units`, named below the axis.
     ax : Axes, optional
-        Where to draw.
 
     Returns
     -------
