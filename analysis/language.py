@@ -14,7 +14,7 @@ from analysis.checks import check_known
 from analysis.files import DATA_FOLDER, read_toml
 
 LOCALES = {"en": "en_US", "es": "es_MX"}  # both write 1,234.5
-TO = {"en": " to ", "es": " a "}
+RUNS = {"en": (" to ", " and ", " {}"), "es": (" a ", " y ", " de {}")}  # and a month's year
 _spoken: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -71,14 +71,22 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
 
 
 def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:
-    """Return periods in order as runs: ``January 2005 to March 2005, May 2005``."""
+    """Return periods in order as runs: ``January 2005 to March 2005, May and June 2005``."""
     runs: list[list[pd.Period]] = []
     for period in periods:
         if runs and period == runs[-1][-1] + 1:
             runs[-1][1:] = [period]
         else:
             runs.append([period])
-    return ", ".join(TO[spoken()].join(map(say, run)) for run in runs)
+    return ", ".join(_say_run(run[0], run[-1], say) for run in runs)
+
+
+def _say_run(first: pd.Period, last: pd.Period, say: Callable[[pd.Period], str]) -> str:
+    """Return a run by its ends; two months in words share the name of their year."""
+    to, both, year = RUNS[spoken()]
+    if say is say_month and last == first + 1:
+        return f"{say(first).removesuffix(year.format(last.year))}{both}{say(last)}"
+    return say(first) if first == last else f"{say(first)}{to}{say(last)}"
 
 
 def fill_template(name: str, **told: Any) -> str:

@@ -127,11 +127,17 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
         return
     ranges = (pd.period_range(gap["first"], gap["last"], freq="M") for gap in inside)
     months = sorted({month for each in ranges for month in each})
-    hit = omitted_periods(index, months)
+    hit, said = omitted_periods(index, months), FLAGS["source_gap"]
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
     kept, places = (hit & ~model.omitted).sum(), len({gap["place"] for gap in inside})
-    told = {"runs": say_runs(months), "places": places, "kept": kept, "months": hit.sum()}
-    yield flag("source_gap", missing, missing=missing, **told)
+    fitted = said["some" if kept < hit.sum() else "every"].format(kept=kept, months=hit.sum())
+    told = {"runs": say_runs(months), "places": places, "counted": name_counted(model.attrs)}
+    yield flag("source_gap", missing, missing=missing, fitted=fitted, **told)
+
+
+def name_counted(attrs: dict) -> str:
+    """Return what a record counts: deaths, or victims."""
+    return WORDS["counted"].get(attrs.get("source"), WORDS["counted"]["deaths"])
 
 
 def name_run(gap: dict) -> str:
@@ -183,9 +189,8 @@ def _drifting(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     if len(yearly) > 1 and high - low > RATIO_DRIFT:
         ends = [str(yearly.idxmin()), str(yearly.idxmax())]
         told = {"name": given["name"], "low": low, "high": high, "years": ends}
-        text = FLAGS["source_ratio_drifting"]["text"].format(**told)
-        text += _which_moved(attrs.get("registered_share"), sorted(ends))
-        yield Flag("source_ratio_drifting", high - low, text)
+        moved = _which_moved(attrs.get("registered_share"), sorted(ends))
+        yield flag("source_ratio_drifting", high - low, moved=moved, **told)
 
 
 def _which_moved(total: dict | None, years: list[str]) -> str:

@@ -1,11 +1,15 @@
 """A fit in words, by rule: a sentence changes when its number changes."""
 
+import re
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from analysis.files import round_table
 from analysis.its.comparison import JUDGED, judge_estimand
-from analysis.its.flags import Flag
+from analysis.its.counterfactual import Kind
+from analysis.its.flags import Flag, name_counted
 from analysis.its.result import ITSResult
 from analysis.its.series import periods_of
 from analysis.its.shifts import PolicyShift
@@ -13,6 +17,7 @@ from analysis.language import Words, say_month, say_runs
 
 WORDS = Words("its-words.toml")
 TOLD = WORDS.block("told")
+set_minus = partial(re.sub, r"(?<![\w-])-(?=\d)", "−")  # no hyphen before a number
 
 
 def significant(row: pd.Series) -> bool:
@@ -38,15 +43,16 @@ def name_trends(before: float, after: float) -> str:
     return WORDS["effect"]["trends"].format(before=before, after=after)
 
 
-def describe_shift(shift: PolicyShift) -> str:
-    """Return what was declared of a shift before fitting, as Markdown."""
+def describe_shift(shift: PolicyShift, first: pd.Period | None = None) -> str:
+    """Return what was declared of a shift, as Markdown; `first` is its source's first month."""
     said, told = WORDS["declared"], {**vars(shift), "title": shift.title or shift.slug}
     told["when"], told["impact"] = say_runs(shift.months), WORDS["impacts"][shift.impact]
     told["start"] = say_month(shift.start) if shift.start else said["first"]
     told["end"] = say_month(shift.end) if shift.end else said["last"]
     told["omit"] = say_runs(shift.omit) or said["nothing"]
-    beside = ", ".join(other.title or other.slug for other in shift.beside)
-    told["beside"] = beside or said["nothing"]
+    begins = said["begins"].format(first=say_month(first)) if first is not None else ""
+    told["begins"] = begins if shift.start and first and first > shift.start else ""
+    told["beside"] = ", ".join(other.title or other.slug for other in shift.beside)
     told["caveat"] = f": {shift.caveat}" if shift.caveat else ""
     names = ("words", "impact", "source", "window", "omit", "beside")
     lines = [said[name].format(**told).rstrip() for name in names if told.get(name, True)]
@@ -82,7 +88,8 @@ def count_around(result: ITSResult) -> str:
     deaths, first = result.series["deaths"], result.n_before
     months = min(12, first, len(deaths) - first)
     before, after = deaths.iloc[first - months : first], deaths.iloc[first : first + months]
-    return TOLD["counts"].format(months=months, before=before.sum(), after=after.sum())
+    told = {"months": months, "counted": name_counted(result._model.attrs).capitalize()}
+    return TOLD["counts"].format(before=before.sum(), after=after.sum(), **told)
 
 
 def describe_comparison(comparison: pd.DataFrame, verdict: str, units: pd.Series) -> str:
@@ -126,23 +133,26 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
     if not flags:
         return TOLD["no_flags"]
     titles = {name: block["title"] for name, block in WORDS["flags"].items()}
-    told = ({"title": titles.get(each.name, each.name), "text": each.text} for each in flags)
-    return "\n".join(TOLD["flag"].format(**each) for each in told)
+    told = ((titles.get(each.name, each.name), each.text.rstrip(".")) for each in flags)
+    return "\n".join(TOLD["flag"].format(title=title, text=text) for title, text in told)
 
 
-def describe_excess(excess: pd.DataFrame, months: int, kind: str) -> str:
-    """Return one sentence on deaths above what was expected."""
-    unit = excess.index[0] if excess.index[0] == "deaths" else "units"
-    deaths = round_table(excess).iloc[0]  # as the stored table has it
-    told = {"unit": name_unit(unit), "kind": WORDS["kinds"][kind], "basis": WORDS["basis"][kind]}
-    if pd.isna(deaths["estimate"]):
+def describe_excess(result: ITSResult, months: int, kind: Kind) -> str:
+    """Return one sentence on how far the first months lie from the old line carried on."""
+    excess, plain = result.excess(months, kind=kind), result.scale == "value"
+    row = round_table(excess).iloc[0]  # as the stored table has it
+    told = {"kind": WORDS["kinds"][kind], "basis": WORDS["basis"][kind], "row": row}
+    told["unit"] = name_unit("units") if plain else name_counted(result._model.attrs)
+    if pd.isna(row["estimate"]):
         return TOLD["no_excess"].format(note=excess.attrs["note"], **told)
-    side = WORDS["sides"]["more" if deaths["estimate"] > 0 else "fewer"]
-    told |= {"side": side, "size": abs(deaths["estimate"])}
+    told["side"] = WORDS["sides"]["more" if row["estimate"] > 0 else "fewer"]
+    told["line"] = TOLD["line_units" if plain else "line_deaths"]
+    wanders = any(each.name == "wandering" for each in result.flags)
+    told |= {"end": TOLD["wanders"] if wanders else "", "size": abs(row["estimate"])}
     percent = format_effect(excess.T["percent"], "percent")
-    return TOLD["excess"].format(months=months, row=deaths, percent=percent, **told)
+    return TOLD["excess"].format(months=months, percent=percent, **told)
 
 
 def strip_marks(text: str) -> str:
     """Return Markdown as one line of plain sentences."""
-    return " ".join(text.replace("**", "").replace("\n- ", "\n").split())
+    return set_minus(" ".join(text.replace("**", "").replace("\n- ", "\n").split()))

@@ -261,7 +261,7 @@ def test_months_before_that_do_not_vary_say_nothing_of_those_after(kind):
     assert found[["expected", "low", "high"]].iloc[48:].isna().all(axis=None)
     assert found["observed"].notna().all()
     assert (excess.attrs["note"], excess.isna().all(axis=None)) == (why, True)
-    told = describe_excess(excess, 12, kind)
+    told = describe_excess(result, 12, kind)
     side = {"forecast": "By the months before", "segmented": "By the whole window"}[kind]
     assert told == f"**{side}**: no number of deaths: {why}."
     deaths[10] = 51
@@ -306,7 +306,7 @@ def test_band_wider_than_ten_times_the_observed_rate_is_no_number():
     assert (believed["high"] - believed["low"]).max() <= 10 * observed
     excess = result.excess(60, draws=DRAWS)
     assert (excess.isna().all(axis=None), excess.attrs["note"]) == (True, why)
-    assert describe_excess(excess, 60, "forecast").endswith(f"no number of deaths: {why}.")
+    assert describe_excess(result, 60, "forecast").endswith(f"no number of deaths: {why}.")
 
 
 def test_expected_rate_below_zero_is_no_number():

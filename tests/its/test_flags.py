@@ -250,8 +250,8 @@ def test_holes_of_the_source_inside_the_window_are_counted():
     flag = flags_of(frame)["source_gap"]
     assert flag.value == pytest.approx(49.9)
     assert str(flag) == (
-        "about 50 deaths are missing in March 2002 to April 2002 (places: 2); "
-        "2 of these 2 months are in the fit"
+        "about 50 deaths are missing in March and April 2002 (places: 2); "
+        "none of these months is left out of the fit"
     )
     kept = flags_of(frame, omit="2002-03")["source_gap"]
     assert str(kept).endswith("1 of these 2 months are in the fit")
@@ -264,7 +264,9 @@ def test_holes_of_the_source_inside_the_window_are_counted():
 def test_holes_that_begin_before_the_window_count_in_it():
     frame = calm_values()
     frame.attrs["gaps"] = [GAPS[2] | {"last": "2000-02"}]
-    assert str(flags_of(frame)["source_gap"]).endswith("2 of these 2 months are in the fit")
+    assert str(flags_of(frame)["source_gap"]).endswith(
+        "none of these months is left out of the fit"
+    )
 
 
 def test_declared_months_with_holes_are_told_and_not_in_the_fit():
@@ -275,8 +277,9 @@ def test_declared_months_with_holes_are_told_and_not_in_the_fit():
     for found in flags:
         assert found["source_gap"].value == pytest.approx(missing)
     texts = [str(found["source_gap"]) for found in flags]
-    in_fit = [int(text.rsplit("; ", 1)[1].split(" of ")[0]) for text in texts]
-    assert in_fit[1] - in_fit[0] == 2
+    kept, held = map(int, texts[0].rsplit("; ", 1)[1].split(" months")[0].split(" of these "))
+    assert held - kept == 2
+    assert texts[1].endswith("none of these months is left out of the fit")
 
 
 @pytest.mark.parametrize(

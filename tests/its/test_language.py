@@ -66,7 +66,7 @@ def tell(fit, shift):
         "memory": words.describe_memory(fit.memory),
         "comparison": words.describe_comparison(fit.comparison, fit.comparison_verdict, fit.units),
         "flags": words.describe_flags(fit.flags),
-        "excess": [words.describe_excess(fit.excess(months, kind=k), months, k) for k in kinds],
+        "excess": [words.describe_excess(fit, months, k) for k in kinds],
         "counts": words.count_around(fit),
         "alt": words.strip_marks(words.describe_effects(fit)),
         "alt_comparison": "",
@@ -105,3 +105,19 @@ def test_months_are_said_in_both_languages_and_joined_where_they_follow():
     with speaking("es"):
         assert say_runs(months) == "enero de 2005 a marzo de 2005, diciembre de 2005"
     assert say_runs([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "english", "spanish"),
+    [
+        ("2007-01", "January and February 2007", "enero y febrero de 2007"),
+        ("2006-12", "December 2006 and January 2007", "diciembre de 2006 y enero de 2007"),
+        ("2007Q1", "2007Q1 and 2007Q2", "2007Q1 y 2007Q2"),
+    ],
+)
+def test_two_neighbours_are_joined_by_and_and_share_their_year(first, english, spanish):
+    pair = [pd.Period(first), pd.Period(first) + 1]
+    assert say_runs(pair) == english
+    assert say_runs(pair, str) == " to ".join(map(str, pair))  # as the tables have it
+    with speaking("es"):
+        assert say_runs(pair) == spanish

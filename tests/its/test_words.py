@@ -24,7 +24,7 @@ def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
     assert len(told) == 7
     deaths = result.series["deaths"]
     counts = f"{deaths[61:70].sum():,} in the 9 months before the shift, {deaths[70:].sum():,} in"
-    assert told[0].startswith(f"- **Deaths in the record**: {counts}")
+    assert told[0].startswith(f"- **Victims in the record**: {counts}")
     after = next(line for line in told if "**Trend from the shift on**" in line)
     assert f"moving by {result.effects.loc['post_trend', 'estimate']:+.1f}% per year" in after
     before = next(line for line in told if "**Trend before the shift**" in line)
@@ -36,15 +36,18 @@ def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
     p = result.effects.loc["slope", "p"]
     assert 0.001 < p < 0.05
     assert f"leaves zero out (p = {p:.2g})" in slope
-    assert "**Effect after 24 months**: not estimated, 9 months after the shift" in told[-1]
+    assert (
+        "**Distance from the old line after 24 months**: not estimated, 9 months after the shift"
+        in told[-1]
+    )
 
 
 def test_a_comparison_is_told_with_its_range_and_verdict(result):
     told = words.describe_comparison(result.comparison, result.comparison_verdict, result.units)
     assert told.startswith(f"**Verdict: {result.comparison_verdict}**: ")
     slopes = result.comparison.query("estimand == 'slope'")["estimate"]
-    assert f"from {slopes.min():+.1f} (" in told
-    assert f" to {slopes.max():+.1f} (" in told
+    assert f"from {slopes.min():+.1f} by " in told
+    assert f" to {slopes.max():+.1f} by " in told
     assert "of 8 intervals leave zero out" in told
 
 
@@ -56,16 +59,49 @@ def test_a_flag_is_told_with_its_number(result):
     assert words.describe_flags((Flag("x", 0.123, "why"),)) == "- **x**: why."
 
 
-def test_excess_is_told_with_its_side(result):
+LINE = "the distance from a straight line carried on, "
+
+
+def test_excess_is_told_with_its_side_and_as_no_effect_in_the_same_sentence(result):
     excess = result.excess(9)
-    told = words.describe_excess(excess, 9, "forecast")
-    assert f"{-excess.loc['deaths', 'estimate']:,.0f} fewer deaths than the months before" in told
+    told = words.describe_excess(result, 9, "forecast")
+    assert f"{-excess.loc['deaths', 'estimate']:,.0f} fewer victims than the months before" in told
+    assert told.endswith(f"): {LINE}not lives saved or lost to a policy.")
+    assert told.count(". ") == 0  # one sentence
+
+
+def test_excess_of_a_series_that_wanders_says_how_little_the_line_is_worth():
+    shift = load_policy_shifts()["calderon-2006-12"]
+    told = words.describe_excess(fit_its(load_series("inegi"), shift), 24, "forecast")
+    assert " more deaths than the months before" in told
+    assert told.endswith("to a policy; as the series wanders, such a line says little.")
+
+
+def test_record_says_whether_it_counts_deaths_or_victims(result):
+    assert words.count_around(result).startswith("- **Victims in the record**: ")
+    own = fit_its(load_series("inegi"), load_policy_shifts()["pena-nieto-2012-12"])
+    assert words.count_around(own).startswith("- **Deaths in the record**: ")
+
+
+def test_negative_numbers_have_a_minus_sign_and_nothing_else_has():
+    told = words.set_minus("- in 2007-01, AR-1: -2.0% (-9.6 to +5.9), 1990-1993")
+    assert told == "- in 2007-01, AR-1: −2.0% (−9.6 to +5.9), 1990-1993"
+
+
+def test_window_that_opens_before_its_source_says_so():
+    shift = load_policy_shifts()["covid-2020-04"]
+    window = "- Window: December 2012 to September 2024"
+    told = words.describe_shift(shift, load_series("sesnsp").index[0])
+    assert f"{window}, of which the source has January 2015 on. López" in told
+    assert f"{window}. López" in words.describe_shift(shift, load_series("inegi").index[0])
+    assert f"{window}. López" in words.describe_shift(shift)
 
 
 def test_what_was_declared_is_told():
     told = words.describe_shift(load_policy_shifts()["special-forces-2020"])
     assert "first month October 2020 to January 2021: unconfirmed, date unknown." in told
     assert "Beside it in the model: López Obrador" in told
+    assert "- The article (May 2021): “During" in told
 
 
 INDEX = pd.period_range("2000-01", periods=100, freq="M")
@@ -85,10 +121,11 @@ def test_a_series_that_never_varies_is_no_finding(frame):
 def test_errors_and_excess_are_told_in_the_words_of_the_series():
     value = np.random.default_rng(0).normal(50, 2, 100)
     result = fit_its(pd.DataFrame({"value": value}, INDEX), SHIFT)
-    told = words.describe_excess(result.excess(12), 12, "forecast")
+    told = words.describe_excess(result, 12, "forecast")
     assert " units than the months before the shift alone would have led to expect" in told
+    assert f"{LINE}not what a policy did" in told
     still = fit_its(pd.DataFrame({"value": np.r_[np.ones(50), value[50:]]}, INDEX), SHIFT)
-    assert words.describe_excess(still.excess(12), 12, "forecast") == (
+    assert words.describe_excess(still, 12, "forecast") == (
         "**By the months before**: no number of units: the values before the shift do not vary, "
         "and nothing says how they would have."
     )
@@ -99,7 +136,8 @@ def test_a_shift_of_ones_own_has_no_empty_lines():
     told = words.describe_shift(PolicyShift("ban", "2015-04", omit="2015-04:2015-05"))
     assert "“”" not in told
     assert "Source of the date" not in told
-    assert "- Left out: April 2015 to May 2015." in told
+    assert "Beside it" not in told
+    assert "- Left out: April and May 2015." in told
 
 
 def test_an_interval_leaves_zero_out_whether_or_not_it_has_a_p_value():
