@@ -56,9 +56,8 @@ def _compile_table(recipe: dict, folder: Path, resource: dict) -> pd.DataFrame:
     schema = resource["schema"]
     columns = recipe.get("columns") or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
-    words = ["states", "methodology", "commit", *words]
     folder = DATA_FOLDER if recipe.get("own") else folder
-    table = _read(folder, recipe["source"], columns, words)
+    table = _read(folder, recipe["source"], columns, ["states", "methodology", "commit", *words])
     if resource["name"] == "population":
         require(table["year"].diff().dropna().eq(1).all(), "population: years must be consecutive")
         off = table.loc[table["MX00"] != table[STATES].sum(axis=1), "year"].tolist()

@@ -23,12 +23,9 @@ COUNTS = ["intentional_homicide", "femicide"]
 
 
 def estimate_shares(first: pd.DataFrame, later: pd.DataFrame, nation: str) -> pd.DataFrame:
-    """Return by place and month of the year which share of the deaths is known at its end.
-
-    `first` and `later` are the deaths of one year's months (12 rows) by place, as known at its end
-    and a year later. MultiIndex (`place`, `month`, 1 to 12), the `nation` first; columns `share`,
-    `low` and `high` (95%, for the months of another year).
-    """
+    """Return by place and month, 1 to 12, which share of deaths is known at the end of a year."""
+    # from one year's deaths, months (12) by place, as known at its end and a year later; `low` and
+    # `high` are the ends of 95% for the months of another year
     missing = later - first
     require(bool((missing >= 0).all(axis=None)), "a later release has fewer deaths than the first")
     pattern = (missing.sum(axis=1) / later.sum(axis=1)).to_numpy()
@@ -38,10 +35,10 @@ def estimate_shares(first: pd.DataFrame, later: pd.DataFrame, nation: str) -> pd
     shape = 1 / (1 / certain + np.append(YEARLY_NATION, [YEARLY] * len(late)) ** 2)
     tails = {"low": gamma.ppf(1 - TAIL, shape) / shape, "high": gamma.ppf(TAIL, shape) / shape}
     factors = {"share": factor} | {name: factor * tail for name, tail in tails.items()}
-    known = {name: 1 - np.outer(each, pattern) for name, each in factors.items()}
-    index = pd.MultiIndex.from_product([[nation, *late.index], range(1, 13)])
-    table = {name: each.clip(0, 1).ravel() for name, each in known.items()}
-    return pd.DataFrame(table, index.set_names(["place", "month"]))
+    known = {x: (1 - np.outer(each, pattern)).clip(0, 1).ravel() for x, each in factors.items()}
+    places = [nation, *late.index]
+    index = pd.MultiIndex.from_product([places, range(1, 13)], names=["place", "month"])
+    return pd.DataFrame(known, index)
 
 
 def months_complete(shares: pd.DataFrame) -> pd.Series:
@@ -67,13 +64,10 @@ def load_releases() -> pd.DataFrame:
         (missing in the releases of 2017-12 to 2019-01, which are here as a sum) and `victims`,
         their sum. 23 releases: of 2019-02 to 2023-06 none was to be had.
     """
-    changes = load_table("sesnsp_revisions").set_index("release")
-    printed, known = {}, changes.iloc[:0]
-    for release in sorted(changes.index.unique()):
-        known = pd.concat([known, changes.loc[[release]]])
-        known = known.drop_duplicates(["month", "state"], keep="last")
-        printed[release] = known
-    table = pd.concat(printed, names=["release"]).droplevel(1).reset_index()
+    changes = load_table("sesnsp_revisions").set_index(["release", "month", "state"])
+    printed = changes.reindex(pd.MultiIndex.from_product(changes.index.levels))
+    known = printed.groupby(["month", "state"]).ffill().dropna()  # what has no row did not change
+    table = known.astype(int).reset_index()
     table["victims"] = table[COUNTS].sum(axis=1)
     table = pd.concat([load_table("sesnsp_releases_2018"), table], ignore_index=True)
     for name in ("release", "month"):
@@ -91,15 +85,13 @@ def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     printed.insert(0, "MX00", printed.sum(axis=1))
     newest = printed.index.get_level_values("release").max()
     today, former = printed.loc[newest], printed.index.unique("release").drop(newest)
-    rows = {}
+    shares = {}
     for back in range(AGES):
         age = (newest - last).n + back
         pairs = [(release, release - age) for release in former]
         first = printed.loc[printed.index.isin(pairs)].droplevel("release")
         now = today.loc[first.index]
         share = first / now.replace(0, np.nan)
-        for place in printed.columns:
-            mean = first[place].sum() / now[place].sum()
-            rows[place, last - back] = (mean, share[place].min(), share[place].max())
-    index = pd.MultiIndex.from_tuples(rows, names=["place", "month"])
-    return pd.DataFrame(list(rows.values()), index, ["share", "low", "high"]).sort_index()
+        ends = {"low": share.min(), "high": share.max()}
+        shares[last - back] = pd.DataFrame({"share": first.sum() / now.sum()} | ends)
+    return pd.concat(shares, names=["month", "place"]).swaplevel().sort_index()

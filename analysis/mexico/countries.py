@@ -33,8 +33,7 @@ class CountryPanel:
 
 def load_country_rates() -> pd.DataFrame:
     """Load every rate of the region: year x ISO3 code, with its gaps, nothing interpolated."""
-    table = load_table("country_rates")
-    table = table[table["iso3"].isin(REGION)]
+    table = load_table("country_rates").query("iso3 in @REGION")
     rates = table.pivot_table(index="year", columns="iso3", values="rate")
     years = range(int(rates.index.min()), int(rates.index.max()) + 1)
     return rates.reindex(index=pd.Index(years, name="year"), columns=sorted(REGION))
@@ -108,8 +107,7 @@ def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int)
     require(MEXICO not in excluded, f"Mexico itself cannot be used: {excluded.get(MEXICO)}")
     table = load_table("country_rates").drop_duplicates("iso3").set_index("iso3")["country"]
     names = table.reindex(rates.columns).fillna(pd.Series(rates.columns, rates.columns))
-    kept = part.drop(columns=excluded.index)
-    kept = kept[[MEXICO, *kept.columns.drop(MEXICO)]]
+    kept = part[[MEXICO, *part.columns.drop([MEXICO, *excluded.index])]]
     return CountryPanel(kept, excluded.rename("reason"), names)
 
 

@@ -121,8 +121,7 @@ def _widen(panel: pd.DataFrame) -> pd.DataFrame:
             series[place] = part["deaths"]
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-    wide = pd.DataFrame(series)
-    wide = wide.loc[: min(each.index[-1] for each in series.values())]
+    wide = pd.DataFrame(series).loc[: min(each.index[-1] for each in series.values())]
     require(not wide.isna().any(axis=None), "all places need the same first month")
     require(len(wide) >= least, f"gaps need at least {least} months; found {len(wide)}")
     return wide

@@ -111,8 +111,7 @@ def assemble_municipalities(
     index = pd.MultiIndex.from_product([deaths.index, kept], names=["municipality", "month"])
     parts = {"deaths": deaths[kept], "person_years": person_years[kept]}
     frame = pd.DataFrame({name: part.to_numpy().ravel() for name, part in parts.items()}, index)
-    without = wide.loc[~named, kept].sum(axis=1)
-    without.index = "MX" + without.index.str[:2]
+    without = wide.loc[~named, kept].sum(axis=1).rename(lambda code: f"MX{code[:2]}")
     families = units.index.to_series().groupby(units).agg(list)
     merged, unspecified = families[families.str.len() > 1], without[without > 0]
     frame.attrs = {"source": "inegi", "merged": merged.to_dict()}
@@ -126,10 +125,8 @@ def assemble_municipalities(
 
 def spread_counts(counts: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
     """Return deaths with a row per code and a column per month, if none is there twice."""
-    found = counts["month"].unique()
-    outside = [str(month) for month in found if month not in months]
-    fault = f"months must be {months[0]} to {months[-1]}; found {name_some(outside)}"
-    require(not outside, fault)
+    outside = [str(month) for month in counts["month"].unique() if month not in months]
+    require(not outside, f"months must be {months[0]} to {months[-1]}; found {name_some(outside)}")
     cells = counts.groupby(["municipality", "month"])["deaths"].agg(["size", "sum"])
     wide = cells.unstack(fill_value=0)
     times, deaths = (wide[name].reindex(columns=months, fill_value=0) for name in ("size", "sum"))

@@ -112,13 +112,12 @@ def _read_csv(content: bytes) -> Iterator[list[str]]:
 def _open_workbook(name: str, content: bytes) -> list[Sheet]:
     with warnings.catch_warnings(action="ignore"):  # of styles and validations
         found = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, dtype=str)
-    tables = {title: cells.fillna("").to_numpy().tolist() for title, cells in found.items()}
-    filled = {title: [row for row in rows if any(row)] for title, rows in tables.items()}
-    return [
-        Sheet(f"{name}, {title}", [plain(word) for word in rows[0]], rows.copy)
-        for title, rows in filled.items()
-        if rows
-    ]
+    sheets = []
+    for title, cells in found.items():
+        if rows := [row for row in cells.fillna("").to_numpy().tolist() if any(row)]:
+            header = [plain(word) for word in rows[0]]
+            sheets.append(Sheet(f"{name}, {title}", header, rows.copy))
+    return sheets
 
 
 def _read_dbf(content: bytes) -> Iterator[list[str]]:

@@ -43,10 +43,9 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
         for name in named:
             check_known(name, shifts, f"shift named by {slug!r}")
         beside = [shifts[name] for name in named]
+        declared = {"places": NATION} | block | spanish.get(slug, {}) | {"beside": beside}
         try:
-            shifts[slug] = PolicyShift(
-                **({"places": NATION} | block | spanish.get(slug, {}) | {"beside": beside})
-            )
+            shifts[slug] = PolicyShift(**declared)
         except TypeError as error:
             raise ValueError(f"{path.name}, {slug!r}: {error}") from error
         for source in shifts[slug].sources:

@@ -43,9 +43,8 @@ def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     dict
         State code to its rings, each an array (n, 2) of degrees of longitude and latitude.
     """
-    shapes = json.loads(_read_checked("state_outlines", folder)[1])["features"]
     outlines = {}
-    for shape in shapes:
+    for shape in json.loads(_read_checked("state_outlines", folder)[1])["features"]:
         parts = shape["geometry"]["coordinates"]
         polygons = [parts] if shape["geometry"]["type"] == "Polygon" else parts
         rings = [np.asarray(ring, dtype=float) for polygon in polygons for ring in polygon]

@@ -40,8 +40,7 @@ def update_tables(
     resources = {each["name"]: each for each in descriptor["resources"]}
     given = [reading for file in files for reading in read_file(Path(file), release)]
     require(len(given) > 0, "no file was given")
-    names = [name for name in resources if name != "state_outlines"]
-    tables = {name: load_table(name, folder=base) for name in names}
+    tables = {x: load_table(x, folder=base) for x in resources if x != "state_outlines"}
     before = dict(tables)
     said = []
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
@@ -165,8 +164,7 @@ def _append_release(revisions: pd.DataFrame, victims: pd.DataFrame, release: str
     known = revisions.drop_duplicates(key, keep="last").drop(columns="release")
     if release < revisions["release"].max():
         return revisions  # an older one tells nothing of what came after
-    both = victims.merge(known, how="left", indicator=True)
-    fresh = both[both["_merge"] == "left_only"].assign(release=release)[revisions.columns]
+    fresh = victims.merge(known, how="left_anti").assign(release=release)[revisions.columns]
     table = pd.concat([revisions, fresh], ignore_index=True)
     return table.drop_duplicates(["release", *key], keep="last", ignore_index=True)
 
