@@ -83,7 +83,7 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
         for text in figure.findobj(Text)
         if text.get_visible()
         and text.get_text().strip()
-        and (pixels := phone_pixels(text.get_fontsize(), figure)) < LEAST
+        and (pixels := text.get_fontsize() / 72 * PHONE / figure.get_figwidth()) < LEAST
     }
     width = figure.get_figwidth()
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
@@ -98,8 +98,3 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     plt.close(figure)
     name = Path(stem).as_posix().rpartition("figures/")[2]
     return SavedFigure(drawn[".svg"].decode(), alt, name)
-
-
-def phone_pixels(points: float, figure: Figure) -> float:
-    """Return the height in pixels that a text of so many points has on a phone."""
-    return points / 72 * PHONE / figure.get_figwidth()

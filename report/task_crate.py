@@ -15,8 +15,8 @@ from pytask import Product, PythonNode
 
 from analysis.files import hash_files, sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
-from analysis.report.notebooks import reached_files
 from analysis.report.runs import Run, declare_runs
+from notebooks.reached import reached_files
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pytask import Product, PythonNode
 
 from analysis.files import hash_files, sha256
-from analysis.report.notebooks import reached_files
 from analysis.report.runs import Run, declare_runs
+from notebooks.reached import reached_files
 from report.pages import FRONT, lay_out_notebooks, write_pages
 
 REPORT = Path(__file__).parent

@@ -1,13 +1,9 @@
-"""Execute a notebook, with failures explained, and find what of the package it can reach."""
+"""Execute a notebook, with failures explained."""
 
-import ast
-import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,6 @@ KERNEL_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "134217728",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
-PACKAGE = Path(__file__).parents[1]
 
 
 class NotebookError(RuntimeError):
@@ -68,53 +63,3 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
             ) from None
         running.replace(executed)
     failed.unlink(missing_ok=True)
-
-
-def reached_by_notebook(notebook: Path, package: Path = PACKAGE) -> list[Path]:
-    """Return the files of the package that a notebook can reach, and those that run it."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    run_by = f"import {__name__}"
-    return reached_files(re.sub(r"(?m)^[%!].*$", "", "\n".join([run_by, *code])), package)
-
-
-def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
-    """Return the files of the package that code can reach by its imports, sorted."""
-    # Wherever an import stands. Of ``data/``, each declaration (``*.toml``) where a file that names
-    # it is reached, and all others where the tables are.
-    waiting, reached = list(_imports(code, package)), set()
-    while waiting:
-        path = waiting.pop()
-        if path not in reached:
-            reached.add(path)
-            code = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
-            waiting += _imports(code, package)
-    if package / "mexico/tables.py" in reached:
-        data = (package / "data").iterdir()
-        reached |= {path for path in data if path.is_file() and path.suffix != ".toml"}
-    return sorted(reached)
-
-
-@cache
-def _imports(code: str, package: Path) -> tuple[Path, ...]:
-    """Return the files of the package that some code imports, and the declarations it names."""
-    declared = package.glob("data/*.toml")  # its-words.es.toml goes with its-words.toml
-    files = [path for path in declared if f"{path.name.split('.')[0]}.toml" in code]
-    tree = list(ast.walk(ast.parse(code)))
-    names = [alias.name for each in tree if isinstance(each, ast.Import) for alias in each.names]
-    imports = [each for each in tree if isinstance(each, ast.ImportFrom) and each.level == 0]
-    names += [f"{each.module}.{alias.name}" for each in imports for alias in each.names]
-    for top, *parts in (name.split(".") for name in names):
-        parts = _public(package).get(parts[0], parts) if len(parts) == 1 else parts
-        for depth in range(len(parts) + 1 if top == package.name else 0):
-            stem = package.joinpath(*parts[:depth])
-            files += [stem / "__init__.py", stem.with_suffix(".py")]
-    return tuple(path for path in files if path.is_file())
-
-
-@cache
-def _public(package: Path) -> dict[str, list[str]]:
-    """Return the parts of the module that each public name comes from, by the package's stub."""
-    stub = (package / "__init__.pyi").read_text(encoding="utf-8")
-    lines = re.findall(r"(?m)^from \.(\S+) import (\w+)", stub)
-    return {name: module.split(".") for module, name in lines}

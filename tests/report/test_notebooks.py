@@ -9,7 +9,8 @@ from support.folders import ROOT
 
 from analysis.files import hash_files
 from analysis.report import notebooks
-from analysis.report.notebooks import PACKAGE, reached_by_notebook, run_notebook
+from analysis.report.notebooks import run_notebook
+from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -99,7 +100,7 @@ def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, 
 def test_what_is_reached_is_what_an_independent_reader_of_imports_finds():
     graph = grimp.build_graph("analysis", cache_dir=None)
     for module in ("analysis.its.result", "analysis.report.answer", "analysis.claims.counts"):
-        reached = notebooks.reached_files(f"import {module}")
+        reached = reached_files(f"import {module}")
         upstream = {module} | graph.find_upstream_modules(module)
         expected = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in upstream}
         found = {path for path in reached if path.suffix == ".py" and path.name != "__init__.py"}
