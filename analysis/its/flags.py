@@ -53,8 +53,7 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
         yield flag(name, value, **told)
     yield from _few_months(model)
     if shift.overlaps:
-        others = ", ".join(shift.overlaps)
-        yield flag("overlapping_shift", len(shift.overlaps), others=others)
+        yield flag("overlapping_shift", len(shift.overlaps), others=", ".join(shift.overlaps))
     if not model.counted:
         yield from _curved(model)
     yield from _gaps(model)

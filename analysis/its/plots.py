@@ -112,12 +112,9 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
         gap, low, high = (expected["observed"] - expected[x] for x in ("expected", "high", "low"))
         _band(ax, kind, SAID[f"gap_{kind}"], gap, low, high)
         largest = max(largest, gap.abs().max())
-    ax.axhline(0, **ZERO)
+    ax.plot(periods_of(result.series)[[0, -1]].to_timestamp(), [0, 0], **ZERO)  # the whole window
     _mark_shift(ax, result.shift)
-    label = SAID["gap_value" if result.scale == "value" else "gap_rate"]
-    dates = periods_of(result.series).to_timestamp()
-    margin = (dates[-1] - dates[0]) * 0.02
-    ax.set(xlabel="", ylabel=label, xlim=(dates[0] - margin, dates[-1] + margin))
+    ax.set(xlabel="", ylabel=SAID["gap_value" if result.scale == "value" else "gap_rate"])
     bottom, top = ax.get_ylim()
     ax.set_ylim(max(bottom, -2.5 * largest), min(top, 2.5 * largest))
     legend_above(ax, 2)
@@ -198,11 +195,9 @@ def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
     sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
 
 
-def _band(
-    ax: Axes, kind: Kind, label: str, line: pd.Series, low: pd.Series, high: pd.Series
-) -> None:
-    ax.fill_between(periods_of(line).to_timestamp(), low, high, color=COLOURS[kind], alpha=0.18)
-    _line(line, color=COLOURS[kind], linestyle="--", label=label, ax=ax)
+def _band(ax: Axes, kind: Kind, name: str, mid: pd.Series, low: pd.Series, high: pd.Series) -> None:
+    ax.fill_between(periods_of(mid).to_timestamp(), low, high, color=COLOURS[kind], alpha=0.18)
+    _line(mid, color=COLOURS[kind], linestyle="--", label=name, ax=ax)
 
 
 def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:

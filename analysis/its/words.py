@@ -22,8 +22,7 @@ set_minus = partial(re.sub, r"(?<![\w-])-(?=\d)", "−")  # no hyphen before a n
 
 def significant(row: pd.Series) -> bool:
     """Tell whether an interval leaves zero out."""
-    # of an exact fit the ends are one
-    return bool(row["low"] * row["high"] > 0 and row["low"] < row["high"])
+    return bool(row["low"] * row["high"] > 0 and row["low"] < row["high"])  # exact: the ends meet
 
 
 def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
@@ -69,8 +68,7 @@ def describe_effects(result: ITSResult) -> str:
     lines = [count_around(result)]
     for name, sentence in subject.items():
         row = result.effects.T[name]
-        effect = format_effect(row, result.units[name])
-        said = sentence.format(effect=effect, trends=trends)
+        said = sentence.format(effect=format_effect(row, result.units[name]), trends=trends)
         told = {"name": WORDS["estimands"][name], "told": said}
         told["meaning"] = TOLD["leaves" if significant(row) else "holds"]
         told["p"] = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.2g}"
@@ -130,11 +128,10 @@ def describe_memory(memory: pd.DataFrame, period: str = "month") -> str:
 
 def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
-    if not flags:
-        return TOLD["no_flags"]
     titles = {name: block["title"] for name, block in WORDS["flags"].items()}
     told = ((titles.get(each.name, each.name), each.text.rstrip(".")) for each in flags)
-    return "\n".join(TOLD["flag"].format(title=title, text=text) for title, text in told)
+    lines = (TOLD["flag"].format(title=title, text=text) for title, text in told)
+    return "\n".join(lines) or TOLD["no_flags"]
 
 
 def describe_excess(result: ITSResult, months: int, kind: Kind) -> str:

@@ -29,7 +29,6 @@ def plot_break_posterior(
     posterior : BreakPosterior
         Of one break, or of two (then the probability that either is at a date).
     shift : PolicyShift, optional
-        Marked by a line.
     ax : Axes, optional
 
     Returns
@@ -60,7 +59,6 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     Parameters
     ----------
     placebos : Placebos
-        Of dates or of places.
     estimand : str
         A column of ``placebos.placebo``.
     ax : Axes, optional
@@ -150,7 +148,6 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     variation : DataFrame
         As `vary_window` gives it, rows of one estimand.
     change : str
-        One of its changes.
     ax : Axes, optional
 
     Returns

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift, months_between
-from analysis.language import Words, say_month
+from analysis.language import Words, say_month, say_runs
 from analysis.robustness.placebos import Placebos
 from analysis.robustness.specifications import SpecificationCurve
 
@@ -32,8 +32,6 @@ def robustness_row(
     """Return the numbers of 04-robustness as one row; the posterior is that of one break."""
     mode, credible = posterior.mode, posterior.credible
     least = left_out.iloc[left_out["mass_near"].to_numpy().argmin()]
-    last = least["first"] + max(least["periods"] - 1, 0)
-    without = str(least["first"]) if last == least["first"] else f"{least['first']} to {last}"
     median, share = curve.joint.loc["median"], curve.joint.loc["share"]
     row = {
         "shift": shift.slug,
@@ -43,7 +41,7 @@ def robustness_row(
         "months_off": months_off(mode, shift),
         "mass_near": max(posterior.mass_near(month) for month in shift.months),
         "mass_least": least["mass_near"],  # when up to three months are left out
-        "without": without if least["periods"] else "",
+        "without": say_runs(pd.period_range(least["first"], periods=least["periods"]), str),
         "then": str(least["mode"]),
         # the break at the likeliest date, by a fit there
         "own_level": at_mode["estimate"].get("level", np.nan),
