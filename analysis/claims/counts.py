@@ -32,7 +32,7 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, name, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "highest earlier year", top, "deaths", holds=above))
         if made[-1]["holds"] == "no":
-            beaten.append(say("beaten", cell=name_cell(cell), top=top, year=earlier.idxmax()))
+            beaten.append(say("beaten", name=rows.short_name(cell), top=top, year=earlier.idxmax()))
     table = rows.collect(made, claim["counted"])
     record = say("no_record", counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
     now, full = (rows.list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
@@ -52,6 +52,7 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
     fall, now = (rows.list_vintages(table, name, HOMICIDE)[-1] for name in ("decline", total))
     told = {"falls": falls, "totals": totals, "now": now, "before": now + fall}
+    told["rise"] = -rows.list_vintages(table, "decline", REGISTERED)[-1]
     return conclude(claim, table, "decline", **told)
 
 
@@ -68,7 +69,8 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
     table = rows.collect(made, claim["counted"])
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
     then, *_, now = rows.list_vintages(table, name, HOMICIDE)
-    return conclude(claim, table, name, ratios=ratios, daily=daily, then=then, now=now)
+    told = {"then": then, "now": now, "rise": -rows.list_vintages(table, name, REGISTERED)[-1]}
+    return conclude(claim, table, name, ratios=ratios, daily=daily, **told)
 
 
 def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
@@ -83,20 +85,22 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
             bounds = figure - claim["rounding"], figure + claim["rounding"]
             told = cell, f"rate of {when}", rates[when], RATE, figure
             made.append(make_row(*told, bounds=bounds))
-        top = rates[rates.index < year].max()
-        above = rates[year] > top
-        made.append(make_row(cell, "highest rate of an earlier year", top, RATE, holds=above))
-        said.append(say("rates", cell=name_cell(cell), rate=rates[year], before=rates[base]))
+        before, rate = (rows.tell_near(row["value"], row["bound"]) for row in made[-2:])
+        top, highest = rates[rates.index < year].max(), "highest rate of an earlier year"
+        made.append(make_row(cell, highest, top, RATE, holds=rates[year] > top))
+        said.append(say("rates", cell=name_cell(cell), rate=rate, before=before))
     table, least = rows.collect(made), claim["rate"] - claim["rounding"]
     told = _tell_rates(table, name, [year])
     return conclude(claim, table, name, rates="; ".join(said), least=least, **told)
 
 
 def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, str]:
-    """Return the lowest and highest that judge, and what INEGI itself gave then."""
+    """Return the lowest, nearest and highest that judge, and what INEGI itself gave then."""
     judged = table[table["measure"].eq(name) & table["judges"]].sort_values("value")
-    cells = zip(judged[CELL].to_numpy(), judged["value"], strict=True)
-    ends = [f"{value:.3f} ({rows.short_name(cell)})" for cell, value in cells]
+    gaps, values = (judged["value"] - judged["bound"]).abs(), judged["value"]
+    shown = judged[(gaps == gaps.min()) | values.isin([values.min(), values.max()])]
+    cells = zip(shown["value"], shown["bound"], shown[CELL].to_numpy(), strict=True)
+    ends = [f"{rows.tell_near(*told)} ({rows.short_name(cell)})" for *told, cell in cells]
     rates = table[table["measure"].isin([f"rate of {year}" for year in years])]
     then = rates[rates["population"] == PRESS].set_index("measure")["value"]
     today = rates[rates["counted"] == REGISTERED].set_index("measure")["value"]
@@ -106,8 +110,7 @@ def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, s
         revised = "" if round(now) == given else TOLD["revised"]
         told.append(say("printed", given=given, year=year, today=now, revised=revised))
     said = {"given": ", ".join(f"{given:.0f}" for given in then.unique())}
-    said["ends"] = TOLD["to"].join([*ends[:1], *ends[1:][-1:]])
-    return said | {"press": say("press", given="; ".join(told))}
+    return said | {"ends": ", ".join(ends), "press": say("press", given="; ".join(told))}
 
 
 def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
@@ -122,7 +125,8 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
         above = "cannot tell" if press and recent.min() == least else recent.min() > least
         made.append(make_row(cell, name, recent.min(), RATE, least, above, bounds=(least,)))
         if not press:
-            said.append(f"{name_cell(cell)} {', '.join(f'{rate:.3f}' for rate in recent)}")
+            told = ", ".join(rows.tell_near(rate, least) for rate in recent)
+            said.append(f"{name_cell(cell)} {told}")
     table = rows.collect(made)
     return conclude(claim, table, name, rates="; ".join(said), **_tell_rates(table, name, years))
 

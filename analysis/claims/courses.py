@@ -109,11 +109,11 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
             trends.append(say("effect", **trend))
-        ends = [bend - 1 for bend in rise.bends]
+        ends = [say_month(bend - 1) for bend in rise.bends]
         said.append(say("rise", series=_name_series(cell), start=start, trends=trends, ends=ends))
         if cell[1] in COMPARED:
             chances.append(say("chance_by", chance=inside, name=series))
-            last.append(say("trend_by", trend=trend["estimate"], name=series))
+            last.append(say("trend_by", name=series, **trend))
     table, until = rows.collect(made, *COMPARED), say_month(pd.Period(claim["end"]))
     told = {"started": ", ".join(chances), "trends": ", ".join(last), "until": until}
     return conclude(claim, table, "trend after", courses=". ".join(said), **told)
@@ -124,7 +124,7 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
     if rise.start.empty:
         fell = (rise.courses["high"].iloc[1:] < 0).all()
         return "no" if fell else "cannot tell", TOLD["no_rise"]
-    told = {"month": rise.start.idxmax(), "credible": say_runs(rise.credible, str)}
+    told = {"month": say_month(rise.start.idxmax()), "credible": say_runs(rise.credible)}
     told |= {"year": claim["year"], "unseen": TOLD["unseen"].get(rise.unseen, "")}
     undecided = bool(rise.unseen) or claim["unlikely"] <= inside <= claim["likely"]
     holds = "cannot tell" if undecided else inside > claim["likely"]
@@ -156,20 +156,18 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         told |= {"cell": name_cell(place), "only": TOLD["only"] if part else ""}
         rises.append(say("times", **told))
         own = own if part else factor
-    before, after = result.effects.loc[["pre_trend", "post_trend"], "estimate"]
     warnings = [TOLD["warnings"][flag.name] for flag in result.flags]
-    told = {"cell": name_cell(cell), "when": result.shift.when, "factor": own}
+    told = {"cell": name_cell(cell), "month": say_month(result.shift.month), "factor": own}
     told |= {"slope": say("effect", **slope), "above": above, "others": len(others)}
     told |= {"deaths": f",{TOLD['and']}".join(deaths), "rises": ", ".join(rises)}
-    told |= {"trends": say("trends", before=before, after=after)}
+    told |= {"trends": say("trends", **result.effects["estimate"])}
     told |= {"warnings": ", ".join(warnings) or TOLD["no_warning"]}
-    told |= {"month": say_month(result.shift.month)}
     return conclude(claim, rows.collect(made), "change of trend", **told)
 
 
 def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
-    made, said, first = [], [], {}
+    made, said, levels, trends = [], [], [], []
     for series in list_series(claim):
         cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
@@ -180,9 +178,11 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
-        told = {"series": _name_series(cell), "first": parts[0].index[0], "old": old, "new": new}
-        told |= {"year": year, "trend": say("effect", **trend), "by": series}
+        told = {"series": _name_series(cell), "first": say_month(parts[0].index[0]), "new": new}
+        told |= {"old": old, "year": year, "trend": say("effect", **trend), "name": series}
         said.append(say("term", **told))
-        first = first or told
-    table = rows.collect(made, *COMPARED)
-    return conclude(claim, table, "trend within", terms="; ".join(said), **first)
+        if cell[1] in COMPARED:
+            levels.append(say("level_by", **told))
+            trends.append(say("trend_by", name=series, **trend))
+    told = {"terms": "; ".join(said), "levels": ", ".join(levels), "trends": ", ".join(trends)}
+    return conclude(claim, rows.collect(made, *COMPARED), "trend within", **told)

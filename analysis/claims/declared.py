@@ -34,7 +34,6 @@ class Claim:
     figures: dict[str, Any]  # the numbers in the article's words
     measured: str  # what is computed
     rule: str  # when the words are borne out
-    changed: str  # what of the rule changed after a first measurement
     parameters: dict[str, Any]  # the numbers that the rule needs
     vary: dict[str, list[Any]]  # of its numbers: the least and the most that are tried
     parts: dict[str, str]  # measure -> a part of the claim that it judges alone
@@ -51,15 +50,9 @@ class Claim:
         """The years that it asks about, `first` to `last`."""
         return list(range(self["first"], self["last"] + 1))
 
-    @property
-    def words(self) -> str:
-        """The article's words, translated where that is the language in use."""
-        return TOLD["claims"][self.slug]["words"]
-
     def say(self, form: str, **told: Any) -> str:
-        """Return its ``claim``, ``line`` or ``finding`` with its numbers and what was measured."""
-        own = self.figures | self.parameters
-        return TOLD["claims"][self.slug][form].format(**own | told)
+        """Return its ``words``, ``claim``, ``line``, ``finding`` or ``changed``, filled in."""
+        return TOLD["claims"][self.slug][form].format(**self.figures | self.parameters | told)
 
 
 BLOCKS = {  # of ``claims.toml``: the kind of each key
@@ -165,9 +158,10 @@ def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
     require(claim.slug not in known, f"{name}: the slug appears twice")
     check_known(claim.slug, TOLD["claims"], f"slug in {name}:")
+    words = claim.say("words")
     for key, value in claim.figures.items():
         told = isinstance(value, int) and value > SPELT_OUT
-        if told and f"{value:,}" not in claim.words and str(value) not in claim.words:
+        if told and f"{value:,}" not in words and str(value) not in words:
             raise ValueError(f"{name}: {key} = {value} does not stand in its words")
     for field in ("measured", "rule", "sources"):
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")

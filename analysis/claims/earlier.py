@@ -34,7 +34,7 @@ def ask_earlier(
 ) -> pd.DataFrame:
     """Ask the claim's question of every earlier year, with what was known that much earlier."""
     # Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
-    observed, tables = observed_years(yearly, FORECAST[source]), []
+    name, observed, tables = SOURCES[source].name, observed_years(yearly, FORECAST[source]), []
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back
         at = freeze_month(source, then)
@@ -46,7 +46,6 @@ def ask_earlier(
         made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
         made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
         base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
-        name = SOURCES[source].name
         tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
     table = pd.concat(tables, ignore_index=True)
     return table[(table["year"] == "every") & (table["came"] != CAME[None])]

@@ -23,8 +23,6 @@ MODELLED = {  # monthly series -> its source and what it counts
     SCALED: ("INEGI", REGISTERED),
 }
 FORECAST = {"sesnsp": "SESNSP", "inegi": SCALED}  # the monthly series whose later years are known
-
-
 Cell = tuple[str, str, str, str]  # values of CELL
 
 

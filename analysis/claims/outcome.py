@@ -7,9 +7,10 @@ from analysis.checks import require
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
 from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
-from analysis.claims.rows import RATE, Measured, collect, conclude, make_row, name_cell, short_name
+from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
 from analysis.forecasts.words import in_words
+from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 
 CAME = {True: "higher", False: "not higher", None: "not known"}
@@ -55,9 +56,7 @@ def worse_probabilities(
     return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
 
 
-def outcome_rows(
-    claim: Claim, cell: Cell, rates: pd.Series, chance: float | None
-) -> list[rows.Row]:
+def outcome_rows(claim: Claim, cell: Cell, rates: pd.Series, chance: float | None) -> list[Row]:
     """Return what one way of counting says of both parts of the rule; none without later rates."""
     # Without the `chance` (`pooled_chance`) it can refute the claim and not bear it out.
     years, base, known = claim.years, claim["year"], rates.dropna()
@@ -109,7 +108,7 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
             own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
             told = told or own | {"by": short_name(cell)}
             said.append(say("came", change=change, **own))
-    table, told["chances"] = collect(made), _describe_chances(claim, chances)
+    table, told["chances"] = rows.collect(made), _describe_chances(claim, chances)
     decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
     return conclude(claim, table, decides, rates="; ".join(said), **told)
 
@@ -129,8 +128,8 @@ def tell_chances(every: pd.DataFrame) -> str:
     single = told.drop([BASE_RATE, POOL])
     ends = single.idxmin(), single.idxmax()
     least, most = (f"{single[slug]:.2f} ({TOLD['methods'][slug]})" for slug in ends)
-    said = {"freeze": pool["freeze"], "words": TOLD["certainty"][pool["words"]]}
-    said |= {"base_rate": told[BASE_RATE], "pool": told[POOL]}
+    said = {"words": TOLD["certainty"][pool["words"]], "base_rate": told[BASE_RATE]}
+    said |= {"pool": told[POOL], "freeze": say_month(pd.Period(pool["freeze"]))}
     return say("every_year", least=least, most=most, **said)
 
 
@@ -151,4 +150,4 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     row |= {"almost_certain": (single >= claim["sure"]).sum()}
     row |= {"years": (came != CAME[None]).sum(), "years_higher": (came == CAME[True]).sum()}
     row["figure"] = say("claim_10", name=name, said=tell_chances(every), **claim.parameters, **row)
-    return pd.DataFrame([row | {"claim_verdict": judge_claim(collect(parts))}])
+    return pd.DataFrame([row | {"claim_verdict": judge_claim(rows.collect(parts))}])

@@ -24,11 +24,7 @@ SHADES = {"INEGI": BLUE, "SESNSP": ORANGE}
 
 
 def plot_years(
-    yearly: pd.DataFrame,
-    years: Sequence[int],
-    figures: dict[int, float],
-    *,
-    ax: Axes | None = None,
+    yearly: pd.DataFrame, years: Sequence[int], figures: dict[int, float], *, ax: Axes | None = None
 ) -> Axes:
     """Draw the deaths by year under every way of counting; the article's figures are crosses."""
     ax = ax or plt.gca()
@@ -50,13 +46,13 @@ def plot_cells(
     ax = ax or plt.gca()
     rows = measured.rows[measured.rows["measure"] == measure].reset_index(drop=True)
     if band:
-        ax.axvspan(*band, color=ANSWERS["yes"][0], alpha=0.12, label="the rule says yes")
+        ax.axvspan(*band, color=ANSWERS["yes"][0], alpha=0.12, label="rule says yes")
     for (word, judges), part in rows.groupby(["holds", "judges"]):
         colour, marker = ANSWERS[word]
         reach = [part["value"] - part["low"], part["high"] - part["value"]]
         style = {"color": colour, "fmt": marker, "capsize": 3}
         said = TOLD["answers"][word]
-        style |= {"label": said} if judges else {"label": f"{said}, shown only", "alpha": 0.35}
+        style |= {"label": said} if judges else {"label": f"beside: {said}", "alpha": 0.35}
         ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), **style)
     if rows["article"].notna().any():
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)

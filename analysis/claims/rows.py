@@ -1,5 +1,6 @@
 """What is found of a claim: rows, the deciding one, the verdict and the figures in words."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.claims import declared
 from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say, say_parts
 from analysis.claims.evidence import PRESS, Cell, Evidence
 from analysis.language import say_month, spoken
@@ -27,7 +29,7 @@ class Measured:
     rows: pd.DataFrame  # columns ROW_COLUMNS
     decides: str  # the measure of the deciding figure
     finding: str  # the figures in words
-    line: str  # the deciding ones in a few words, and the verdict
+    line: str  # the deciding ones in a few words, without the verdict but of parts
 
     @property
     def claim_verdict(self) -> str:
@@ -65,15 +67,18 @@ class Measured:
         judged = self.rows["judges"].any()
         said = f"{self.line}\n\n*Every figure:* {self.finding}" if judged else TOLD["no_figure"]
         close = f"\n\n*Close calls:* {'; '.join(self.close_calls)}." if self.close_calls else ""
-        return f"**Claim {self.claim.number}, *{self.verdict_in_full}*:** {said}{close}"
+        return f"**Claim {self.claim.number}, *{self.claim_verdict}*:** {said}{close}"
 
 
 def conclude(claim: Claim, table: pd.DataFrame, decides: str, **told: Any) -> Measured:
     """Return what was found of a claim, its finding and its line filled in with what is told."""
-    verdict = TOLD["verdicts"][judge_claim(table, claim.parts)]
-    line = claim.say("line", parts=say_parts(table, claim.parts), verdict=verdict, **told)
-    line = line[0].upper() + line[1:]
-    return Measured(claim, table, decides, claim.say("finding", **told), line)
+    told |= {"parts": say_parts(table, claim.parts), "only": ""}
+    if judge_claim(table, claim.parts) == "holds under one population":
+        alone = declared.answer_cells(table).query("holds == 'yes'")["population"].iloc[0]
+        told["only"] = TOLD["only_with"][alone]
+    said = (claim.say(form, **told) for form in ("finding", "line"))
+    said = (re.sub(r"(?<![\w-])-(?=\d)", "−", text[0].upper() + text[1:]) for text in said)
+    return Measured(claim, table, decides, *said)
 
 
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
@@ -81,7 +86,7 @@ def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
     columns = ["measure", "value", "low", "high", "unit", "article", *CELL]
     rows = []
     for slug, each in found.items():
-        row = {"number": each.claim.number, "slug": slug, "words": each.claim.words}
+        row = {"number": each.claim.number, "slug": slug, "words": each.claim.say("words")}
         row |= {"claim_verdict": each.claim_verdict, "in_full": each.verdict_in_full}
         row |= {"close_calls": "; ".join(each.close_calls), "finding": each.finding}
         rows.append(row | {**each.deciding[columns]})
@@ -95,8 +100,9 @@ def tabulate_told(found: dict[str, Measured]) -> pd.DataFrame:
         row = {"language": spoken(), "number": each.claim.number, "slug": slug}
         row |= {"claim": each.claim.say("claim"), "verdict": TOLD["verdicts"][each.claim_verdict]}
         row |= {"close_call": TOLD["close"] if each.close_calls else "", "line": each.line}
-        row |= {"finding": each.finding, "quoted": say("quoted", words=each.claim.words)}
-        rows.append(row)
+        row |= {"finding": each.finding, "quoted": say("quoted", words=each.claim.say("words"))}
+        change = each.claim.say("changed")
+        rows.append(row | {"changed": "yes" if change else "", "change": change})
     return pd.DataFrame(rows)
 
 
@@ -190,7 +196,14 @@ def collect(rows: list[Row], *counted: str) -> pd.DataFrame:
 def name_cell(cell: Cell) -> str:
     """Return a way of counting in words, its vintage in brackets."""
     source, counted, vintage, population = cell
-    return f"{source}, {TOLD['counted'][counted]}{TOLD['populations'][population]} ({vintage})"
+    name = f"{source}, {TOLD['counted'][counted]}{TOLD['populations'][population]}"
+    return f"{name} ({say_month(pd.Period(vintage))})"
+
+
+def tell_near(value: float, bound: float) -> str:
+    """Return a number to the fewest decimals, of one to three, that tell it from its bound."""
+    told = [f"{value:.{decimals}f}" for decimals in (1, 2, 3)]
+    return next((text for text in told if float(text) != bound), told[-1])
 
 
 def short_name(cell: Sequence[str]) -> str:
@@ -214,7 +227,7 @@ def list_by_count(table: pd.DataFrame, measure: str, pattern: str) -> str:
     """List a measure by what is counted, with its vintages in order."""
     listed = []
     for count, part in table[table["measure"] == measure].groupby(COUNT, sort=False):
-        rows = part.sort_values("vintage", kind="stable")
-        values = [f"{row['value']:{pattern}} ({row['vintage']})" for _, row in rows.iterrows()]
+        pairs = part.sort_values("vintage", kind="stable")[["value", "vintage"]].to_numpy()
+        values = [f"{value:{pattern}} ({say_month(pd.Period(when))})" for value, when in pairs]
         listed.append(f"{count[0]}, {TOLD['counted'][count[1]]}: {', '.join(values)}")
     return "; ".join(listed)

@@ -90,7 +90,7 @@ def test_sources_that_part_hold_under_one():
     assert measured.claim_verdict == "holds under one source"
     said = measured.finding
     ends = "between 0.00 (last value) and 0.00 (last value) by single methods"
-    told = f"SESNSP's months until 2021-04 {ends} and so by any mixture of them,"
+    told = f"SESNSP's months until April 2021 {ends} and so by any mixture of them,"
     assert f"{told} and 0.97 (almost certain) by those pooled" in said
     assert "beside a base rate of 0.25 by INEGI's registered deaths" in said
     assert "From 0.95 on it would have been almost certain." in said
@@ -208,8 +208,8 @@ def test_claim_tells_base_rate_range_and_pool_in_this_order():
     assert row["pool_every"] == pytest.approx(2 / 3)
     assert row["figure"] == (
         "that every year of 2022-2024 would be worse than 2020 had, with SESNSP's months until "
-        "2021-04 between 0.50 (damped trend (ETS)) and 1.00 (last value) by single methods and so "
-        "by any mixture of them, and 0.67 (likely) by those pooled that their record keeps, beside "
+        "April 2021 between 0.50 (damped trend (ETS)) and 1.00 (last value) by single methods and "
+        "so by any mixture of them, and 0.67 (likely) by those pooled that their record keeps, beside "
         "a base rate of 0.25 by INEGI's registered deaths; 1 of 2 methods gave 0.95 or more; 2 of "
         "3 known years were worse"
     )
@@ -217,7 +217,7 @@ def test_claim_tells_base_rate_range_and_pool_in_this_order():
 
 def test_almost_certain_is_the_same_in_the_scale_and_in_the_claim():
     assert CERTAINTY[SURE] == CLAIM["sure"]
-    assert SURE in CLAIM.words
+    assert SURE in CLAIM.say("words")
 
 
 def test_forecasts_of_two_freezes_are_not_joined():

@@ -50,7 +50,7 @@ def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
     assert points == {
         "not borne out": [[-154, 0]],
         "borne out": [[133, 1]],
-        "not borne out, shown only": [[20, 2]],
+        "beside: not borne out": [[20, 2]],
     }
     bar = line(ax, "not borne out").lines[2][0]
     np.testing.assert_allclose(bar.get_segments()[0], [[-160, 0], [-150, 0]])

@@ -41,7 +41,7 @@ def test_evidence_without_a_source_cannot_judge():
 def test_tables_hold_one_row_a_claim_and_every_measure(found):
     table, long = tabulate_claims(found), rows.tabulate_measures(found)
     assert dict(table[["slug", "claim_verdict"]].to_numpy()) == VERDICTS
-    assert table["words"].tolist() == [claim.words for claim in CLAIMS.values()]
+    assert table["words"].tolist() == [claim.say("words") for claim in CLAIMS.values()]
     assert table["value"].notna().all()
     assert len(long) == sum(len(part.rows) for part in found.values())
     assert long["slug"].nunique() == 10
@@ -53,9 +53,11 @@ def test_readers_get_every_claim_in_both_languages_with_the_same_numbers(found):
     with speaking("es"):
         spanish = rows.tabulate_told(measure_claims(DECLARED, EVIDENCE))
     assert english["line"][0] == (
-        "The article has 34,648 for 2019; SESNSP's count today is 34,723: revised since."
+        "The article has 34,648 for 2019 (SESNSP's count without femicide), which is 34,723 today; "
+        "no record under INEGI as registered (36,685 in 2018)."
     )
-    assert spanish["line"][0].endswith("el SESNSP cuenta hoy 34,723: cifra revisada después.")
+    told = "hoy son 34,723; no es récord según el INEGI, año de registro (36,685 en 2018)."
+    assert spanish["line"][0].endswith(told)
     assert set(spanish["language"]) == {"es"}
     assert english["claim"].str.split().str.len().max() <= 13
     assert english["finding"].tolist() == tabulate_claims(found)["finding"].tolist()
@@ -67,10 +69,42 @@ def test_readers_get_every_claim_in_both_languages_with_the_same_numbers(found):
 
 def test_line_follows_the_figures():
     planted = plant(34600, counted="intentional homicide", vintage="2025-06", year=2019)
-    assert "count today is 34,600: revised since." in measure("record-2019", planted).line
+    assert "which is 34,600 today;" in measure("record-2019", planted).line
     term = measure("lopez-obrador-two-years").line
-    assert term.startswith("Elevated: holds, 28.0 per 100,000 by SESNSP against 21.2 before;")
-    assert "growing worse: not shown, trend -0.7% per year" in term
+    levels = "28.0 by SESNSP (21.2 before), 27.9 by INEGI (20.7 before)"
+    assert term.startswith(f"Elevated: holds, per 100,000: {levels}; growing worse: not shown, ")
+    assert "−0.7 (−6.5 to +4.5) by SESNSP, +1.1 (−7.0 to +8.2) by INEGI" in term
+    assert "goes on to attacks on officials" in term
+
+
+def test_number_is_told_to_the_decimals_that_tell_it_from_its_bound():
+    cases = [(23.386, 23.5), (23.487, 23.5), (29.001, 29.0), (28.838, 29.0), (29.0, 29.0)]
+    told = [rows.tell_near(value, bound) for value, bound in cases]
+    assert told == ["23.4", "23.49", "29.001", "28.8", "29.000"]
+
+
+def test_lines_tell_no_verdict_but_of_parts_and_name_the_population_that_stands_alone(found):
+    for each in found.values():
+        assert each.claim.parts or each.claim_verdict not in each.line
+    for slug in ("rate-2011", "recent-rate"):
+        assert ": so only with the United Nations' population; INEGI" in found[slug].line
+    clear = measure("rate-2011", plant(23.5, "rate", source="INEGI", year=2011))
+    assert "only" not in clear.line
+
+
+def test_upsurge_gives_the_rise_neither_a_date_nor_a_cause(found):
+    upsurge = found["calderon-upsurge"]
+    for said in (upsurge.line, upsurge.finding):
+        assert "the rise began then, or because of the offensive, is not shown." in said
+        assert "+17.9% per year (+0.9 to +36.2), from −2% to +16% a year" in said
+    assert upsurge.line.startswith("The rate reached 2.4 times that of 2006.")
+
+
+def test_readers_are_told_which_rules_were_changed_and_how(found):
+    table = rows.tabulate_told(found).set_index("number")
+    assert table.index[table["changed"] == "yes"].tolist() == [1, 2, 3, 4, 5, 6, 8, 9, 10]
+    turned = table["change"].str.endswith("this change turned the verdict to the one shown.")
+    assert table.index[turned].tolist() == [5, 6, 8, 9]
 
 
 def test_alternative_text_names_the_claims_of_each_verdict(found):

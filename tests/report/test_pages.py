@@ -17,7 +17,7 @@ from report.pages import lay_out_notebooks, pages_of, write_pages
 RUNS, SHIFTS = declare_runs(), load_policy_shifts()
 HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
 CLAIM = {"number": 1, "slug": "x", "claim": "a record", "verdict": "holds", "line": "A line."}
-CLAIM |= {"close_call": "", "quoted": "“A record”", "changed": "yes"}
+CLAIM |= {"close_call": "", "quoted": "“A record”", "changed": "yes", "change": "The rule."}
 
 
 def notebook(*alts):
