@@ -209,9 +209,9 @@ def test_claim_tells_base_rate_range_and_pool_in_this_order():
     assert row["figure"] == (
         "that every year of 2022-2024 would be worse than 2020 had, with SESNSP's months until "
         "April 2021 between 0.50 (damped trend (ETS)) and 1.00 (last value) by single methods and "
-        "so by any mixture of them, and 0.67 (likely) by those pooled that their record keeps, beside "
-        "a base rate of 0.25 by INEGI's registered deaths; 1 of 2 methods gave 0.95 or more; 2 of "
-        "3 known years were worse"
+        "so by any mixture of them, and 0.67 (likely) by those pooled that their record keeps, "
+        "beside a base rate of 0.25 by INEGI's registered deaths; 1 of 2 methods gave 0.95 or "
+        "more; 2 of 3 known years were worse"
     )
 
 
