@@ -144,7 +144,7 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
         ends = " to ".join(say_month(month, "yMMM") for month in (credible.min(), credible.max()))
         label = f"{source} (95% set within {ends})"
         ax.bar(dates, rise.start, width=26, color=colour, alpha=0.8, label=label)
-        ax.axvline(dates[0], color=colour, ls=":", lw=1.2, label=f"first that {source} can show")
+        ax.axvline(dates[0], color=colour, ls=":", lw=1.2, label=f"earliest {source} can show")
     ax.set(xlabel="", ylabel="Probability that the rise began")
     legend_above(ax, 1)
     return ax
