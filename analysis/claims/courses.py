@@ -156,12 +156,11 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         told |= {"cell": name_cell(place), "only": TOLD["only"] if part else ""}
         rises.append(say("times", **told))
         own = own if part else factor
-    warnings = [TOLD["warnings"][flag.name] for flag in result.flags]
+    warnings = ", ".join(TOLD["warnings"][flag.name] for flag in result.flags) or TOLD["no_warning"]
     told = {"cell": name_cell(cell), "month": say_month(result.shift.month), "factor": own}
     told |= {"slope": say("effect", **slope), "above": above, "others": len(others)}
     told |= {"deaths": f",{TOLD['and']}".join(deaths), "rises": ", ".join(rises)}
-    told |= {"trends": say("trends", **result.effects["estimate"])}
-    told |= {"warnings": ", ".join(warnings) or TOLD["no_warning"]}
+    told |= {"trends": say("trends", **result.effects["estimate"]), "warnings": warnings}
     return conclude(claim, rows.collect(made), "change of trend", **told)
 
 

@@ -58,8 +58,7 @@ def plot_cells(
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
     labels = [short_name(cell) for cell in rows[CELL].to_numpy()]
     interval_rows(ax, labels, zero=rows["value"].min() <= 0)
-    name = f"{measure[0].upper()}{measure[1:]}, {rows['unit'].iloc[0]}"
-    ax.set(xlabel=textwrap.fill(name, 36), ylabel="")
+    ax.set_xlabel(textwrap.fill(f"{measure.capitalize()}, {rows['unit'].iloc[0]}", 36))
     legend_above(ax, 2)
     return ax
 
@@ -80,8 +79,8 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
         claim, close = each.claim, f" ({TOLD['close']})" if each.close_calls else ""
         verdict = TOLD["verdicts"][each.claim_verdict] + close
         ax.axhline(top, color="0.8", linewidth=0.7)
-        lines = textwrap.wrap(f"{claim.number}. {claim.say('claim')}", 40)
-        told = [(line, "normal") for line in lines]
+        head = f"{claim.number}. {claim.say('claim')}"
+        told = [(line, "normal") for line in textwrap.wrap(head, 40)]
         told += [(line, "bold") for line in textwrap.wrap(verdict, 32)]
         for line, weight in told:
             top += LINE
@@ -145,8 +144,7 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
         ends = " to ".join(say_month(month, "yMMM") for month in (credible.min(), credible.max()))
         label = f"{source} (95% set within {ends})"
         ax.bar(dates, rise.start, width=26, color=colour, alpha=0.8, label=label)
-        first = f"the first month that {source} can show"
-        ax.axvline(dates[0], color=colour, linestyle=":", linewidth=1.2, label=first)
+        ax.axvline(dates[0], color=colour, ls=":", lw=1.2, label=f"earliest {source} can show")
     ax.set(xlabel="", ylabel="Probability that the rise began")
     legend_above(ax, 1)
     return ax
