@@ -101,7 +101,7 @@ def test_a_tap_enlarges_a_figure_and_a_tap_closes_it(phone, within):
 
 
 def test_a_tap_explains_a_word(phone, within):
-    phone.goto(f"{within}shift--calderon-2006-12.html")
+    phone.goto(f"{within}index.html")
     word = phone.locator(".term >> nth=0")
     assert not word.locator("span").is_visible()
     word.tap()
