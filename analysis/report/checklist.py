@@ -23,9 +23,23 @@ def fill_checklist(
     robustness: pd.DataFrame,
     certificates: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the field's reporting items, each with the answer of this run."""
-    # Jandoc et al. (2015), J. Clinical Epidemiology 68, 950, doi:10.1016/j.jclinepi.2014.12.018
-    # Turner et al. (2020), J. Clinical Epidemiology 122, 1, doi:10.1016/j.jclinepi.2020.02.006
+    """Return the field's reporting items, each with the answer of this run.
+
+    Parameters
+    ----------
+    shifts, estimates, robustness, certificates
+        The declared shifts; rows of ``estimates.csv``, ``robustness/*.csv``, ``certificates.csv``.
+
+    Returns
+    -------
+    DataFrame
+        Columns `Item` and `Answer`.
+
+    References
+    ----------
+    Jandoc et al. (2015), J. Clinical Epidemiology 68, 950-956, doi:10.1016/j.jclinepi.2014.12.018
+    Turner et al. (2020), J. Clinical Epidemiology 122, 1-11, doi:10.1016/j.jclinepi.2020.02.006
+    """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
     ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
