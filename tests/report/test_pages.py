@@ -47,7 +47,10 @@ def laid_out(tmp_path_factory):
             told.write_text("# Una página\n\n![Hallazgo](figures/es/x.svg)\n", encoding="utf-8")
     rows = published_estimates()
     write_table(make_cards(rows[rows["place"] == NATION], SHIFTS), results / "tables/cards.csv")
-    claims = [CLAIM | {"language": code, "finding": "All of it."} for code in ("en", "es")]
+    both = [CLAIM, CLAIM | {"number": 2, "changed": ""}]
+    claims = [
+        each | {"language": code, "finding": "All of it."} for code in ("en", "es") for each in both
+    ]
     write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
     shutil.copytree(ROOT / "report/static", source / "static")
     write_pages(results, source, RUNS)
@@ -62,6 +65,7 @@ def test_the_front_page_gives_answer_picture_cards_and_claims_in_both_languages(
         places = [text.index(part) for part in parts]
         assert places == sorted(places)
         assert text.count('class="card"') == len(pages_of("x", {})) + 7
+        assert [line[:5] for line in text.splitlines() if "A line." in line] == ["1. **", "2. **"]
         assert "None" not in text
         assert "nan" not in text
 
