@@ -68,6 +68,18 @@ def test_no_page_is_wider_than_a_phone_and_none_complains(phone, within):
     assert wide == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_table_that_goes_on_says_so_and_keeps_its_first_column(phone, within, page):
+    phone.goto(f"{within}{page}.html")
+    told = phone.evaluate(
+        "[...document.querySelectorAll('.output.text_html, .table-wrapper')]"
+        ".filter(box => box.scrollWidth > box.clientWidth + 1)"
+        ".map(box => [box.previousElementSibling.className,"
+        " getComputedStyle(box.querySelector('tr > :first-child')).position])"
+    )
+    assert all(each == ["swipe", "sticky"] for each in told), told
+
+
 def smallest_text(source: str) -> tuple[float, float]:
     """Return the width of a drawing and its smallest text, both in its own pixels."""
     drawn = Path(unquote(urlsplit(source).path)).read_text(encoding="utf-8")
