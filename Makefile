@@ -30,7 +30,7 @@ test: environment  ## the fast tests, on all cores
 	@$(BIN)/pytest -q -n auto
 
 test-slow: environment  ## simulations, and the whole run from end to end
-	@$(BIN)/pytest -q -m slow
+	@$(BIN)/pytest -q -m slow -n auto --dist loadfile
 
 lint: environment  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .

@@ -89,7 +89,8 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
         monkeypatch.setattr(name, lambda *_, given=frame, **__: given)
         runs.append(space := {})
         exec(compile(source, notebook.name, "exec"), space)
-        records.append((tmp_path / "forecasts/sesnsp--origins.csv").read_bytes())
+        assert space["results"].is_relative_to(tmp_path / "explored")
+        records.append((space["results"] / "forecasts/sesnsp--origins.csv").read_bytes())
         plt.close("all")
     one, other = runs
     assert records[0] == records[1]
@@ -98,7 +99,7 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
     came = ["observed", "observed_than", "came"]
     tables = [space["probabilities"].drop(columns=came) for space in runs]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
-    limits = [[(*ax.get_xlim(), *ax.get_ylim()) for ax in space["axes"].flat] for space in runs]
+    limits = [[(*ax.get_xlim(), *ax.get_ylim()) for ax in space["axes"].values()] for space in runs]
     assert limits[0] == limits[1]
     assert other["answered"]["years_higher"].item() == 3
     assert one["scores"]["brier"].tolist() != other["scores"]["brier"].tolist()

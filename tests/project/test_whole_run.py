@@ -152,7 +152,7 @@ def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(tmp_path)
     code, output = run_pytask(folder, "-k", "01-data or sheinbaum")
     words = " ".join(output.replace("│", " ").split())
     assert code == 1
-    assert "01-data.ipynb, cell 4" in words
+    assert "01-data.ipynb, cell 5" in words  # after the one with the parameters that it was given
     assert "ValueError: planted fault" in words
     assert (folder / "results/notebooks/failed/01-data.ipynb").is_file()
     assert not (folder / "results/notebooks/01-data.ipynb").exists()
