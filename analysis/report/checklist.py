@@ -42,7 +42,7 @@ def fill_checklist(
     """
     runs = estimates.drop_duplicates(["shift", "source"])
     used = [shifts[slug] for slug in runs["shift"].unique()]
-    ranges = ", ".join(shift.slug for shift in used if shift.until is not None)
+    ranges = ", ".join(each.title or each.slug for each in used if each.until is not None)
     rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
     counts = runs["source"].value_counts(sort=False)
