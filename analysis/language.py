@@ -1,9 +1,10 @@
 """English and Spanish: a room's sentences in the language in use, months and numbers."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from analysis.files import DATA_FOLDER, read_toml
 
 LOCALES = {"en": "en_US", "es": "es_MX"}  # both write 1,234.5
 RUNS = {"en": (" to ", " and ", " {}"), "es": (" a ", " y ", " de {}")}  # and a month's year
+set_minus = partial(re.sub, r"(?<![\w-])-(?=\d)", "−")  # no hyphen before a number
 _spoken: ContextVar[str] = ContextVar("language", default="en")
 
 

@@ -31,10 +31,18 @@ KINDS = {  # the notebooks of a shift in the order of its page, and what each is
 Page = tuple[str, str, str, dict[str, Any]]  # where, its template, its language, what only it knows
 
 
-def write_pages(results: Path, source: Path, runs: Mapping[str, Run]) -> None:
+def read_notebooks(results: Path, runs: Mapping[str, Run]) -> dict[str, dict]:
+    """Return the executed notebook of every run, by the run's name."""
+    paths = {name: results / f"notebooks/{name}.ipynb" for name in runs}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
+
+
+def write_pages(
+    results: Path, source: Path, runs: Mapping[str, Run], executed: Mapping[str, dict]
+) -> None:
     """Write every page that is no notebook into Sphinx's `source`, with the figures they show."""
     shutil.copytree(results / "figures", source / "figures", dirs_exist_ok=True)
-    context = _context(results, runs)
+    context = _context(results, runs, executed)
     for place, template, language, own in _pages(context):
         with speaking(language):
             text = _environment(language).get_template(template).render(context | own)
@@ -72,7 +80,9 @@ def _environment(language: str) -> Environment:
     return found
 
 
-def _context(results: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
+def _context(
+    results: Path, runs: Mapping[str, Run], executed: Mapping[str, dict]
+) -> dict[str, Any]:
     """Return what the pages are told."""
     cards, claims = (pd.read_csv(results / path, keep_default_na=False) for path in FRONT)
     cards["deaths_last"] = pd.to_numeric(cards["deaths_last"])
@@ -89,37 +99,36 @@ def _context(results: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
         "national": national,
         "sources": SOURCES,
         "runs": runs,
-        "chapters": {run.notebook: _question(results, name) for name, run in runs.items()},
+        "chapters": {run.notebook: _question(executed[name]) for name, run in runs.items()},
         "pages_of": partial(pages_of, runs=runs),
-        "alts": read_alts(results / "notebooks"),
+        "alts": read_alts(executed),
         "tell_small": lambda slug: tell_small(load_window(shifts[slug]), shifts[slug]),
         "terms": tomllib.loads((REPORT / "glossary.toml").read_text(encoding="utf-8")),
     }
 
 
-def _question(results: Path, name: str) -> tuple[str, str]:
+def _question(notebook: dict) -> tuple[str, str]:
     """Return a notebook's heading and its question."""
-    notebook = json.loads((results / f"notebooks/{name}.ipynb").read_text(encoding="utf-8"))
     heading, *lines = "".join(notebook["cells"][0]["source"]).splitlines()
     question = next(line for line in lines if line.startswith("**Question.**"))
     return heading.removeprefix("# "), question.removeprefix("**Question.** ")
 
 
-def read_alts(executed: Path) -> dict[str, str]:
+def read_alts(executed: Mapping[str, dict]) -> dict[str, str]:
     """Return every figure's finding in words, by the file below ``figures/`` that shows it."""
     found = {}
-    for path in sorted(executed.glob("*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for notebook in executed.values():
+        for cell in notebook["cells"]:
             for output in cell.get("outputs", ()):
                 found[_of_figure(output, "name")] = _of_figure(output, "alt")
     return found
 
 
-def lay_out_notebooks(executed: Path, runs: Mapping[str, Run], source: Path) -> None:
-    """Copy executed notebooks into Sphinx's `source`: with heading, links, words for figures."""
+def lay_out_notebooks(executed: Mapping[str, dict], runs: Mapping[str, Run], source: Path) -> None:
+    """Write executed notebooks into Sphinx's `source`, changed: heading, links, figures' words."""
     shifts = load_policy_shifts()
     for name, run in runs.items():
-        notebook = json.loads((executed / f"{name}.ipynb").read_text(encoding="utf-8"))
+        notebook = executed[name]
         first, *others = notebook["cells"]
         heading, *text = "".join(first["source"]).splitlines(True)
         if run.title:  # the notebook serves many runs: its heading is that of this one

@@ -14,7 +14,7 @@ from pytask import Product, PythonNode
 from analysis.files import hash_files, sha256
 from analysis.report.runs import Run, declare_runs
 from notebooks.reached import reached_files
-from report.pages import FRONT, lay_out_notebooks, write_pages
+from report.pages import FRONT, lay_out_notebooks, read_notebooks, write_pages
 
 REPORT = Path(__file__).parent
 RESULTS = REPORT.parent / "results"
@@ -32,8 +32,9 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
-        write_pages(results, source, runs)
-        lay_out_notebooks(results / "notebooks", runs, source)
+        executed = read_notebooks(results, runs)
+        write_pages(results, source, runs, executed)
+        lay_out_notebooks(executed, runs, source)
         _run_sphinx(source, built)
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)

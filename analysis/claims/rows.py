@@ -1,6 +1,5 @@
 """What is found of a claim: rows, the deciding one, the verdict and the figures in words."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 from analysis.claims import declared
 from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say, say_parts
 from analysis.claims.evidence import PRESS, Cell, Evidence
-from analysis.language import say_month, spoken
+from analysis.language import say_month, set_minus, spoken
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
 ROW_COLUMNS += ["judges"]
@@ -77,7 +76,7 @@ def conclude(claim: Claim, table: pd.DataFrame, decides: str, **told: Any) -> Me
         alone = declared.answer_cells(table).query("holds == 'yes'")["population"].iloc[0]
         told["only"] = TOLD["only_with"][alone]
     said = (claim.say(form, **told) for form in ("finding", "line"))
-    said = (re.sub(r"(?<![\w-])-(?=\d)", "−", text[0].upper() + text[1:]) for text in said)
+    said = (set_minus(text[0].upper() + text[1:]) for text in said)
     return Measured(claim, table, decides, *said)
 
 

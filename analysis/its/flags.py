@@ -124,8 +124,7 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
     inside = gaps_inside(model.attrs.get("gaps", ()), index)
     if not inside:
         return
-    ranges = (pd.period_range(gap["first"], gap["last"], freq="M") for gap in inside)
-    months = sorted({month for each in ranges for month in each})
+    months = gap_months(inside)
     hit, said = omitted_periods(index, months), FLAGS["source_gap"]
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
     kept, places = (hit & ~model.omitted).sum(), len({gap["place"] for gap in inside})
@@ -142,6 +141,12 @@ def name_counted(attrs: dict) -> str:
 def name_run(gap: dict) -> str:
     """Return the months of a gap in words."""
     return gap["first"] if gap["first"] == gap["last"] else f"{gap['first']} to {gap['last']}"
+
+
+def gap_months(gaps: Iterable[dict]) -> list[pd.Period]:
+    """Return the months of gaps in order, each once."""
+    ranges = (pd.period_range(gap["first"], gap["last"], freq="M") for gap in gaps)
+    return sorted({month for each in ranges for month in each})
 
 
 def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:

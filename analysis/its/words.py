@@ -1,8 +1,5 @@
 """A fit in words, by rule: a sentence changes when its number changes."""
 
-import re
-from functools import partial
-
 import numpy as np
 import pandas as pd
 
@@ -13,11 +10,10 @@ from analysis.its.flags import Flag, name_counted
 from analysis.its.result import ITSResult
 from analysis.its.series import periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words, say_month, say_runs
+from analysis.language import Words, say_month, say_runs, set_minus
 
 WORDS = Words("its-words.toml")
 TOLD = WORDS.block("told")
-set_minus = partial(re.sub, r"(?<![\w-])-(?=\d)", "−")  # no hyphen before a number
 
 
 def significant(row: pd.Series) -> bool:

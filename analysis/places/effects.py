@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from analysis.checks import check_known, check_whole, require
 from analysis.its.comparison import estimate_by, judge_numbers
 from analysis.its.design import cut_window, omitted_periods
-from analysis.its.flags import gaps_inside, name_run
+from analysis.its.flags import gap_months, gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, periods_of, split_panel
 from analysis.its.shifts import PolicyShift, check_shift
@@ -167,8 +166,7 @@ def _hidden(gaps: list[dict], model: SegmentedModel) -> str:
     """Return the doubt that a hole next to the shift raises about the level, or nothing."""
     near = periods_of(model.window)[model.n_before - NEAREST :][: 2 * NEAREST]
     gaps = gaps_inside(gaps, near)
-    months = (pd.period_range(gap["first"], gap["last"], freq="M") for gap in gaps)
-    hole = omitted_periods(near, chain.from_iterable(months)).reshape(2, NEAREST)
+    hole = omitted_periods(near, gap_months(gaps)).reshape(2, NEAREST)
     most = (2 * hole.sum(axis=1) > NEAREST).any()
     return f"a hole in the record at the shift, {', '.join(map(name_run, gaps))}" if most else ""
 

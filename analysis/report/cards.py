@@ -9,7 +9,7 @@ from analysis.its.flags import gaps_inside
 from analysis.its.series import periods_of
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import significant
-from analysis.language import Words, say_month
+from analysis.language import Words, say_month, set_minus
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import load_series
 
@@ -86,7 +86,7 @@ def tell_counts(card: pd.Series) -> str:
 def tell_trends(card: pd.Series, sentence: str = "trends") -> str:
     """Return the yearly trend before and after a shift, with the change's interval."""
     ends = {"before": "pre_trend", "after": "post_trend", "low": "low", "high": "high"}
-    told = {name: f"{card[of]:+.0f}".replace("-", "−") for name, of in ends.items()}
+    told = {name: set_minus(f"{card[of]:+.0f}") for name, of in ends.items()}
     few = "_few" if card["n_after"] < YEAR else ""
     return TOLD[sentence + few].format(months=card["n_after"], **told)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.its.flags import gap_months
 from analysis.its.series import rate_of
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month
@@ -58,11 +59,8 @@ def plot_rate(
 
 def _mark_holes(ax: Axes, series: Mapping[str, pd.DataFrame]) -> None:
     gaps = [gap for frame in series.values() for gap in frame.attrs["gaps"]]
-    months = pd.PeriodIndex(
-        sorted({m for gap in gaps for m in pd.period_range(gap["first"], gap["last"], freq="M")})
-    )
     style = {"color": "0.4", "linestyle": "", "clip_on": False}
-    dates = months.to_timestamp()
+    dates = pd.PeriodIndex(gap_months(gaps), freq="M").to_timestamp()
     ax.plot(dates, [0] * len(dates), marker="|", markersize=5, label=WORDS["gap"], **style)
 
 

@@ -12,7 +12,7 @@ from analysis.mexico.record import NATION
 from analysis.report.cards import make_cards
 from analysis.report.runs import declare_runs
 from report import pages
-from report.pages import lay_out_notebooks, pages_of, write_pages
+from report.pages import lay_out_notebooks, pages_of, read_notebooks, write_pages
 
 RUNS, SHIFTS = declare_runs(), load_policy_shifts()
 HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
@@ -53,8 +53,9 @@ def laid_out(tmp_path_factory):
     ]
     write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
     shutil.copytree(ROOT / "report/static", source / "static")
-    write_pages(results, source, RUNS)
-    lay_out_notebooks(results / "notebooks", RUNS, source)
+    executed = read_notebooks(results, RUNS)
+    write_pages(results, source, RUNS, executed)
+    lay_out_notebooks(executed, RUNS, source)
     return source
 
 
