@@ -1,16 +1,13 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from types import NoneType
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
-
-P, R = ParamSpec("P"), TypeVar("R")
 
 Array = np.ndarray
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
@@ -22,21 +19,12 @@ def require(true: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def renamed(**former: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a public function take arguments by their former names too: ``former=new``."""
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            for name in former.keys() & kwargs.keys():
-                if former[name] in kwargs:
-                    raise TypeError(f"{name} is the former name of {former[name]}: give one")
-                kwargs[former[name]] = kwargs.pop(name)
-            return function(*args, **kwargs)
-
-        return call
-
-    return decorate
+def shown(value: object) -> str:
+    """Return what was found, for a message: as Python writes it if that is short, else its type."""
+    simple = isinstance(value, str | bytes | float | complex | np.generic | pd.Period | NoneType)
+    text = repr(value) if simple or type(value).__module__ == "builtins" else ""
+    kind = f"{type(value).__module__.split('.')[0]} {type(value).__name__}"
+    return text if 0 < len(text) <= 80 else kind.removeprefix("builtins ")
 
 
 def name_some(names: Iterable[str]) -> str:
@@ -59,7 +47,7 @@ def check_month(month: str | pd.Period, name: str) -> pd.Period:
     """Return a month as a Period, or say which argument is none."""
     period = read_period(month)
     if period is None:
-        raise ValueError(f"{name} must be a month like '2021-05'; found {month!r}")
+        raise ValueError(f"{name} must be a month like '2021-05'; found {shown(month)}")
     return period
 
 
@@ -71,13 +59,15 @@ def is_whole(value: object) -> bool:
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
     if not is_whole(value) or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most:,}; found {value!r}")
+        raise ValueError(
+            f"{name} must be a whole number from {least} to {most:,}; found {shown(value)}"
+        )
     return int(value)
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: int, name: str = "seed") -> int:
     """Return `seed`, or raise a ValueError: without a number the draws could not come again."""
-    return check_whole(seed, "seed", 0, 2**63 - 1)
+    return check_whole(seed, name, 0, 2**63 - 1)
 
 
 def check_regression(

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.language import Words
@@ -71,6 +72,7 @@ class Declared:
     not_judged: pd.DataFrame  # words, reason
 
 
+@checked
 def load_claims(path: Path | None = None) -> Declared:
     """Load the declared claims.
 

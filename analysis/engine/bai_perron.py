@@ -7,7 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.checks import Array, check_whole, renamed, require
+from analysis.arguments import checked, renamed
+from analysis.checks import Array, check_whole, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 
@@ -29,6 +30,7 @@ class Breaks:
         return int(np.argmin(getattr(self, criterion)))
 
 
+@checked
 def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) -> Breaks:
     """Find the dates of up to `most` breaks that minimise the residual sum of squares.
 
@@ -116,6 +118,7 @@ class BreakIntervals:
 
 
 @renamed(level="confidence")
+@checked
 def break_intervals(
     y: Array,
     X: Array,

@@ -13,6 +13,7 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
+from analysis.arguments import checked
 from analysis.checks import Array, check_regression, check_whole
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
@@ -28,6 +29,7 @@ def newey_west_lags(n: int) -> int:
     return int(4 * (n / 100) ** (2 / 9))
 
 
+@checked
 def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficients:
     """Fit by ordinary least squares with Newey-West errors, n / (n - k) correction, Student t.
 
@@ -71,6 +73,7 @@ def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, 
     return estimate, 2 * student.sf(ratio, n - k)
 
 
+@checked
 def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
@@ -109,6 +112,7 @@ def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coeffici
     raise EstimatorError(f"rho has not settled after {iterations} iterations")
 
 
+@checked
 def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None) -> Coefficients:
     """Fit a log-linear model of counts whose variance is proportional to the mean, normal errors.
 
@@ -134,6 +138,7 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
     return Coefficients(fit.params, fit.cov_params(), note=note, dispersion=float(fit.scale))
 
 
+@checked
 def fit_negative_binomial(
     deaths: Array, X: Array, *, exposure: Array | None = None
 ) -> Coefficients:

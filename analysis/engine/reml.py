@@ -7,7 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from analysis.checks import Array, check_whole, renamed, require
+from analysis.arguments import checked, renamed
+from analysis.checks import Array, check_whole, require
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
@@ -33,6 +34,7 @@ class Fits:
 
 
 @renamed(level="confidence")
+@checked
 def fit_many(
     outcomes: Array,
     design: Array,
@@ -125,6 +127,7 @@ def integrate(
     return cast("Posterior", mixture)
 
 
+@checked
 def restricted_log_likelihood(
     outcome: Array, design: Array, phi: Array, theta: float = 0.0
 ) -> Array:

@@ -9,6 +9,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
+from analysis.arguments import checked
 from analysis.checks import Array, check_regression, is_whole, require
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
@@ -17,6 +18,7 @@ ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
+@checked
 def fit_arima(
     y: Array,
     X: Array,
@@ -68,6 +70,7 @@ def fit_arima(
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
 
+@checked
 def fit_structural(y: Array, X: Array) -> Coefficients:
     """Fit a random-walk level plus noise, with the design as regressors; its constant is the level.
 

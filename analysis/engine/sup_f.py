@@ -6,6 +6,7 @@ import numpy as np
 from numpy.polynomial.legendre import legder, legvander
 from scipy.special import chdtrc, gammaln, roots_jacobi
 
+from analysis.arguments import checked
 from analysis.checks import Array, check_regression, require
 
 ROUNDING = 1e-26  # share of the sum of squares of y below which a residual one is rounding error
@@ -71,6 +72,7 @@ class SupF:
     p: float
 
 
+@checked
 def sup_f(y: Array, X: Array, *, trimming: float = 0.15) -> SupF:
     """Test whether all coefficients change at one unknown date.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import check_known, check_month, check_seed, check_whole, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
@@ -15,6 +16,7 @@ from analysis.its.shifts import PolicyShift
 FEWEST = 36  # months that every method needs
 
 
+@checked
 def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
     """Return the months of `series` until `at`: all that a forecast is given.
 
@@ -111,6 +113,7 @@ def band_table(rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
     return pd.DataFrame(columns, index=index)
 
 
+@checked
 def forecast_all(
     known: pd.DataFrame,
     *,

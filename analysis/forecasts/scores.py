@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import scoringrules
 
+from analysis.arguments import checked
 from analysis.checks import check_whole, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.paths import FEWEST, POOL, Forecast, band_table, forecast_all, freeze
@@ -26,6 +27,7 @@ def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.
     return table.assign(covered_95=inside.astype(float))
 
 
+@checked
 def roll_origins(
     known: pd.DataFrame,
     *,

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import check_whole, is_whole, require
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
@@ -115,6 +116,7 @@ class BreakPosterior:
         return float(self.probability[near].sum())
 
 
+@checked
 def break_posterior(
     series: pd.DataFrame,
     breaks: int = 1,
@@ -174,6 +176,7 @@ def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return weight / weight.sum(axis=1, keepdims=True)
 
 
+@checked
 def date_breaks(
     series: pd.DataFrame, *, scale: Scale | None = None, most: int = 5, trimming: float = 0.15
 ) -> pd.DataFrame:

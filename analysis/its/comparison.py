@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from analysis.arguments import checked
 from analysis.checks import check_known
 from analysis.engine import estimators as textbook
 from analysis.engine.gls import EXACT
@@ -35,6 +36,7 @@ COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"
 JUDGED = ("level", "slope")
 
 
+@checked
 def compare_estimators(
     series: pd.DataFrame,
     shift: PolicyShift,

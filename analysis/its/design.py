@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks import check_whole, require
 from analysis.its.series import PERIOD_NAMES, fill_missing, is_missing, periods_of, periods_per_year
-from analysis.its.shifts import Impact, PolicyShift, check_shift
+from analysis.its.shifts import Impact, PolicyShift
 
 FEWEST_TO_FIT = 6  # months on either side of a shift
 FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
@@ -23,7 +23,6 @@ def fewest_periods(index: pd.PeriodIndex, months: int = FEWEST_AROUND) -> int:
 
 def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     """Return a copy of the rows of `series` inside the shift's window, checked for use."""
-    check_shift(shift)
     series = fill_missing(series)
     index = periods_of(series)
     start, end = shift.start or index[0], shift.end or index[-1]

@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 
+from analysis.arguments import checked
 from analysis.its.counterfactual import Kind
 from analysis.its.design import omitted_periods
 from analysis.its.result import ITSResult
@@ -23,6 +24,7 @@ KINDS: tuple[Kind, ...] = ("segmented", "forecast")
 SAID = WORDS.block("plots")
 
 
+@checked
 def plot_series(
     series: dict[str, pd.DataFrame], shifts: Iterable[PolicyShift] = (), *, ax: Axes | None = None
 ) -> Axes:
@@ -54,6 +56,7 @@ def plot_series(
     return ax
 
 
+@checked
 def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """Draw observed rates, the fit, and both counterfactuals with their 95% bands.
 
@@ -93,6 +96,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     """Draw observed minus expected under both counterfactuals, with their 95% bands.
 
@@ -121,6 +125,7 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw one interval per row: the estimate, its 95% interval, and what it was made from.
 
@@ -150,6 +155,7 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_comparison(
     comparison: pd.DataFrame, estimand: str = "slope", *, unit: str = "", ax: Axes | None = None
 ) -> Axes:

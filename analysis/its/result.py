@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import is_whole, require
 from analysis.engine.optimise import NO_VARIATION
 from analysis.engine.posterior import Posterior
@@ -15,7 +16,7 @@ from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_p
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
 from analysis.its.model import SegmentedModel, describe_memory, estimate_effects, prepare_model
 from analysis.its.series import Scale, outcome, periods_of, periods_per_year
-from analysis.its.shifts import PolicyShift, as_tuple, check_shift
+from analysis.its.shifts import PolicyShift, as_tuple
 
 DRAWS = 20_000
 
@@ -173,6 +174,7 @@ class ITSResult:
         return self._drawn[kind, draws, seed]
 
 
+@checked
 def fit_its(
     series: pd.DataFrame,
     shift: PolicyShift,
@@ -220,7 +222,6 @@ def fit_its(
     ----------
     Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
-    check_shift(shift)
     shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
     effects, mixture = estimate_effects(model)

@@ -1,7 +1,7 @@
 """A dated change of policy, with a window and impact declared before any fitting."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
@@ -21,6 +21,8 @@ class PolicyShift:
     ``PolicyShift(slug, month)`` alone is enough for a study of one's own. Periods may be given as
     text such as ``"2006-12"``, and one place, source or shift beside without a list around it.
     """
+
+    HOW: ClassVar = "use PolicyShift('reform', '2010-01') or load_policy_shifts()[SLUG]"
 
     slug: str
     month: pd.Period  # first period under the new policy
@@ -84,13 +86,6 @@ class PolicyShift:
     def when(self) -> str:
         """The first period in words, or the range of them."""
         return str(self.month) if self.until is None else f"{self.month} to {self.until}"
-
-
-def check_shift(shift: PolicyShift) -> None:
-    """Raise a TypeError unless `shift` is a PolicyShift."""
-    if not isinstance(shift, PolicyShift):
-        cure = "use PolicyShift('reform', '2010-01') or load_policy_shifts()['calderon-2006-12']"
-        raise TypeError(f"shift must be a PolicyShift, found {type(shift).__name__}; {cure}")
 
 
 def with_choices(

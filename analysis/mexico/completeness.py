@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import gamma
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.mexico.tables import load_table
 
@@ -54,6 +55,7 @@ def find_hollow(deaths: pd.DataFrame, other: pd.DataFrame, months: pd.PeriodInde
     return now / then
 
 
+@checked
 def load_releases() -> pd.DataFrame:
     """Load the victims that SESNSP's releases printed, by month and state.
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import as_percent
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
@@ -41,7 +42,6 @@ def load_country_rates() -> pd.DataFrame:
 
 def treated_years(shift: PolicyShift) -> tuple[int, int]:
     """Return the first and last full year under a national shift that Mexico has a rate for."""
-    check_shift(shift)
     national = shift.places in ((), (NATION,))
     require(national, f"{shift.slug}: the rates of countries carry national shifts only")
     first = shift.month.year + (shift.month.start_time.month > 1)
@@ -52,6 +52,7 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
     return first, last
 
 
+@checked
 def load_country_panel(
     first_year: int, last_year: int, *, start: int | None = None, fewest_donors: int = FEWEST_DONORS
 ) -> CountryPanel:

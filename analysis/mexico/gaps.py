@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.its.series import check_frame, split_panel
 
@@ -21,6 +22,7 @@ LEAST_SPREAD = 0.05  # of the log rate, beyond counting: no place is steadier
 SHARE = 0.05  # of all deaths: the standard deviation of the nation's months about their sides
 
 
+@checked
 def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     """Find the runs of one to six months in which a place's record has a hole.
 
@@ -41,6 +43,7 @@ def find_gaps(panel: pd.DataFrame) -> pd.DataFrame:
     return search_gaps(_widen(panel))
 
 
+@checked
 def national_gaps(panel: pd.DataFrame, *, share: float = SHARE) -> pd.DataFrame:
     """Return the months in which gaps hide more than a share of all deaths.
 

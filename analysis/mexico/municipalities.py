@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import name_some, require
 from analysis.mexico.municipal_file import WHERE, read_counts
 from analysis.mexico.record import SOURCES, days_from_july
@@ -23,6 +24,7 @@ UNSPECIFIED = "999"
 LATE, LATER, FEW, RECENT = 0.1, 0.03, 3, 5
 
 
+@checked
 def load_municipalities(
     path: Path | str | None = None, *, complete_only: bool = True, merge_created: bool = True
 ) -> pd.DataFrame:

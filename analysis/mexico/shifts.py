@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import UnknownNameError, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
@@ -18,6 +19,7 @@ from analysis.mexico.sources import load_series
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 
 
+@checked
 def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     """Load the declared shifts.
 
@@ -55,6 +57,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     return shifts
 
 
+@checked
 def load_inaugurations() -> tuple[PolicyShift, ...]:
     """Load the declared shifts that are a new president's first month.
 

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import UnknownNameError, check_known, check_month, plain, read_period, require
 from analysis.mexico import record
 from analysis.mexico.record import NATION
@@ -14,6 +15,7 @@ from analysis.mexico.tables import load_table
 RATIO = "SESNSP / INEGI"
 
 
+@checked
 def load_series(
     source: str,
     *,
@@ -96,6 +98,7 @@ def load_series(
     return series
 
 
+@checked
 def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
     """Load all 32 states.
 
@@ -136,6 +139,7 @@ def source_ratio(place: str = NATION) -> pd.Series:
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
+@checked
 def load_completeness(source: str) -> pd.DataFrame:
     """Load how complete the months are that may still be filling up.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import check_known, require
 from analysis.files import DATA_FOLDER, read_toml, sha256
 
@@ -30,6 +31,7 @@ def load_regions() -> pd.Series:
     return pd.Series({state: region for region, states in declared.items() for state in states})
 
 
+@checked
 def load_outlines(*, folder: Path = DATA_FOLDER) -> dict[str, list[np.ndarray]]:
     """Load the outlines of the states after checking the file's hash.
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.arguments import checked
 from analysis.checks import check_whole, require
 from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
@@ -34,6 +35,7 @@ class EventStudy:
     covariance: pd.DataFrame = field(repr=False)
 
 
+@checked
 def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
     """Fit Poisson with place and month effects in every stack, and an effect for each few months.
 
@@ -82,6 +84,7 @@ def list_bins(before: int, after: int, months: int) -> range:
     return range(-before, after, months)
 
 
+@checked
 def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS) -> pd.DataFrame:
     """Estimate the average effect over the first months under the operations.
 

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from analysis.arguments import checked
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
@@ -17,6 +18,7 @@ AGAINST = "Rate against states not reached (log scale)"
 DIGITS = 4  # of a percent: what is drawn does not follow the last bits of an iteration
 
 
+@checked
 def plot_event_study(
     study: EventStudy, reassigned: ReassignedEventStudy | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -61,6 +63,7 @@ def plot_event_study(
     return ax
 
 
+@checked
 def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     """Draw the estimates of operations reassigned at random, and the real one with its interval.
 
@@ -86,6 +89,7 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw each operation alone among its reassignments, and all the others without it.
 

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.its.series import as_percent
 from analysis.operations import inversion
 from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
@@ -31,6 +32,7 @@ class Randomisation:
         return pd.Series(vars(self))[ESTIMATE].astype(float)
 
 
+@checked
 def randomisation_test(
     panel: pd.DataFrame,
     operations: Operations,
@@ -75,6 +77,7 @@ def randomisation_test(
     return Randomisation(percent[0], p, low, high, percent[1:])
 
 
+@checked
 def score_bootstrap(
     panel: pd.DataFrame,
     operations: Operations,
@@ -125,6 +128,7 @@ class ReassignedEventStudy:
     log_ratios: pd.DataFrame = field(repr=False)  # (bins, 1 + draws), the real ones first
 
 
+@checked
 def reassign_event_study(
     panel: pd.DataFrame,
     operations: Operations,
@@ -174,6 +178,7 @@ def reassign_event_study(
 deal_event_study = reassign_event_study  # its former name
 
 
+@checked
 def vary_operations(
     panel: pd.DataFrame,
     operations: Operations,

@@ -7,9 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import check_whole, require
 from analysis.its.series import split_panel
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift
 
 Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
@@ -41,6 +42,7 @@ class Layout:
     history: np.ndarray  # (n,): row of `counted` and `exposed`
 
 
+@checked
 def first_operations(operations: Operations) -> list[PolicyShift]:
     """Return the operations with only those places that no earlier one had reached.
 
@@ -74,6 +76,7 @@ def leave_out(
     return panel[~panel.index.get_level_values(0).isin(places)], kept
 
 
+@checked
 def stack_operations(
     panel: pd.DataFrame,
     operations: Operations,
@@ -182,7 +185,6 @@ def check_panel(panel: pd.DataFrame) -> None:
 
 def check_operation(operation: PolicyShift) -> None:
     """Raise a TypeError or ValueError unless `operation` is a shift with one first month."""
-    check_shift(operation)
     slug, needs = operation.slug, "an operation needs"
     one = operation.month.freqstr == "M" and operation.until is None
     require(one, f"{slug}: {needs} one first month, such as '2007-02'; found {operation.when}")

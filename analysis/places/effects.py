@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
+from analysis.arguments import checked
 from analysis.checks import check_known, check_whole, require
 from analysis.its.comparison import estimate_by, judge_numbers
 from analysis.its.design import cut_window, omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, periods_of, split_panel
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift
 from analysis.places.shrinkage import shrink_effects
 
 FEWEST_DEATHS = 20  # on either side of the shift
@@ -44,6 +45,7 @@ class PlaceEffects:
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
 
 
+@checked
 def fit_places(
     panel: pd.DataFrame,
     shift: PolicyShift,
@@ -122,7 +124,6 @@ def is_found(effect: pd.Series) -> bool:
 
 
 def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
-    check_shift(shift)
     each = split_panel(panel)
     holes: dict[object, list[str]] = {}
     for gap in panel.attrs.get("gaps", ()):

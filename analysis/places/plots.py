@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
+from analysis.arguments import checked
 from analysis.checks import name_some, require
 from analysis.its.series import as_logs
 from analysis.places.effects import PlaceEffects, is_found
@@ -39,6 +40,7 @@ BOLD = {"edgecolor": "0.1", "linewidth": 1.3}
 LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
 
 
+@checked
 def plot_forest(
     fitted: PlaceEffects,
     pooled: pd.DataFrame,
@@ -105,6 +107,7 @@ def plot_forest(
     return ax
 
 
+@checked
 def plot_map(
     fitted: PlaceEffects,
     outlines: Mapping[str, Sequence[np.ndarray]],

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.arguments import checked
 from analysis.checks import name_some
 from analysis.engine.counts import split_noise
 from analysis.engine.estimators import newey_west_lags
@@ -35,6 +36,7 @@ RECORDS = {
 }
 
 
+@checked
 def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
     """Pool one estimand over the places that have an estimate: `FEWEST_PLACES` at least.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.engine.estimators import fit_quasi_poisson
 from analysis.files import DATA_FOLDER, read_toml
@@ -17,6 +18,7 @@ from analysis.mexico.sources import load_series
 SOURCE = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
 
 
+@checked
 def fill_checklist(
     shifts: Mapping[str, PolicyShift],
     estimates: pd.DataFrame,

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import admissible_positions
 from analysis.its.design import TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import EmptyPeriodsError, Scale, as_logs, as_percent, split_panel
-from analysis.its.shifts import PolicyShift, check_shift, is_earlier
+from analysis.its.shifts import PolicyShift, is_earlier
 
 JUDGED = ("level", "slope", "effect_12m")
 
@@ -35,6 +36,7 @@ class Placebos:
         return pd.DataFrame({"rank": rank, "of": of, "p": rank / of}).where(real.notna(), np.nan)
 
 
+@checked
 def placebo_dates(
     series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
 ) -> Placebos:
@@ -81,6 +83,7 @@ def placebo_dates(
     return Placebos(placebo, _judged(model), scale, skipped)
 
 
+@checked
 def placebo_places(
     panel: pd.DataFrame,
     own: pd.DataFrame,
@@ -110,7 +113,6 @@ def placebo_places(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
-    check_shift(shift)
     rows, skipped = {}, {}
     for place, series in split_panel(panel).items():
         if place in shift.places:

@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 
+from analysis.arguments import checked
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS as ITS
@@ -19,6 +20,7 @@ OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
 SAID = WORDS.block("plots")
 
 
+@checked
 def plot_break_posterior(
     posterior: BreakPosterior, shift: PolicyShift | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -53,6 +55,7 @@ def plot_break_posterior(
     return ax
 
 
+@checked
 def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | None = None) -> Axes:
     """Draw the placebo estimates of one estimand as a strip, and the real one as a line.
 
@@ -81,6 +84,7 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     return ax
 
 
+@checked
 def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     """Draw every specification's estimate in order, coloured where p < 0.05.
 
@@ -109,6 +113,7 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     """Draw which choices each specification made, in the order of `plot_curve`.
 
@@ -140,6 +145,7 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = None) -> Axes:
     """Draw one interval for each setting of one change to the window.
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from analysis.arguments import checked
 from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
 from analysis.engine.estimators import newey_west_many
@@ -24,7 +25,7 @@ from analysis.its.breaks import taken_positions
 from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, outcome
-from analysis.its.shifts import PolicyShift, check_shift
+from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
     "date": (-6, -4, -2, 0, 2, 4, 6),  # months from the official one
@@ -62,6 +63,7 @@ class SpecificationCurve:
         return (pd.DataFrame(means).var(ddof=0) / estimate.var(ddof=0)).sort_values(ascending=False)
 
 
+@checked
 def specification_curve(
     series: Mapping[str, pd.DataFrame],
     shift: PolicyShift,
@@ -98,7 +100,6 @@ def specification_curve(
     if not isinstance(series, Mapping) or not all(isinstance(name, str) for name in series):
         raise TypeError("series must map names to frames, such as {'inegi': load_series('inegi')}")
     require(len(series) > 0, "a specification curve needs one series or more; found none")
-    check_shift(shift)
     check_whole(draws, "draws", 100)
     check_seed(seed)
     shift = replace(shift, until=None)

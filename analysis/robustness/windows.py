@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_MONTHS
@@ -20,6 +21,7 @@ FEWEST_DF = 3  # the engine's
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 
+@checked
 def vary_window(
     series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
 ) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
+from analysis.arguments import checked
 from analysis.checks import check_known, require
 
 FEWEST_BEFORE = 5  # years to fit the weights on
@@ -59,6 +60,7 @@ class SyntheticControl:
         return float(1 - self.rmspe**2 / own.var(ddof=0))
 
 
+@checked
 def fit_synthetic(
     rates: pd.DataFrame, treated: str, *, first_year: int, intercept: bool = False
 ) -> SyntheticControl:

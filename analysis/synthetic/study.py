@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.arguments import checked
 from analysis.checks import require
 from analysis.synthetic import control
 from analysis.synthetic.control import SyntheticControl, fit_synthetic
@@ -57,6 +58,7 @@ class PlaceboCountries:
         return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
 
 
+@checked
 def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> PlaceboCountries:
     """Fit a synthetic control to the treated unit and, as if the change had been there, to donors.
 

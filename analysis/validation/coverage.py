@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from analysis.arguments import checked
 from analysis.checks import check_known, check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
@@ -46,6 +47,7 @@ MEASURES = ["estimator", "estimand", "coverage", "mc_error", "simulations", "fai
 COLUMNS = [*Cell._fields, *MEASURES]
 
 
+@checked
 def coverage_table(
     cells: Iterable[Cell | tuple],
     *,
@@ -160,6 +162,7 @@ def _estimate_one(
     return np.array([C @ np.nan_to_num(found.estimate), se, np.full(len(C), found.df)])
 
 
+@checked
 def certificate(
     series: pd.DataFrame,
     shift: PolicyShift,

@@ -295,7 +295,12 @@ BAD_SERIES = {
 
 
 BAD_CHOICES = {
-    "a month": (GOOD, "2010-01", {}, "shift must be a PolicyShift, found str"),
+    "a month": (
+        GOOD,
+        "2010-01",
+        {},
+        "shift must be a PolicyShift; found '2010-01'; use ",
+    ),
     "too early": (GOOD, PolicyShift("x", "2006-12"), {}, "x: the shift at 2006-12 is outside"),
     "too late": (GOOD, PolicyShift("x", "2012-01"), {}, "outside the .* 2007-01 to 2011-12"),
     "few before": (GOOD, PolicyShift("x", "2007-06"), {}, "5 months before .* at least 6"),

@@ -1,0 +1,184 @@
+"""Arguments of public functions, read by their annotations: one reader for each kind."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial, wraps
+from itertools import islice
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks import (
+    MOST_SIMULATIONS,
+    check_month,
+    check_seed,
+    check_whole,
+    require,
+    shown,
+)
+
+P, R = ParamSpec("P"), TypeVar("R")
+F = TypeVar("F", bound=Callable)
+Reader = Callable[[Any, str], Any]  # of a value and the argument's name
+
+
+def checked(function: F) -> F:
+    """Read every argument by its annotation before the function runs."""
+    signature = inspect.signature(function)
+
+    @cache
+    def readers() -> dict[str, Reader]:
+        hints = get_type_hints(function, include_extras=True)
+        return {name: _reader(hints.get(name)) for name in signature.parameters}
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(name for name in signature.parameters if name != "self")
+            raise TypeError(f"{function.__name__}: {error}; it takes {takes}") from None
+        for name, value in given.arguments.items():
+            given.arguments[name] = readers()[name](value, name)
+        return function(*given.args, **given.kwargs)
+
+    return cast("F", call)
+
+
+def renamed(**former: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a public function take arguments by their former names too: ``former=new``."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in former.keys() & kwargs.keys():
+                if former[name] in kwargs:
+                    raise TypeError(f"{name} is the former name of {former[name]}: give one")
+                kwargs[former[name]] = kwargs.pop(name)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _reader(kind: Any) -> Reader:
+    """Return what reads an annotation's values; of several kinds the function itself must ask."""
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return inside[1]
+    if origin in (Union, UnionType):
+        kinds = [each for each in inside if each is not NoneType]
+        read = _reader(kinds[0]) if len(kinds) == 1 else _unread
+        if len(kinds) == len(inside):
+            return read
+        return lambda value, name: None if value is None else read(value, name)
+    if origin is Literal:
+        return partial(check_choice, choices=inside)
+    if origin in (Iterable, Sequence):
+        return partial(check_several, each=_reader(inside[0]))
+    if kind in KINDS:
+        return KINDS[kind]
+    known = isinstance(origin or kind, type) and kind is not np.ndarray
+    return partial(check_class, kind=origin or kind) if known else _unread
+
+
+def _unread(value: Any, name: str) -> Any:
+    return value
+
+
+def check_class(value: object, name: str, kind: type) -> Any:
+    """Return `value`, or raise a TypeError unless it is of a class."""
+    if not isinstance(value, kind):
+        cure = "use its method to_pandas()" if hasattr(value, "to_pandas") else ""
+        cure = getattr(kind, "HOW", cure)  # what a class of ours says of how to get one
+        found = f"{name} must be a {kind.__name__}; found {shown(value)}"
+        raise TypeError(f"{found}; {cure}" if cure else found)
+    return value
+
+
+def check_choice(value: object, name: str, choices: Sequence) -> Any:
+    """Return `value`, or raise a ValueError unless it is one of a few."""
+    known = any(isinstance(value, type(each)) and value == each for each in choices)
+    require(known, f"{name} must be one of {list(choices)}; found {shown(value)}")
+    return value
+
+
+def check_several(value: Any, name: str, each: Reader) -> tuple:
+    """Return a tuple of what may be one thing or any sequence of them."""
+    try:
+        found = iter([value] if isinstance(value, str | pd.Period) else value)
+    except TypeError:
+        found = iter([value])
+    several = tuple(islice(found, MOST_SIMULATIONS + 1))
+    require(len(several) <= MOST_SIMULATIONS, f"{name} has more than a million values")
+    return tuple(each(one, name) for one in several)
+
+
+def check_text(value: object, name: str) -> str:
+    """Return text as it is, or raise a TypeError."""
+    return str(check_class(value, name, str))
+
+
+def check_flag(value: object, name: str) -> bool:
+    """Return a truth value, or raise a TypeError: "no" and 0 are none."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; found {shown(value)}")
+    return bool(value)
+
+
+def check_number(value: Any, name: str, above: float = -math.inf, below: float = math.inf) -> float:
+    """Return a number as a float, or raise a ValueError unless it is between two limits."""
+    real = isinstance(value, int | float | np.integer | np.floating) and value is not True
+    inside = f" above {above:g} and below {below:g}" if math.isfinite(above) else ""
+    fits = real and value is not False and above < value < below
+    require(fits, f"{name} must be a number{inside}; found {shown(value)}")
+    return float(value)
+
+
+def check_year(value: Any, name: str) -> int:
+    """Return a year, which may be given as 2007.0, as an int."""
+    whole = isinstance(value, float | np.floating) and math.isfinite(value) and value == int(value)
+    return check_whole(int(value) if whole else value, name, 1, 9999)
+
+
+def check_path(value: Any, name: str) -> Path:
+    """Return the path that a text or path names."""
+    if not isinstance(value, str | Path) or "\0" in str(value) or not str(value):
+        raise TypeError(f"{name} must be the path of a file; found {shown(value)}")
+    return Path(value)
+
+
+def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
+    """Return what reads whole numbers of a range, for an annotation."""
+    return partial(check_whole, least=least, most=most)
+
+
+Month = Annotated[str | pd.Period, check_month]
+Seed = Annotated[int, check_seed]
+Draws = Annotated[int, whole(100)]
+Year = Annotated[int, check_year]
+Share = Annotated[float, partial(check_number, above=0, below=1)]
+AnyPath = Annotated[Path | str, check_path]
+KINDS: dict[Any, Reader] = {
+    bool: check_flag,
+    int: whole(-MOST_SIMULATIONS),
+    float: check_number,
+    str: check_text,
+    Path: check_path,
+}
