@@ -2,35 +2,18 @@
 
 import inspect
 import math
+import typing
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial, wraps
 from itertools import islice
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    ParamSpec,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import (
-    MOST_SIMULATIONS,
-    check_month,
-    check_seed,
-    check_whole,
-    require,
-    shown,
-)
+from analysis.checks import MOST_SIMULATIONS, check_month, check_seed, check_whole, require, shown
 
 P, R = ParamSpec("P"), TypeVar("R")
 F = TypeVar("F", bound=Callable)
@@ -43,7 +26,7 @@ def checked(function: F) -> F:
 
     @cache
     def readers() -> dict[str, Reader]:
-        hints = get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(function, include_extras=True)
         return {name: _reader(hints.get(name)) for name in signature.parameters}
 
     @wraps(function)
@@ -79,7 +62,7 @@ def renamed(**former: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _reader(kind: Any) -> Reader:
     """Return what reads an annotation's values; of several kinds the function itself must ask."""
-    origin, inside = get_origin(kind), get_args(kind)
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         return inside[1]
     if origin in (Union, UnionType):
