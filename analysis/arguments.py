@@ -8,56 +8,43 @@ from functools import cache, partial, wraps
 from itertools import islice
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast
+from typing import Annotated, Any, Literal, TypeVar, Union, cast
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks import MOST_SIMULATIONS, check_month, check_seed, check_whole, require, shown
 
-P, R = ParamSpec("P"), TypeVar("R")
 F = TypeVar("F", bound=Callable)
 Reader = Callable[[Any, str], Any]  # of a value and the argument's name
+FORMER = {"level": "confidence"}  # names that arguments once had
 
 
 def checked(function: F) -> F:
     """Read every argument by its annotation before the function runs."""
     signature = inspect.signature(function)
+    known = signature.parameters
 
     @cache
     def readers() -> dict[str, Reader]:
         hints = typing.get_type_hints(function, include_extras=True)
-        return {name: _reader(hints.get(name)) for name in signature.parameters}
+        return {name: _reader(hints.get(name)) for name in known}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        for old, new in FORMER.items():
+            if old in kwargs and old not in known and new in known and new not in kwargs:
+                kwargs[new] = kwargs.pop(old)
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError as error:
-            takes = ", ".join(name for name in signature.parameters if name != "self")
+            takes = ", ".join(name for name in known if name != "self")
             raise TypeError(f"{function.__name__}: {error}; it takes {takes}") from None
         for name, value in given.arguments.items():
             given.arguments[name] = readers()[name](value, name)
         return function(*given.args, **given.kwargs)
 
     return cast("F", call)
-
-
-def renamed(**former: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a public function take arguments by their former names too: ``former=new``."""
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            for name in former.keys() & kwargs.keys():
-                if former[name] in kwargs:
-                    raise TypeError(f"{name} is the former name of {former[name]}: give one")
-                kwargs[former[name]] = kwargs.pop(name)
-            return function(*args, **kwargs)
-
-        return call
-
-    return decorate
 
 
 def _reader(kind: Any) -> Reader:

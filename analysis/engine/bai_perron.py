@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.arguments import checked, renamed
+from analysis.arguments import checked
 from analysis.checks import Array, check_whole, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
@@ -117,7 +117,6 @@ class BreakIntervals:
     confidence: float
 
 
-@renamed(level="confidence")
 @checked
 def break_intervals(
     y: Array,

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from analysis.arguments import checked, renamed
+from analysis.arguments import checked
 from analysis.checks import Array, check_whole, require
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
@@ -33,7 +33,6 @@ class Fits:
     p: Array
 
 
-@renamed(level="confidence")
 @checked
 def fit_many(
     outcomes: Array,
