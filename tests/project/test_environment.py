@@ -10,6 +10,9 @@ import pytest
 from support.folders import ROOT
 from support.locked import declared_requirements, environment_yml, locked_versions
 
+from analysis.files import DATA_FOLDER
+from analysis.mexico.tables import load_table
+
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SUPPORTED = ["3.11", "3.12", "3.13"]
 
@@ -68,6 +71,34 @@ def test_no_tracked_file_is_larger_than_1_mib_but_for_data():
     assert ROOT / "pyproject.toml" in tracked
     large = [path for path in tracked if path.is_file() and path.stat().st_size > 2**20]
     assert [path for path in large if path.parent != ROOT / "analysis" / "data"] == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_clone_on_windows_keeps_the_bytes_and_an_older_one_can_be_mended(tmp_path):
+    def git(*command, folder="there"):
+        command = ["git", "-c", "core.autocrlf=true", *command]
+        subprocess.run(command, cwd=tmp_path / folder, capture_output=True, check=True)
+
+    (tmp_path / "there").mkdir()
+    git("init", "-q")
+    names = ("datapackage.json", "states.csv", "municipal_deaths.csv.gz")
+    for name in names:
+        shutil.copy(DATA_FOLDER / name, tmp_path / "there")
+    author = ["-c", "user.name=x", "-c", "user.email=x"]
+    for name in ("before", "after"):
+        git("add", "-A")
+        git(*author, "commit", "-qm", name)
+        git("clone", "-q", str(tmp_path / "there"), str(tmp_path / name))
+        shutil.copy(ROOT / ".gitattributes", tmp_path / "there")
+    for name in names:
+        assert (tmp_path / "after" / name).read_bytes() == (DATA_FOLDER / name).read_bytes()
+    changed = tmp_path / "before/states.csv"
+    with pytest.raises(ValueError, match="its line ends were changed to CRLF"):
+        load_table("states", folder=changed.parent)
+    git("pull", "-q", folder="before")
+    changed.unlink()
+    git("checkout", "--", "states.csv", folder="before")
+    assert len(load_table("states", folder=changed.parent)) == 32
 
 
 def test_notebooks_are_stored_without_outputs():
