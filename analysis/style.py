@@ -76,8 +76,7 @@ class SavedFigure(NamedTuple):
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     """Save as ``stem.svg`` and ``stem.png``, without a date or a random identifier, and close it.
 
-    `alt` tells the finding from the numbers. A ValueError where a text would be below LEAST pixels
-    on a phone.
+    `alt` tells the finding from the numbers. A text below LEAST pixels on a phone is a ValueError.
     """
     width = figure.get_figwidth()
     texts = [text for text in figure.findobj(Text) if text.get_visible()]
