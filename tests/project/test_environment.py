@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -103,7 +104,8 @@ def test_no_tracked_file_is_larger_than_1_mib_but_for_data():
 def test_a_clone_on_windows_keeps_the_bytes_and_an_older_one_can_be_mended(tmp_path):
     def git(*command, folder="there"):
         command = ["git", "-c", "core.autocrlf=true", *command]
-        subprocess.run(command, cwd=tmp_path / folder, capture_output=True, check=True)
+        alone = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        subprocess.run(command, cwd=tmp_path / folder, env=alone, capture_output=True, check=True)
 
     (tmp_path / "there").mkdir()
     git("init", "-q")
