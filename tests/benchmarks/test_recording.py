@@ -52,7 +52,10 @@ def test_recording_anew_writes_the_hash_too(records):
     assert load_table("gaps", folder=records)["value"].tolist() == [0.1, 5, 0.333]
     after = json.loads((records / "datapackage.json").read_text())["resources"]
     assert [new["name"] for old, new in zip(before, after, strict=True) if new != old] == ["gaps"]
-    load_table("windows", folder=records)
+    write_record(table, records / "windows.csv", folder=records)
+    forget_tables()
+    for name in ("gaps", "windows"):
+        assert len(load_table(name, folder=records)) == 3
 
 
 def test_a_table_that_nobody_declared_is_not_written(records):
