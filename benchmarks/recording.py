@@ -8,16 +8,14 @@ import pandas as pd
 from analysis.checks import require
 from analysis.mexico.compile import write_package
 
-HERE = Path(__file__).parent
 
-
-def write_record(
-    table: pd.DataFrame, path: Path, *, folder: Path = HERE, float_format: str | None = None
-) -> None:
-    """Write a table that ``datapackage.json`` of `folder` declares, together with its hash."""
-    name, descriptor = path.relative_to(folder).as_posix(), folder / "datapackage.json"
-    package = json.loads(descriptor.read_text(encoding="utf-8"))
+def write_record(table: pd.DataFrame, path: Path, *, float_format: str | None = None) -> None:
+    """Write a table that the ``datapackage.json`` above it declares, together with its hash."""
+    path = path.resolve()
+    folder = next(each for each in path.parents if (each / "datapackage.json").is_file())
+    package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    name = path.relative_to(folder).as_posix()
     declared = [resource["path"] for resource in package["resources"]]
-    require(name in declared, f"{name}: declare it in {descriptor} first")
+    require(name in declared, f"{name}: declare it in {folder / 'datapackage.json'} first")
     text = table.to_csv(index=False, lineterminator="\n", float_format=float_format)
     write_package(folder, package, {}, {name: text.encode()})

@@ -6,8 +6,9 @@ import pytest
 from support.folders import ROOT
 
 from analysis.mexico.tables import check_file, forget_tables, load_table
-from benchmarks.recording import HERE, write_record
+from benchmarks.recording import write_record
 
+HERE = ROOT / "benchmarks"
 RECORDS = {x["name"]: x for x in json.loads((HERE / "datapackage.json").read_text())["resources"]}
 
 
@@ -46,13 +47,13 @@ def test_a_changed_digit_is_refused_and_the_program_named(records, place):
 def test_recording_anew_writes_the_hash_too(records):
     before = json.loads((records / "datapackage.json").read_text())["resources"]
     table = pd.DataFrame({"value": [0.1, 5, 1 / 3]})
-    write_record(table, records / "gaps.csv", folder=records, float_format="%.3g")
+    write_record(table, records / "gaps.csv", float_format="%.3g")
     assert (records / "gaps.csv").read_bytes() == b"value\n0.1\n5\n0.333\n"
     forget_tables()
     assert load_table("gaps", folder=records)["value"].tolist() == [0.1, 5, 0.333]
     after = json.loads((records / "datapackage.json").read_text())["resources"]
     assert [new["name"] for old, new in zip(before, after, strict=True) if new != old] == ["gaps"]
-    write_record(table, records / "windows.csv", folder=records)
+    write_record(table, records / "windows.csv")
     forget_tables()
     for name in ("gaps", "windows"):
         assert len(load_table(name, folder=records)) == 3
@@ -61,5 +62,5 @@ def test_recording_anew_writes_the_hash_too(records):
 def test_a_table_that_nobody_declared_is_not_written(records):
     before = {path: path.read_bytes() for path in records.iterdir()}
     with pytest.raises(ValueError, match=r"new\.csv: declare it in .*datapackage\.json first"):
-        write_record(pd.DataFrame({"a": [1]}), records / "new.csv", folder=records)
+        write_record(pd.DataFrame({"a": [1]}), records / "new.csv")
     assert {path: path.read_bytes() for path in records.iterdir()} == before
