@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all environment test test-slow lint lock reference clean help
+.PHONY: all environment test test-slow lint audit lock reference clean help
 
 all: environment  ## environment, full analysis and report (results/report/index.html)
 	@$(BIN)/pytask
@@ -21,7 +21,8 @@ environment: .venv/ready  ## .venv with the exact versions of requirements.lock
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0])'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
+	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -38,10 +39,20 @@ lint: environment  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-lock: environment  ## requirements.lock and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url $(UPGRADE) \
-		--python-version 3.11 --all-extras --custom-compile-command "make lock" \
-		--output-file requirements.lock pyproject.toml
+audit: .venv/audit/ready  ## known holes in the locked packages (asks PyPI), and in the workflows
+	@for lock in requirements.lock .ci/audit.txt; do .venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+	@.venv/audit/bin/zizmor --offline --no-progress .github
+
+.venv/audit/ready: .ci/audit.txt
+	@$(PYTHON) -m venv --clear .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/audit.txt
+	@touch $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
+
+lock: environment  ## requirements.lock, .ci/audit.txt and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
+	@$(COMPILE) $(UPGRADE) --all-extras --output-file requirements.lock pyproject.toml
+	@$(COMPILE) $(UPGRADE) --output-file .ci/audit.txt .ci/audit.in
 	@$(BIN)/python tests/support/locked.py > environment.yml
 
 reference: environment  ## rerun the R references of tests/reference, where R is there

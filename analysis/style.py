@@ -1,11 +1,11 @@
 """What the figures share: colours, `percent_axis`, `interval_rows`, `legend_above`, `name_line`."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.checks import require
-from analysis.files import write_atomically
+from analysis.files import sha256, write_together
 from analysis.language import Words
 
 WIDTH = 4.5  # inches of a figure, so that what is "small" on paper can be read on a phone
@@ -25,6 +25,7 @@ LABELS = Words("style-words.toml")  # of axes, in the language in use
 RATE_LABEL = LABELS["rate"]  # in English
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
+PART = re.compile(rb'(?<=["#])[A-Za-z]+[0-9a-f]{10}(?=[")])')  # of an SVG: its identifier
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
 BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
 COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
@@ -75,26 +76,25 @@ class SavedFigure(NamedTuple):
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     """Save as ``stem.svg`` and ``stem.png``, without a date or a random identifier, and close it.
 
-    `alt` tells the finding from the numbers. A ValueError where a text would be below LEAST pixels
-    on a phone.
+    `alt` tells the finding from the numbers. A text below LEAST pixels on a phone is a ValueError.
     """
-    small = {
-        text.get_text(): round(pixels, 1)
-        for text in figure.findobj(Text)
-        if text.get_visible()
-        and text.get_text().strip()
-        and (pixels := text.get_fontsize() / 72 * PHONE / figure.get_figwidth()) < LEAST
-    }
     width = figure.get_figwidth()
+    texts = [text for text in figure.findobj(Text) if text.get_visible()]
+    sizes = [(text.get_text(), text.get_fontsize() / 72 * PHONE / width) for text in texts]
+    small = {text: round(pixels, 1) for text, pixels in sizes if text.strip() and pixels < LEAST}
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
     require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
     drawn = {}
-    with mpl.rc_context({"svg.hashsalt": Path(stem).name}):  # texts as paths: no font is missing
-        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
-            drawn[suffix] = buffer.getvalue()
-            write_atomically(Path(f"{stem}{suffix}"), drawn[suffix])
+    for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
+        buffer = io.BytesIO()  # texts as paths: no font is missing
+        figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
+        drawn[suffix] = buffer.getvalue()
     plt.close(figure)
+    # matplotlib names parts by coordinates, whose last digits differ between processors
+    parts = list(dict.fromkeys(PART.findall(drawn[".svg"])))
+    salted = [sha256(f"{Path(stem).name} {place}".encode()) for place in range(len(parts))]
+    names = {part: f"p{name[:10]}".encode() for part, name in zip(parts, salted, strict=True)}
+    drawn[".svg"] = PART.sub(lambda part: names[part[0]], drawn[".svg"])
+    write_together({Path(f"{stem}{suffix}"): content for suffix, content in drawn.items()})
     name = Path(stem).as_posix().rpartition("figures/")[2]
     return SavedFigure(drawn[".svg"].decode(), alt, name)

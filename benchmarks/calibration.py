@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.engine.executors import Jobs, open_executor
 from analysis.validation.coverage import CALIBRATED, Cell, coverage_table, lay_out_coverage
+from benchmarks.recording import write_record
 
 SIMULATIONS = dict.fromkeys(CALIBRATED, 200) | dict.fromkeys(
     ["reml", "reml_ar1", "ols", "newey_west"], 1000
@@ -70,7 +71,7 @@ def record(jobs: Jobs = None) -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
     with open_executor(jobs, processes=True) as pool:
         table = pd.concat(pool.map(run, list_jobs()), ignore_index=True)
-    table.round({"coverage": 2, "mc_error": 2}).to_csv(RECORD, index=False)
+    write_record(table.round({"coverage": 2, "mc_error": 2}), RECORD)
     return table
 
 

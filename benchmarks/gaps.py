@@ -21,6 +21,7 @@ import pandas as pd
 from analysis.engine.executors import open_executor
 from analysis.mexico.gaps import find_gaps
 from analysis.mexico.sources import load_states
+from benchmarks.recording import write_record
 
 TABLES, AROUND, TAIL_DF, START = 300, 25, 5, 50
 UNRELIABLE = "MX07"  # Chiapas: whole years are holes, so its errors are the other states' median
@@ -171,7 +172,7 @@ def record() -> pd.DataFrame:
     with open_executor(processes=True) as pool:
         rows = [row for part in pool.map(run, jobs) for row in part]
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values("measure", kind="stable")
-    table.round({"value": 2, "mc_error": 2}).to_csv(RECORD, index=False)
+    write_record(table.round({"value": 2, "mc_error": 2}), RECORD)
     return table
 
 

@@ -38,6 +38,7 @@ from analysis.operations.stacks import (
     lay_out,
     stack_operations,
 )
+from benchmarks.recording import write_record
 
 RECORD = Path(__file__).with_suffix(".csv")
 SIMULATIONS, ROUNDS = 400, 999
@@ -349,7 +350,7 @@ def record() -> pd.DataFrame:
     table = pd.concat([simulated, longer, real, leads], ignore_index=True)[simulated.columns]
     rounded = {"truth_rejected": 1, "mc_error": 1, "zero_rejected": 1}
     table = table.round(rounded | dict.fromkeys(["bias", "sd", "mean_se"], 3))
-    table.to_csv(RECORD, index=False, lineterminator="\n")
+    write_record(table, RECORD)
     return table
 
 

@@ -18,6 +18,7 @@ from analysis.engine.executors import open_executor
 from analysis.engine.processes import simulate_errors
 from analysis.mexico.shifts import load_policy_shifts
 from analysis.places.effects import FEWEST_DEATHS, fit_places
+from benchmarks.recording import write_record
 
 MEANS, RHO, DISTURBANCE, SIMULATIONS = (0.1, 0.3, 1, 3, 10, 100), (0.5, 0.8, 0.95), 0.5, 400
 SHIFT = load_policy_shifts()["calderon-2006-12"]
@@ -53,7 +54,7 @@ def record() -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
     with open_executor(processes=True) as pool:
         table = pd.concat(pool.map(run, product(RHO, MEANS)), ignore_index=True)
-    table.round({"false_alarms": 1, "mc_error": 1}).to_csv(RECORD, index=False)
+    write_record(table.round({"false_alarms": 1, "mc_error": 1}), RECORD)
     return table
 
 

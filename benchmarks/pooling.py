@@ -20,6 +20,7 @@ from analysis.engine.processes import FEWEST, process_covariance, simulate_error
 from analysis.its.shifts import PolicyShift
 from analysis.places.effects import fit_places
 from analysis.places.pooling import pool_places
+from benchmarks.recording import write_record
 
 # With memory alone; with memory beneath noise; a level that wanders; twice as restless afterwards:
 # rho.
@@ -163,7 +164,7 @@ def record() -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
     with open_executor(processes=True) as pool:
         table = pd.concat(pool.map(run, product(WORLDS, SHARED)), ignore_index=True)
-    table.round({"coverage": 1, "mc_error": 1, "width": 1}).to_csv(RECORD, index=False)
+    write_record(table.round({"coverage": 1, "mc_error": 1, "width": 1}), RECORD)
     return table
 
 

@@ -22,6 +22,7 @@ from analysis.engine.sup_f import sup_f
 from analysis.its.design import build_design
 from analysis.its.series import periods_per_year
 from analysis.its.shifts import PolicyShift
+from benchmarks.recording import write_record
 
 REFERENCE = Path(__file__).parents[1] / "tests/reference"
 RECORD = Path(__file__).with_suffix(".csv")
@@ -203,7 +204,7 @@ def _by_r(folder: Path, fit: str) -> pd.Series:
 
 def record() -> pd.DataFrame:
     table = compare_published(REFERENCE)
-    table.to_csv(RECORD, index=False, float_format="%.12g", lineterminator="\n")
+    write_record(table, RECORD, float_format="%.12g")
     return table
 
 

@@ -22,6 +22,7 @@ from speed import N_MONTHS, design_at, simulate
 
 from analysis import fit_many
 from analysis.report.notebooks import run_notebook
+from benchmarks.recording import write_record
 
 HERE = Path(__file__).parent
 COUNTS = (1_000, 10_000, 100_000)
@@ -118,8 +119,7 @@ def main() -> None:
         seconds, peak = notebook_memory(name)
         print(f"{name}: {seconds:.0f} s, its kernel needs {peak:.0f} MiB at most")
     if options.record:
-        record = Path(__file__).with_suffix(".csv")
-        pd.concat(tables).to_csv(record, index=False, lineterminator="\n")
+        write_record(pd.concat(tables), Path(__file__).with_suffix(".csv"))
 
 
 if __name__ == "__main__":

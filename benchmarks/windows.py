@@ -30,6 +30,7 @@ from analysis.validation.coverage import (
     lay_out_coverage,
     share_held,
 )
+from benchmarks.recording import write_record
 
 SIMULATIONS = dict.fromkeys(CALIBRATED, 1000) | {"arima": 200}  # a fit takes a quarter of a second
 JUDGED = ("level", "slope", "effect_24m")
@@ -73,7 +74,7 @@ def record() -> pd.DataFrame:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores already
     with open_executor(processes=True) as pool:
         table = pd.concat(pool.map(run, list_jobs()), ignore_index=True)
-    table.round({"coverage": 2, "mc_error": 2}).to_csv(RECORD, index=False)
+    write_record(table.round({"coverage": 2, "mc_error": 2}), RECORD)
     return table
 
 

@@ -1,6 +1,7 @@
 """The site's own pages, from templates and the run's tables: front, shifts, chapters, Spanish."""
 
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ KINDS = {  # the notebooks of a shift in the order of its page, and what each is
     "11-municipalities": "municipality by municipality",
     "07-comparison-countries": "beside other countries",
 }
+FOLDERS = re.compile(r"(?m)^.*[/\\](?=[^/\\\n]+\.py:\d+: )")  # before the file that a warning names
 Page = tuple[str, str, str, dict[str, Any]]  # where, its template, its language, what only it knows
 
 
@@ -172,12 +174,14 @@ def _link_siblings(
 
 
 def _prepare_cell(cell: dict) -> None:
-    """Fold a cell's code away, leave Spanish figures out, give the other its words."""
+    """Fold code away, leave out Spanish figures and the machine's folders, give words to others."""
     if cell["cell_type"] != "code":
         return
     cell["metadata"]["tags"] = ["hide-input"]
     shown = [each for each in cell["outputs"] if not _of_figure(each, "name").startswith("es/")]
     cell["outputs"] = shown
+    for printed in (each for each in shown if each.get("output_type") == "stream"):
+        printed["text"] = FOLDERS.sub("", "".join(printed["text"]))
     for alt in filter(None, (_of_figure(each, "alt") for each in shown)):
         cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
 

@@ -82,7 +82,12 @@ def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
     path = folder / resource["path"]
     content = path.read_bytes()
     found, wanted = sha256(content), resource["hash"].removeprefix("sha256:")
+    if found == wanted:
+        return resource, content
+    made = resource.get("made", "python -m analysis.mexico.compile FOLDER")
     fault = f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects {wanted[:12]}…"
-    cure = "with git, or rebuild all tables with `python -m analysis.mexico.compile FOLDER`"
-    require(found == wanted, f"{fault}: the table was changed. Restore it {cure}.")
-    return resource, content
+    fault, cure = f"{fault}: the table was changed", f"with git, or write it anew with `{made}`"
+    if sha256(content.replace(b"\r\n", b"\n")) == wanted:
+        fault = f"{path.name}: its line ends were changed to CRLF, as git does on Windows with"
+        fault, cure = f"{fault} core.autocrlf", f'so: delete it, then `git checkout -- "{path}"`'
+    raise ValueError(f"{fault}. Restore it {cure}.")

@@ -10,6 +10,7 @@ from analysis.checks import check_known, require
 from analysis.files import sha256
 from analysis.mexico.record import SOURCES
 from analysis.mexico.shifts import load_policy_shifts
+from analysis.mexico.tables import check_file, forget_tables
 from analysis.report.runs import declare_runs
 
 SHOWN = ("shift", "source")  # what every name of a run tells
@@ -30,11 +31,15 @@ def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
 
     `results` is the project's where the parameters are those of a declared run, else
     ``results/explored/NAME``, whose name tells them, which is printed. A parameter that is unknown
-    or of another type, and a source that the shift does not declare, are refused.
+    or of another type, a source that the shift does not declare, a changed record: all are refused.
     """
     project = _find_project(notebook)
     # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.
-    runs = [run.parameters for run in declare_runs().values() if run.notebook == notebook]
+    declared = [run for run in declare_runs().values() if run.notebook == notebook]
+    forget_tables()
+    for path in (path for each in declared[0].recorded for path in project.glob(each)):
+        check_file(path.stem, folder=path.parent)
+    runs = [run.parameters for run in declared]
     given = _read_parameters(notebook, {**runs[0], "results": ""}, namespace)
     published = Path(given["results"]).resolve() if given["results"] else project / "results"
     compared = {name: value for name, value in given.items() if name not in SAME_NUMBERS}

@@ -69,7 +69,7 @@ def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
     # An interval that reaches the frame goes on.
     ax.hlines(place, *table[["low", "high"]].clip(-2 * size, 2 * size).T.to_numpy(), color=REAL)
     ax.plot(table["estimate"], place, "o", color=REAL, markersize=4, label="as declared")
-    beside = study.beside
+    beside = study.beside.round(4)  # solved to some seven digits: the next hang on the processor
     between = table.index.get_indexer(beside["start"]) + 0.25
     ax.plot(beside["estimate"], between, "x", color=FITTED, markersize=4, label="other choices")
     ax.set_xlim(-size, size)

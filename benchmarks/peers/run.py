@@ -23,6 +23,7 @@ import pandas as pd
 from analysis import load_policy_shifts, load_series
 from analysis.engine.processes import simulate_errors
 from analysis.its.design import build_design
+from benchmarks.recording import write_record
 
 HERE = Path(__file__).parent
 SHIFTS = ["calderon-2006-12", "merida-2008-07", "pena-nieto-2012-12", "lopez-obrador-2018-12"]
@@ -224,5 +225,5 @@ if __name__ == "__main__":
     parts = [measure(name, chosen.folder) for name in chosen.only]
     results = finish(pd.concat([*parts, describe_machine()]))
     if chosen.only == list(PEERS):
-        results.to_csv(HERE / "results.csv", index=False, float_format="%.6g")
+        write_record(results, HERE / "results.csv", float_format="%.6g")
     print(to_markdown(results))

@@ -84,6 +84,18 @@ def test_one_changed_byte_is_refused(package):
     pd.testing.assert_frame_equal(load_table("states", folder=package), load_table("states"))
 
 
+def test_line_ends_of_windows_are_named_with_what_helps(package):
+    path = package / "states.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    fault = (
+        r"states\.csv: its line ends were changed to CRLF, .* with core\.autocrlf\. Restore it so:"
+    )
+    with pytest.raises(
+        ValueError, match=rf'{fault} delete it, then `git checkout -- ".*states\.csv"`'
+    ):
+        load_table("states", folder=package)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"), [("inegi_death", "Did you mean 'inegi_deaths'"), ("qqq", "Known: .'inegi_d")]
 )

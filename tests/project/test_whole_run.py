@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from support.folders import ROOT
 from support.published import assert_published, published_estimates
 from support.whole_run import copy_project, run_pytask, start_pytask
 
+from analysis.files import sha256
 from analysis.report.runs import declare_runs
 
 pytestmark = pytest.mark.slow
@@ -69,6 +73,39 @@ def test_the_report_asks_for_nothing_from_the_network(undisturbed):
             assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", tag), (page.name, tag)
         for image in re.findall(r"<img\b[^>]*>", html):
             assert len(re.search(r'alt="([^"]*)"', image)[1]) > 40, (page.name, image[:200])
+
+
+def test_site_and_crate_have_the_same_bytes_wherever_they_are_built(undisturbed, tmp_path):
+    made, folder = undisturbed / "results", copy_project(tmp_path / "a place of its own")
+    own = {"ro-crate-metadata.json", "report"}
+    shutil.copytree(made, folder / "results", ignore=lambda *_: own)
+    build = "from report.task_crate import *; write_crate(RESULTS, RUNS)\n"
+    build += "from report.task_report import *; make_report(REPORT, RESULTS, RUNS)"
+    other = {"PYTHONPATH": str(folder), "PYTHONHASHSEED": "77", "TMPDIR": str(tmp_path)}
+    other |= {"HOME": str(tmp_path), "USER": "somebody", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    command = [sys.executable, "-c", build]
+    subprocess.run(command, cwd=folder, env=os.environ | other, check=True)
+    first, second = (hash_site(each) for each in (made, folder / "results"))
+    assert [
+        path for path in first.keys() | second.keys() if first.get(path) != second.get(path)
+    ] == []
+
+
+def hash_site(results: Path) -> dict[str, str]:
+    """Hash every page and the crate, whose date of publication is meant to differ."""
+    crate = (results / "ro-crate-metadata.json").read_bytes()
+    crate = re.sub(rb'"datePublished": "[\d-]+"', b"", crate)
+    pages = [path for path in (results / "report").rglob("*") if path.is_file()]
+    hashed = {str(path.relative_to(results)): sha256(path.read_bytes()) for path in pages}
+    return hashed | {"crate": sha256(crate)}
+
+
+def test_nothing_of_the_machine_is_published(undisturbed):
+    results = undisturbed / "results"
+    places = [str(undisturbed).encode(), str(Path(sys.prefix, "lib")).encode()]
+    for path in (path for path in results.rglob("*") if path.is_file() and path.suffix != ".ipynb"):
+        content = path.read_bytes()
+        assert [place for place in places if place in content] == [], path
 
 
 def test_nothing_is_run_twice(undisturbed):

@@ -1,3 +1,5 @@
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -189,6 +191,23 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 1000
+
+
+def test_a_figure_names_its_parts_alike_whatever_the_last_digits_of_its_coordinates(tmp_path):
+    drawn, found = {}, r'id="(p[0-9a-f]{10})"'
+    for name, nudge in (("figure", 0), ("figure", 1e-13), ("other", 0)):
+        figure, axes = plt.subplots(1, 2)
+        for place, ax in enumerate(axes):
+            ax.plot([0, 1 + nudge], [1, 0], "o-")
+            ax.bar([0, 1], [1, 2], hatch="/" * (place + 1))
+            ax.set_position([np.pi / 30 + place / 2 + nudge, np.pi / 30, np.pi / 10, np.pi / 4])
+        svg = drawn[name, nudge] = save_figure(figure, tmp_path / name, "What it shows.").svg
+        named = re.findall(found, svg)
+        assert len(named) == len(set(named)) > 4
+        assert set(re.findall(r'(?:url\(#|href="#)(p[0-9a-f]{10})[")]', svg)) == set(named)
+    assert drawn["figure", 0] == drawn["figure", 1e-13]
+    both = [set(re.findall(found, drawn[name, 0])) for name in ("figure", "other")]
+    assert both[0].isdisjoint(both[1])  # they may stand in one page
 
 
 def test_an_interval_that_leaves_zero_out_is_significant():

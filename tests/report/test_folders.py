@@ -4,6 +4,7 @@ import ast
 import contextlib
 import json
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from support.folders import ROOT
 
 from analysis.report.folders import SAME_NUMBERS, open_folders
-from analysis.report.runs import declare_runs
+from analysis.report.runs import DECLARED, declare_runs
 
 RUNS = declare_runs()
 FIT = RUNS["03-policy-shift--calderon-2006-12--inegi"].parameters
@@ -52,6 +53,26 @@ def test_every_declared_run_writes_to_the_results_and_says_nothing(project, caps
     folders = open_with(run.notebook, **run.parameters)
     assert folders == (project, project / "results", project / "results")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("notebook", [name for name in DECLARED if "recorded" in DECLARED[name]])
+def test_a_changed_record_stops_every_notebook_that_reads_it(project, notebook):
+    shutil.copy(ROOT / "benchmarks/datapackage.json", project / "benchmarks")
+    recorded = DECLARED[notebook]["recorded"]
+    for path in recorded:
+        shutil.copy(ROOT / path, project / path)
+    open_with(notebook)
+    changed = project / recorded[-1]
+    changed.write_bytes(changed.read_bytes().replace(b"9", b"8", 1))
+    with pytest.raises(ValueError, match=f"{changed.name} has sha256 .*the table was changed"):
+        open_with(notebook)
+
+
+def test_every_record_that_a_notebook_reads_is_declared():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        code = [c for c in json.loads(path.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
+        read = re.findall(r"benchmarks/[^\s\"']+\.csv", "".join("".join(c["source"]) for c in code))
+        assert set(read) == set(DECLARED[path.stem].get("recorded", ())), path.stem
 
 
 def test_declared_parameters_are_those_of_the_notebooks_own_cells():

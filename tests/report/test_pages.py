@@ -118,6 +118,18 @@ def test_a_figure_carries_the_finding_of_its_run(laid_out):
     assert cells[2]["outputs"] == []  # the Spanish figure has a page of its own
 
 
+@pytest.mark.parametrize("folder", ["/home/ana/my work/", "C:\\Users\\Ana Ruiz\\", "//host/a/", ""])
+def test_a_warning_on_a_page_names_its_file_and_no_folder_of_the_machine(tmp_path, folder):
+    told = f"before\n{folder}gls.py:208: RuntimeWarning: odd\n  rho = x / y\nafter 1/2\n"
+    printed = {"output_type": "stream", "name": "stderr", "text": told.splitlines(True)}
+    executed = {name: json.loads(notebook(("rate", "Finding"))) for name in RUNS}
+    executed["01-data"]["cells"][1]["outputs"].append(printed)
+    lay_out_notebooks(executed, RUNS, tmp_path)
+    cell = json.loads((tmp_path / "01-data.ipynb").read_text("utf-8"))["cells"][1]
+    text = "before\ngls.py:208: RuntimeWarning: odd\n  rho = x / y\nafter 1/2\n"
+    assert cell["outputs"][1]["text"] == text
+
+
 def test_spanish_words_of_a_fit_find_their_figures_and_the_english_page(laid_out):
     text = (laid_out / "es/03-policy-shift--covid-2020-04--inegi.md").read_text(encoding="utf-8")
     assert "(../figures/es/x.svg)" in text
