@@ -1,10 +1,11 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from types import UnionType
+from typing import Any, ParamSpec, TypeVar, get_args, get_origin
 from unicodedata import normalize
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 P, R = ParamSpec("P"), TypeVar("R")
 
 Array = np.ndarray
+UNSHOWN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"  # in no file of XML
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 
 
@@ -128,6 +130,33 @@ class UnknownNameError(KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def check_fields(
+    given: Mapping[str, Any], name: str, kinds: Mapping[str, Any], optional: Iterable[str] = ()
+) -> None:
+    """Raise an error unless what is declared has these keys, each of its kind."""
+    for key in given:
+        check_known(key, kinds, f"key in {name}:")
+    missing = sorted(kinds.keys() - given.keys() - set(optional))
+    require(not missing, f"{name}: {', '.join(missing)} missing")
+    for key, kind in kinds.items():
+        if key in given and not _is_kind(given[key], kind):
+            wanted = re.sub("<class '(.*)'>", r"\1", str(kind))
+            raise TypeError(f"{name}: {key} must be of kind {wanted}; found {given[key]!r:.100}")
+
+
+def _is_kind(value: Any, kind: Any) -> bool:
+    """Tell whether `value` is of a kind as hints write it; text must be such as a page can show."""
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin in (Any, UnionType):
+        return not inner or any(_is_kind(value, each) for each in inner)
+    if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
+        return False
+    if origin is str:
+        return not re.search(UNSHOWN, value)
+    parts = value.values() if isinstance(value, dict) else value
+    return not inner or all(_is_kind(each, inner[-1]) for each in parts)
 
 
 def plain(word: str) -> str:

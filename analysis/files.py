@@ -11,17 +11,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
+
 DATA_FOLDER = Path(__file__).parent / "data"
 DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
+LARGEST = 2**20  # bytes of a TOML file
 
 
 def read_toml(path: Path | str) -> tuple[Path, dict]:
     """Read a TOML file; return its path beside it, for what is said of its blocks."""
-    path = Path(path)
     try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        with Path(path).open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        require(len(content) <= LARGEST, f"larger than {LARGEST:,} bytes")
+        text = content.decode("utf-8-sig")  # Windows writes a mark in front
+        if "\0" in text:
+            raise UnicodeError("a zero byte")
+        found = tomllib.loads(text)
+        repr(found)  # nothing in it is too deep or too long to be told in a message
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        kind = type(error) if isinstance(error, OSError | TypeError) else ValueError
+        cure = "; it is in another encoding: save it as UTF-8"
+        told = f"{error}{cure if isinstance(error, UnicodeError) else ''}"
+        raise kind(f"{path} cannot be read as TOML: {told}") from None
+    return Path(path), found
 
 
 def round_table(table: pd.DataFrame) -> pd.DataFrame:
