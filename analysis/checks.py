@@ -132,31 +132,27 @@ class UnknownNameError(KeyError):
         return str(self.args[0])
 
 
-def check_fields(
-    given: Mapping[str, Any], name: str, kinds: Mapping[str, Any], optional: Iterable[str] = ()
-) -> None:
+def check_fields(given: Mapping[str, Any], name: str, kinds: Mapping[str, Any]) -> None:
     """Raise an error unless what is declared has these keys, each of its kind."""
     for key in given:
         check_known(key, kinds, f"key in {name}:")
-    missing = sorted(kinds.keys() - given.keys() - set(optional))
+    missing = [key for key in kinds if key not in given]
     require(not missing, f"{name}: {', '.join(missing)} missing")
-    for key, kind in kinds.items():
-        if key in given and not _is_kind(given[key], kind):
-            wanted = re.sub("<class '(.*)'>", r"\1", str(kind))
-            raise TypeError(f"{name}: {key} must be of kind {wanted}; found {given[key]!r:.100}")
+    for key, value in given.items():
+        wanted = re.sub("<class '(.*)'>", r"\1", str(kinds[key]))
+        if not _is_kind(value, kinds[key]):
+            raise TypeError(f"{name}: {key} must be of kind {wanted}; found {value!r:.100}")
 
 
 def _is_kind(value: Any, kind: Any) -> bool:
-    """Tell whether `value` is of a kind as hints write it; text must be such as a page can show."""
+    """Tell whether `value` is of a kind as hints write it, its texts such as a page can show."""
     origin, inner = get_origin(kind) or kind, get_args(kind)
-    if origin in (Any, UnionType):
-        return not inner or any(_is_kind(value, each) for each in inner)
-    if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
-        return False
-    if origin is str:
-        return not re.search(UNSHOWN, value)
-    parts = value.values() if isinstance(value, dict) else value
-    return not inner or all(_is_kind(each, inner[-1]) for each in parts)
+    if origin is UnionType:
+        return any(_is_kind(value, each) for each in inner)
+    right = isinstance(value, origin) and not isinstance(value, bool)
+    parts = value.values() if isinstance(value, dict) else value if inner and right else ()
+    shown = not re.search(UNSHOWN, str(value))
+    return right and shown and all(_is_kind(each, inner[-1]) for each in parts if inner)
 
 
 def plain(word: str) -> str:

@@ -20,21 +20,17 @@ LARGEST = 2**20  # bytes of a TOML file
 
 def read_toml(path: Path | str) -> tuple[Path, dict]:
     """Read a TOML file; return its path beside it, for what is said of its blocks."""
+    path = Path(path)
     try:
-        with Path(path).open("rb") as stream:
+        with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
         require(len(content) <= LARGEST, f"larger than {LARGEST:,} bytes")
-        text = content.decode("utf-8-sig")  # Windows writes a mark in front
-        if "\0" in text:
-            raise UnicodeError("a zero byte")
-        found = tomllib.loads(text)
+        found = tomllib.loads(content.decode("utf-8-sig"))  # Windows writes a mark in front
         repr(found)  # nothing in it is too deep or too long to be told in a message
-    except (OSError, TypeError, ValueError, RecursionError) as error:
-        kind = type(error) if isinstance(error, OSError | TypeError) else ValueError
-        cure = "; it is in another encoding: save it as UTF-8"
-        told = f"{error}{cure if isinstance(error, UnicodeError) else ''}"
-        raise kind(f"{path} cannot be read as TOML: {told}") from None
-    return Path(path), found
+    except (OSError, ValueError, RecursionError) as error:
+        kind = type(error) if isinstance(error, OSError) else ValueError
+        raise kind(f"{path} must be TOML; save it as UTF-8 text. Found: {error}") from None
+    return path, found
 
 
 def round_table(table: pd.DataFrame) -> pd.DataFrame:

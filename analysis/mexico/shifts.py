@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,8 +15,7 @@ from analysis.mexico.record import IMPUTED, NATION, SOURCES
 from analysis.mexico.sources import load_series
 
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
-# What a block may hold: what each must be, PolicyShift says. It finds `overlaps` itself.
-KEYS = dict.fromkeys({each.name for each in fields(PolicyShift)} - {"overlaps"}, Any)
+KEYS = [each.name for each in fields(PolicyShift) if each.name != "overlaps"]  # that is found
 
 
 def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
@@ -31,14 +29,12 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     Returns
     -------
     dict
-        Slug to `PolicyShift`, in the order of the file; what is malformed is named in the error.
+        Slug to `PolicyShift`, in the order of the file.
 
     Raises
     ------
-    ValueError, TypeError
-        If the file or a block is malformed: the message names the file and the shift.
-    KeyError
-        For an unknown key, source or shift beside, with the nearest known names.
+    ValueError, TypeError, KeyError
+        If something is malformed or unknown: the message names the file, the shift and the field.
     """
     file, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
     translated = spoken() == "es" and path is None
@@ -47,11 +43,13 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     shifts = _ShiftTable()
     for block in content["shift"]:
         name = f"{file.name}, shift {block.get('slug')!r:.100}"
-        check_fields(block, name, KEYS, KEYS.keys() - {"slug", "month"})
+        for key in block:
+            check_known(key, KEYS, f"key in {name}:")
         named = as_tuple(block.get("beside"))
         for each in named:
             check_known(each, shifts, f"shift beside in {name}:")
-        declared = {"places": NATION} | block | spanish.get(str(block["slug"]), {})
+        declared = {"slug": None, "month": None, "places": NATION} | block
+        declared |= spanish.get(str(declared["slug"]), {})
         try:
             shift = PolicyShift(**declared | {"beside": [shifts[each] for each in named]})
         except (TypeError, ValueError) as error:

@@ -62,7 +62,13 @@ def laid_out(tmp_path_factory):
 def test_the_front_page_gives_answer_picture_cards_and_claims_in_both_languages(laid_out):
     for page, folder in (("index.md", ""), ("es/index.md", "es/")):
         text = (laid_out / page).read_text(encoding="utf-8")
-        parts = ["Carpenter", "10,423", f":alt: Finding of {folder}rate", 'class="card"', "A line."]
+        parts = [
+            "Carpenter",
+            "10,423",
+            f':alt: "Finding of {folder}rate"',
+            'class="card"',
+            "A line.",
+        ]
         places = [text.index(part) for part in parts]
         assert places == sorted(places)
         assert text.count('class="card"') == len(pages_of("x", {})) + 7
