@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from analysis.its.shifts import TEXTS
 
 SCRIPTS = "<script>hit()</script><img src=x onerror=hit()><a href='javascript:hit()'>a</a>"
-LINKS = "[x](javascript:hit()) ![y](x.png) <http://a.b> [z]: x"
+LINKS = "[x](javascript:hit()) ![y](x.png) <http://a.b> [z]"
 FORMULAS = r"$\frac{$ $x_1$ \(y\) \begin{a} 5% & &lt; &amp;"
 MARKS = "{0} {{ z }} {{{z}}} {z}`role` a|b `code` *e* __u__ ~~s~~ 'p' \"q\" \\* # h"
 HOSTILE = f"# {SCRIPTS} {LINKS} {FORMULAS} {MARKS}"

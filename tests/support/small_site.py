@@ -29,7 +29,7 @@ def notebook(alts, outputs=()):
     ]
     shown += [{"data": {kind: text}, "metadata": {}} for kind, text in outputs]
     for number, each in enumerate(shown):
-        cell = {"cell_type": "code", "id": f"x-{number}", "metadata": {}, "source": []}
+        cell = {"cell_type": "code", "id": f"x-{number}", "metadata": {}, "source": ["x"]}
         output = {"output_type": "display_data", **each}
         cells.append(cell | {"execution_count": 1, "outputs": [output]})
     cells[0]["id"] = "x"
