@@ -15,8 +15,8 @@ Impact = Literal["level_and_slope", "level", "slope"]
 CHOSEN = Words("its-words.toml", "declared")
 OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
 SLUG = r"(?!.{81})[a-z0-9]+(-[a-z0-9]+)*"  # names of files are made of it
-TEXTS = dict.fromkeys(("title", "window_reason", "reason", "source", "words", "caveat"), str)
-TEXTS |= dict.fromkeys(("places", "sources", "overlaps"), tuple[str])
+TEXTS: dict[str, Any] = dict.fromkeys(["title", "window_reason", "reason", "source", "words"], str)
+TEXTS |= {"caveat": str} | dict.fromkeys(["places", "sources", "overlaps"], tuple[str])
 
 
 @dataclass(frozen=True)
