@@ -1,15 +1,17 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from types import NoneType
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
 Array = np.ndarray
+UNSHOWN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"  # in no file of XML
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 
 
@@ -118,6 +120,29 @@ class UnknownNameError(KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def check_fields(given: Mapping[str, Any], name: str, kinds: Mapping[str, Any]) -> None:
+    """Raise an error unless what is declared has these keys, each of its kind."""
+    for key in given:
+        check_known(key, kinds, f"key in {name}:")
+    missing = [key for key in kinds if key not in given]
+    require(not missing, f"{name}: {', '.join(missing)} missing")
+    for key, value in given.items():
+        wanted = re.sub("<class '(.*)'>", r"\1", str(kinds[key]))
+        if not _is_kind(value, kinds[key]):
+            raise TypeError(f"{name}: {key} must be of kind {wanted}; found {value!r:.100}")
+
+
+def _is_kind(value: Any, kind: Any) -> bool:
+    """Tell whether `value` is of a kind as hints write it, its texts such as a page can show."""
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin is UnionType:
+        return any(_is_kind(value, each) for each in inner)
+    right = isinstance(value, origin) and not isinstance(value, bool)
+    parts = value.values() if isinstance(value, dict) else value if inner and right else ()
+    shown = not re.search(UNSHOWN, str(value))
+    return right and shown and all(_is_kind(each, inner[-1]) for each in parts if inner)
 
 
 def plain(word: str) -> str:

@@ -11,17 +11,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.checks import require
+
 DATA_FOLDER = Path(__file__).parent / "data"
 DIGITS = 6  # significant digits in tables: the last digits of a double differ between processors
+LARGEST = 2**20  # bytes of a TOML file
 
 
 def read_toml(path: Path | str) -> tuple[Path, dict]:
     """Read a TOML file; return its path beside it, for what is said of its blocks."""
     path = Path(path)
     try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        require(len(content) <= LARGEST, f"larger than {LARGEST:,} bytes")
+        found = tomllib.loads(content.decode("utf-8-sig"))  # Windows writes a mark in front
+        repr(found)  # nothing in it is too deep or too long to be told in a message
+    except (OSError, ValueError, RecursionError) as error:
+        kind = type(error) if isinstance(error, OSError) else ValueError
+        raise kind(f"{path} must be TOML; save it as UTF-8 text. Found: {error}") from None
+    return path, found
 
 
 def round_table(table: pd.DataFrame) -> pd.DataFrame:

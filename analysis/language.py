@@ -1,4 +1,4 @@
-"""English and Spanish: a room's sentences in the language in use, months and numbers."""
+"""English and Spanish: a room's sentences in the language in use, months, texts as written."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +17,8 @@ from analysis.files import DATA_FOLDER, read_toml
 LOCALES = {"en": "en_US", "es": "es_MX"}  # both write 1,234.5
 RUNS = {"en": (" to ", " and ", " {}"), "es": (" a ", " y ", " de {}")}  # and a month's year
 set_minus = partial(re.sub, r"(?<![\w-])-(?=\d)", "−")  # no hyphen before a number
+# What Markdown and HTML read as more than text, and what at the start of a line
+MARKS = re.compile(r"[\\`*_\[\]{}<>&|~$]|^(?:[#+=:%(-]|\d(?=\d*[.)]))")
 _spoken: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -91,8 +93,15 @@ def _say_run(first: pd.Period, last: pd.Period, say: Callable[[pd.Period], str])
     return say(first) if first == last else f"{say(first)}{to}{say(last)}"
 
 
+def literal(text: object) -> str:
+    """Return a text, on one line, so that Markdown, HTML and MathJax show it as it is written."""
+    told = MARKS.sub(lambda mark: f"&#{ord(mark[0])};", " ".join(str(text).split()))
+    return re.sub("&#(36|92);", r"<span>&#\1;</span>", told)  # no formula goes over a tag
+
+
 def fill_template(name: str, **told: Any) -> str:
     """Return ``data/NAME`` filled in; a name that it asks for and is not told is an error."""
     loader = FileSystemLoader(DATA_FOLDER)
     pages = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
+    pages.filters["literal"] = literal
     return pages.get_template(name).render(told)

@@ -42,7 +42,7 @@ def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: b
     """Name rows of intervals from the top down, with a line at zero and a grid behind them."""
     if zero:
         ax.axvline(0, **ZERO)
-    ax.set_yticks(range(len(labels)), labels)
+    ax.set_yticks(range(len(labels)), [str(label).replace("$", r"\$") for label in labels])
     ax.set_ylim(len(labels) - 0.5, -0.5)
     if grid:
         ax.grid(axis="x", color="0.9")
@@ -51,7 +51,11 @@ def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: b
 
 def legend_above(ax: Axes, ncols: int, **options: Any) -> None:
     """Put the legend above the frame, in the middle."""
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, **LEGEND, **options)
+    legend = ax.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, **LEGEND, **options
+    )
+    for text in legend.findobj(Text):
+        text.set_parse_math(False)  # a dollar is a dollar
 
 
 def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
@@ -59,7 +63,7 @@ def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
     beside: dict[str, Any] = {"xytext": (-2, -3), "ha": "right"} if left else {"xytext": (2, -3)}
     frame = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     style = {"rotation": 90, "va": "top", "fontsize": "small", "color": "0.25"}
-    ax.annotate(name, (place, 1), **frame, **style, **beside)
+    ax.annotate(name, (place, 1), parse_math=False, **frame, **style, **beside)
 
 
 class SavedFigure(NamedTuple):

@@ -15,6 +15,7 @@ html_css_files = ["report.css"]
 html_js_files = ["terms.js", "report.js"]
 html_show_sphinx = False
 html_copy_source = False
+smartquotes = False  # a title's quotes are those that its author wrote
 html_show_search_summary = (
     False  # it would ask for pages by a request, which a file:// page may not
 )

@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words, say_month, speaking
+from analysis.language import Words, literal, say_month, speaking
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
 from analysis.report import cards as card_words
@@ -72,14 +73,22 @@ def _pages(context: Mapping[str, Any]) -> Iterator[Page]:
 
 
 def _environment(language: str) -> Environment:
-    """Return the templates of a language; what a page asks for and nobody knows is an error."""
+    """Return the templates of a language; what a page asks for and nobody knows is an error.
+
+    What is filled in is text, shown as written, but for what is `safe`: Markdown of the project's
+    own; an `option` of a directive is quoted.
+    """
     loader = FileSystemLoader(REPORT / "templates" / language)
-    found = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    found = Environment(loader=loader, finalize=_fill_in, **options)
+    found.filters["option"] = lambda text: Markup(json.dumps(text, ensure_ascii=False))
     words = {name: getattr(card_words, name) for name in card_words.TELLERS}
     found.globals |= words | {"say_month": say_month, "words": Words("front.toml")}
     return found
+
+
+def _fill_in(value: object) -> str:
+    return value if isinstance(value, Markup) else literal(value)
 
 
 def _context(
@@ -134,7 +143,7 @@ def lay_out_notebooks(executed: Mapping[str, dict], runs: Mapping[str, Run], sou
         first, *others = notebook["cells"]
         heading, *text = "".join(first["source"]).splitlines(True)
         if run.title:  # the notebook serves many runs: its heading is that of this one
-            heading = f"# {run.title}\n"
+            heading = f"# {literal(run.title)}\n"
         text = [line for line in text if not line.startswith(("**Reads**", "**Writes**"))]
         first["source"] = [heading, *_link_siblings(name, run, runs, shifts), *text]
         for cell in others:

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.checks import check_known, require
+from analysis.checks import check_fields, check_known, check_month, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.language import Words
 
+Figure = int | float | str
 Answer = Literal["no", "cannot tell", "yes"]
 WEAKEST = get_args(Answer)  # first: what the answers to several parts come to
 CARRIERS = ("SESNSP", "INEGI", "Consejo Ciudadano")
@@ -32,11 +33,11 @@ class Claim:
 
     number: int
     slug: str
-    figures: dict[str, Any]  # the numbers in the article's words
+    figures: dict[str, Figure]  # the numbers in the article's words
     measured: str  # what is computed
     rule: str  # when the words are borne out
-    parameters: dict[str, Any]  # the numbers that the rule needs
-    vary: dict[str, list[Any]]  # of its numbers: the least and the most that are tried
+    parameters: dict[str, Figure | dict[str, Figure]]  # the numbers that the rule needs
+    vary: dict[str, list[Figure]]  # of its numbers: the least and the most that are tried
     parts: dict[str, str]  # measure -> a part of the claim that it judges alone
     sources: list[str]  # who can carry it
 
@@ -56,8 +57,8 @@ class Claim:
         return TOLD["claims"][self.slug][form].format(**self.figures | self.parameters | told)
 
 
-BLOCKS = {  # of ``claims.toml``: the kind of each key
-    "claim": {name: get_origin(kind) or kind for name, kind in get_type_hints(Claim).items()},
+BLOCKS: dict[str, dict[str, Any]] = {  # of ``claims.toml``: the kind of each key
+    "claim": get_type_hints(Claim),
     "published": {"year": int, "deaths": int, "vintage": str, "counted": str, "source": str},
     "not_judged": {"words": str, "reason": str},
 }
@@ -88,17 +89,17 @@ def load_claims(path: Path | None = None) -> Declared:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If a block is malformed: the message names the block.
     KeyError
         For an unknown key or source, with the nearest known names.
     """
     path, content = read_toml(path or DATA_FOLDER / "claims.toml")
-    _check_block(content, path.name, dict.fromkeys(BLOCKS, object))
+    check_fields(content, path.name, dict.fromkeys(BLOCKS, list[dict]))
     for kind, keys in BLOCKS.items():
         for block in content[kind]:
             named = next((block[key] for key in ("slug", "year", "words") if key in block), "")
-            _check_block(block, f"{path.name}, {kind} {named!r}", keys)
+            check_fields(block, f"{path.name}, {kind} {named!r:.100}", keys)
     claims: dict[str, Claim] = {}
     for block in content["claim"]:
         claim = Claim(**block)
@@ -108,7 +109,10 @@ def load_claims(path: Path | None = None) -> Declared:
     ordered = numbers == list(range(1, len(numbers) + 1))
     require(ordered, f"{path.name}: claims must be numbered 1, 2, 3, …; found {numbers}")
     for row in content["published"]:
-        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {path.name}, published")
+        name = f"{path.name}, published {row['year']}"
+        check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}:")
+        check_month(row["vintage"], f"{name}: vintage")
+        require(row["deaths"] >= 0, f"{name}: expected 0 deaths or more; found {row['deaths']}")
     published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
     return Declared(claims, published, not_judged)
 
@@ -169,16 +173,9 @@ def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:
         require(bool(getattr(claim, field)), f"{name}: {field} is empty")
     for source in claim.sources:
         check_known(source, CARRIERS, f"source in {name}:")
-    for key, (least, most) in claim.vary.items():
-        fault = f"{name}: {key} = {claim[key]} lies outside {least} to {most}, where it is to vary"
-        require(least <= claim[key] <= most, fault)
-
-
-def _check_block(block: dict[str, Any], name: str, kinds: dict[str, type]) -> None:
-    for key in sorted(set(block) - set(kinds)):
-        check_known(key, sorted(kinds), f"key in {name}:")
-    missing = sorted(set(kinds) - set(block))
-    require(not missing, f"{name}: {', '.join(missing)} missing")
-    for key, kind in kinds.items():
-        fault = f"{key} must be of kind {kind.__name__}; found {key} = {block[key]!r}"
-        require(isinstance(block[key], kind), f"{name}: {fault}")
+    for key, ends in claim.vary.items():
+        check_known(key, claim.figures | claim.parameters, f"figure or parameter in {name}:")
+        kind = str if isinstance(claim[key], str) else int | float
+        paired = len(ends) == 2 and all(isinstance(each, kind) for each in (claim[key], *ends))
+        fault = f"{key} = {claim[key]} lies outside {ends}, where it may vary"
+        require(paired and ends[0] <= claim[key] <= ends[1], f"{name}: {fault}")

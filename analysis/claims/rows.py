@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.claims import declared
 from analysis.claims.declared import CELL, COUNT, TOLD, Answer, Claim, judge_claim, say, say_parts
 from analysis.claims.evidence import PRESS, Cell, Evidence
-from analysis.language import say_month, set_minus, spoken
+from analysis.language import literal, say_month, set_minus, spoken
 
 ROW_COLUMNS = [*CELL, "measure", "value", "low", "high", "unit", "article", "bound", "holds"]
 ROW_COLUMNS += ["judges"]
@@ -64,8 +64,9 @@ class Measured:
     def sentence(self) -> str:
         """The verdict with its figures, as Markdown."""
         judged = self.rows["judges"].any()
-        said = f"{self.line}\n\n*Every figure:* {self.finding}" if judged else TOLD["no_figure"]
-        close = f"\n\n*Close calls:* {'; '.join(self.close_calls)}." if self.close_calls else ""
+        told, calls = (literal(text) for text in (self.finding, "; ".join(self.close_calls)))
+        said = f"{literal(self.line)}\n\n*Every figure:* {told}" if judged else TOLD["no_figure"]
+        close = f"\n\n*Close calls:* {calls}." if calls else ""
         return f"**Claim {self.claim.number}, *{self.claim_verdict}*:** {said}{close}"
 
 

@@ -44,7 +44,7 @@ def plot_series(
     """
     ax = ax or plt.gca()
     for label, frame in series.items():
-        name = label.upper() if label in COLOURS else label
+        name = label.upper() if label in COLOURS else label.replace("$", r"\$")
         rate = outcome(frame, "rate" if has_counts(frame) else "value")
         _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:

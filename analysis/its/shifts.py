@@ -1,17 +1,22 @@
 """A dated change of policy, with a window and impact declared before any fitting."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
-from analysis.checks import read_period, require
+from analysis.checks import check_fields, read_period, require
 from analysis.language import Words
 
 Impact = Literal["level_and_slope", "level", "slope"]
 
 CHOSEN = Words("its-words.toml", "declared")
 OVERLAP_MONTHS = 12  # shifts closer than this are hard to tell apart
+SLUG = r"(?!.{81})[a-z0-9]+(-[a-z0-9]+)*"  # names of files are made of it
+TEXTS: dict[str, Any] = dict.fromkeys(["title", "window_reason", "reason", "source", "words"], str)
+TEXTS |= {"caveat": str} | dict.fromkeys(["places", "sources", "overlaps"], tuple[str])
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ class PolicyShift:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        named = isinstance(self.slug, str) and bool(self.slug.strip())
-        require(named, f"a shift needs a slug, such as 'reform-2010-01'; found {self.slug!r}")
+        wanted = "a shift needs a slug of small letters, digits and single hyphens, 80 at most"
+        named = isinstance(self.slug, str) and re.fullmatch(SLUG, self.slug) is not None
+        require(named, f"{wanted}, such as 'reform-2010-01'; found {self.slug!r:.100}")
         for name in ("month", "until", "start", "end"):
             object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
         given, impacts = self.month is not None, list(get_args(Impact))
@@ -59,6 +65,7 @@ class PolicyShift:
         require(known, f"{self.slug}: unknown impact {self.impact!r}; use one of {impacts}")
         for name in ("beside", "places", "sources", "overlaps"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
+        check_fields({name: getattr(self, name) for name in TEXTS}, self.slug, TEXTS)
         object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
         stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
         if stray:
@@ -118,7 +125,8 @@ def as_tuple(value: Any) -> tuple:
     """Return a tuple of what may be one thing, several or None."""
     if value is None:
         return ()
-    return (value,) if isinstance(value, str | PolicyShift | pd.Period) else tuple(value)
+    one = isinstance(value, str | PolicyShift | pd.Period | Mapping)
+    return (value,) if one or not isinstance(value, Iterable) else tuple(value)
 
 
 def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
@@ -138,6 +146,6 @@ def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
 def _period(value: object, name: str, slug: str) -> pd.Period | None:
     period = read_period(value, "MQY")
     wanted = "a month, quarter or year such as '2006-12', '2006Q4' or '2006'"
-    given = value is None or period is not None
+    given = value is None or (period is not None and 1 <= period.year <= 9999)
     require(given, f"{slug}: {name} must be {wanted}; found {value!r}")
     return period

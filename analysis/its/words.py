@@ -1,5 +1,8 @@
 """A fit in words, by rule: a sentence changes when its number changes."""
 
+import re
+from html import unescape
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +13,7 @@ from analysis.its.flags import Flag, name_counted
 from analysis.its.result import ITSResult
 from analysis.its.series import periods_of
 from analysis.its.shifts import PolicyShift
-from analysis.language import Words, say_month, say_runs, set_minus
+from analysis.language import Words, literal, say_month, say_runs, set_minus
 
 WORDS = Words("its-words.toml")
 TOLD = WORDS.block("told")
@@ -40,15 +43,16 @@ def name_trends(before: float, after: float) -> str:
 
 def describe_shift(shift: PolicyShift, first: pd.Period | None = None) -> str:
     """Return what was declared of a shift, as Markdown; `first` is its source's first month."""
-    said, told = WORDS["declared"], {**vars(shift), "title": shift.title or shift.slug}
+    said, texts = WORDS["declared"], {**vars(shift), "title": shift.title or shift.slug}
+    texts["beside"] = ", ".join(other.title or other.slug for other in shift.beside)
+    told = {name: literal(text) for name, text in texts.items() if isinstance(text, str)}
     told["when"], told["impact"] = say_runs(shift.months), WORDS["impacts"][shift.impact]
     told["start"] = say_month(shift.start) if shift.start else said["first"]
     told["end"] = say_month(shift.end) if shift.end else said["last"]
     told["omit"] = say_runs(shift.omit) or said["nothing"]
     begins = said["begins"].format(first=say_month(first)) if first is not None else ""
     told["begins"] = begins if shift.start and first and first > shift.start else ""
-    told["beside"] = ", ".join(other.title or other.slug for other in shift.beside)
-    told["caveat"] = f": {shift.caveat}" if shift.caveat else ""
+    told["caveat"] = f": {told['caveat']}" if shift.caveat else ""
     names = ("words", "impact", "source", "window", "omit", "beside")
     lines = [said[name].format(**told).rstrip() for name in names if told.get(name, True)]
     return "\n".join([said["head"].format(**told), "", *lines])
@@ -126,7 +130,7 @@ def describe_flags(flags: tuple[Flag, ...]) -> str:
     """Return the warnings of a fit as a Markdown list."""
     titles = {name: block["title"] for name, block in WORDS["flags"].items()}
     told = ((titles.get(each.name, each.name), each.text.rstrip(".")) for each in flags)
-    lines = (TOLD["flag"].format(title=title, text=text) for title, text in told)
+    lines = (TOLD["flag"].format(title=literal(title), text=literal(text)) for title, text in told)
     return "\n".join(lines) or TOLD["no_flags"]
 
 
@@ -148,4 +152,5 @@ def describe_excess(result: ITSResult, months: int, kind: Kind) -> str:
 
 def strip_marks(text: str) -> str:
     """Return Markdown as one line of plain sentences."""
-    return set_minus(" ".join(text.replace("**", "").replace("\n- ", "\n").split()))
+    bare = re.sub(r"\*\*|</?span>|(?<=\n)- ", "", text)
+    return unescape(set_minus(" ".join(bare.split())))

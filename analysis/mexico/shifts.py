@@ -1,15 +1,14 @@
 """The declared shifts: policy-shifts.toml -> PolicyShift."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.arguments import checked
-from analysis.checks import UnknownNameError, check_known, require
+from analysis.checks import UnknownNameError, check_fields, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
 from analysis.language import spoken
@@ -17,6 +16,7 @@ from analysis.mexico.record import IMPUTED, NATION, SOURCES
 from analysis.mexico.sources import load_series
 
 INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
+KEYS = [each.name for each in fields(PolicyShift) if each.name != "overlaps"]  # that is found
 
 
 @checked
@@ -31,27 +31,35 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     Returns
     -------
     dict
-        Slug to `PolicyShift`, in the order of the file; what is malformed is named in the error.
+        Slug to `PolicyShift`, in the order of the file.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If something is malformed or unknown: the message names the file, the shift and the field.
     """
-    path, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
-    spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if spoken() == "es" else {}
-    blocks = content.get("shift")
-    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        raise ValueError(f"{path.name}: expected one or more blocks [[shift]]")
+    file, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
+    translated = spoken() == "es" and path is None
+    spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if translated else {}
+    check_fields(content, file.name, {"shift": list[dict]})
     shifts = _ShiftTable()
-    for block in blocks:
-        slug, named = block.get("slug", "a block without slug"), as_tuple(block.get("beside", []))
-        require(slug not in shifts, f"{path.name}: slug {slug!r} appears twice")
-        for name in named:
-            check_known(name, shifts, f"shift named by {slug!r}")
-        beside = [shifts[name] for name in named]
-        declared = {"places": NATION} | block | spanish.get(slug, {}) | {"beside": beside}
+    for block in content["shift"]:
+        name = f"{file.name}, shift {block.get('slug')!r:.100}"
+        for key in block:
+            check_known(key, KEYS, f"key in {name}:")
+        named = as_tuple(block.get("beside"))
+        for each in named:
+            check_known(each, shifts, f"shift beside in {name}:")
+        declared = {"slug": None, "month": None, "places": NATION} | block
+        declared |= spanish.get(str(declared["slug"]), {})
         try:
-            shifts[slug] = PolicyShift(**declared)
-        except TypeError as error:
-            raise ValueError(f"{path.name}, {slug!r}: {error}") from error
-        for source in shifts[slug].sources:
-            check_known(source, SOURCES, f"source of {slug!r}")
+            shift = PolicyShift(**declared | {"beside": [shifts[each] for each in named]})
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{file.name}, {error}") from error
+        require(shift.slug not in shifts, f"{name}: the slug appears twice")
+        for source in shift.sources:
+            check_known(source, SOURCES, f"source in {name}:")
+        shifts[shift.slug] = shift
     for slug, shift in shifts.items():
         shifts[slug] = replace(shift, overlaps=_overlaps(shift, shifts.values()))
     return shifts
@@ -99,7 +107,8 @@ def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ..
     found = []
     for other in known:
         same = other.places == (NATION,) or set(other.places) & set(shift.places)
-        apart = [abs(months_between(a, b)) for a, b in product(shift.months, other.months)]
-        if other.slug != shift.slug and same and min(apart) <= OVERLAP_MONTHS:
+        ends = ((shift.months[-1], other.month), (other.months[-1], shift.month))
+        apart = max(months_between(last, first) for last, first in ends)
+        if other.slug != shift.slug and same and apart <= OVERLAP_MONTHS:
             found.append(other.title or other.slug)
     return tuple(found)

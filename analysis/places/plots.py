@@ -78,7 +78,7 @@ def plot_forest(
     every.loc[every["doubt"] != "", "kind"] = "doubt"
     shown = pooled.loc[[name for name in SHOWN if name in pooled.index]].assign(kind="together")
     rows = [*range(len(every)), *range(len(every) + 1, len(every) + 1 + len(shown))]
-    labels = [(names or {}).get(place, place) for place in every.index]
+    labels = [str((names or {}).get(place, place)).replace("$", r"\$") for place in every.index]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
     ax.set_ylim(rows[-1] + 1, -1)
     reach = 1.05 * min(np.nanmax(np.abs(as_logs(every[["low", "high"]].to_numpy()))), WIDEST)

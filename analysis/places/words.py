@@ -5,7 +5,7 @@ from pandas.io.formats.style import Styler
 
 from analysis.its.series import as_percent
 from analysis.its.words import format_effect
-from analysis.language import Words
+from analysis.language import Words, literal
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.pooling import ABOVE
 
@@ -20,7 +20,7 @@ def show_effects(rows: pd.DataFrame, index: str) -> Styler:
         if told["column"] in rows:
             cells = rows.apply(told["cell"].format, axis=1)
             shown[told["title"]] = cells.replace(r".*nan.*", "–", regex=True).to_numpy()
-    return shown.style.hide()
+    return shown.style.format(escape="html").format_index(escape="html", axis=1).hide()
 
 
 def compare_with_nation(pooled: pd.DataFrame, nation: pd.DataFrame, estimand: str) -> pd.DataFrame:
@@ -53,10 +53,10 @@ def describe_places(fitted: PlaceEffects, names: dict[str, str], *, estimand: st
     for kind, column in (("doubt", doubtful["doubt"]), ("left_out", holes)):
         if len(column):
             listed = "; ".join(
-                f"{', '.join(names.get(place, str(place)) for place in rows.index)} ({why})"
+                f"{', '.join(str(names.get(place, place)) for place in rows.index)} ({why})"
                 for why, rows in column.groupby(column, sort=False)
             )
-            lines.append(said[kind].format(listed=listed))
+            lines.append(said[kind].format(listed=literal(listed)))
     return "\n\n".join(lines)
 
 

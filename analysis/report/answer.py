@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
 from analysis.its.words import WORDS as FIT_WORDS
 from analysis.its.words import format_effect, name_trends
+from analysis.language import literal
 from analysis.mexico.record import SOURCES
 from analysis.report.findings import TELLERS, WORDS, Findings
 
@@ -68,8 +69,8 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
 
 def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: Path) -> None:
     """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
-    words = "\n".join(f"{number}. {said.text}" for number, said in enumerate(sentences, start=1))
-    write_atomically(results / "answer.md", (words + "\n").encode())
+    words = (f"{number}. {literal(each.text)}\n" for number, each in enumerate(sentences, start=1))
+    write_atomically(results / "answer.md", "".join(words).encode())
     write_table(summary, results / "tables/summary.csv")
     latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
     write_atomically(results / "tables/summary.tex", latex.encode())

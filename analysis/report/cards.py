@@ -38,7 +38,9 @@ def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd
         row |= slope[["estimate", "low", "high", "n_before", "n_after"]].to_dict()
         row |= slope[["own_break", "mass_near", "date_verdict"]].to_dict() | _counts(shift, source)
         row["on_common_months"] = any(significant(each) for _, each in common.iterrows())
-        row |= {"certainty": _certainty(slope, doubts), "doubts": " ".join(doubts)}
+        certain = ("did", "probably", "may")[min(len(doubts), 2)]
+        row["certainty"] = certain if significant(slope) else "cannot"
+        row["doubts"] = " ".join(doubts)
         rows.append(row | {"flags": " ".join(flags)})
     return pd.DataFrame(rows)
 
@@ -49,12 +51,6 @@ def _doubts(verdict: str, date_verdict: str, flags: list[str]) -> list[str]:
     found |= {"estimators"} if verdict != "agree" else set()
     found |= {"date"} if date_verdict != OFFICIAL else set()
     return [group for group in WORDS["doubts"] if group in found]
-
-
-def _certainty(slope: pd.Series, doubts: list[str]) -> str:
-    if not significant(slope):
-        return "cannot"
-    return ("did", "probably", "may")[min(len(doubts), 2)]
 
 
 def _counts(shift: PolicyShift, source: str) -> dict[str, object]:

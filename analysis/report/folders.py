@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from analysis.checks import check_known, require
 from analysis.files import sha256
 from analysis.mexico.record import SOURCES
@@ -33,6 +35,7 @@ def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
     ``results/explored/NAME``, whose name tells them, which is printed. A parameter that is unknown
     or of another type, a source that the shift does not declare, a changed record: all are refused.
     """
+    pd.set_option("styler.format.escape", "html")  # texts in tables are text
     project = _find_project(notebook)
     # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.
     declared = [run for run in declare_runs().values() if run.notebook == notebook]

@@ -7,10 +7,8 @@ from typing import Any
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
-from analysis.mexico.shifts import load_policy_shifts
+from analysis.mexico.shifts import INAUGURATIONS, load_policy_shifts
 
-# with other countries, and town by town
-COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
 
@@ -50,9 +48,9 @@ def declare_runs() -> dict[str, Run]:
         _run("02-claims", reads=probabilities, probabilities=" ".join(probabilities)),
         *(run for shift in shifts.values() for run in _of_shift(shift)),
         _run("06-operations"),
-        *(_run("07-comparison-countries", shifts[slug]) for slug in COMPARED),
+        *(_run("07-comparison-countries", shifts[slug]) for slug in INAUGURATIONS),
         *forecasts,
-        *(_run("11-municipalities", shifts[slug]) for slug in COMPARED),
+        *(_run("11-municipalities", shifts[slug]) for slug in INAUGURATIONS),
         _run("09-validation"),
     ]
     told = [DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs]

@@ -16,7 +16,7 @@ OTHER = "0.7"
 def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None) -> Axes:
     """Draw a unit's rate, its synthetic control's, and the latter moved to meet it before."""
     ax = ax or plt.gca()
-    real, name = placebos.real, names[placebos.real.treated]
+    real, name = placebos.real, names[placebos.real.treated].replace("$", r"\$")
     changes = placebos.intervals().drop("average")
     years, observed = changes.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
@@ -45,7 +45,7 @@ def plot_placebo_gaps(
     reach = max(1.3 * own.abs().max(), np.quantile(after, 0.9))
     lines = ax.plot(pd.concat(drawn, axis=1), color=OTHER, linewidth=0.8)
     lines[0].set_label(f"{len(drawn)} placebo countries")
-    ax.plot(own, color=REAL, linewidth=2, label=names[real.treated])
+    ax.plot(own, color=REAL, linewidth=2, label=names[real.treated].replace("$", r"\$"))
     ax.axhline(0, **ZERO)
     ylabel = f"Gap less that of {real.first_year - 1}, in\nmultiples of the error before"
     ax.set(ylabel=ylabel, ylim=(-reach, reach))

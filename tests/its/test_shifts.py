@@ -25,8 +25,16 @@ def test_shift_cannot_be_changed():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"slug": " "}, "a shift needs a slug, such as 'reform-2010-01'; found ' '"),
-        ({"slug": 5}, "a shift needs a slug, .* found 5"),
+        ({"slug": " "}, "a shift needs a slug of .*, such as 'reform-2010-01'; found ' '"),
+        ({"slug": 5}, "a shift needs a slug of .* found 5"),
+        *(({"slug": slug}, "a shift needs a slug of small letters, digits and single hyph")
+          for slug in ("../../escaped", "a/b", "A", "a--b", "-a", "a_b", "ä", "a\n", "a" * 81)),
+        ({"title": 5}, "law: title must be of kind str; found 5"),
+        ({"caveat": "a\x00b"}, r"law: caveat must be of kind str; found 'a\\x00b'"),
+        ({"places": ["MX09", 5]}, r"law: places must be of kind tuple\[str\]; found \('MX09', 5\)"),
+        ({"sources": {"inegi": 1}}, r"law: sources must be of kind tuple\[str\]; found"),
+        ({"omit": 5}, "law: omit must be a month, quarter or year"),
+        ({"end": pd.Period(year=12_000, freq="Y")}, "law: end must be a month, quarter or year"),
         ({"month": None}, "law: month is missing; expected a period such as '2006-12'"),
         ({"month": "2006-13"}, "law: month must be a month, quarter or year .* found '2006-13'"),
         ({"month": 2006}, "law: month must be .* found 2006"),
@@ -37,10 +45,15 @@ def test_shift_cannot_be_changed():
         ({"until": "2010-03", "end": "2010-02"}, "law: start, month, until and end must be in ord"),
         ({"beside": ["other"]}, r"law: beside takes PolicyShift objects; found \['other'\]"),
     ],
-)
+)  # fmt: skip
 def test_fields_that_cannot_be_are_refused(fields, message):
     with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         PolicyShift(**{"slug": "law", "month": "2010-01"} | fields)
+
+
+def test_slugs_of_letters_digits_and_single_hyphens_are_taken():
+    for slug in ("r", "reform-2010-01", "2010", "a" * 80):
+        assert PolicyShift(slug, "2010-01").slug == slug
 
 
 text = st.text() | st.from_regex(r"\d{1,5}([-/]\d\d?|Q\d)?", fullmatch=True)

@@ -118,12 +118,21 @@ def test_unknown_slug_is_answered_with_the_nearest():
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        (BLOCK + BLOCK, ValueError, r"shifts\.toml: slug 'law' appears twice"),
-        (BLOCK + "colour = 1", ValueError, r"shifts\.toml, 'law': .*'colour'"),
-        (HEAD + 'month = "2000-01"', ValueError, r"shifts\.toml, 'a block without slug': .*'slug'"),
-        (HEAD + 'slug = "law"', ValueError, r"shifts\.toml, 'law': .*'month'"),
+        (BLOCK + BLOCK, ValueError, r"shifts\.toml, shift 'law': the slug appears twice"),
+        (BLOCK + "reasn = 1", KeyError, r"shifts\.toml, shift 'law': 'reasn'.*'reason'"),
+        (BLOCK + "overlaps = []", KeyError, r"shifts\.toml, shift 'law': 'overlaps'"),
+        (
+            HEAD + 'month = "2000-01"',
+            ValueError,
+            r"shifts\.toml, a shift needs a slug of .*found None",
+        ),
+        (HEAD + 'slug = "law"', ValueError, r"shifts\.toml, law: month is missing"),
         (HEAD + 'slug = "law"\nmonth = 2000-01-01', ValueError, "law: month must be a month"),
-        (BLOCK + 'beside = ["tax"]', KeyError, "unknown shift named by 'law' 'tax'"),
+        (BLOCK + "title = 5", TypeError, "shifts.toml, law: title must be of kind str; found 5"),
+        (BLOCK + 'beside = ["tax"]', KeyError, r"shift beside in shifts\.toml, .*'law': 'tax'"),
+        (BLOCK + 'sources = ["ineg"]', KeyError, r"shifts\.toml, shift 'law': 'ineg'.*'inegi'"),
+        ("[shift]", TypeError, r"shifts\.toml: shift must be of kind list\[dict\]; found {}"),
+        ("", ValueError, r"shifts\.toml: shift missing"),
         (BLOCK + "title =", ValueError, "Invalid value"),
     ],
 )

@@ -1,68 +1,37 @@
 import json
 import shutil
 
-import pandas as pd
 import pytest
-from support.folders import ROOT
-from support.published import published_estimates
+from support.small_site import lay_out_site, write_results
 
 from analysis import load_policy_shifts
-from analysis.files import write_table
-from analysis.mexico.record import NATION
-from analysis.report.cards import make_cards
 from analysis.report.runs import declare_runs
 from report import pages
-from report.pages import lay_out_notebooks, pages_of, read_notebooks, write_pages
+from report.pages import pages_of
 
 RUNS, SHIFTS = declare_runs(), load_policy_shifts()
-HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
-CLAIM = {"number": 1, "slug": "x", "claim": "a record", "verdict": "holds", "line": "A line."}
-CLAIM |= {"close_call": "", "quoted": "“A record”", "changed": "yes", "change": "The rule."}
-
-
-def notebook(*alts):
-    cells = [{"cell_type": "markdown", "metadata": {}, "source": HEADING.splitlines(True)}]
-    for name, alt in alts:
-        shown = {"image/svg+xml": {"alt": alt, "name": name}}
-        output = {"data": {"image/svg+xml": "<svg/>"}, "metadata": shown}
-        cells.append({"cell_type": "code", "metadata": {}, "source": [], "outputs": [output]})
-    return json.dumps({"cells": cells})
 
 
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory):
     """The source of a site whose notebooks say next to nothing."""
     folder = tmp_path_factory.mktemp("site")
-    results, source = folder / "results", folder / "source"
-    for name in ("notebooks", "shifts", "figures/es", "tables"):
-        (results / name).mkdir(parents=True)
-    figures = ["rate", "es/rate", "claims", "es/claims", "map--calderon-2006-12--inegi"]
-    figures.append("es/map--calderon-2006-12--inegi")
-    figures += [run.key for run in RUNS.values() if run.notebook == "03-policy-shift"]
-    for name in RUNS:
-        alts = [(each, f"Finding of {each}") for each in figures if name == "01-data"]
-        (results / f"notebooks/{name}.ipynb").write_text(notebook(*alts), encoding="utf-8")
-        if name.startswith("03-policy-shift"):
-            told = results / f"shifts/{name.removeprefix('03-policy-shift--')}.es.md"
-            told.write_text("# Una página\n\n![Hallazgo](figures/es/x.svg)\n", encoding="utf-8")
-    rows = published_estimates()
-    write_table(make_cards(rows[rows["place"] == NATION], SHIFTS), results / "tables/cards.csv")
-    both = [CLAIM, CLAIM | {"number": 2, "changed": ""}]
-    claims = [
-        each | {"language": code, "finding": "All of it."} for code in ("en", "es") for each in both
-    ]
-    write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
-    shutil.copytree(ROOT / "report/static", source / "static")
-    executed = read_notebooks(results, RUNS)
-    write_pages(results, source, RUNS, executed)
-    lay_out_notebooks(executed, RUNS, source)
-    return source
+    write_results(folder / "results", RUNS, SHIFTS)
+    lay_out_site(folder / "results", folder / "source", RUNS)
+    shutil.rmtree(folder / "source/templates")
+    return folder / "source"
 
 
 def test_the_front_page_gives_answer_picture_cards_and_claims_in_both_languages(laid_out):
     for page, folder in (("index.md", ""), ("es/index.md", "es/")):
         text = (laid_out / page).read_text(encoding="utf-8")
-        parts = ["Carpenter", "10,423", f":alt: Finding of {folder}rate", 'class="card"', "A line."]
+        parts = [
+            "Carpenter",
+            "10,423",
+            f':alt: "Finding of {folder}rate"',
+            'class="card"',
+            "A line.",
+        ]
         places = [text.index(part) for part in parts]
         assert places == sorted(places)
         assert text.count('class="card"') == len(pages_of("x", {})) + 7
