@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -121,6 +121,9 @@ def check_choice(value: object, name: str, choices: Sequence) -> Any:
 
 def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
+    if isinstance(value, Mapping | pd.DataFrame | bytes):
+        cure = f"; give list({name}.values())" if isinstance(value, Mapping) else ""
+        raise TypeError(f"{name} must be one or a sequence; found {shown(value)}{cure}")
     try:
         found = iter([value] if isinstance(value, str | pd.Period) else value)
     except TypeError:
@@ -172,6 +175,8 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
 Draws = Annotated[int, whole(100)]
+Count = Annotated[int, whole(1)]
+Months = Annotated[int, whole(1, 1200)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]
 AnyPath = Annotated[Path | str, check_path]
