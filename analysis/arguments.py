@@ -28,6 +28,7 @@ from analysis.checks import (
     check_month,
     check_seed,
     check_whole,
+    name_some,
     require,
     shown,
 )
@@ -121,9 +122,8 @@ def check_choice(value: object, name: str, choices: Sequence) -> Any:
 
 def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
-    if isinstance(value, Mapping | pd.DataFrame | bytes):
-        cure = f"; give list({name}.values())" if isinstance(value, Mapping) else ""
-        raise TypeError(f"{name} must be one or a sequence; found {shown(value)}{cure}")
+    if isinstance(value, bytes | Mapping | pd.DataFrame):
+        raise TypeError(f"{name} must be one or a sequence of them; found {shown(value)}")
     try:
         found = iter([value] if isinstance(value, str | pd.Period) else value)
     except TypeError:
@@ -167,6 +167,22 @@ def check_path(value: Any, name: str) -> Path:
     return Path(value)
 
 
+def table(*columns: str, numbers: Sequence[str] = ()) -> Reader:
+    """Return what reads tables with columns, some of them of numbers, for an annotation."""
+
+    def read(value: Any, name: str) -> pd.DataFrame:
+        held = check_class(value, name, pd.DataFrame).columns
+        missing = [each for each in (*columns, *numbers) if (held == each).sum() != 1]
+        fault = f"must have one column of each of {[*columns, *numbers]}"
+        require(not missing, f"{name} {fault}; found {name_some(held)}")
+        other = [each for each in numbers if value[each].dtype.kind not in "iuf"]
+        require(not other, f"{name} must have numbers in {other}; found other things")
+        require(len(value) > 0, f"{name} has no rows; there is nothing to show")
+        return value
+
+    return read
+
+
 def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
     """Return what reads whole numbers of a range, for an annotation."""
     return partial(check_whole, least=least, most=most)
@@ -174,6 +190,7 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
+Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Draws = Annotated[int, whole(100)]
 Count = Annotated[int, whole(1)]
 Months = Annotated[int, whole(1, 1200)]

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.checks import check_seed, check_whole
 from analysis.operations.event_study import ALPHA
 from analysis.operations.stacks import Experiment, Layout
 
@@ -162,8 +161,7 @@ def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return the real histories and `draws` permutations of them, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     reassigned = np.tile(layout.history[:, None], (1, draws + 1))
     reassigned[:, 1:] = rng.permuted(reassigned[:, 1:], axis=0)
     return reassigned
@@ -171,8 +169,7 @@ def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
 
 def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return ones and `draws` columns of random signs by place, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     signs = rng.choice([-1.0, 1.0], (len(layout.places), draws + 1))
     signs[:, 0] = 1
     return signs
