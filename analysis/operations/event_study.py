@@ -123,6 +123,7 @@ def average_effects(stacked: Stacked, *, horizons: Sequence[Months] = HORIZONS) 
         Student's t of one degree of freedom less than places: too short where few places are
         treated. Columns `deaths` and `person_years`, observed under the operations in these months.
     """
+    require(len(horizons) > 0, "horizons names no months; give one or more")
     available = int(stacked["event_time"].max()) + 1
     rows = {}
     for horizon in horizons:

@@ -136,7 +136,7 @@ def test_bin_without_deaths_under_the_operations_is_named():
 
 
 def test_horizon_beyond_the_stack_is_named():
-    with pytest.raises(ValueError, match="horizons must be 1 to 6 months, as .*; found 7"):
+    with pytest.raises(ValueError, match=r"horizons must be 1 to 6 months, as .*; found 7"):
         average_effects(stack(), horizons=[7])
 
 
