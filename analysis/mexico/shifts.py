@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import AnyPath, checked
 from analysis.checks import UnknownNameError, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
@@ -20,12 +19,12 @@ INAUGURATIONS = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-1
 
 
 @checked
-def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
+def load_policy_shifts(path: AnyPath | None = None) -> dict[str, PolicyShift]:
     """Load the declared shifts.
 
     Parameters
     ----------
-    path : Path, optional
+    path : Path or str, optional
         A TOML file laid out like ``analysis/data/policy-shifts.toml``, the default.
 
     Returns
@@ -33,7 +32,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     dict
         Slug to `PolicyShift`, in the order of the file; what is malformed is named in the error.
     """
-    path, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
+    path, content = read_toml(DATA_FOLDER / "policy-shifts.toml" if path is None else path)
     spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if spoken() == "es" else {}
     blocks = content.get("shift")
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
