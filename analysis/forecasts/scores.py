@@ -10,15 +10,8 @@ import scoringrules
 from analysis.arguments import Draws, Seed, checked, whole
 from analysis.checks import require
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.paths import (
-    FEWEST,
-    POOL,
-    Forecast,
-    band_table,
-    check_known_months,
-    forecast_all,
-    freeze,
-)
+from analysis.forecasts import paths
+from analysis.forecasts.paths import FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
 from analysis.its.shifts import PolicyShift
 
@@ -71,7 +64,7 @@ def roll_origins(
     ----------
     Tashman (2000), Int. J. Forecasting 16, 437-450, doi:10.1016/S0169-2070(00)00065-0
     """
-    known = check_known_months(known)
+    known = paths.check_known_months(known)
     origins = known.index[FEWEST - 1 : -12 : every]
     needs = f"{FEWEST} must be known before it and a year after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")

@@ -20,20 +20,17 @@ NAMES = read_toml(DATA_FOLDER / "place-names.toml")[1]  # of places by code, bes
 
 
 def _squeeze(name: object) -> str:
-    return plain(str(name)).replace("_", "")
+    """Return a name without capitals, accents, spaces, ``MX`` and the zeros before a number."""
+    return plain(str(name)).replace("_", "").removeprefix("mx").lstrip("0") or "0"
 
 
 @cache
 def _codes_by_name() -> dict[str, list[str]]:
     """Return the codes that each name of a place, squeezed, may mean."""
-    told = {code: [code, code[2:], str(int(code[2:])), *names] for code, names in NAMES.items()}
-    for code, iso, name in load_table("states").to_numpy():
-        told[code] += [iso, iso[3:], name]
-    codes: dict[str, list[str]] = {}
-    for code, names in told.items():
-        for name in {_squeeze(each) for each in names}:
-            codes.setdefault(name, []).append(code)
-    return codes
+    table = load_table("states").set_index("state").T.to_dict("list")
+    told = [(code, [code, *names, *table.get(code, [])]) for code, names in NAMES.items()]
+    pairs = {(_squeeze(name), code) for code, names in told for name in names}
+    return pd.DataFrame(sorted(pairs)).groupby(0)[1].agg(list).to_dict()
 
 
 def check_place(place: object, name: str) -> str:
@@ -42,13 +39,10 @@ def check_place(place: object, name: str) -> str:
         return str(place)
     # No name is taken for its code: a panel's places, and a shift's, are known by code alone.
     codes, squeezed = _codes_by_name(), _squeeze(place)
-    near = get_close_matches(squeezed, codes, n=2, cutoff=0.7)
-    meant = [code for each in near for code in codes[each]]
-    cure = "use 'MX00', the nation, or 'MX01' to 'MX32'"
-    if meant:
-        cure = f"did you mean {' or '.join(map(repr, dict.fromkeys(meant)))}?"
-    if squeezed in codes:
-        cure = f"use its code {' or '.join(map(repr, codes[squeezed]))}"
+    meant = [squeezed] if squeezed in codes else get_close_matches(squeezed, codes, n=2, cutoff=0.7)
+    told = " or ".join(dict.fromkeys(repr(code) for each in meant for code in codes[each]))
+    cure = f"use its code {told}" if squeezed in codes else f"did you mean {told}?"
+    cure = cure if meant else f"use {NATION!r}, the nation, or 'MX01' to 'MX32'"
     raise UnknownNameError(f"unknown {name} {shown(place)}; {cure}")
 
 

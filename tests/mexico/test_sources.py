@@ -196,8 +196,9 @@ def test_source_ratio_is_missing_where_inegi_has_no_death():
     ("arguments", "message"),
     [
         ({"source": "inegy"}, "unknown source 'inegy'. Did you mean 'inegi'"),
-        ({"place": "MX33"}, "unknown place 'MX33'; did you mean 'MX32'"),
+        ({"place": "MX33"}, "unknown place 'MX33'; use 'MX00', the nation, or 'MX01' to 'MX32'"),
         ({"place": ["MX01", "mx14"]}, "unknown place 'mx14'; use its code 'MX14'"),
+        ({"place": "Tamaulipaz"}, "unknown place 'Tamaulipaz'; did you mean 'MX28'"),
         ({"place": "Michoacán"}, "unknown place 'Michoacán'; use its code 'MX16'"),
     ],
 )
