@@ -66,7 +66,7 @@ def _read_bytes(path: Path) -> bytes:
                 much = f"{path.name} has more than {MOST_ROWS:,} rows or {MOST_BYTES:,} bytes"
                 few = rows <= MOST_ROWS and size <= MOST_BYTES
                 require(few, f"{much}, which no such table has. {WHERE}")
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path.name} is a damaged gzip: {error}. {WHERE}") from error
     return b"".join(parts)
 

@@ -13,7 +13,7 @@ from analysis.arguments import Months, checked, table
 from analysis.checks import require
 from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
-from analysis.operations.stacks import Operations
+from analysis.operations.stacks import MOST, Operations
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -23,21 +23,24 @@ ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation
 ESTIMATE = ["estimate", "low", "high", "p"]
 COLUMNS = ("operation", "place", "month", "treated")  # of a stack, beside its numbers
 NUMBERS = ("event_time", "deaths", "person_years")
+MOST_MONTHS = 1200
 HALF = 0.5  # deaths, added for the logarithm of months without any
 
 
 def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
     """Return what `stack_operations` gives, or raise a TypeError or ValueError."""
     rows = table(*COLUMNS, numbers=NUMBERS)(stacked, name)
-    numbers = rows[[*NUMBERS]].to_numpy(dtype=float, na_value=np.nan)
-    true = rows["treated"].dtype == bool and np.isfinite(numbers).all()
-    time, deaths, person_years = numbers.T
-    true = (
-        true and (time == np.floor(time)).all() and (deaths >= 0).all() and (person_years > 0).all()
-    )
-    wanted = "treated True or False, whole event_time, deaths not below zero, person_years above it"
-    require(bool(true), f"{name} must be as stack_operations gives it: {wanted}, none missing")
-    return rows.astype({"event_time": int})
+    time, deaths, person_years = (rows[each].astype(float) for each in NUMBERS)
+    whole = (time == np.floor(time)) & (time.abs() < MOST_MONTHS)
+    likely = (deaths >= 0) & (person_years > 0) & (person_years < MOST) & (deaths <= person_years)
+    true = rows["treated"].dtype == bool and bool((whole & likely).all())
+    wanted = "treated True or False, whole event_time, person_years above zero and not below deaths"
+    require(true, f"{name} must be as stack_operations gives it: {wanted}, none missing")
+    twice = int(rows.duplicated(["operation", "place", "month"]).sum())
+    require(not twice, f"{name} has {twice} rows twice of an operation, place and month: drop them")
+    rows = rows.astype({"event_time": int})
+    rows.attrs = {}  # pandas compares them with ==
+    return rows
 
 
 Stacked = Annotated[pd.DataFrame, check_stacked]

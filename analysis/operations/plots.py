@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from analysis.arguments import checked, table
+from analysis.checks import require
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
@@ -108,6 +109,8 @@ def plot_operations(table: Varied, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
+    possible = (table[[*COLUMNS]].fillna(0) >= -100).all(axis=None)
+    require(bool(possible), "table must hold percent, none below -100, as vary_operations gives it")
     place = range(len(table))
     ends = as_logs(table["reassigned_low"]), as_logs(table["reassigned_high"])
     ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")

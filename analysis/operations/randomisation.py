@@ -76,7 +76,7 @@ def randomisation_test(
         statistics = partial(inversion.randomised_statistics, layout, reassigned)
         ends = inversion.invert_test(statistics, fits.estimate[0], fits.se[0])
     percent, (low, high) = as_percent(fits.estimate), as_percent(np.array(ends))
-    p = share_as_large(fits.estimate / fits.se)
+    p = share_as_large(inversion.t_statistics(fits))
     return Randomisation(percent[0], p, low, high, percent[1:])
 
 
@@ -116,6 +116,7 @@ def score_bootstrap(
     layout = lay_out(panel, operations, **window)
     scores = partial(inversion.flipped_scores, layout, inversion.draw_signs(layout, draws, seed))
     fit = fit_reassigned(layout, layout.history[:, None])
+    inversion.t_statistics(fit)  # asks if there is an error at all
     ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
     percent = as_percent(np.array([fit.estimate[0], *ends]))
     return pd.Series([*percent, share_as_large(scores(0.0))], ESTIMATE)

@@ -16,6 +16,7 @@ Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
 
 FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
+MOST = 1e15  # person-years of a month
 NUMBERS = ("deaths", "person_years")  # columns of a panel
 BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operation
 NEVER = np.iinfo(np.int64).max  # the first month of a place that no operation reached
@@ -174,7 +175,7 @@ def check_panel(panel: pd.DataFrame) -> None:
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
     table(numbers=NUMBERS)(panel, "panel")
     for name, least in (("deaths", 0), ("person_years", panel["deaths"].clip(lower=1e-9))):
-        wrong = panel[name][~((panel[name] >= least) & (panel[name] < np.inf))].head(1).to_dict()
+        wrong = panel[name][~((panel[name] >= least) & (panel[name] < MOST))].head(1).to_dict()
         wanted = "zero or more" if name == "deaths" else "positive and no fewer than deaths"
         require(not wrong, f"{name} must be {wanted}, finite and not missing; found {wrong}")
 

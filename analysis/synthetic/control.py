@@ -15,7 +15,7 @@ from analysis.arguments import Count, Year, check_class, check_year, checked
 from analysis.checks import check_known, name_some, require
 
 REAL = (int, float, Decimal, np.integer, np.floating, NAType, NoneType)
-LARGEST = 1e100  # of a rate: the squares of larger ones are no numbers
+LARGEST = 1e250  # of a rate
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
 
@@ -139,6 +139,7 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     rates = check_class(rates, "rates", pd.DataFrame)
     units = rates.columns
     flat = units.nlevels == 1 and units.is_unique and not units.hasnans
+    require(len(rates) > 0, "rates has no rows; give one for each year")
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
     rates = rates.set_axis(_read_years(rates.index))
@@ -151,7 +152,7 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(not other, f"rates must be numbers; found other things in {name_some(map(str, other))}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
-    fault = f"every unit needs a rate in every year, below 1e100; missing in {name_some(missing)}"
+    fault = f"every unit needs a rate in every year, below 1e250; missing in {name_some(missing)}"
     require(not missing, f"{fault}. Leave those donors out, or use other years.")
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
     years = rates.index
@@ -159,6 +160,11 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
     found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
     require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
+    moves = bool(np.ptp(rates[treated].iloc[:before]) > 0)
+    still = f"{treated} has the same rate in every year before {first_year}"
+    require(
+        moves, f"{still}: no mixture of others can follow it. Leave it out, or use other years."
+    )
     return rates
 
 

@@ -31,7 +31,8 @@ class PlaceboCountries:
     @property
     def rank(self) -> int:
         """Place of the unit by the size of its mean change over its error before, the first 1."""
-        size = abs(self.real.changes().mean()) / self.real.rmspe
+        error = self.real.rmspe
+        size = abs(self.real.changes().mean()) / error if error else np.inf
         others = self.placebo.values()
         return 1 + sum(abs(fit.changes().mean()) >= size * fit.rmspe for fit in others)
 

@@ -110,7 +110,7 @@ def test_no_death_under_the_operations_is_named():
     panel = make_panel()
     panel.loc[["A", "F"], "deaths"] *= np.tile(np.arange(36) < 12, 2)
     layout = lay_out(panel, OPERATIONS[:1], **WINDOW)
-    with pytest.raises(RuntimeError, match=r"did not converge .* deaths on both sides"):
+    with pytest.raises(ValueError, match=r"did not converge .* deaths on both sides"):
         fit_real(layout)
-    with pytest.raises(RuntimeError, match="deaths in every bin"):
+    with pytest.raises(ValueError, match="deaths in every bin"):
         fit_bins(layout, layout.history[:, None], BINS, 1)
