@@ -3,7 +3,7 @@
 import inspect
 import math
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,15 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast
 import numpy as np
 import pandas as pd
 
-from analysis.checks import MOST_SIMULATIONS, check_month, check_seed, check_whole, require, shown
+from analysis.checks import (
+    MOST_SIMULATIONS,
+    check_month,
+    check_seed,
+    check_whole,
+    name_some,
+    require,
+    shown,
+)
 
 F = TypeVar("F", bound=Callable)
 Reader = Callable[[Any, str], Any]  # of a value and the argument's name
@@ -91,6 +99,8 @@ def check_choice(value: object, name: str, choices: Sequence) -> Any:
 
 def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
+    if isinstance(value, bytes | Mapping | pd.DataFrame):
+        raise TypeError(f"{name} must be one or a sequence of them; found {shown(value)}")
     try:
         found = iter([value] if isinstance(value, str | pd.Period) else value)
     except TypeError:
@@ -134,6 +144,22 @@ def check_path(value: Any, name: str) -> Path:
     return Path(value)
 
 
+def table(*columns: str, numbers: Sequence[str] = ()) -> Reader:
+    """Return what reads tables with columns, some of them of numbers, for an annotation."""
+
+    def read(value: Any, name: str) -> pd.DataFrame:
+        held = check_class(value, name, pd.DataFrame).columns
+        missing = [each for each in (*columns, *numbers) if (held == each).sum() != 1]
+        fault = f"must have one column of each of {[*columns, *numbers]}"
+        require(not missing, f"{name} {fault}; found {name_some(held)}")
+        other = [each for each in numbers if value[each].dtype.kind not in "iuf"]
+        require(not other, f"{name} must have numbers in {other}; found other things")
+        require(len(value) > 0, f"{name} has no rows; there is nothing to show")
+        return value
+
+    return read
+
+
 def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
     """Return what reads whole numbers of a range, for an annotation."""
     return partial(check_whole, least=least, most=most)
@@ -141,7 +167,10 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
+Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Draws = Annotated[int, whole(100)]
+Count = Annotated[int, whole(1)]
+Months = Annotated[int, whole(1, 1200)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]
 AnyPath = Annotated[Path | str, check_path]

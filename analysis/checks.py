@@ -108,11 +108,11 @@ def _numbers(values: Array, name: str) -> Array:
 def check_known(name: object, known: Iterable[str], what: str) -> None:
     """Raise a KeyError that names the nearest known names if `name` is not one of `known`."""
     known = list(known)
-    if name in known:
+    if (isinstance(name, str) or is_whole(name)) and name in known:
         return
-    near = get_close_matches(str(name), known, n=3, cutoff=0.4)
+    near = get_close_matches(str(name), [one for one in known if isinstance(one, str)], cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {known}."
-    raise UnknownNameError(f"unknown {what} {name!r}. {hint}")
+    raise UnknownNameError(f"unknown {what} {shown(name)}. {hint}")
 
 
 class UnknownNameError(KeyError):

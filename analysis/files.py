@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -71,8 +72,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write temporary files for all paths, then rename them: none is changed if writing fails."""
+    """Write temporary files for all paths, then rename them: none is changed if either fails."""
     ready: dict[Path, Path] = {}
+    former: dict[Path, Path] = {}  # copies of what was there, to go back to
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +84,20 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 stream.write(content)
             ready[path].chmod(0o644)
         for path, written in ready.items():
+            if len(ready) > 1 and path.exists():
+                former[path] = written.with_name(f"{written.name}.former")
+                shutil.copy2(path, former[path])
+        for path, written in ready.items():
             written.replace(path)
     except BaseException:
-        for written in ready.values():
-            written.unlink(missing_ok=True)
+        for path, written in ready.items():
+            if written.exists():  # and is not yet at its place
+                written.unlink()
+            elif path in former:
+                former[path].replace(path)
+            else:
+                path.unlink(missing_ok=True)
         raise
+    finally:
+        for copy in former.values():
+            copy.unlink(missing_ok=True)

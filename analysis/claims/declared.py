@@ -1,12 +1,11 @@
 """The article's claims, declared before measuring, and the rule of the verdict."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import AnyPath, checked
 from analysis.checks import check_fields, check_known, check_month, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.language import Words
@@ -74,12 +73,12 @@ class Declared:
 
 
 @checked
-def load_claims(path: Path | None = None) -> Declared:
+def load_claims(path: AnyPath | None = None) -> Declared:
     """Load the declared claims.
 
     Parameters
     ----------
-    path : Path, optional
+    path : Path or str, optional
         A TOML file laid out like ``analysis/data/claims.toml``, the default.
 
     Returns
@@ -94,7 +93,7 @@ def load_claims(path: Path | None = None) -> Declared:
     KeyError
         For an unknown key or source, with the nearest known names.
     """
-    path, content = read_toml(path or DATA_FOLDER / "claims.toml")
+    path, content = read_toml(DATA_FOLDER / "claims.toml" if path is None else path)
     check_fields(content, path.name, dict.fromkeys(BLOCKS, list[dict]))
     for kind, keys in BLOCKS.items():
         for block in content[kind]:

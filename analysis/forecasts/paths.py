@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import check_known, check_month, check_seed, check_whole, require
+from analysis.arguments import Draws, Month, Seed, checked
+from analysis.checks import check_known, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
 from analysis.its.series import PER, check_frame, choose_scale, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
+MOST_MONTHS = 600  # ahead
 FEWEST = 36  # months that every method needs
 
 
 @checked
-def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
+def freeze(series: pd.DataFrame, *, at: Month) -> pd.DataFrame:
     """Return the months of `series` until `at`: all that a forecast is given.
 
     Parameters
@@ -33,14 +34,13 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
         A copy of at least `FEWEST` months, checked for use on the log scale. Person-years after the
         last June are carried on from the year before: interpolated, they would lean on the next.
     """
-    if not isinstance(series, pd.DataFrame):
-        raise TypeError(f"series must be a DataFrame, found {type(series).__name__}")
-    at, months = check_month(at, "at"), series.index
+    months = series.index
     monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
-    require(monthly, "a forecast needs months: a PeriodIndex of freq 'M'")
+    require(monthly, "series needs months, a PeriodIndex of freq 'M', to be frozen at one of them")
     fault = f"the freeze at {at} is outside the series"
     require(at in months, f"{fault}, {months.min()} to {months.max()}; choose one of its months")
-    known = check_known_months(series.loc[months <= at].copy())
+    known = check_known_months(series.loc[months <= at]).copy()
+    known["person_years"] = known["person_years"].astype(float)
     middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
     if at > middle:
         ahead = carry_person_years(known.loc[:middle], at)
@@ -49,8 +49,8 @@ def freeze(series: pd.DataFrame, *, at: str | pd.Period) -> pd.DataFrame:
 
 
 def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame unchanged, or raise an error if it cannot carry a forecast."""
-    check_frame(known)
+    """Return the frame as `check_frame` does, or raise an error if it cannot carry a forecast."""
+    known = check_frame(known)
     months = known.index
     require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
     few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
@@ -62,7 +62,8 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
 def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     """Return person-years after `known` until `until`, growing on as in its last twelve months."""
     last = known.index[-1]
-    require(until > last, f"until must come after the last known month, {last}; found {until}")
+    ends = f"until must be 1 to {MOST_MONTHS} months after the last known one, {last}"
+    require(0 < (until - last).n <= MOST_MONTHS, f"{ends}; found {until}")
     population = known["person_years"] / known.index.days_in_month
     growth = population.iloc[-1] / population.iloc[-13]
     ahead = pd.period_range(last + 1, until, freq="M")
@@ -117,11 +118,11 @@ def band_table(rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
 def forecast_all(
     known: pd.DataFrame,
     *,
-    until: str | pd.Period,
+    until: Month,
     methods: Iterable[str] | None = None,
     inaugurations: Sequence[PolicyShift] = (),
-    draws: int = DRAWS,
-    seed: int = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = 0,
 ) -> dict[str, Forecast]:
     """Forecast by every method that has an answer.
 
@@ -144,12 +145,13 @@ def forecast_all(
         Slug to `Forecast`: `paths` (draws, months), log of deaths per 100,000 person-years. If no
         method has an answer for these months, an EstimatorError is raised.
     """
-    check_known_months(known)
-    draws, seed = check_whole(draws, "draws", 100), check_seed(seed)
-    person_years = carry_person_years(known, check_month(until, "until"))
-    given = Known(outcome(known, "log"), known.index, person_years.index, tuple(inaugurations))
+    known = check_known_months(known)
+    person_years = carry_person_years(known, until)
+    given = Known(outcome(known, "log"), known.index, person_years.index, inaugurations)
     made = {}
-    for slug in METHODS if methods is None else methods:
+    chosen = tuple(METHODS) if methods is None else tuple(methods)
+    require(len(chosen) > 0, f"methods names none; choose of {list(METHODS)}")
+    for slug in chosen:
         check_known(slug, METHODS, "method")
         rng = np.random.default_rng([seed, *slug.encode()])
         try:

@@ -1,14 +1,16 @@
 """How good were the forecasts? Scores of draws, on earlier origins and on what came."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import scoringrules
 
-from analysis.arguments import checked
-from analysis.checks import check_whole, require
+from analysis.arguments import Draws, Seed, checked, whole
+from analysis.checks import require
 from analysis.engine.optimise import EstimatorError
+from analysis.forecasts import paths
 from analysis.forecasts.paths import FEWEST, POOL, Forecast, band_table, forecast_all, freeze
 from analysis.its.series import outcome
 from analysis.its.shifts import PolicyShift
@@ -33,10 +35,10 @@ def roll_origins(
     *,
     methods: Iterable[str] | None = None,
     inaugurations: Sequence[PolicyShift] = (),
-    every: int = 6,
-    horizon: int = 36,
-    draws: int = ROLLING_DRAWS,
-    seed: int = 0,
+    every: Annotated[int, whole(1, 120)] = 6,
+    horizon: Annotated[int, whole(12, 120)] = 36,
+    draws: Draws = ROLLING_DRAWS,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Forecast again and again from earlier freezes, and score what was known by the last one.
 
@@ -62,12 +64,12 @@ def roll_origins(
     ----------
     Tashman (2000), Int. J. Forecasting 16, 437-450, doi:10.1016/S0169-2070(00)00065-0
     """
-    every, horizon = check_whole(every, "every", 1, 120), check_whole(horizon, "horizon", 12, 120)
+    known = paths.check_known_months(known)
     origins = known.index[FEWEST - 1 : -12 : every]
     needs = f"{FEWEST} must be known before it and a year after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
-    methods, parts = None if methods is None else list(methods), {}
-    options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
+    parts, options = {}, {"methods": methods, "inaugurations": inaugurations}
+    options |= {"draws": draws, "seed": seed}
     for origin in origins:
         past = freeze(known, at=origin)
         full = min(horizon, (known.index[-1] - origin).n) // 12

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import Count, Year, checked
 from analysis.checks import require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import as_percent
@@ -54,7 +54,11 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
 
 @checked
 def load_country_panel(
-    first_year: int, last_year: int, *, start: int | None = None, fewest_donors: int = FEWEST_DONORS
+    first_year: Year,
+    last_year: Year,
+    *,
+    start: Year | None = None,
+    fewest_donors: Count = FEWEST_DONORS,
 ) -> CountryPanel:
     """Load Mexico and every country of the region that can stand beside it.
 

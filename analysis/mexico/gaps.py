@@ -15,6 +15,7 @@ from analysis.its.series import check_frame, split_panel
 SIDE, LEAST = 6, 3  # months compared on either side; at the record's ends no fewer than LEAST
 LONGEST = SIDE  # months of a run: no more than judge it from one side
 HALF = 0.5
+MOST = 1e15  # deaths
 # Largest chance of so few deaths: of the 50,000 runs of 32 states and 276 months fewer than one is
 # a false alarm. Where all places together are below it, the record is bad: then more will do.
 ALONE, TOGETHER = 1e-4, 1e-2
@@ -126,5 +127,6 @@ def _widen(panel: pd.DataFrame) -> pd.DataFrame:
             raise type(error)(f"{place}: {error}") from error
     wide = pd.DataFrame(series).loc[: min(each.index[-1] for each in series.values())]
     require(not wide.isna().any(axis=None), "all places need the same first month")
+    require(bool((wide < MOST).all(axis=None)), f"deaths must be below {MOST:g} a month")
     require(len(wide) >= least, f"gaps need at least {least} months; found {len(wide)}")
     return wide

@@ -1,7 +1,6 @@
 """Read a table of municipal counts, and nothing that is not it."""
 
 import gzip
-import io
 import zlib
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from analysis.checks import name_some, require
 FILE = "mexico-muni-month-homicide-rates-2000-2022.csv"
 WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again, or give no path."
 COLUMNS = ["ent_mun", "year", "month", "homicides"]
+CHUNK = 2**20  # bytes
 MOST_ROWS, MOST_BYTES = 1_000_000, 2**27  # a row for each of 2,475 places and 276 months is 683,100
 
 
@@ -51,22 +51,24 @@ def read_counts(path: Path | str) -> pd.DataFrame:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Return the file's content, unpacked, if it is no larger than such a table can be."""
+    """Return the file's content, unpacked, reading no more of it than such a table can have."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}. {WHERE}")
-    with path.open("rb") as stream:
-        content = stream.read(MOST_BYTES + 1)
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST_BYTES + 1)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{path.name} is a damaged gzip: {error}. {WHERE}") from error
-    rows = content.count(b"\n")
-    much = f"{path.name} has {rows:,} rows in {len(content):,} bytes"
-    small = len(content) <= MOST_BYTES and rows <= MOST_ROWS
-    most = f"where such a table has at most {MOST_ROWS:,} in {MOST_BYTES:,}"
-    require(small, f"{much}, {most}. {WHERE}")
-    return content
+    parts, rows, size = [], 0, 0
+    try:
+        with path.open("rb") as stream:
+            packed = stream.peek(2)[:2] == b"\x1f\x8b"
+            source = gzip.GzipFile(fileobj=stream) if packed else stream
+            while part := source.read(CHUNK):
+                parts.append(part)
+                rows += max(part.count(b"\n"), part.count(b"\r"))  # whichever ends a line
+                size += len(part)
+                much = f"{path.name} has more than {MOST_ROWS:,} rows or {MOST_BYTES:,} bytes"
+                few = rows <= MOST_ROWS and size <= MOST_BYTES
+                require(few, f"{much}, which no such table has. {WHERE}")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path.name} is a damaged gzip: {error}. {WHERE}") from error
+    return b"".join(parts)
 
 
 def _check_header(name: str, content: bytes) -> str:

@@ -4,12 +4,10 @@ What is read is held against the embedded state table; the population is CONAPO'
 the publisher's files is a step function that falls on rates in 2010.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import AnyPath, checked
 from analysis.checks import name_some, require
 from analysis.mexico.municipal_file import WHERE, read_counts
 from analysis.mexico.record import SOURCES, days_from_july
@@ -26,7 +24,7 @@ LATE, LATER, FEW, RECENT = 0.1, 0.03, 3, 5
 
 @checked
 def load_municipalities(
-    path: Path | str | None = None, *, complete_only: bool = True, merge_created: bool = True
+    path: AnyPath | None = None, *, complete_only: bool = True, merge_created: bool = True
 ) -> pd.DataFrame:
     """Load deaths and person-years of every municipality.
 
@@ -65,7 +63,7 @@ def load_municipalities(
     Gargiulo, Aburto and Floridi (2024), OSF, doi:10.17605/OSF.IO/U8DC3
     """
     return assemble_municipalities(
-        read_counts(path or check_file("municipal_deaths")),
+        read_counts(check_file("municipal_deaths") if path is None else path),
         load_states("inegi", complete_only=False),
         load_table("municipal_population"),
         load_table("municipal_changes"),

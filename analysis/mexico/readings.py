@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis.checks import name_some, plain, require
@@ -25,6 +26,7 @@ class Reading:
     registered: int = 0  # the year of registration, of certificates
     release: str = ""  # YYYY-MM, if the file's name or the user says so
     origin: str = ""  # the file, its layout, and what is said of it
+    absent: str = ""  # what has no row, or fewer than elsewhere, and is counted as zero
 
 
 def read_numbers(column: pd.Series, *, blank: bool = False) -> pd.Series:
@@ -80,7 +82,17 @@ def read_victims(frame: pd.DataFrame, release: str) -> Reading:
     table = _cut_future(table.reindex(columns=list(OFFENCES.values())), release)
     table = table.astype(int).rename_axis(columns=None).reset_index()
     title = "rnid_victims" if newer[0] else "sesnsp_victims"
-    return Reading(title, table, f"{len(rows):,} of {len(frame):,} rows")
+    absent = _find_absent(rows.assign(state=state)) if newer[0] else ""
+    return Reading(title, table, f"{len(rows):,} of {len(frame):,} rows", absent=absent)
+
+
+def _find_absent(rows: pd.DataFrame) -> str:
+    """Name the states without any row of an offence or, where there are no towns, with fewer."""
+    sizes = rows.groupby(["ano", "state", "offence"]).size().unstack(fill_value=0)
+    sizes = sizes.reindex(columns=list(OFFENCES.values()), fill_value=0)
+    most = sizes.max().clip(upper=1 if "cve_municipio" in rows else None, lower=1)
+    short = np.argwhere((sizes < most).to_numpy())
+    return ", ".join(f"{' '.join(sizes.index[row])} {sizes.columns[k]}" for row, k in short[:6])
 
 
 def _cut_future(table: pd.DataFrame, release: str) -> pd.DataFrame:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import AnyPath, checked
 from analysis.checks import UnknownNameError, check_fields, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
@@ -20,12 +19,12 @@ KEYS = [each.name for each in fields(PolicyShift) if each.name != "overlaps"]  #
 
 
 @checked
-def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
+def load_policy_shifts(path: AnyPath | None = None) -> dict[str, PolicyShift]:
     """Load the declared shifts.
 
     Parameters
     ----------
-    path : Path, optional
+    path : Path or str, optional
         A TOML file laid out like ``analysis/data/policy-shifts.toml``, the default.
 
     Returns
@@ -38,7 +37,7 @@ def load_policy_shifts(path: Path | None = None) -> dict[str, PolicyShift]:
     ValueError, TypeError, KeyError
         If something is malformed or unknown: the message names the file, the shift and the field.
     """
-    file, content = read_toml(path or DATA_FOLDER / "policy-shifts.toml")
+    file, content = read_toml(DATA_FOLDER / "policy-shifts.toml" if path is None else path)
     translated = spoken() == "es" and path is None
     spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if translated else {}
     check_fields(content, file.name, {"shift": list[dict]})

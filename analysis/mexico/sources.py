@@ -1,27 +1,67 @@
 """The embedded tables as monthly series of deaths and person-years, by place and source."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import UnknownNameError, check_known, check_month, plain, read_period, require
+from analysis.arguments import Month, check_several, checked
+from analysis.checks import UnknownNameError, check_known, check_month, plain, require, shown
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.mexico import record
 from analysis.mexico.record import NATION
 from analysis.mexico.tables import load_table
 
 RATIO = "SESNSP / INEGI"
+NAMES = read_toml(DATA_FOLDER / "place-names.toml")[1]  # of places by code, beside states.csv
+
+
+def _squeeze(name: object) -> str:
+    """Return a name without capitals, accents, spaces, ``MX`` and the zeros before a number."""
+    return plain(str(name)).replace("_", "").removeprefix("mx").lstrip("0") or "0"
+
+
+@cache
+def _codes_by_name() -> dict[str, list[str]]:
+    """Return the codes that each name of a place, squeezed, may mean."""
+    table = load_table("states").set_index("state").T.to_dict("list")
+    told = [(code, [code, *names, *table.get(code, [])]) for code, names in NAMES.items()]
+    pairs = {(_squeeze(name), code) for code, names in told for name in names}
+    return pd.DataFrame(sorted(pairs)).groupby(0)[1].agg(list).to_dict()
+
+
+def check_place(place: object, name: str) -> str:
+    """Return the code of a place, or raise a KeyError that tells the code of another name."""
+    if isinstance(place, str) and place in NAMES:
+        return str(place)
+    # No name is taken for its code: a panel's places, and a shift's, are known by code alone.
+    codes, squeezed = _codes_by_name(), _squeeze(place)
+    meant = [squeezed] if squeezed in codes else get_close_matches(squeezed, codes, n=2, cutoff=0.7)
+    told = " or ".join(dict.fromkeys(repr(code) for each in meant for code in codes[each]))
+    cure = f"use its code {told}" if squeezed in codes else f"did you mean {told}?"
+    cure = cure if meant else f"use {NATION!r}, the nation, or 'MX01' to 'MX32'"
+    raise UnknownNameError(f"unknown {name} {shown(place)}; {cure}")
+
+
+def check_places(place: object, name: str = "place") -> list[str]:
+    """Return the codes of one place or several, none twice."""
+    places = list(check_several(place, name, check_place))
+    alone = len(set(places)) == len(places) and (NATION not in places or len(places) == 1)
+    fault = f"places must be different states, or {NATION} alone; found {places}"
+    require(len(places) > 0 and alone, fault)
+    return places
 
 
 @checked
 def load_series(
     source: str,
     *,
-    place: str | Sequence[str] = NATION,
-    start: str | pd.Period | None = None,
-    end: str | pd.Period | None = None,
+    place: Annotated[str | Sequence[str], check_places] = NATION,
+    start: Month | None = None,
+    end: Month | None = None,
     complete_only: bool = True,
     completed: bool = False,
     registered: bool = False,
@@ -61,7 +101,7 @@ def load_series(
         For an unknown source or place, months outside its coverage, unknown registered totals.
     """
     check_known(source, record.LOADED, "source")
-    places = _check_places(place)
+    places = [place] if isinstance(place, str) else list(place)
     deaths = record.monthly_deaths(source)[places].sum(axis=1)
     complete = record.complete_through(source)[places].min()
     if completed:
@@ -79,7 +119,7 @@ def load_series(
     people = record.monthly_population().loc[known, places].sum(axis=1)
     series["person_years"] = people * (known.days_in_month / 365.25)
     since = pd.Period(load_table(record.LOADED[source].table)["month"].min(), "M")
-    series = series.loc[_month(start, known, since) : _month(end, known, known[-1])]
+    series = series.loc[_inside(start, known, since) : _inside(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
     joined, first, last = "+".join(places), str(series.index[0]), str(series.index[-1])
     ratio, gaps = source_ratio(joined), record.list_gaps(source)
@@ -132,7 +172,7 @@ def _registered_share(source: str) -> dict:
 @cache
 def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
-    codes = _check_places(place.split("+"))  # joined as in ``attrs["place"]``
+    codes = check_places(place.split("+"))  # joined as in ``attrs["place"]``
     through = [record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")]
     both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
     inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
@@ -161,23 +201,8 @@ def load_completeness(source: str) -> pd.DataFrame:
     return shares
 
 
-def _check_places(place: str | Sequence[str]) -> list[str]:
-    names = {NATION: "the nation"} | dict(load_table("states")[["state", "name"]].to_numpy())
-    codes = {plain(name): code for code, name in names.items()}
-    places = [place] if isinstance(place, str) else list(place or [])
-    for code in places:
-        if known := codes.get(plain(str(code))):
-            raise UnknownNameError(f"unknown place {code!r}; use its code {known!r}")
-        check_known(code, names, "place")
-    alone = len(set(places)) == len(places) and (NATION not in places or len(places) == 1)
-    fault = f"places must be different states, or {NATION} alone; found {places}"
-    require(len(places) > 0 and alone, fault)
-    return places
-
-
-def _month(month: str | pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
-    period = default if month is None else read_period(month)
-    require(period is not None, f"expected a month like '2006-12', found {month!r}")
+def _inside(month: pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
+    period = default if month is None else month
     fault = f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
     hint = "months still being registered need complete_only=False"
     require(index[0] <= period <= index[-1], f"{fault}; {hint}")

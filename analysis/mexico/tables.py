@@ -17,7 +17,10 @@ from analysis.files import DATA_FOLDER, read_toml, sha256
 @cache
 def load_descriptor(folder: Path = DATA_FOLDER) -> dict:
     """Load the Frictionless descriptor ``datapackage.json``."""
-    return json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    path = folder / "datapackage.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no {path.name}: give the folder of a data package")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_table(name: str, *, folder: Path = DATA_FOLDER) -> pd.DataFrame:

@@ -46,6 +46,11 @@ def update_tables(
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
         name, old = reading.table, tables.get(reading.table)
         if old is None:
+            fault = (
+                f"{name}: no rows, or fewer than elsewhere, of {reading.absent}: is the file cut?"
+            )
+            cure = "No file came before it to tell; --accept-revisions counts what is lacking as 0."
+            require(accept_revisions or not reading.absent, f"{fault} {cure}")
             resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
             descriptor["resources"].append(resources[name])
         resource = resources[name]

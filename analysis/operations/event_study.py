@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.arguments import checked
-from analysis.checks import check_whole, require
+from analysis.arguments import Months, checked, table
+from analysis.checks import require
 from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
-from analysis.operations.stacks import Operations
+from analysis.operations.stacks import MOST, Operations
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -20,12 +21,36 @@ ALPHA = 0.05
 PERCENT, RATE = "percent", "per 100,000"  # units
 ROBUST, BOOTED, RANDOMISED = "cluster robust", "score bootstrap", "randomisation"  # intervals
 ESTIMATE = ["estimate", "low", "high", "p"]
+COLUMNS = ("operation", "place", "month", "treated")  # of a stack, beside its numbers
+NUMBERS = ("event_time", "deaths", "person_years")
+MOST_MONTHS = 1200
 HALF = 0.5  # deaths, added for the logarithm of months without any
+
+
+def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
+    """Return what `stack_operations` gives, or raise a TypeError or ValueError."""
+    rows = table(*COLUMNS, numbers=NUMBERS)(stacked, name)
+    time, deaths, person_years = (rows[each].astype(float) for each in NUMBERS)
+    whole = (time == np.floor(time)) & (time.abs() < MOST_MONTHS)
+    likely = (deaths >= 0) & (person_years > 0) & (person_years < MOST) & (deaths <= person_years)
+    true = rows["treated"].dtype == bool and bool((whole & likely).all())
+    wanted = "treated True or False, whole event_time, person_years above zero and not below deaths"
+    require(true, f"{name} must be as stack_operations gives it: {wanted}, none missing")
+    twice = int(rows.duplicated(["operation", "place", "month"]).sum())
+    require(not twice, f"{name} has {twice} rows twice of an operation, place and month: drop them")
+    rows = rows.astype({"event_time": int})
+    rows.attrs = {}  # pandas compares them with ==
+    return rows
+
+
+Stacked = Annotated[pd.DataFrame, check_stacked]
 
 
 @dataclass(frozen=True)
 class EventStudy:
     """Effects by months since the operation, relative to the months just before it."""
+
+    HOW: ClassVar = "use fit_event_study(stacked)"
 
     effects: pd.DataFrame  # index `first_month`; columns estimate, low, high (percent), p, months
     pre_trend: pd.Series  # joint test that the leads are zero: F, df, df_denominator, p
@@ -36,7 +61,7 @@ class EventStudy:
 
 
 @checked
-def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
+def fit_event_study(stacked: Stacked, *, months: Months = BIN) -> EventStudy:
     """Fit Poisson with place and month effects in every stack, and an effect for each few months.
 
     Parameters
@@ -76,7 +101,6 @@ def fit_event_study(stacked: pd.DataFrame, *, months: int = BIN) -> EventStudy:
 
 def list_bins(before: int, after: int, months: int) -> range:
     """Return the first months of the bins, or raise a ValueError if they do not come out even."""
-    check_whole(months, "months", 1)
     even = not (before % months or after % months) and before >= 2 * months and after
     sides = f"{before} months before and {after} from the operation on"
     bins = f"whole bins of {months} months, at least two before and one after"
@@ -85,7 +109,7 @@ def list_bins(before: int, after: int, months: int) -> range:
 
 
 @checked
-def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS) -> pd.DataFrame:
+def average_effects(stacked: Stacked, *, horizons: Sequence[Months] = HORIZONS) -> pd.DataFrame:
     """Estimate the average effect over the first months under the operations.
 
     Parameters
@@ -102,10 +126,12 @@ def average_effects(stacked: pd.DataFrame, *, horizons: Sequence[int] = HORIZONS
         Student's t of one degree of freedom less than places: too short where few places are
         treated. Columns `deaths` and `person_years`, observed under the operations in these months.
     """
+    require(len(horizons) > 0, "horizons names no months; give one or more")
     available = int(stacked["event_time"].max()) + 1
     rows = {}
     for horizon in horizons:
-        check_whole(horizon, "a horizon", 1, available)
+        fault = f"horizons must be 1 to {available} months, as many as the stack has"
+        require(horizon <= available, f"{fault}; found {horizon}")
         window = stacked[stacked["event_time"] < horizon]
         under = window["treated"] & (window["event_time"] >= 0)
         row, *_ = _fit_poisson(window.assign(under=under.astype(float)), {horizon: "under"})

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.checks import check_seed, check_whole
+from analysis.checks import require
 from analysis.operations.event_study import ALPHA
 from analysis.operations.stacks import Experiment, Layout
 
@@ -56,7 +56,7 @@ def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect
             break
     if not moved < TOLERANCE:
         why = "are there deaths on both sides of every date, in treated places and controls?"
-        raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+        raise ValueError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
     clusters = np.count_nonzero(scores, axis=0)
     spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
     return Fits(b, spread / information, scores)
@@ -84,7 +84,7 @@ def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: 
         if max(moved, np.abs(step - 1).max()) < TOLERANCE:
             return np.log(ratio / ratio[reference])
     why = "are there deaths in every bin of the treated places and of their controls?"
-    raise RuntimeError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+    raise ValueError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
 
 
 def _split(history: np.ndarray) -> list[np.ndarray]:
@@ -162,8 +162,7 @@ def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return the real histories and `draws` permutations of them, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     reassigned = np.tile(layout.history[:, None], (1, draws + 1))
     reassigned[:, 1:] = rng.permuted(reassigned[:, 1:], axis=0)
     return reassigned
@@ -171,8 +170,7 @@ def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
 
 def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return ones and `draws` columns of random signs by place, shape (n, 1 + draws)."""
-    check_whole(draws, "draws", 1)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     signs = rng.choice([-1.0, 1.0], (len(layout.places), draws + 1))
     signs[:, 0] = 1
     return signs
@@ -181,7 +179,16 @@ def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
 def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -> np.ndarray:
     """Return the t statistic of every reassignment, the real one first, if the truth is `null`."""
     # Without it in the counts where the operations really were, all would have seen the same.
-    fits = fit_reassigned(layout, reassigned, effect=null)
+    return t_statistics(fit_reassigned(layout, reassigned, effect=null))
+
+
+def t_statistics(fits: Fits) -> np.ndarray:
+    """Return the t statistics (R,), or raise a ValueError if there is no error to divide by."""
+    fault = "the deaths of all places move alike: there is no error to compare an effect with"
+    require(
+        bool((np.abs(fits.estimate) + fits.se > TIED).any()),
+        f"{fault}. Use a panel of counts as they were counted.",
+    )
     return fits.estimate / fits.se
 
 

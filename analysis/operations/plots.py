@@ -1,12 +1,15 @@
 """Event studies and operations reassigned at random -> matplotlib Axes."""
 
+from typing import Annotated
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from analysis.arguments import checked
+from analysis.arguments import checked, table
+from analysis.checks import require
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
 from analysis.operations.randomisation import Randomisation, ReassignedEventStudy
@@ -15,6 +18,8 @@ from analysis.style import REAL, ZERO, interval_rows, legend_above, percent_axis
 BAND = "0.85"
 PERCENT_TICKS = (-75, -50, -25, 0, 50, 100, 200, 400, 900)
 AGAINST = "Rate against states not reached (log scale)"
+COLUMNS = ("reassigned_low", "reassigned_high", "alone", "without")
+Varied = Annotated[pd.DataFrame, table(numbers=COLUMNS)]
 DIGITS = 4  # of a percent: what is drawn does not follow the last bits of an iteration
 
 
@@ -90,7 +95,7 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_operations(table: Varied, *, ax: Axes | None = None) -> Axes:
     """Draw each operation alone among its reassignments, and all the others without it.
 
     Parameters
@@ -104,6 +109,8 @@ def plot_operations(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = ax or plt.gca()
+    possible = (table[[*COLUMNS]].fillna(0) >= -100).all(axis=None)
+    require(bool(possible), "table must hold percent, none below -100, as vary_operations gives it")
     place = range(len(table))
     ends = as_logs(table["reassigned_low"]), as_logs(table["reassigned_high"])
     ax.hlines(place, *ends, color=BAND, linewidth=9, label="95% of its reassignments")

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import Count, Months, Seed, checked
 from analysis.its.series import as_percent
 from analysis.operations import inversion
 from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
@@ -19,6 +20,8 @@ DRAWS = 999
 @dataclass(frozen=True)
 class Randomisation:
     """The real estimate among those of operations reassigned at random."""
+
+    HOW: ClassVar = "use randomisation_test(panel, operations)"
 
     estimate: float  # percent
     p: float
@@ -37,11 +40,11 @@ def randomisation_test(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = AFTER,
+    before: Months = BEFORE,
+    after: Months = AFTER,
     controls: Controls = "never",
-    draws: int = DRAWS,
-    seed: int = 0,
+    draws: Count = DRAWS,
+    seed: Seed = 0,
     interval: bool = True,
 ) -> Randomisation:
     """Reassign the operations to other places, dates and group sizes kept, and compare.
@@ -73,7 +76,7 @@ def randomisation_test(
         statistics = partial(inversion.randomised_statistics, layout, reassigned)
         ends = inversion.invert_test(statistics, fits.estimate[0], fits.se[0])
     percent, (low, high) = as_percent(fits.estimate), as_percent(np.array(ends))
-    p = share_as_large(fits.estimate / fits.se)
+    p = share_as_large(inversion.t_statistics(fits))
     return Randomisation(percent[0], p, low, high, percent[1:])
 
 
@@ -82,12 +85,12 @@ def score_bootstrap(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = AFTER,
+    before: Months = BEFORE,
+    after: Months = AFTER,
     controls: Controls = "never",
     second: Operations = (),
-    draws: int = 9_999,
-    seed: int = 0,
+    draws: Count = 9_999,
+    seed: Seed = 0,
 ) -> pd.Series:
     """Test and interval by flipping the signs of the places' scores, with the null imposed.
 
@@ -113,6 +116,7 @@ def score_bootstrap(
     layout = lay_out(panel, operations, **window)
     scores = partial(inversion.flipped_scores, layout, inversion.draw_signs(layout, draws, seed))
     fit = fit_reassigned(layout, layout.history[:, None])
+    inversion.t_statistics(fit)  # asks if there is an error at all
     ends = inversion.invert_test(scores, fit.estimate[0], fit.se[0])
     percent = as_percent(np.array([fit.estimate[0], *ends]))
     return pd.Series([*percent, share_as_large(scores(0.0))], ESTIMATE)
@@ -121,6 +125,8 @@ def score_bootstrap(
 @dataclass(frozen=True)
 class ReassignedEventStudy:
     """An event study among those of the same operations in other places."""
+
+    HOW: ClassVar = "use reassign_event_study(panel, operations)"
 
     # index `first_month`; columns estimate, low, high (95% of the reassigned; percent), p
     bins: pd.DataFrame
@@ -133,12 +139,12 @@ def reassign_event_study(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = AFTER,
+    before: Months = BEFORE,
+    after: Months = AFTER,
     controls: Controls = "never",
-    months: int = BIN,
-    draws: int = DRAWS,
-    seed: int = 0,
+    months: Months = BIN,
+    draws: Count = DRAWS,
+    seed: Seed = 0,
 ) -> ReassignedEventStudy:
     """Set each quarter's effect beside those of operations reassigned at random.
 
@@ -183,11 +189,11 @@ def vary_operations(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = 12,
+    before: Months = BEFORE,
+    after: Months = 12,
     controls: Controls = "never",
-    draws: int = DRAWS,
-    seed: int = 0,
+    draws: Count = DRAWS,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Estimate the average effect of each operation alone, and of all others without it.
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import check_whole, require
+from analysis.arguments import Months, checked, table
+from analysis.checks import name_some, require
 from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift
 
@@ -16,6 +16,8 @@ Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
 
 FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
+MOST = 1e15  # person-years of a month
+NUMBERS = ("deaths", "person_years")  # columns of a panel
 BEFORE = AFTER = 24  # months of a sub-experiment on either side of its operation
 NEVER = np.iinfo(np.int64).max  # the first month of a place that no operation reached
 
@@ -81,8 +83,8 @@ def stack_operations(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = AFTER,
+    before: Months = BEFORE,
+    after: Months = AFTER,
     controls: Controls = "never",
 ) -> pd.DataFrame:
     """Set each operation's places beside clean controls, and stack these sub-experiments.
@@ -130,18 +132,14 @@ def lay_out(
     panel: pd.DataFrame,
     operations: Operations,
     *,
-    before: int = BEFORE,
-    after: int = AFTER,
+    before: Months = BEFORE,
+    after: Months = AFTER,
     controls: Controls = "never",
     second: Operations = (),
 ) -> Layout:
     """Return the sub-experiments as arrays, by history; one of `second` ends its places' months."""
-    check_whole(before, "before", 1)
-    check_whole(after, "after", 1)
-    known = controls in get_args(Controls)
-    require(known, f"unknown controls {controls!r}; use 'never' or 'not_yet'")
     check_panel(panel)
-    deaths, person_years = (panel[name].unstack() for name in ("deaths", "person_years"))
+    deaths, person_years = (panel[name].astype(float).unstack() for name in NUMBERS)
     came = _arrivals(operations, deaths.index)
     again = _arrivals(second, deaths.index) if second else came[:, :0]
     both, history = np.unique(np.hstack([came, again]), axis=0, return_inverse=True)
@@ -173,13 +171,12 @@ def check_panel(panel: pd.DataFrame) -> None:
     twice = panel.index[panel.index.duplicated()].tolist()[:1]
     require(not twice, f"each place needs one row a month; {twice} appears more than once")
     months = panel.index.get_level_values(1)
-    if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
+    if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M" or months.hasnans:
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
-    for name, least in (("deaths", 0), ("person_years", np.nextafter(0, 1))):
-        columns = panel.columns.tolist()
-        require(name in columns, f"the panel needs a column {name!r}; found {columns}")
-        wrong = panel[name][~((panel[name] >= least) & (panel[name] < np.inf))].head(1).to_dict()
-        wanted = "positive" if least else "zero or more"
+    table(numbers=NUMBERS)(panel, "panel")
+    for name, least in (("deaths", 0), ("person_years", panel["deaths"].clip(lower=1e-9))):
+        wrong = panel[name][~((panel[name] >= least) & (panel[name] < MOST))].head(1).to_dict()
+        wanted = "zero or more" if name == "deaths" else "positive and no fewer than deaths"
         require(not wrong, f"{name} must be {wanted}, finite and not missing; found {wrong}")
 
 
@@ -196,7 +193,8 @@ def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
     for operation in operations:
         check_operation(operation)
         unknown = [place for place in operation.places if place not in places]
-        require(not unknown, f"{operation.slug}: the panel has no place {unknown}")
+        known = name_some(map(str, places))
+        require(not unknown, f"{operation.slug}: the panel has no place {unknown}, but {known}")
     slugs = [operation.slug for operation in operations]
     own = 0 < len(slugs) == len(set(slugs))
     require(own, f"operations must be one or more with slugs of their own; found {slugs}")

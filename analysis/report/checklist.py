@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Annotated
 
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import require
+from analysis.arguments import check_class, checked, table
+from analysis.checks import check_known, require
 from analysis.engine.estimators import fit_quasi_poisson
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.comparison import ESTIMATORS
@@ -15,15 +16,17 @@ from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.sources import load_series
 
+WORDS = ("shift", "source", "estimator", "comparison_verdict", "flags")  # columns of estimates.csv
+NUMBERS = ("n_before", "n_after", "phi", "noise")
 SOURCE = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
 
 
 @checked
 def fill_checklist(
     shifts: Mapping[str, PolicyShift],
-    estimates: pd.DataFrame,
-    robustness: pd.DataFrame,
-    certificates: pd.DataFrame,
+    estimates: Annotated[pd.DataFrame, table(*WORDS, numbers=NUMBERS)],
+    robustness: Annotated[pd.DataFrame, table(numbers=["specifications"])],
+    certificates: Annotated[pd.DataFrame, table("estimand", numbers=["mde_rise"])],
 ) -> pd.DataFrame:
     """Return the field's reporting items, each with the answer of this run.
 
@@ -43,12 +46,16 @@ def fill_checklist(
     Turner et al. (2020), J. Clinical Epidemiology 122, 1-11, doi:10.1016/j.jclinepi.2020.02.006
     """
     runs = estimates.drop_duplicates(["shift", "source"])
+    for slug, source in runs[["shift", "source"]].to_numpy():
+        check_known(slug, shifts, "shift in estimates,")
+        check_class(shifts[slug], f"shifts[{slug!r}]", PolicyShift)
+        check_known(source, SOURCES, "source in estimates,")
     used = [shifts[slug] for slug in runs["shift"].unique()]
     ranges = ", ".join(each.title or each.slug for each in used if each.until is not None)
     rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
     counts = runs["source"].value_counts(sort=False)
-    numbers = runs[["n_before", "n_after", "phi", "noise"]]
+    numbers = runs[[*NUMBERS]]
     told = {
         "runs": len(runs),
         "shifts": len(used),
@@ -57,7 +64,7 @@ def fill_checklist(
         "most": numbers.max(),
         "ranges": f"; {ranges} as a range of months" if ranges else "",
         "impacts": _count(pd.Series([shift.impact.replace("_", " ") for shift in used]), "{} ({})"),
-        "flags": Counter(" ".join(runs["flags"].fillna("")).split()),
+        "flags": Counter(" ".join(runs["flags"].fillna("").astype(str)).split()),
         "dispersion": _dispersion(estimates, shifts),
         "estimators": len(ESTIMATORS),
         "verdicts": _count(runs["comparison_verdict"], "{} {}"),

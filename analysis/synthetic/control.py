@@ -1,15 +1,21 @@
 """Synthetic control: one unit and the weighted others that ran with it before the change."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from types import NoneType
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import NAType
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
-from analysis.arguments import checked
-from analysis.checks import check_known, require
+from analysis.arguments import Count, Year, check_class, check_year, checked
+from analysis.checks import check_known, name_some, require
 
+REAL = (int, float, Decimal, np.integer, np.floating, NAType, NoneType)
+LARGEST = 1e250  # of a rate
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
 
@@ -18,7 +24,7 @@ NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
 class SyntheticControl:
     """One unit beside its synthetic control, in the unit of its data."""
 
-    treated: str
+    treated: str | int
     first_year: int  # first year under the new policy
     observed: pd.Series  # by year
     synthetic: pd.Series  # by year
@@ -44,8 +50,9 @@ class SyntheticControl:
         """Mean gap from the change on; how far it moved is told by `changes`."""
         return float(self.gap.loc[self.first_year :].mean())
 
-    def changes(self, years: int = 1) -> pd.Series:
-        """Return the gap from the change on less the mean gap of the last years before it."""
+    @checked
+    def changes(self, years: Count = 1) -> pd.Series:
+        """Return the gap from the change on less its mean in the last years, or all, before it."""
         return self.gap.loc[self.first_year :] - self.before.iloc[-years:].mean()
 
     @property
@@ -62,7 +69,7 @@ class SyntheticControl:
 
 @checked
 def fit_synthetic(
-    rates: pd.DataFrame, treated: str, *, first_year: int, intercept: bool = False
+    rates: pd.DataFrame, treated: str | int, *, first_year: Year, intercept: bool = False
 ) -> SyntheticControl:
     """Fit the donors' weights to every year before a change, and compare after it.
 
@@ -70,7 +77,7 @@ def fit_synthetic(
     ----------
     rates : DataFrame
         Consecutive years x units, no gap; every other column is a donor.
-    treated : str
+    treated : str or int
         The column where the policy changed.
     first_year : int
         First year under the new policy.
@@ -87,7 +94,7 @@ def fit_synthetic(
     Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     Ferman and Pinto (2021), Quantitative Economics 12, 1197-1221, doi:10.3982/QE1596 (intercept)
     """
-    check_rates(rates, treated, first_year)
+    rates = check_rates(rates, treated, first_year)
     before = rates.loc[: first_year - 1]
     shift = before.mean() if intercept else 0 * before.mean()
     own, donors = before[treated] - shift[treated], (before - shift).drop(columns=treated)
@@ -112,7 +119,7 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
     # Ben-Michael, Feller and Rothstein (2021), doi:10.1080/01621459.2021.1929245. The penalty is
     # chosen by pysyncon's cross-validation over the years before.
-    check_rates(rates, treated, first_year)
+    rates = check_rates(rates, treated, first_year)
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
     long = rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate")
@@ -127,19 +134,52 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     return SyntheticControl(treated, first_year, own, synthetic, weights)
 
 
-def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
-    """Raise a KeyError, TypeError or ValueError if the panel cannot carry a synthetic control."""
-    if not isinstance(rates, pd.DataFrame):
-        raise TypeError(f"rates must be a DataFrame, years x units; found {type(rates).__name__}")
-    check_known(treated, rates.columns, "unit")
-    years = rates.index
-    if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():
-        raise ValueError("the index must be consecutive years, such as 1992, 1993, 1994")
-    missing = rates.columns[~np.isfinite(rates.astype(float)).all()].tolist()
-    fault = f"every unit needs a rate in every year; missing in {missing}"
+def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.DataFrame:
+    """Return numbers by years and units, or raise an error if no control can be made of them."""
+    rates = check_class(rates, "rates", pd.DataFrame)
+    units = rates.columns
+    flat = units.nlevels == 1 and units.is_unique and not units.hasnans
+    require(len(rates) > 0, "rates has no rows; give one for each year")
+    require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
+    check_known(treated, units, "unit")
+    rates = rates.set_axis(_read_years(rates.index))
+    kinds = {name: set(map(type, rates[name].array)) for name in units}
+    other = [
+        name
+        for name in units
+        if any(one is bool or not issubclass(one, REAL) for one in kinds[name])
+    ]
+    require(not other, f"rates must be numbers; found other things in {name_some(map(str, other))}")
+    rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
+    missing = units[~(rates.abs() < LARGEST).all()].tolist()
+    fault = f"every unit needs a rate in every year, below 1e250; missing in {name_some(missing)}"
     require(not missing, f"{fault}. Leave those donors out, or use other years.")
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
+    years = rates.index
     before = int((years < first_year).sum())
     needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
     found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
     require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
+    moves = bool(np.ptp(rates[treated].iloc[:before]) > 0)
+    still = f"{treated} has the same rate in every year before {first_year}"
+    require(
+        moves, f"{still}: no mixture of others can follow it. Leave it out, or use other years."
+    )
+    return rates
+
+
+def _read_years(index: pd.Index) -> pd.Index:
+    """Return years, which may be given as 1992.0, as whole numbers, if they are consecutive."""
+    try:
+        years = [check_year(year, "a year") for year in index]
+    except ValueError as error:
+        cure = (
+            "; use rates.index.year" if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex) else ""
+        )
+        raise ValueError(f"the index of rates must be consecutive years: {error}{cure}") from None
+    odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
+    cure = "Give each year from the first to the last once, in order (rates.sort_index())."
+    require(
+        not odd, f"the index of rates must be consecutive years; found {name_some(odd)}. {cure}"
+    )
+    return pd.Index(years, name=index.name)

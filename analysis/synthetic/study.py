@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import Share, Year, checked
 from analysis.checks import require
 from analysis.synthetic import control
 from analysis.synthetic.control import SyntheticControl, fit_synthetic
@@ -31,11 +31,13 @@ class PlaceboCountries:
     @property
     def rank(self) -> int:
         """Place of the unit by the size of its mean change over its error before, the first 1."""
-        size = abs(self.real.changes().mean()) / self.real.rmspe
+        error = self.real.rmspe
+        size = abs(self.real.changes().mean()) / error if error else np.inf
         others = self.placebo.values()
         return 1 + sum(abs(fit.changes().mean()) >= size * fit.rmspe for fit in others)
 
-    def intervals(self, confidence: float = CONFIDENCE) -> pd.DataFrame:
+    @checked
+    def intervals(self, confidence: Share = CONFIDENCE) -> pd.DataFrame:
         """Return the changes of the gap, and ``"average"``, with intervals and p of no effect."""
         # An effect is inside if, without it, the unit's change is no larger than the donor's, each
         # over its own error: 2 ends x years x donors.
@@ -59,7 +61,9 @@ class PlaceboCountries:
 
 
 @checked
-def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> PlaceboCountries:
+def placebo_countries(
+    rates: pd.DataFrame, treated: str | int, *, first_year: Year
+) -> PlaceboCountries:
     """Fit a synthetic control to the treated unit and, as if the change had been there, to donors.
 
     Parameters
@@ -91,6 +95,7 @@ def placebo_countries(rates: pd.DataFrame, treated: str, *, first_year: int) -> 
     Barber et al. (2021), Annals of Statistics 49, 486-507, doi:10.1214/20-AOS1965 (jackknife+)
     Firpo and Possebom (2018), J. Causal Inference 6, 20160026, doi:10.1515/jci-2016-0026
     """
+    rates = control.check_rates(rates, treated, first_year)
     real = fit_synthetic(rates, treated, first_year=first_year)
     donors = rates.columns.drop(treated)
     require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")

@@ -4,19 +4,19 @@ Series are simulated without any shift: one would move estimate and interval ali
 models nearly so), so what covers zero here covers any other truth.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.arguments import checked
-from analysis.checks import check_known, check_seed, check_whole, require
+from analysis.arguments import Harmonics, Seed, check_number, check_several, checked, whole
+from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
-from analysis.engine.processes import FEWEST, simulate_errors
+from analysis.engine.processes import FEWEST, PROCESSES, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
@@ -43,17 +43,34 @@ class Cell(NamedTuple):
     place: Literal["middle", "late"] = "middle"
 
 
+def check_cells(value: Any, name: str) -> tuple[Cell, ...]:
+    """Return one setting, or a sequence of them, as cells."""
+    one = isinstance(value, tuple) and len(value) > 0 and isinstance(value[0], str)
+    return check_several([value] if one else value, name, _read_cell)
+
+
+def _read_cell(cell: Any, name: str) -> Cell:
+    if not isinstance(cell, tuple | list) or len(cell) not in (3, 4):
+        wanted = "a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
+        raise TypeError(f"each of {name} must be {wanted}; found {shown(cell)}")
+    process, n, rho, place = Cell(*cell)
+    check_known(process, PROCESSES, "process")
+    check_known(place, ("middle", "late"), "place")
+    n = check_whole(n, f"months in {name}", 2 * LATE, 2_000)
+    return Cell(process, n, check_number(rho, f"the parameter in {name}", -1, 1e6), place)
+
+
 MEASURES = ["estimator", "estimand", "coverage", "mc_error", "simulations", "failures"]
 COLUMNS = [*Cell._fields, *MEASURES]
 
 
 @checked
 def coverage_table(
-    cells: Iterable[Cell | tuple],
+    cells: Annotated[Sequence[Cell | tuple], check_cells],
     *,
     estimators: Sequence[str] = CALIBRATED,
     simulations: int | Mapping[str, int] = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Return how often nominal 95% intervals for level and slope hold the truth.
 
@@ -84,17 +101,20 @@ def coverage_table(
     ----------
     Turner et al. (2021), BMC Medical Research Methodology 21, 181, doi:10.1186/s12874-021-01364-0
     """
-    require(len(estimators) > 0, f"no estimator is named; choose of {list(CALIBRATED)}")
-    if not isinstance(simulations, Mapping):
-        simulations = dict.fromkeys(estimators, simulations)
-    counts, rows = {}, []
+    require(len(estimators) > 0, f"estimators names none; choose of {list(CALIBRATED)}")
     for name in estimators:
         check_known(name, CALIBRATED, "estimator")
-        require(name in simulations, f"simulations has no number for {name!r}; add one")
-        counts[name] = check_whole(simulations[name], "simulations", FEWEST)
+    if not isinstance(simulations, Mapping):
+        simulations = dict.fromkeys(estimators, simulations)
+    for name in simulations:
+        check_known(name, CALIBRATED, "estimator in simulations,")
+    lacking = [name for name in estimators if name not in simulations]
+    require(not lacking, f"simulations has no number for {lacking}; add one each")
+    counts = {x: check_whole(simulations[x], "simulations", FEWEST) for x in estimators}
+    require(len(cells) > 0, "cells names no setting; give one or more such as ('ar1', 100, 0.8)")
+    rows = []
     for cell in cells:
-        process, n, rho, place = cell = Cell(*cell)
-        check_known(place, ("middle", "late"), "place")
+        process, n, rho, place = cell
         after = n // 2 if place == "middle" else n - LATE
         index = pd.period_range("2000-01", periods=n, freq="M")
         design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
@@ -168,9 +188,9 @@ def certificate(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: int = 2,
-    simulations: int = 4000,
-    seed: int = 0,
+    harmonics: Harmonics = 2,
+    simulations: Annotated[int, whole(FEWEST)] = 4000,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """State size, coverage and minimum detectable effects of `fit_its` on this series and shift.
 
@@ -202,8 +222,7 @@ def certificate(
     ----------
     Zhang et al. (2011), J. Clinical Epidemiology 64, 1252-1261, doi:10.1016/j.jclinepi.2011.02.007
     """
-    check_whole(simulations, "simulations", FEWEST)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
     drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)

@@ -202,7 +202,10 @@ def test_known_frame_is_left_alone(known):
     ("options", "message"),
     [
         ({"methods": ["last_valu"]}, "unknown method 'last_valu'. Did you mean 'last_value'"),
-        ({"until": "2021-12"}, "until must come after the last known month, 2021-12"),
+        ({"until": "2021-12"}, "until must be 1 to 600 months after the last known one, 2021-12"),
+        ({"until": "9999-12"}, "until must be 1 to 600 months after"),
+        ({"methods": []}, "methods names none; choose of .'last_value'"),
+        ({"methods": {"last_value": 1}}, "methods must be one or a sequence of them"),
         ({"until": 2024}, "until must be a month"),
         ({"draws": 10}, "draws must be a whole number from 100"),
         ({"seed": None}, "seed must be a whole number"),
@@ -210,8 +213,18 @@ def test_known_frame_is_left_alone(known):
 )
 def test_forecast_refuses(options, message):
     options = {"methods": ["last_value"], "until": UNTIL} | options
-    with pytest.raises((KeyError, ValueError), match=message):
+    with pytest.raises((KeyError, TypeError, ValueError), match=message):
         forecast_all(counts(), **options)
+
+
+def test_counts_and_methods_may_be_of_any_kind():
+    plain = counts().assign(person_years=1e5)
+    options = {"until": UNTIL, "draws": 100}
+    expected = forecast_all(freeze(plain, at=AT), methods="last_value", **options)["last_value"]
+    for kind in ("int64", "float32", "Int64", "Float64"):
+        known = freeze(plain.astype({"person_years": kind}), at=AT)
+        made = forecast_all(known, methods=pd.Index(["last_value"]), **options)["last_value"]
+        np.testing.assert_array_equal(made.paths, expected.paths)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +265,7 @@ def test_freeze_keeps_the_months_until_then_and_copies(series):
         (counts().assign(value=1.0)[["value"]], AT, "scale 'log' needs 'deaths' and"),
         (counts().drop(pd.Period("2016-03", "M")), AT, r"missing \['2016-03'\]"),
         (counts().set_axis(pd.period_range("1900", periods=84, freq="Y")), AT, "needs months"),
-        (counts()["deaths"], AT, "must be a DataFrame, found Series"),
+        (counts()["deaths"], AT, "series must be a DataFrame; found pandas Series"),
     ],
 )
 def test_freeze_refuses(frame, at, message):

@@ -1,5 +1,6 @@
 import gzip
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -480,10 +481,24 @@ def test_a_gzip_cut_in_the_middle_is_named(tmp_path):
         load_municipalities(path)
 
 
-def test_a_table_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_table_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch, end):
     path = tmp_path / "large.csv.gz"
-    row = b"01001|2000|6|3|100|1.5\n"
+    row = b"01001|2000|6|3|100|1.5" + end
     path.write_bytes(gzip.compress(SMALL.encode() + row * 1_000_001, compresslevel=1))
     monkeypatch.setattr(csv, "read_csv", lambda *_, **__: pytest.fail("it was read"))
-    with pytest.raises(ValueError, match=r"has 1,000,012 rows .* at most 1,000,000"):
+    with pytest.raises(ValueError, match=r"large.csv.gz has more than 1,000,000 rows or"):
         read_counts(path)
+
+
+def test_a_gzip_that_unpacks_to_far_too_much_is_refused_in_little_memory(tmp_path):
+    path = tmp_path / "bomb.csv.gz"
+    part = gzip.compress(b"1\n" * 2**22, compresslevel=1)
+    path.write_bytes(gzip.compress(SMALL.encode()) + part * 17)  # 71 million rows
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="has more than 1,000,000 rows"):
+            read_counts(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

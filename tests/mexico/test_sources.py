@@ -7,7 +7,7 @@ import pytest
 from analysis import find_gaps
 from analysis.mexico import record
 from analysis.mexico.record import SOURCES, registered_shares
-from analysis.mexico.sources import load_series, load_states, source_ratio
+from analysis.mexico.sources import _codes_by_name, load_series, load_states, source_ratio
 from analysis.mexico.tables import load_regions, load_table
 
 
@@ -196,14 +196,54 @@ def test_source_ratio_is_missing_where_inegi_has_no_death():
     ("arguments", "message"),
     [
         ({"source": "inegy"}, "unknown source 'inegy'. Did you mean 'inegi'"),
-        ({"place": "MX33"}, "unknown place 'MX33'. Did you mean 'MX32'"),
-        ({"place": ["MX01", "mx14"]}, "unknown place 'mx14'. Did you mean 'MX14'"),
+        ({"place": "MX33"}, "unknown place 'MX33'; use 'MX00', the nation, or 'MX01' to 'MX32'"),
+        ({"place": ["MX01", "mx14"]}, "unknown place 'mx14'; use its code 'MX14'"),
+        ({"place": "Tamaulipaz"}, "unknown place 'Tamaulipaz'; did you mean 'MX28'"),
         ({"place": "Michoacán"}, "unknown place 'Michoacán'; use its code 'MX16'"),
     ],
 )
 def test_unknown_names_are_answered_with_the_nearest(arguments, message):
     with pytest.raises(KeyError, match=f"^{message}"):
         load_series(**{"source": "inegi"} | arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    {
+        "Distrito Federal": "'MX09'",
+        "D.F.": "'MX09'",
+        "cdmx": "'MX09'",
+        "MX-DIF": "'MX09'",
+        "MX-CMX": "'MX09'",
+        "VERACRUZ DE IGNACIO DE LA LLAVE": "'MX30'",
+        "Michoacan de Ocampo": "'MX16'",
+        "Coahuila de Zaragoza": "'MX05'",
+        "Edo. Méx.": "'MX15'",
+        "BC": "'MX02'",
+        "B.C.S.": "'MX03'",
+        "Q. Roo": "'MX23'",
+        "ROO": "'MX23'",
+        "09": "'MX09'",
+        9: "'MX09'",
+        "México": "'MX00' or 'MX15'",
+    }.items(),
+)
+def test_a_state_by_another_name_is_told_its_code(name, codes):
+    for place in (name, [name, "MX01"]):
+        with pytest.raises(KeyError, match=rf"^unknown place '?{name}'?; use its code {codes}$"):
+            load_series("inegi", place=place)
+
+
+def test_a_name_of_a_state_means_no_other_state():
+    both = {name: codes for name, codes in _codes_by_name().items() if len(codes) > 1}
+    assert both == {"mexico": ["MX00", "MX15"], "mex": ["MX00", "MX15"]}
+
+
+@pytest.mark.parametrize("places", [pd.Index(["MX08", "MX25"]), np.array(["MX08", "MX25"])])
+def test_places_may_be_any_sequence(places):
+    pd.testing.assert_frame_equal(
+        load_series("inegi", place=places), load_series("inegi", place=["MX08", "MX25"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,8 +256,8 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, message):
         ({"start": "1989-12"}, "1989-12 is outside .* 1990-01 to 2022-06"),
         ({"end": "2022-07"}, "2022-07 is outside .* need complete_only=False"),
         ({"end": "2023-01", "complete_only": False}, "2023-01 is outside .* 1990-01 to 2022-12"),
-        ({"start": "soon"}, "expected a month like '2006-12', found 'soon'"),
-        ({"start": "2006-13"}, "expected a month like '2006-12', found '2006-13'"),
+        ({"start": "soon"}, "start must be a month like '2021-05'; found 'soon'"),
+        ({"start": "2006-13"}, "start must be a month like '2021-05'; found '2006-13'"),
     ],
 )
 def test_places_and_months_that_cannot_be_given_are_refused(arguments, message):

@@ -3,13 +3,14 @@ import hashlib
 import json
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import frictionless
 import pandas as pd
 import pytest
 
-from analysis.files import hash_files, write_atomically
+from analysis.files import hash_files, write_atomically, write_together
 from analysis.mexico.tables import DATA_FOLDER, load_table
 
 RESOURCES = json.loads((DATA_FOLDER / "datapackage.json").read_text("utf-8"))["resources"]
@@ -132,6 +133,26 @@ def test_interrupted_writing_leaves_the_old_file_and_no_other(
     with pytest.raises(type(interruption)):
         write_atomically(path, b"new content")
     assert {found.name: found.read_bytes() for found in tmp_path.iterdir()} == {"table.csv": b"old"}
+
+
+@pytest.mark.parametrize("interruption", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_rename_that_fails_midway_leaves_all_files_as_they_were(
+    tmp_path, monkeypatch, interruption
+):
+    names, replace = ["a.csv", "new.csv", "b.csv", "c.csv"], Path.replace
+
+    def fail_once(self, target):
+        if target.name == "c.csv" and self.suffix != ".former":
+            raise interruption
+        return replace(self, target)
+
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.setattr("pathlib.Path.replace", fail_once)
+    with pytest.raises(type(interruption)):
+        write_together({tmp_path / name: b"new" for name in names})
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {name: name.encode() for name in ("a.csv", "b.csv", "c.csv")}
 
 
 def test_one_hash_for_many_files_changes_with_names_and_contents_alone(tmp_path):

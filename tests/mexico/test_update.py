@@ -366,6 +366,20 @@ def test_the_new_registry_gets_a_table_of_its_own_that_grows(update, folder):
     assert validate(folder, "rnid_victims") == []
 
 
+@pytest.mark.parametrize("kept", [150, 140])
+def test_a_first_registry_that_is_cut_at_a_line_is_no_zero(update, folder, kept):
+    header, *lines = registry(3)
+    lines = sorted(lines, key=lambda line: "Feminicidio,Feminicidio" in line)  # femicides last
+    name = "RNID-Víctimas_Estatal-2026-mar2026.csv"
+    with pytest.raises(ValueError, match=r"no rows, .* of 2026 MX\d\d femicide, .* the file cut"):
+        update({name: [header, *lines[:kept]]})
+    assert changed(folder) == set()
+    update({name: [header, *lines[:kept]]}, accept_revisions=True)
+    table = load_table("rnid_victims", folder=folder)
+    assert table["femicide"].iloc[-1] == 0
+    assert (table["intentional_homicide"] == 2000).all()
+
+
 def test_revisions_get_the_rows_that_are_new_or_changed(update, folder):
     first = VICTIMS.assign(release="2025-05").query("month < '2025-06'")
     last = VICTIMS.assign(release="2025-06").query("month == '2025-06'")

@@ -136,5 +136,27 @@ def test_bin_without_deaths_under_the_operations_is_named():
 
 
 def test_horizon_beyond_the_stack_is_named():
-    with pytest.raises(ValueError, match="a horizon must be a whole number from 1 to 6; found 7"):
+    with pytest.raises(ValueError, match=r"horizons must be 1 to 6 months, as .*; found 7"):
         average_effects(stack(), horizons=[7])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"treated": "no"}, "stacked must be as stack_operations gives it: treated True or False"),
+        ({"event_time": 0.5}, "whole event_time"),
+        ({"person_years": 0.0}, "person_years above zero"),
+        ({"deaths": np.nan}, "none missing"),
+        ({"deaths": "3"}, r"must have numbers in \['deaths'\]"),
+    ],
+)
+def test_what_is_no_stack_is_refused(change, message):
+    for fit in (fit_event_study, average_effects):
+        with pytest.raises(ValueError, match=message):
+            fit(stack().assign(**change))
+
+
+def test_rows_given_twice_are_refused():
+    stacked = stack()
+    with pytest.raises(ValueError, match="stacked has 2 rows twice of an operation"):
+        average_effects(pd.concat([stacked, stacked.tail(2)]))

@@ -247,3 +247,11 @@ def test_p_of_one_operation_is_the_share_of_its_reassignments():
 def test_bins_that_do_not_come_out_even_are_named():
     with pytest.raises(ValueError, match=r"8 months before and 6 .* whole bins of 3"):
         randomisation.reassign_event_study(make_panel(), TWO, before=8, after=6)
+
+
+def test_places_that_move_alike_leave_no_error_to_test_with():
+    panel = make_panel().assign(deaths=7, person_years=1e6)
+    with pytest.raises(ValueError, match="the deaths of all places move alike"):
+        randomisation_test(panel, TWO, **WINDOW, draws=20)
+    with pytest.raises(ValueError, match="the deaths of all places move alike"):
+        score_bootstrap(panel, TWO, **WINDOW, draws=20)

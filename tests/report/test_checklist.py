@@ -20,6 +20,8 @@ CERTIFICATES = pd.DataFrame(
     {"estimand": ["slope", "slope", "level"], "mde_rise": [2.2, 31.0, 99.0]}
 )
 
+ESTIMATES = estimate_rows().assign(note="", phi=0.7, noise=0.25)
+
 
 def dispersion(slug, source):
     model = prepare_model(load_series(source), SHIFTS[slug])
@@ -68,3 +70,22 @@ def test_run_without_counts_or_certificates_is_refused():
         fill_checklist(SHIFTS, estimates, ROBUSTNESS, CERTIFICATES)
     with pytest.raises(ValueError, match="no least rise of a slope"):
         fill_checklist(SHIFTS, estimates, ROBUSTNESS, CERTIFICATES.iloc[2:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"estimates": ESTIMATES.drop(columns="phi")}, "estimates must have one column of each"),
+        ({"estimates": ESTIMATES.assign(phi="0.7")}, r"must have numbers in .'phi'"),
+        ({"estimates": ESTIMATES.assign(shift="c")}, "unknown shift in estimates, 'c'"),
+        ({"estimates": ESTIMATES.assign(source="x")}, "unknown source in estimates, 'x'"),
+        ({"robustness": pd.DataFrame()}, "robustness must have one column of each"),
+        ({"certificates": CERTIFICATES.head(0)}, "certificates has no rows"),
+        ({"shifts": dict.fromkeys(SHIFTS, "2010-01")}, r"shifts.'a-2010-01'. must be a Policy"),
+    ],
+)
+def test_tables_that_lack_something_are_named(change, message):
+    given = {"shifts": SHIFTS, "estimates": ESTIMATES}
+    given |= {"robustness": ROBUSTNESS, "certificates": CERTIFICATES}
+    with pytest.raises((KeyError, TypeError, ValueError), match=message):
+        fill_checklist(**given | change)

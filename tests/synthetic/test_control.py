@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ from pysyncon import Synth
 from scipy.optimize import minimize
 from support.synthetic_panels import PACKS, PREDICTORS, SMOKING, control, panel
 
+from analysis import placebo_countries
 from analysis.synthetic.control import fit_augmented, fit_synthetic, simplex_weights
 
 # Abadie, Diamond and Hainmueller (2010), Table 2.
@@ -161,16 +164,53 @@ def test_augmented_fit_is_closer_and_near_where_the_fit_is_good():
     np.testing.assert_allclose(found.gap.loc[2004:], 7, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda rates: rates.set_axis(rates.index.astype(float)),
+        lambda rates: rates.astype(object),
+        lambda rates: rates.astype("Float64"),
+        lambda rates: rates.map(lambda rate: Decimal(repr(rate))),
+    ],
+)
+def test_years_and_rates_may_be_numbers_of_any_kind(same):
+    expected = fit_synthetic(panel(), "own", first_year=2004)
+    found = fit_synthetic(same(panel()), "own", first_year=2004.0)
+    assert found.first_year == 2004
+    pd.testing.assert_series_equal(found.gap, expected.gap)
+
+
+def test_units_may_be_numbered():
+    rates = panel()
+    found = placebo_countries(rates.set_axis(range(7), axis=1), 0, first_year=2004)
+    expected = placebo_countries(rates, "own", first_year=2004)
+    np.testing.assert_array_equal(found.intervals(), expected.intervals())
+
+
 PERIODS = pd.period_range("1990", periods=20, freq="Y")
 
 
 @pytest.mark.parametrize(
     ("rates", "treated", "first_year", "message"),
     [
-        (panel().to_numpy(), "own", 2004, "rates must be a DataFrame.*found ndarray"),
+        (panel().to_numpy(), "own", 2004, "rates must be a DataFrame.*found numpy ndarray"),
         (panel(), "donor9", 2004, "unknown unit 'donor9'. Did you mean 'donor"),
-        (panel().drop(index=1999), "own", 2004, "index must be consecutive years"),
-        (panel().set_axis(PERIODS), "own", 2004, "index must be consecutive years"),
+        (panel().drop(index=1999), "own", 2004, "consecutive years; found .'1998, 2000'"),
+        (panel().loc[[1990, *range(1990, 2010)]], "own", 2004, "found .'1990, 1990'"),
+        (panel().iloc[::-1], "own", 2004, r"found .'2009, 2008'.*rates.sort_index\(\)"),
+        (panel().set_axis(PERIODS), "own", 2004, "found Period.*; use rates.index.year"),
+        (panel().set_axis(panel().index + 0.5), "own", 2004, "whole number .* found 1990.5"),
+        (panel().set_axis(panel().index.astype(str)), "own", 2004, "found '1990'"),
+        (panel().set_axis(["own", *"aabcde"], axis=1), "own", 2004, "named once each"),
+        (panel() * 1j, "own", 2004, "must be numbers; found other things in .'own'"),
+        (panel().astype(str), "own", 2004, "must be numbers"),
+        (panel() > 0, "own", 2004, "must be numbers"),
+        (panel() * 1e250, "own", 2004, "below 1e250; missing in"),
+        (panel().head(0), "own", 2004, "rates has no rows"),
+        (panel().assign(own=7), "own", 2004, "own has the same rate in every year before 2004"),
+        (panel(), ["own"], 2004, "unknown unit"),
+        (panel(), "own", pd.Period("2004"), "first_year must be a whole number"),
+        (panel(), "own", 2004.5, "first_year must be a whole number"),
         (panel().replace({"donor3": {}}).mask(panel() > 1e9), "own", 1993, "1993 must leave at le"),
         (panel().assign(donor3=np.nan), "own", 2004, r"missing in \['donor3'\]. Leave"),
         (panel(), "own", 2010, "one from it on; found 20 and 0 in 1990 to 2009"),

@@ -171,14 +171,23 @@ def test_cells_and_estimators_do_not_depend_on_their_company():
         ({"cells": [("ar1", 48, 0.4, "early")]}, "unknown place 'early'"),
         ({"cells": [("ar1", 48, 1.0)]}, "ar1 with rho = 1.0 is not stationary"),
         ({"estimators": ("gee",)}, "unknown estimator 'gee'"),
-        ({"estimators": ()}, "choose of"),
+        ({"estimators": ()}, "estimators names none; choose of"),
         ({"simulations": 5}, "whole number from 20 to 1,000,000; found 5"),
-        ({"simulations": {"ols": 100}}, "no number for 'reml'; add one"),
+        ({"simulations": {"ols": 100}}, "no number for .'reml'.; add one"),
+        ({"simulations": {"reml": 20, "ols": 20, "olx": 20}}, "simulations, 'olx'. Did you mean"),
+        ({"simulations": "20"}, "whole number from 20 to 1,000,000; found '20'"),
+        ({"cells": []}, "cells names no setting"),
+        ({"cells": [("ar1", 48)]}, "each of cells must be a setting such as"),
+        ({"cells": [("ar1", 48.5, 0.4)]}, "months in cells must be a whole number from 24"),
+        ({"cells": [("ar1", 48, "0.4")]}, "the parameter in cells must be a number"),
+        ({"cells": [("ar1", 48, -2.0)]}, "the parameter in cells must be a number above -1"),
+        ({"cells": [(["ar1"], 48, 0.4)]}, "unknown process"),
+        ({"cells": {"ar1": 48}}, "cells must be one or a sequence"),
     ],
 )
 def test_what_cannot_be_used_is_named(arguments, message):
     usable = {"cells": [("ar1", 48, 0.4)], "estimators": ("reml", "ols"), "simulations": 20}
-    with pytest.raises((KeyError, ValueError), match=message):
+    with pytest.raises((KeyError, TypeError, ValueError), match=message):
         coverage_table(**usable | arguments)
 
 
