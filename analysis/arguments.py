@@ -171,7 +171,9 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
+Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Draws = Annotated[int, whole(100)]
+Count = Annotated[int, whole(1)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]
 AnyPath = Annotated[Path | str, check_path]
