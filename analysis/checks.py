@@ -1,8 +1,10 @@
 """What functions ask of plain arguments: whole numbers, seeds, months, known names, regressions."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 from unicodedata import normalize
@@ -13,6 +15,9 @@ import pandas as pd
 Array = np.ndarray
 UNSHOWN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"  # in no file of XML
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
+DEPENDENT = 1e-10  # part of a column, relative to it, that those before it do not explain
+REAL = (Real, Decimal, np.bool_)
+MOST_POWER = 965  # of two: 1e290
 
 
 def require(true: bool, message: str) -> None:
@@ -76,33 +81,84 @@ def check_regression(
     y: Array, X: Array, exposure: Array | None = None, *, counts: bool = False
 ) -> tuple[Array, Array, Array | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
-    y, X = _numbers(y, "the outcome"), _numbers(X, "the design")
+    y, X, exposure = match_rows(y, X, "the outcome"), X, match_rows(exposure, X, "the exposure")
+    names, X = getattr(X, "columns", None), real_numbers(X, "the design").astype(float)
+    y = real_numbers(y, "the outcome").astype(float)
     fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
     require(fits, f"expected an outcome (n,) and a design (n, k); found {y.shape}, {X.shape}")
     n, k = X.shape
     require(n > k, f"{n} observations are too few for {k} coefficients; use fewer columns")
-    size = np.sqrt((X**2).sum(axis=0))
-    pivots = np.abs(np.diag(np.linalg.qr(X / np.where(size > 0, size, 1), mode="r")))
-    idle = f"column {pivots.argmin()} adds nothing to those before it. Leave a column out."
-    require(pivots.min() >= 1e-10, f"the design's columns are linearly dependent: {idle}")
+    check_columns(X, names)
     below = y[y < 0][:3].tolist() if counts else []
     require(not below, f"counts must not be negative; found {below}")
     if exposure is not None:
-        exposure = _numbers(exposure, "the exposure")
+        exposure = real_numbers(exposure, "the exposure").astype(float)
         positive = exposure.shape == y.shape and bool((exposure > 0).all())
         require(positive, f"the exposure must be positive and of shape {y.shape}")
     return y, X, exposure
 
 
-def _numbers(values: Array, name: str) -> Array:
-    array = np.asarray(values)
+def match_rows(values: Any, design: Any, name: str) -> Any:
+    """Return `values` in the order of the design's rows, where both have labels."""
+    labelled = isinstance(values, pd.Series | pd.DataFrame) and isinstance(design, pd.DataFrame)
+    if not labelled or values.index.equals(design.index):
+        return values
+    own, rows = values.index, design.index
+    same = len(own) == len(rows) and own.is_unique and rows.is_unique and own.isin(rows).all()
+    found = f"{shown(own[0])} to {shown(own[-1])}" if len(own) else "none"
+    wanted = f"{shown(rows[0])} to {shown(rows[-1])}" if len(rows) else "none"
+    fault = f"{name} and the design must have the same labels, each once; found {found}, {wanted}"
+    require(same, f"{fault}. Cut both to the same rows, or give arrays.")
+    return values.loc[rows]
+
+
+def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
+    """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
+    X = unit_size(X, axis=-2)[0]
+    pivots = np.abs(np.diagonal(np.linalg.qr(X, mode="r"), axis1=-2, axis2=-1))
+    lost = (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
+    if lost.any():
+        column = lost.argmax()
+        name = column if names is None else repr(list(names)[column])
+        fault = f"the design's columns are linearly dependent: column {name} adds nothing to those"
+        raise ValueError(f"{fault} before it. Leave a column out.")
+
+
+def real_numbers(values: Any, name: str) -> Array:
+    """Return an array of floats, none missing, of anything that holds real numbers only."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(float).filled(np.nan) if values.dtype.kind in "biuf" else None
+    try:
+        array = np.asarray(values)
+        if array.dtype == object and all(isinstance(each, REAL) for each in array.flat):
+            array = array.astype(float)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{name} must be an array of real numbers; {error}") from None
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
-    array = array.astype(float)
-    bad = np.nonzero(np.atleast_1d(~np.isfinite(array)))[0]
-    if len(bad):
+    if array.dtype not in (np.float32, np.float64):
+        with np.errstate(over="ignore"):
+            array = array.astype(float)
+    if not all(np.isfinite(part).all() for part in np.atleast_1d(array)):  # little at a time
+        bad = np.nonzero(~np.isfinite(np.atleast_1d(array)))[0]
         found = f"found {len(bad)} that are not, the first at position {bad[0]}"
         raise ValueError(f"{name} must be finite and not missing; {found}")
     return array
+
+
+def unit_size(values: Array, axis: int | None = None) -> tuple[Array, Array]:
+    """Return numbers below 2, the largest 1 or more, and what power of two they were divided by."""
+    largest = np.abs(values).max(axis=axis, keepdims=axis is not None)
+    power = np.frexp(largest)[1] - 1
+    return np.ldexp(values, -power), power
+
+
+def full_size(values: Array, power: Array) -> Array:
+    """Return numbers times a power of two, or raise a ValueError if no number is so large."""
+    most = int(np.abs(power).max())
+    size = "more than 1e290 times larger or smaller than 1"
+    cure = "Bring outcome and design to other units, such as thousands."
+    require(most <= MOST_POWER, f"the results are {size}: no number holds them. {cure}")
+    return np.ldexp(values, power)
 
 
 def check_known(name: object, known: Iterable[str], what: str) -> None:

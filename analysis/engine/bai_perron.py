@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erfcx
 
-from analysis.arguments import checked
-from analysis.checks import Array, check_whole, require
+from analysis.arguments import Count, Share, checked
+from analysis.checks import Array, check_whole, full_size, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 
@@ -23,15 +23,14 @@ class Breaks:
     lwz: Array  # (M + 1,)
     first: tuple[Array, ...]  # m-th: (m,) first observations of the new regimes, from 0
 
+    @checked
     def best(self, criterion: Literal["bic", "lwz"] = "bic") -> int:
         """Return the number of breaks for which the criterion is smallest."""
-        known = criterion in ("bic", "lwz")
-        require(known, f"criterion must be 'bic' or 'lwz'; found {criterion!r}")
         return int(np.argmin(getattr(self, criterion)))
 
 
 @checked
-def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) -> Breaks:
+def find_breaks(y: Array, X: Array, *, most: Count = 5, trimming: float = 0.15) -> Breaks:
     """Find the dates of up to `most` breaks that minimise the residual sum of squares.
 
     Parameters
@@ -56,7 +55,7 @@ def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) ->
     Bai and Perron (2003), Journal of Applied Econometrics 18, 1-22, doi:10.1002/jae.659
     Liu, Wu and Zidek (1997), Statistica Sinica 7, 497-525
     """
-    rows, exact, shortest = prepare(y, X, trimming, check_whole(most, "most", 1))
+    rows, exact, power, shortest = prepare(y, X, trimming, most)
     n, k = len(rows), rows.shape[1] - 1
     m = np.arange(most + 1)
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
@@ -64,11 +63,11 @@ def find_breaks(y: Array, X: Array, *, most: int = 5, trimming: float = 0.15) ->
     require(bool(known.all()), NO_SEGMENTS.format(known.argmin() + 1, shortest))
     rss[rss <= exact] = 0.0  # the criteria must not tell one rounding error from another
     with np.errstate(divide="ignore"):
-        log_rss = np.log(rss)
+        log_rss = np.log(rss) + 2 * np.log(2) * power
     bic = n * (log_rss + np.log(2 * np.pi / n) + 1) + (m + 1) * (k + 1) * np.log(n)
     q = (m + 1) * k + m
     lwz = log_rss - np.log(n - q) + 0.299 * q * np.log(n) ** 2.1 / n
-    return Breaks(n, shortest, rss, bic, lwz, first)
+    return Breaks(n, shortest, full_size(rss, 2 * power), bic, lwz, first)
 
 
 def _segment_squares(rows: Array, shortest: int) -> Array:
@@ -124,7 +123,7 @@ def break_intervals(
     breaks: Breaks,
     m: int,
     *,
-    confidence: float = 0.95,
+    confidence: Share = 0.95,
     regressors_differ: bool = True,
     errors_differ: bool = True,
 ) -> BreakIntervals:
@@ -160,15 +159,15 @@ def break_intervals(
     Bai (1997), Review of Economics and Statistics 79, 551-563, doi:10.1162/003465397557132
     Bai and Perron (1998), Econometrica 66, 47-78, doi:10.2307/2998540
     """
-    require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     check_whole(m, "m", 1, len(breaks.first) - 1)
-    rows, exact = orthogonalise(y, X)
+    rows, exact, power = orthogonalise(y, X)
     first = breaks.first[m]
     parts = np.split(rows, first[first < len(rows)])
     fits = [np.linalg.lstsq(part[:, :-1], part[:, -1], rcond=None)[0] for part in parts]
     left = [part[:, -1] - part[:, :-1] @ fit for part, fit in zip(parts, fits, strict=True)]
     rss = np.array([(residual**2).sum() for residual in left])
-    same = breaks.n == len(rows) and np.isclose(rss.sum(), breaks.rss[m], rtol=1e-6, atol=exact)
+    given = np.ldexp(breaks.rss[m], -2 * power)
+    same = breaks.n == len(rows) and np.isclose(rss.sum(), given, rtol=1e-6, atol=exact)
     require(bool(same), "breaks must come from find_breaks with the same y and X; these do not")
     size = np.array([len(part) for part in parts])
     variance = rss / size if errors_differ else np.full(m + 1, rss.sum() / len(rows))

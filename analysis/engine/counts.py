@@ -81,7 +81,7 @@ def split_noise(
         weight=weight[None] / weight.sum(),
         mean=(C @ found.b.T)[None],
         scale=np.sqrt(spread * found.rss / df)[None],
-        rss=found.rss[None],
+        size=np.sqrt(found.rss)[None],
         df=df,
         log_marginal=np.array([top + np.log(weight.sum())]),
         exact=np.zeros(1, dtype=bool),

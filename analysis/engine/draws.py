@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
-from analysis.checks import Array
+from analysis.checks import Array, full_size, unit_size
 from analysis.engine.gls import Basis
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import integrate
@@ -28,11 +28,12 @@ def draw_parameters(
     """Draw from the joint distribution of the errors' law, their first one, sigma and b."""
     n, k = X.shape
     mixture = integrate(y, X, np.eye(k), after=after)
+    (y, power), (X, sizes) = unit_size(y), unit_size(X, axis=0)
     node = np.sort(rng.choice(mixture.weight.shape[1], size=draws, p=mixture.weight[0]))
-    sigma = np.sqrt(mixture.rss[0, node] / rng.chisquare(mixture.df, size=draws))
+    sigma = mixture.size[0, node] / np.sqrt(rng.chisquare(mixture.df, size=draws))
     if mixture.exact[0]:
         sigma[:] = 0.0
-    normal = rng.standard_normal((draws, k + 1)) * sigma[:, None]
+    normal = rng.standard_normal((draws, k + 1)) * np.ldexp(sigma, -power)[:, None]
     basis = Basis(X[None], np.eye(k))
     ols, left = basis.take_out(y[:, None])
     columns = np.vstack([basis.columns[0], left[0]])
@@ -52,8 +53,8 @@ def draw_parameters(
         known[own] = ahead @ left[0, 0] - (columns[:k] @ ahead) @ drawn[:k] + theta**n * drawn[k]
     order = rng.permutation(draws)
     law = mixture.phi[node], mixture.theta[node], mixture.ratio[node]
-    b = ols + b @ basis.contrasts[0].T
-    return Draws(*(column[order] for column in (*law, sigma, known, b)))
+    b = full_size(ols + b @ basis.contrasts[0].T, power - sizes)
+    return Draws(*(column[order] for column in (*law, sigma, np.ldexp(known, power), b)))
 
 
 def simulate_law(

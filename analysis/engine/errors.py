@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from analysis.checks import Array
+from analysis.checks import Array, full_size, unit_size
 from analysis.engine import gls
 from analysis.engine.law import Grid
 from analysis.engine.posterior import Mixture, Posterior
@@ -38,7 +38,10 @@ class Block:
     def __init__(self, X: Array, C: Array, y: Array, grid: Grid, after: Array | None) -> None:
         basis = self.basis = gls.Basis(X, C)
         self.grid = grid
-        self.ols, left = basis.take_out(np.ascontiguousarray(y, dtype=float))
+        y, power = unit_size(y.astype(float), axis=0)
+        self.unit = full_size(1.0, power.T + basis.power)  # of every contrast, (R, m)
+        self.power = np.broadcast_to(power[0], len(self.unit))
+        self.ols, left = basis.take_out(np.ascontiguousarray(y))
         designs, series, n = left.shape
         self.left = left
         self.df = n - basis.columns.shape[1]
@@ -125,8 +128,8 @@ class Block:
             phi=phi,
             theta=theta,
             ratio=ratio,
-            rss=np.where(self.exact[rows, None], 1.0, rss[:, 0]),
-            log_marginal=(top + np.log(sums))[:, 0],
+            size=full_size(np.sqrt(np.maximum(rss[:, 0], 0)), self.power[rows, None]),
+            log_marginal=(top + np.log(sums))[:, 0] - self.df * np.log(2) * self.power[rows],
         )
 
     def condense(self, mask: Array, rows: Array) -> Mixture:
@@ -164,10 +167,12 @@ class Block:
 
     def components(self, rows: Array, step: Array, rss: Array, variance: Array) -> dict[str, Any]:
         """Return means and scales of steps from OLS, (R, m, G)."""
-        exact = self.exact[rows]
+        exact, unit = self.exact[rows], self.unit[rows][..., None]
         scale = np.sqrt(np.maximum(rss, 0) * variance / self.df)
         scale[exact] = self.tiny[rows][exact][:, None, None]
+        scale *= unit
         mean = self.ols[rows][..., None] + step
+        mean *= unit
         return {"mean": mean, "scale": scale, "df": self.df, "exact": exact}
 
 

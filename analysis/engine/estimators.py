@@ -4,7 +4,7 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 `EstimatorError` that says why the model has no answer for these data.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.stats import t as student
@@ -13,8 +13,8 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
-from analysis.arguments import checked
-from analysis.checks import Array, check_regression, check_whole
+from analysis.arguments import Count, checked, whole
+from analysis.checks import Array, check_regression, check_whole, full_size, unit_size
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -30,7 +30,9 @@ def newey_west_lags(n: int) -> int:
 
 
 @checked
-def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficients:
+def fit_newey_west(
+    y: Array, X: Array, *, lags: Annotated[int, whole(0)] | None = None
+) -> Coefficients:
     """Fit by ordinary least squares with Newey-West errors, n / (n - k) correction, Student t.
 
     Parameters
@@ -59,7 +61,7 @@ def fit_newey_west(y: Array, X: Array, *, lags: int | None = None) -> Coefficien
 
 def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, Array]:
     """Return estimate and p of one contrast as `fit_newey_west` has them, of outcomes (n, N)."""
-    n, k = X.shape
+    (n, k), (outcomes, power) = X.shape, unit_size(outcomes, axis=0)
     inverse = np.linalg.pinv(X)
     coefficients = inverse @ outcomes
     scores = (contrast @ inverse)[:, None] * (outcomes - X @ coefficients)
@@ -70,11 +72,11 @@ def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, 
     estimate = contrast @ coefficients
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(estimate) / np.sqrt(variance * n / (n - k))
-    return estimate, 2 * student.sf(ratio, n - k)
+    return full_size(estimate, power[0]), 2 * student.sf(ratio, n - k)
 
 
 @checked
-def fit_prais_winsten(y: Array, X: Array, *, iterations: int = 1000) -> Coefficients:
+def fit_prais_winsten(y: Array, X: Array, *, iterations: Count = 1000) -> Coefficients:
     """Fit by feasible generalised least squares with AR(1) errors, iterated until rho settles.
 
     As Stata's ``prais``: the first period is kept; rho is the residuals' slope on those before.
@@ -133,9 +135,10 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
     McCullagh and Nelder (1989), Generalized Linear Models, doi:10.1007/978-1-4899-3242-6
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
+    X, sizes = unit_size(X, axis=0)
     fit = fit_poisson(deaths, X, exposure)
-    note = f"dispersion {fit.scale:.2f}"
-    return Coefficients(fit.params, fit.cov_params(), note=note, dispersion=float(fit.scale))
+    found = optimise.in_units(fit.params, fit.cov_params(), -sizes[0])
+    return Coefficients(*found, note=f"dispersion {fit.scale:.2f}", dispersion=float(fit.scale))
 
 
 @checked
@@ -161,6 +164,7 @@ def fit_negative_binomial(
     Cameron and Trivedi (1986), Journal of Applied Econometrics 1, 29-53, doi:10.1002/jae.3950010104
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
+    X, sizes = unit_size(X, axis=0)
     poisson = fit_poisson(deaths, X, exposure)
     expected = poisson.mu
     moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
@@ -175,7 +179,8 @@ def fit_negative_binomial(
     fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
     k, back = X.shape[1], np.linalg.inv(R)
     covariance = back @ fit.cov_params()[:k, :k] @ back.T
-    return Coefficients(back @ fit.params[:k], covariance, note=f"alpha = {fit.params[k]:.3g}")
+    found = optimise.in_units(back @ fit.params[:k], covariance, -sizes[0])
+    return Coefficients(*found, note=f"alpha = {fit.params[k]:.3g}")
 
 
 def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:

@@ -10,26 +10,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.checks import Array, require
+from analysis.checks import Array, unit_size
 from analysis.engine.law import start_variance
 
-EXACT = 1e-26  # residual over total sum of squares below which a fit counts as exact
+EXACT = (32 * np.finfo(float).eps) ** 2  # residual over total sum of squares: rounding error
 
 
 class Basis:
-    """D designs, each in an orthonormal basis of its own."""
+    """D designs, each in an orthonormal basis of its own, and contrasts divided by 2^power."""
 
     def __init__(self, X: Array, C: Array) -> None:
+        X, sizes = unit_size(X, axis=1)  # (D, 1, k)
         Q, R = np.linalg.qr(X)
         pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
-        size = np.sqrt((X**2).sum(axis=1))
-        lost = pivots <= 1e-10 * np.maximum(size, np.finfo(float).tiny)
-        idle = f"column {lost.any(axis=0).argmax()} adds nothing to those before it"
-        dependent = f"the design's columns are linearly dependent: {idle}"
-        require(not lost.any(), f"{dependent}. Leave a term out, or move shifts apart.")
-        self.log_size = 2 * np.log(pivots).sum(axis=1)  # log |X'X|, (D,)
+        log_pivots = np.log(pivots) + np.log(2) * sizes[:, 0]
+        self.log_size = 2 * log_pivots.sum(axis=1)  # log |X'X|, (D,)
         self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
-        self.contrasts = C @ np.linalg.inv(R)  # (D, m, k)
+        own = np.where(C == 0, -9999, np.frexp(C)[1] - 1 - sizes)
+        self.power = own.max(axis=2)  # (D, m)
+        self.contrasts = np.ldexp(C, -sizes - self.power[..., None]) @ np.linalg.inv(R)  # (D, m, k)
 
     def take_out(self, y: Array) -> tuple[Array, Array]:
         """Return contrasts of `y` (n, N) by least squares, (D or N, m), and residuals (D, N, n)."""
@@ -39,6 +38,20 @@ class Basis:
         left -= Q @ (self.columns @ left)  # what rounding left, where y is far from zero
         contrasts = (self.contrasts @ b).swapaxes(1, 2)
         return contrasts.reshape(-1, contrasts.shape[2]), left.swapaxes(1, 2).copy()
+
+
+def take_out(y: Array, X: Array) -> Array:
+    """Return what the columns of `X` (n, k) leave of `y` (n,), by orthogonal steps."""
+    Q = np.linalg.qr(unit_size(X, axis=0)[0])[0]
+    left = y - Q @ (Q.T @ y)
+    return left - Q @ (Q.T @ left)
+
+
+def is_exact(left: Array, y: Array) -> bool:
+    """Tell whether residuals are no more than the rounding error of the outcome, both (n,)."""
+    y, power = unit_size(y)
+    left = np.ldexp(left, -power)
+    return bool(left @ left <= EXACT * (y @ y))
 
 
 def split_periods(n: int, after: Array | None) -> Array:

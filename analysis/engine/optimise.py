@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.checks import Array
-from analysis.engine.gls import EXACT
+from analysis.checks import Array, full_size, unit_size
+from analysis.engine.gls import is_exact
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
 MOST_RESTARTS = 5
@@ -74,18 +74,24 @@ def orthonormal(X: Array) -> tuple[Array, Array]:
 def at_unit_scale(y: Array, X: Array) -> tuple[Array, Array, Callable[..., tuple[Array, Array]]]:
     """Return residuals (n,) and design (n, k), both of mean square 1, and the way back."""
     # what is fitted to residuals knows nothing of the outcome's level, line and unit
+    (y, power), (X, sizes) = unit_size(y), unit_size(X, axis=0)
     Q, R = orthonormal(X)
     start = np.linalg.solve(R, Q.T @ y / len(y))
     residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
-    if residual @ residual <= EXACT * (y @ y):
+    if is_exact(residual, y):
         raise EstimatorError(NO_VARIATION)
     size = np.sqrt(residual @ residual / len(y))
-    inverse = size * np.linalg.inv(R)
+    inverse, power = size * np.linalg.inv(R), power - sizes[0]
 
     def back(b: Array, covariance: Array) -> tuple[Array, Array]:
-        return start + inverse @ b, inverse @ covariance @ inverse.T
+        return in_units(start + inverse @ b, inverse @ covariance @ inverse.T, power)
 
     return residual / size, Q, back
+
+
+def in_units(b: Array, covariance: Array, power: Array) -> tuple[Array, Array]:
+    """Return coefficients (k,) and covariance (k, k), where b is to be multiplied by 2^power."""
+    return full_size(b, power), full_size(covariance, np.add.outer(power, power))
 
 
 def polish(model: Any, fit: Any) -> Any:

@@ -40,7 +40,7 @@ class Posterior(Mixture):
     phi: Array  # (G,)
     theta: Array  # (G,)
     ratio: Array  # (G,) sd of the innovations from the shift on over that before
-    rss: Array  # (R, G) residual sum of squares of the whitened data
+    size: Array  # (R, G) root of the sum of squared residuals of the whitened data
     log_marginal: Array  # (R,) log integral over the law of the restricted likelihood
 
     @property
@@ -58,7 +58,7 @@ def join_months(parts: Sequence[Posterior]) -> Posterior:
     """Return one mixture of several that weigh the same, one for each month of a shift."""
     if len(parts) == 1:
         return parts[0]
-    names = ("phi", "theta", "ratio", "weight", "mean", "scale", "rss")
+    names = ("phi", "theta", "ratio", "weight", "mean", "scale", "size")
     joined: Any = {x: np.concatenate([getattr(part, x) for part in parts], axis=-1) for x in names}
     joined["weight"] /= len(parts)
     return replace(parts[0], **joined, exact=np.all([part.exact for part in parts], axis=0))

@@ -3,12 +3,21 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
+import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import Array, check_whole, require
+from analysis.arguments import Share, check_number, checked
+from analysis.checks import (
+    Array,
+    check_columns,
+    check_whole,
+    match_rows,
+    real_numbers,
+    require,
+    unit_size,
+)
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
@@ -41,7 +50,7 @@ def fit_many(
     *,
     after: int | Sequence[int] | None = None,
     law: LawName = "ar1_noise",
-    confidence: float = 0.95,
+    confidence: Share = 0.95,
     jobs: Jobs = None,
 ) -> Fits:
     """Fit many series with one design, or one series with many designs.
@@ -78,7 +87,6 @@ def fit_many(
     ----------
     Harville (1977), JASA 72, 320-338, doi:10.1080/01621459.1977.10480998
     """
-    require(0 < confidence < 1, f"confidence must lie between 0 and 1; found {confidence}")
     summary = partial(summarise, confidence=confidence)
     return Fits(*_share(_jobs(outcomes, design, contrasts, after, law), summary, jobs))
 
@@ -128,7 +136,10 @@ def integrate(
 
 @checked
 def restricted_log_likelihood(
-    outcome: Array, design: Array, phi: Array, theta: float = 0.0
+    outcome: Array,
+    design: Array,
+    phi: Array,
+    theta: Annotated[float, partial(check_number, above=-1, below=1)] = 0.0,
 ) -> Array:
     """Return the restricted log-likelihood of the errors, coefficients and sigma profiled out.
 
@@ -146,13 +157,15 @@ def restricted_log_likelihood(
     array, shape (G,)
         -1/2 [(n - k) log RSS + log |X'PX| + log |Sigma|], without the constants.
     """
-    y, X, C, _ = _check_shapes(outcome, design, np.eye(np.shape(design)[-1]), None)
-    phi = np.atleast_1d(np.asarray(phi, dtype=float))
+    shape = np.shape(design)
+    single = np.ndim(outcome) == 1 and len(shape) == 2
+    found = f"{np.shape(outcome)} and {shape}"
+    require(single, f"expected one outcome (n,) and one design (n, k); found {found}")
+    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]), None)
+    phi = np.atleast_1d(real_numbers(phi, "phi"))
     outside = phi[~(np.abs(phi) < 1)].tolist()
     require(not outside, f"phi must lie inside (-1, 1); found {outside}")
-    found = f"{np.shape(outcome)} and {np.shape(design)}"
-    single = y.shape[1] == len(X) == 1
-    require(single, f"expected one outcome (n,) and one design (n, k); found {found}")
+    y, power = unit_size(y.astype(float))
     basis = Basis(X, C)
     periods = split_periods(len(y), None)
     at = np.array([theta])
@@ -161,7 +174,8 @@ def restricted_log_likelihood(
     turned = turn(basis, lagged, at, phi[None])
     rss, log_det = weigh(turned, look(turned, sums), np.ones(1))
     df = X.shape[1] - X.shape[2]
-    return -0.5 * (df * np.log(rss[0, :, 0, 0]) + log_det[0, :, 0] + basis.log_size)
+    log_rss = np.log(rss[0, :, 0, 0]) + 2 * np.log(2) * power
+    return -0.5 * (df * log_rss + log_det[0, :, 0] + basis.log_size)
 
 
 def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
@@ -200,25 +214,27 @@ def _jobs(
 def _check_shapes(
     outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None
 ) -> tuple[Array, Array, Array, Array | None]:
-    y = np.asarray(outcomes)
-    y = y if y.dtype.kind == "f" else y.astype(float)  # the rest is converted chunk by chunk
-    X, C = (np.asarray(array, dtype=float) for array in (design, rows))
+    names = getattr(design, "columns", None)
+    if names is not None and isinstance(rows, pd.Series | pd.DataFrame):
+        rows = match_rows(rows.T, pd.DataFrame(index=names), "contrasts").T
+    y = real_numbers(match_rows(outcomes, design, "outcomes"), "outcomes")
+    X, C = real_numbers(design, "design").astype(float), real_numbers(rows, "contrasts")
     y = y[:, None] if y.ndim == 1 else y
     X = X[None] if X.ndim == 2 else X
-    C = np.atleast_2d(C)
+    C = np.atleast_2d(C).astype(float)
     fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
     wanted = "outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k)"
     found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
-    require(fit and 0 not in (*y.shape, *X.shape), f"expected {wanted}; found {found}")
+    empty = 0 in (*y.shape, *X.shape, *C.shape)
+    require(fit and not empty, f"expected {wanted}; found {found}")
     D, n, k = X.shape
     require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
+    require(C.any(axis=1).all(), "contrasts must say something; found one of zeros alone")
     both = "many series with many designs at once are not supported: loop over one"
     require(D == 1 or y.shape[1] == 1, both)
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"
     require(n - k >= 3, f"{few}. Use fewer harmonics or a longer series.")
-    for array, name in ((y, "outcomes"), (X, "design"), (C, "contrasts")):
-        known = all(np.isfinite(part).all() for part in array)
-        require(known, f"{name} must be finite and not missing")
+    check_columns(X, names)
     if after is None:
         return y, X, C, None
     sides = np.array([check_whole(each, "after", 1, n - 1) for each in np.atleast_1d(after)])

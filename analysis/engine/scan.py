@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.checks import Array
+from analysis.checks import Array, unit_size
 from analysis.engine.gls import EXACT, eliminate
 from analysis.engine.law import law_grid, precision
 
@@ -28,7 +28,7 @@ def scan(
     # (D, b). The first array is (1, D), of all periods; those for each length up to `longest` are
     # (n - length + 1, D), without the run of periods that begins at each row: missing where one has
     # a column of its own. From `after` on the errors are `ratio` times as large.
-    n, b = len(y), choices.shape[1]
+    n, b, y = len(y), choices.shape[1], unit_size(y)[0]
     Q, total_square = np.linalg.qr(shared)[0], y @ y
     y, own = (x - Q @ (Q.T @ x) for x in (y - Q @ (Q.T @ y), own))
     norm = np.sqrt((own**2).sum(axis=0))

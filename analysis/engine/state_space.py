@@ -1,7 +1,8 @@
 """Regression with ARIMA errors, and on a level that wanders, as in `analysis.engine.estimators`."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -9,8 +10,8 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.arguments import checked
-from analysis.checks import Array, check_regression, is_whole, require
+from analysis.arguments import Reader, checked
+from analysis.checks import Array, check_regression, is_whole, require, shown
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -18,13 +19,26 @@ ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
+def _orders(length: int) -> Reader:
+    """Return what reads so many orders."""
+
+    def read(value: Any, name: str) -> tuple[int, ...]:
+        sizes = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
+        whole = len(sizes) == length and all(is_whole(part) and 0 <= part < 100 for part in sizes)
+        wanted = f"{length} whole numbers from 0 up, such as {(1, 0, 0, 12)[-length:]}"
+        require(whole, f"{name} must be {wanted}; found {shown(value)}")
+        return tuple(int(part) for part in sizes)
+
+    return read
+
+
 @checked
 def fit_arima(
     y: Array,
     X: Array,
     *,
-    order: tuple[int, int, int] | None = None,
-    seasonal_order: tuple[int, int, int, int] = (0, 0, 0, 0),
+    order: Annotated[tuple, _orders(3)] | None = None,
+    seasonal_order: Annotated[tuple, _orders(4)] = (0, 0, 0, 0),
 ) -> Coefficients:
     """Fit a regression with ARIMA errors by maximum likelihood, from two starts.
 
@@ -140,12 +154,8 @@ def _search(model: Any) -> Any:
 
 
 def _difference(
-    y: Array, X: Array, order: tuple[int, int, int] | None, seasonal_order: tuple
+    y: Array, X: Array, order: tuple | None, seasonal_order: tuple
 ) -> tuple[Array, Array]:
-    for given, length in ((order or (0, 0, 0), 3), (seasonal_order, 4)):
-        sizes = given if isinstance(given, tuple | list) else ()
-        whole = len(sizes) == length and all(is_whole(part) and part >= 0 for part in sizes)
-        require(whole, f"an order is {length} whole numbers from 0 up; found {given!r}")
     times = order[1] if order else 0, seasonal_order[1], seasonal_order[3] or 1
     changes = diff(X, *times)
     gone = np.abs(changes).max(axis=0, initial=0) <= 1e-10 * np.abs(X).max(axis=0)

@@ -7,10 +7,10 @@ from numpy.polynomial.legendre import legder, legvander
 from scipy.special import chdtrc, gammaln, roots_jacobi
 
 from analysis.arguments import checked
-from analysis.checks import Array, check_regression, require
+from analysis.checks import Array, check_regression, require, unit_size
+from analysis.engine.gls import EXACT, take_out
 
-ROUNDING = 1e-26  # share of the sum of squares of y below which a residual one is rounding error
-DEPENDENT = 1e-9  # part of a column, relative to it, that the other columns do not explain
+NO_PART = 1e-9  # part of a column, relative to it, that the other columns do not explain
 NO_SEGMENTS = (
     "there are no {} segments of at least {} observations in each of which the columns of X are "
     "independent. Leave out columns that hardly vary, or ask for fewer breaks."
@@ -35,32 +35,35 @@ def add_rows(triangle: Array, row: Array) -> Array:
 def independent(triangle: Array) -> Array:
     """Return whether the columns that have these triangular factors (…, k, k) are independent."""
     diagonal = np.abs(np.diagonal(triangle, axis1=-2, axis2=-1))
-    return (diagonal > DEPENDENT * np.linalg.norm(triangle, axis=-2)).all(axis=-1)
+    return (diagonal > NO_PART * np.linalg.norm(triangle, axis=-2)).all(axis=-1)
 
 
-def prepare(y: Array, X: Array, trimming: float, most: int) -> tuple[Array, float, int]:
+def prepare(y: Array, X: Array, trimming: float, most: int) -> tuple[Array, float, int, int]:
     """Return what `orthogonalise` does, and the length of the shortest segment."""
-    rows, exact = orthogonalise(y, X)
+    rows, exact, power = orthogonalise(y, X)
     n, k = len(rows), rows.shape[1] - 1
-    share = isinstance(trimming, int | float | np.number) and bool(0 < trimming <= 0.5)
-    require(share, f"trimming must be a share above 0 and at most 0.5; found {trimming!r}")
+    share = f"trimming must be a share above 0 and at most 0.5; found {trimming!r}"
+    require(0 < trimming <= 0.5, share)
     shortest = max(int(trimming * n), k + 1)
     fault = f"{n} observations cannot hold {most} breaks"
     needs = f"{most + 1} segments need at least {shortest} each"
     less = "Ask for fewer breaks, a smaller trimming or fewer columns of X."
     require((most + 1) * shortest <= n, f"{fault}: {needs}. {less}")
-    return rows, exact, shortest
+    return rows, exact, power, shortest
 
 
-def orthogonalise(y: Array, X: Array) -> tuple[Array, float]:
-    """Return [orthonormal X, residuals of y], (n, k + 1), and what is rounding error in RSS."""
+def orthogonalise(y: Array, X: Array) -> tuple[Array, float, int]:
+    """Return [orthonormal X, residuals of y] (n, k + 1), what is rounding error in their RSS.
+
+    And the power of two that y was divided by.
+    """
     # No segment's residual sum of squares changes, whatever the scales of X and the level of y
-    y, X, _ = check_regression(np.asarray(y, dtype=float), np.asarray(X, dtype=float))
-    basis = np.linalg.qr(X)[0]
-    residual = y - basis @ (basis.T @ y)
-    exact = ROUNDING * float(y @ y)
+    y, X, _ = check_regression(y, X)
+    y, power = unit_size(y)
+    residual, exact = take_out(y, X), EXACT * float(y @ y)
     require(residual @ residual > exact, "X fits y exactly: no break can be found in what is left")
-    return np.column_stack([basis, residual]), exact
+    basis = np.linalg.qr(unit_size(X, axis=0)[0])[0]
+    return np.column_stack([basis, residual]), exact, int(power)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def sup_f(y: Array, X: Array, *, trimming: float = 0.15) -> SupF:
     Estrella (2003), Econometric Theory 19, 1128-1143, doi:10.1017/S0266466603196107
     Hansen (1997), J. Business & Economic Statistics 15, 60-67, doi:10.1080/07350015.1997.10524687
     """
-    rows, exact, shortest = prepare(y, X, trimming, 1)
+    rows, exact, _, shortest = prepare(y, X, trimming, 1)
     n, k = len(rows), rows.shape[1] - 1
     squares = np.full((2, n + 1), np.inf)  # of the first observations, and of the last
     triangle, total = np.zeros((2, k, k + 1)), np.zeros(2)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import check_whole, is_whole, require
+from analysis.arguments import Count, Harmonics, checked, whole
+from analysis.checks import read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
 from analysis.engine.scan import scan
@@ -103,13 +103,17 @@ class BreakPosterior:
         sides = [self.probability.groupby(level=level).sum() for level in (0, 1)]
         return sides[0].add(sides[1], fill_value=0.0).sort_index()
 
-    def mass_near(self, period: pd.Period | str, months: int = 3) -> float:
+    @checked
+    def mass_near(
+        self, period: pd.Period | str, months: Annotated[int, whole(0, 1200)] = 3
+    ) -> float:
         """Return the probability of a break within `months` of a date such as ``"2006-12"``."""
-        check_whole(months, "months", 0, 1200)
         index = self.probability.index
         levels = [pd.PeriodIndex(index.get_level_values(i)) for i in range(index.nlevels)]
         reach = months // (12 // periods_per_year(levels[0]))
-        wanted = pd.Period(period)
+        wanted = read_period(period, "MQY")
+        if wanted is None:
+            raise ValueError(f"period must be a date like '2006-12'; found {shown(period)}")
         first = pd.Period(wanted.start_time, levels[0].freqstr)
         centre = first.ordinal + (first.start_time < wanted.start_time)  # lies wholly after it
         near = np.any([np.abs(level.asi8 - centre) <= reach for level in levels], axis=0)
@@ -119,11 +123,11 @@ class BreakPosterior:
 @checked
 def break_posterior(
     series: pd.DataFrame,
-    breaks: int = 1,
+    breaks: Annotated[int, whole(1, 2)] = 1,
     *,
     shift: PolicyShift | None = None,
     scale: Scale | None = None,
-    harmonics: int = 2,
+    harmonics: Harmonics = 2,
 ) -> BreakPosterior:
     """Return the posterior over the dates of one or two breaks in level and slope.
 
@@ -157,7 +161,6 @@ def break_posterior(
     ----------
     Chib (1998), Journal of Econometrics 86, 221-241, doi:10.1016/S0304-4076(97)00115-2
     """
-    require(is_whole(breaks) and breaks in (1, 2), f"breaks must be 1 or 2; found {breaks!r}")
     index, choices, (found, *_), exact = weigh_dates(
         series, shift, breaks=breaks, scale=scale, harmonics=harmonics
     )
@@ -178,7 +181,7 @@ def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
 
 @checked
 def date_breaks(
-    series: pd.DataFrame, *, scale: Scale | None = None, most: int = 5, trimming: float = 0.15
+    series: pd.DataFrame, *, scale: Scale | None = None, most: Count = 5, trimming: float = 0.15
 ) -> pd.DataFrame:
     """Date the breaks of a series the classical way: on a constant and its lags, number by BIC.
 
@@ -196,7 +199,7 @@ def date_breaks(
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
     """
     check_frame(series)
-    values = outcome(series, choose_scale(series, scale))
+    values = unit_size(outcome(series, choose_scale(series, scale)))[0]  # dates have no unit
     season = periods_per_year(series.index)
     lags = sorted({1, season})
     y = values[season:]

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.stats import t as student
 
 from analysis.arguments import checked
-from analysis.checks import check_known
+from analysis.checks import check_known, unit_size
 from analysis.engine import estimators as textbook
-from analysis.engine.gls import EXACT
+from analysis.engine.gls import is_exact
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
 from analysis.its.model import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model
@@ -131,10 +131,11 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     C = model.contrasts[:, model.kept] if name in COUNTS else model.contrasts
     means = np.array([C @ np.nan_to_num(fit.estimate) for fit in fits])
     within = [np.diag(C @ np.nan_to_num(fit.covariance) @ C.T) for fit in fits]
+    power = 0 if name in COUNTS else unit_size(model.outcome)[1]
     estimate, variance = means.mean(axis=0), np.mean(within, axis=0) + means.var(axis=0)
     if not np.isfinite(variance).all() or (variance < 0).any():
         raise EstimatorError("no standard errors: the likelihood is not curved where it ended")
-    se, df = np.sqrt(variance), fits[0].df
+    (estimate, se), df = np.ldexp([estimate, np.sqrt(variance)], power), fits[0].df
     reach = student.ppf(0.975, df) * se
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, df), np.nan)
@@ -152,8 +153,8 @@ def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
         deaths, exposure = model.counts
         seen = ~model.omitted
         return COUNTS[name](deaths[seen], X[np.ix_(seen, model.kept)], exposure=exposure[seen])
-    y = model.outcome
+    y = unit_size(model.outcome)[0]
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
-    if ((y - X @ fitted) ** 2).sum() <= EXACT * (y**2).sum():
+    if is_exact(y - X @ fitted, y):
         return Coefficients(fitted, np.zeros_like(X.T @ X), note=NO_VARIATION)
     return LINEAR[name](y, X)

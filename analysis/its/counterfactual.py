@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
-from analysis.engine.gls import EXACT
+from analysis.engine.gls import is_exact
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
 from analysis.its.model import NOTES, SegmentedModel
@@ -50,8 +50,8 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
 
 def simultaneous_band(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends, each (n,), of a band that holds 95% of whole paths."""
-    low, centre, high = np.quantile(paths, [0.1587, 0.5, 0.8413], axis=0)
-    spread = np.maximum((high - low) / 2, 1e-13 * max(np.abs(centre).max(), 1e-100))  # rounding
+    (low, high), centre = np.quantile(paths, [0.1587, 0.8413], axis=0), np.median(paths, axis=0)
+    spread = np.maximum((high - low) / 2, 1e-13 * (np.abs(centre).max() or 1.0))  # rounding
     reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), 0.95)
     return centre - reach * spread, centre + reach * spread
 
@@ -87,7 +87,7 @@ def find_doubt(
     y, X = model.outcome[kept], model.designs[0].drop(columns=["level", "slope"], errors="ignore")
     left = y - X.to_numpy()[kept] @ np.linalg.lstsq(X.to_numpy()[kept], y, rcond=None)[0]
     same = np.ptp(model.window[column].to_numpy()[kept]) == 0
-    if same or left @ left <= EXACT * (y @ y):
+    if same or is_exact(left, y):
         return 0, NOTES["same" if same else "exact"].format(counted=NOTES[plural])
     below, wide = expected < 0, width > WIDEST * observed
     doubted = np.flatnonzero(below | wide)

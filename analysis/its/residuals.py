@@ -6,6 +6,8 @@ import numpy as np
 from scipy.stats import chi2
 from scipy.stats import t as student
 
+from analysis.checks import unit_size
+from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.posterior import Posterior
 from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
@@ -52,8 +54,8 @@ def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, 
     """Return each period against all others, as a t statistic, and the innovations, both (n,)."""
     best = int(mixture.weight[0].argmax())  # the likeliest law, for the shift's first month
     law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
-    y, X = model.outcome, model.designs[0].to_numpy()
-    y = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]  # a line in it must not cost digits
+    X = model.designs[0].to_numpy()
+    y = unit_size(take_out(model.outcome, X))[0]  # neither a line in it nor its unit costs digits
     P = precision(len(y), *law, model.n_before)
     left = P - P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
     u = left @ y

@@ -12,7 +12,7 @@ from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
 from analysis.arguments import Count, Year, check_class, check_year, checked
-from analysis.checks import check_known, name_some, require
+from analysis.checks import check_known, name_some, require, unit_size
 
 REAL = (int, float, Decimal, np.integer, np.floating, NAType, NoneType)
 LARGEST = 1e250  # of a rate
@@ -58,13 +58,14 @@ class SyntheticControl:
     @property
     def rmspe(self) -> float:
         """Root mean squared gap before the change."""
-        return float(np.sqrt((self.before**2).mean()))
+        before, power = unit_size(self.before.to_numpy())
+        return float(np.ldexp(np.sqrt((before**2).mean()), power))
 
     @property
     def explained(self) -> float:
         """Share of the unit's own variance before the change that its synthetic control follows."""
-        own = self.observed.loc[: self.first_year - 1]
-        return float(1 - self.rmspe**2 / own.var(ddof=0))
+        own, power = unit_size(self.observed.loc[: self.first_year - 1].to_numpy())
+        return float(1 - np.ldexp(self.rmspe, -power) ** 2 / own.var())
 
 
 @checked
@@ -106,7 +107,7 @@ def fit_synthetic(
 
 def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return the weights (k,), none negative, of sum 1, by which `donors` (n, k) follow `own`."""
-    apart = donors - own[:, None]
+    apart = unit_size(donors - own[:, None])[0]
     scale = np.sqrt((apart**2).mean()) or 1.0
     # The last row asks for a sum of 1. It sets the size of the solution and does not bend it: the
     # gaps of s * w are s times those of w, so the best direction is the same for every size s.

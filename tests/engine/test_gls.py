@@ -4,6 +4,7 @@ from support.independent import segmented_design, simulate_ar1
 from support.independent_law import arma_covariance, covariance, dense
 from support.solved import solve_at
 
+from analysis import fit_many
 from analysis.engine.gls import Basis
 
 N = 40
@@ -73,7 +74,7 @@ def test_dependent_columns_are_refused_with_their_number():
     for design, column in ((doubled, 4), (empty, 2)):
         message = f"linearly dependent: column {column} adds nothing to those"
         with pytest.raises(ValueError, match=message):
-            Basis(design[None], np.eye(5))
+            fit_many(np.arange(30.0), design, np.eye(5))
 
 
 @pytest.mark.parametrize("copies", [1, 2])  # one design by QR, many by Cholesky's factor first

@@ -277,11 +277,11 @@ BAD_OPTIONS |= {f"after {bad}": ({"after": bad}, "from 1 to 11") for bad in (1.5
 BAD_OPTIONS |= {
     "too many sides": ({"after": [5, 6, 7]}, "one number, or one for each of 1 designs"),
     "no side": ({"after": []}, "one number, or one for each"),
-    "law": ({"law": "ar2"}, r"unknown law 'ar2'; use one of \['ar1_noise', 'ar1'\]"),
+    "law": ({"law": "ar2"}, r"law must be one of \['ar1_noise', 'ar1'\]; found 'ar2'"),
     "threads": ({"jobs": 0}, "whole number from 1 up; found 0"),
 }
 BAD_OPTIONS |= {
-    f"confidence {bad}": ({"confidence": bad}, f"between 0 and 1; found {bad}")
+    f"confidence {bad}": ({"confidence": bad}, f"above 0 and below 1; found {bad}")
     for bad in (0, 1, 95, float("nan"))
 }
 

@@ -31,4 +31,5 @@ def solve_at(y, X, C, after, theta, phi, ratio):
     late = 0 if after is None else periods[:, 1].sum(axis=1)
     log_det = log_det[:, j, v].T + basis.log_size + 2 * late * np.log(ratio)[:, None]
     scale = np.sqrt(rss * variance / df)
-    return -0.5 * (df * np.log(rss[:, 0]) + log_det), ols.T + step, scale
+    unit = np.exp2(basis.power).T
+    return -0.5 * (df * np.log(rss[:, 0]) + log_det), (ols.T + step) * unit, scale * unit
