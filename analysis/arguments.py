@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -25,9 +25,11 @@ import pandas as pd
 
 from analysis.checks import (
     MOST_SIMULATIONS,
+    check_known,
     check_month,
     check_seed,
     check_whole,
+    name_some,
     require,
     shown,
 )
@@ -121,6 +123,8 @@ def check_choice(value: object, name: str, choices: Sequence) -> Any:
 
 def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
+    if isinstance(value, bytes | Mapping | pd.DataFrame):
+        raise TypeError(f"{name} must be one or a sequence of them; found {shown(value)}")
     try:
         found = iter([value] if isinstance(value, str | pd.Period) else value)
     except TypeError:
@@ -133,6 +137,12 @@ def check_several(value: Any, name: str, each: Reader) -> tuple:
 def check_text(value: object, name: str) -> str:
     """Return text as it is, or raise a TypeError."""
     return str(check_class(value, name, str))
+
+
+def check_named(value: object, name: str, known: Sequence[str]) -> str:
+    """Return one of some names, or raise a KeyError that tells the nearest."""
+    check_known(check_text(value, name), known, name.removesuffix("s"))
+    return str(value)
 
 
 def check_flag(value: object, name: str) -> bool:
@@ -157,11 +167,40 @@ def check_year(value: Any, name: str) -> int:
     return check_whole(int(value) if whole else value, name, 1, 9999)
 
 
+def check_frames(value: Any, name: str) -> dict[str, pd.DataFrame]:
+    """Return one frame or more by their names."""
+    cure = "use a dict such as {'inegi': load_series('inegi')}"
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must map names to frames; found {shown(value)}; {cure}")
+    require(len(value) > 0, f"{name} must have one frame or more; found none; {cure}")
+    label = f"a name in {name}"
+    return {
+        check_text(x, label): check_class(y, f"{name}[{x!r}]", pd.DataFrame)
+        for x, y in value.items()
+    }
+
+
 def check_path(value: Any, name: str) -> Path:
     """Return the path that a text or path names."""
     if not isinstance(value, str | Path) or "\0" in str(value) or not str(value):
         raise TypeError(f"{name} must be the path of a file; found {shown(value)}")
     return Path(value)
+
+
+def table(*columns: str, numbers: Sequence[str] = ()) -> Reader:
+    """Return what reads tables with columns, some of them of numbers, for an annotation."""
+
+    def read(value: Any, name: str) -> pd.DataFrame:
+        held = check_class(value, name, pd.DataFrame).columns
+        missing = [each for each in (*columns, *numbers) if (held == each).sum() != 1]
+        fault = f"must have one column of each of {[*columns, *numbers]}"
+        require(not missing, f"{name} {fault}; found {name_some(held)}")
+        other = [each for each in numbers if value[each].dtype.kind not in "iuf"]
+        require(not other, f"{name} must have numbers in {other}; found other things")
+        require(len(value) > 0, f"{name} has no rows; there is nothing to show")
+        return value
+
+    return read
 
 
 def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
@@ -171,6 +210,8 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
+Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
+Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
 Draws = Annotated[int, whole(100)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]

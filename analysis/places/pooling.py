@@ -19,7 +19,7 @@ from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS
 from analysis.its.series import as_logs, as_percent
 from analysis.its.shifts import PolicyShift
-from analysis.places.effects import PlaceEffects, fit_places
+from analysis.places.effects import Estimand, PlaceEffects, fit_places
 from analysis.places.shrinkage import FEWEST_PLACES, NORMAL, combine, own_variances, shrink_effects
 
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
@@ -37,7 +37,7 @@ RECORDS = {
 
 
 @checked
-def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
+def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFrame:
     """Pool one estimand over the places that have an estimate: `FEWEST_PLACES` at least.
 
     Parameters
