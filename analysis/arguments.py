@@ -55,6 +55,8 @@ def checked(function: F) -> F:
         except TypeError as error:
             takes = ", ".join(name for name in signature.parameters if name != "self")
             raise TypeError(f"{function.__name__}: {error}; it takes {takes}") from None
+        if "ax" in signature.parameters:
+            given.arguments.setdefault("ax", None)
         for name, value in given.arguments.items():
             given.arguments[name] = readers()[name](value, name)
         return function(*given.args, **given.kwargs)
@@ -180,6 +182,13 @@ def check_frames(value: Any, name: str) -> dict[str, pd.DataFrame]:
     }
 
 
+def check_axes(value: Any, name: str) -> Any:
+    """Return the Axes to draw on, by default those in use."""
+    from matplotlib import axes, pyplot
+
+    return pyplot.gca() if value is None else check_class(value, name, axes.Axes)
+
+
 def check_path(value: Any, name: str) -> Path:
     """Return the path that a text or path names."""
     if not isinstance(value, str | Path) or "\0" in str(value) or not str(value):
@@ -212,6 +221,7 @@ Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
 Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
+Ax = Annotated[Any, check_axes]
 Draws = Annotated[int, whole(100)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]

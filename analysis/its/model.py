@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
+from analysis.arguments import check_named
 from analysis.engine.counts import split_noise, working_response
 from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
@@ -22,6 +24,7 @@ SHARES = (0.5, 0.025, 0.975)
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
+Estimand = Annotated[str, partial(check_named, known=ESTIMANDS)]
 NEAR_UNIT_ROOT = 0.95
 NOTES = Words("its-words.toml", "notes")
 

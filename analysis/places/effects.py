@@ -1,19 +1,18 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.arguments import Harmonics, check_named, checked, whole
+from analysis.arguments import Harmonics, checked, whole
 from analysis.checks import check_known, require
 from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import cut_window, omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
-from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
+from analysis.its.model import ESTIMANDS, Estimand, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, periods_of, read_attrs, split_panel
 from analysis.its.shifts import PolicyShift
 from analysis.places.shrinkage import shrink_effects
@@ -24,7 +23,6 @@ WIDEST = 20  # times: an interval whose ends are farther apart says nothing of u
 FALSE_DISCOVERIES = 0.05
 MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
 BESIDE = ("quasi_poisson", "negative_binomial", "reml")
-Estimand = Annotated[str, partial(check_named, known=ESTIMANDS)]
 COLUMNS = ["place", "estimator", "estimand"]
 COLUMNS += ["estimate", "low", "high", "p", "q", "shrunken", "comparison_verdict", "doubt", "note"]
 

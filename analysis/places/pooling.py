@@ -16,10 +16,10 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.gls import EXACT
 from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
-from analysis.its.model import ESTIMANDS
+from analysis.its.model import ESTIMANDS, Estimand
 from analysis.its.series import as_logs, as_percent
 from analysis.its.shifts import PolicyShift
-from analysis.places.effects import Estimand, PlaceEffects, fit_places
+from analysis.places.effects import PlaceEffects, fit_places
 from analysis.places.shrinkage import FEWEST_PLACES, NORMAL, combine, own_variances, shrink_effects
 
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
