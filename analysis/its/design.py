@@ -72,7 +72,7 @@ def check_terms(
         few = f"{where} keeps {len(terms)} periods for {terms.shape[1]} terms of the model"
         cure = "Widen it, use fewer harmonics, or leave fewer periods out."
         require(len(terms) >= terms.shape[1] + FEWEST_DF, f"{shift.slug}: {few}. {cure}")
-        terms = terms[sorted(terms, key=lambda name: ":" in name)]  # of shifts beside last
+        terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
         size = np.sqrt((terms**2).sum()).to_numpy()
         pivots = np.abs(np.diag(np.linalg.qr(terms / np.where(size > 0, size, 1), mode="r")))
         idle = terms.columns[pivots < 1e-10].tolist()

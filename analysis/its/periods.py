@@ -20,8 +20,8 @@ def periods_per_year(index: pd.Index) -> int:
     return PERIODS_PER_YEAR[cast("pd.PeriodIndex", index).freqstr.split("-")[0]]
 
 
-def check_index(frame: pd.DataFrame) -> None:
-    """Raise a TypeError or ValueError unless `frame` has regular months, quarters or years."""
+def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
+    """Raise an error unless `frame` has regular months, quarters or years, perhaps with gaps."""
     index, wanted = frame.index, "of months, quarters or years"
     require(len(index) > 0, "series is empty: it must have one row for each month")
     if not isinstance(index, pd.PeriodIndex):
@@ -38,7 +38,7 @@ def check_index(frame: pd.DataFrame) -> None:
     twice = name_some(index[index.duplicated()].unique().astype(str))
     require(index.is_unique, f"periods must be unique; {twice} appear more than once")
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
-    if index[-1].ordinal - index[0].ordinal >= len(index):
+    if not gaps and index[-1].ordinal - index[0].ordinal >= len(index):
         missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
         cure = "Reindex the series, with 0 deaths where the source reports none, or any number "
         cure += "where it lost them, and leave those periods out with omit."
@@ -49,8 +49,7 @@ def check_level(index: pd.Index) -> None:
     """Raise a TypeError unless the second level of a panel's index is periods."""
     level = cast("pd.MultiIndex", index).levels[1]
     if not isinstance(level, pd.PeriodIndex):
-        default = False, "pd.PeriodIndex(MONTHS, freq='M')"
-        made = next(_lines(level, "panel.index.levels[1]"), default)[1]
+        made = "pd.PeriodIndex(panel.index.levels[1], freq='M')"
         use = f"use panel.index = panel.index.set_levels({made}, level=1)"
         raise TypeError(f"the panel's periods must be months, found {level.dtype}; {use}")
 
@@ -59,10 +58,9 @@ def _advise(frame: pd.DataFrame) -> str:
     """Return the line of pandas that gives `frame` such an index, by where its dates are."""
     if frame.index.nlevels > 1:
         return "a panel goes to fit_places, and to fit_its one place of it: panel.loc[PLACE]"
-    names = {str(name).lower(): name for name in frame.columns}
-    if frame.columns.nlevels == 1 and {"year", "month"} <= set(names):
-        both = (f"{name}=frame[{names[name]!r}]" for name in ("year", "month"))
-        return f"use frame.set_index(pd.PeriodIndex.from_fields({', '.join(both)}, freq='M'))"
+    if {"year", "month"} <= set(frame) and frame["month"].dtype.kind in "iu":
+        made = "pd.PeriodIndex.from_fields(year=frame['year'], month=frame['month'], freq='M')"
+        return f"use frame.set_index({made})"
     found = list(_lines(frame.index, "frame.index"))
     for name in frame.columns if frame.columns.is_unique else ():
         if frame[name].dtype.kind not in "iufbc" or any(x in str(name).lower() for x in DATED):

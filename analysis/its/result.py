@@ -25,7 +25,7 @@ from analysis.its.model import (
 )
 from analysis.its.periods import periods_per_year
 from analysis.its.series import Scale, outcome, periods_of
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, read_omitted
 
 DRAWS = 20_000
 
@@ -234,7 +234,7 @@ def fit_its(
     ----------
     Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
-    shift = replace(shift, omit=(*shift.omit, *omit))
+    shift = replace(shift, omit=(*shift.omit, *read_omitted(omit, shift.slug)))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
     effects, mixture = estimate_effects(model)
     notes = model.notes | ({"intervals": NO_VARIATION} if mixture.exact[0] else {})

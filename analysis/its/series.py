@@ -29,11 +29,9 @@ def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
 
 def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with every period, checked as by `check_frame`, but values may be missing."""
-    if isinstance(frame, pd.DataFrame) and "value" in frame.columns and not has_counts(frame):
-        index = frame.index
-        orderly = isinstance(index, pd.PeriodIndex) and index.is_monotonic_increasing
-        if orderly and len(index) and not (index.has_duplicates or index.hasnans):
-            frame = frame.reindex(pd.period_range(index[0], index[-1]))
+    if "value" in check_class(frame, "series", pd.DataFrame).columns and not has_counts(frame):
+        check_index(frame, gaps=True)
+        frame = frame.reindex(pd.period_range(frame.index[0], frame.index[-1]))
     return check_frame(frame, missing=True)
 
 
@@ -88,9 +86,9 @@ def read_attrs(series: pd.DataFrame) -> dict:
         told, listed = attrs.get(name), "first" in keys
         if told is None:
             continue
-        records, kind = (told, list | tuple) if listed else ([told], list)
-        fits = isinstance(records, kind) and all(_is_record(each, keys) for each in records)
-        wanted = f"{'a list of records' if listed else 'a record'} with {', '.join(keys)}"
+        records = told if listed else [told]
+        fits = isinstance(records, list | tuple) and all(_is_record(x, keys) for x in records)
+        wanted = f"{'a list of dicts' if listed else 'a dict'} with {', '.join(keys)}"
         require(fits, f"series.attrs[{name!r}] must be {wanted}; found {shown(told)}. Delete it.")
     month = attrs.get("complete_through")
     if month is not None:
