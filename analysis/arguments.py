@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.checks import (
     MOST_SIMULATIONS,
+    check_known,
     check_month,
     check_seed,
     check_whole,
@@ -48,6 +49,8 @@ def checked(function: F) -> F:
         except TypeError as error:
             takes = ", ".join(name for name in known if name != "self")
             raise TypeError(f"{function.__name__}: {error}; it takes {takes}") from None
+        if "ax" in known:
+            given.arguments.setdefault("ax", None)
         for name, value in given.arguments.items():
             given.arguments[name] = readers()[name](value, name)
         return function(*given.args, **given.kwargs)
@@ -115,6 +118,12 @@ def check_text(value: object, name: str) -> str:
     return str(check_class(value, name, str))
 
 
+def check_named(value: object, name: str, known: Sequence[str]) -> str:
+    """Return one of some names, or raise a KeyError that tells the nearest."""
+    check_known(check_text(value, name), known, name.removesuffix("s"))
+    return str(value)
+
+
 def check_flag(value: object, name: str) -> bool:
     """Return a truth value, or raise a TypeError: "no" and 0 are none."""
     if not isinstance(value, bool | np.bool_):
@@ -135,6 +144,26 @@ def check_year(value: Any, name: str) -> int:
     """Return a year, which may be given as 2007.0, as an int."""
     whole = isinstance(value, float | np.floating) and math.isfinite(value) and value == int(value)
     return check_whole(int(value) if whole else value, name, 1, 9999)
+
+
+def check_frames(value: Any, name: str) -> dict[str, pd.DataFrame]:
+    """Return one frame or more by their names."""
+    cure = "use a dict such as {'inegi': load_series('inegi')}"
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must map names to frames; found {shown(value)}; {cure}")
+    require(len(value) > 0, f"{name} must have one frame or more; found none; {cure}")
+    label = f"a name in {name}"
+    return {
+        check_text(x, label): check_class(y, f"{name}[{x!r}]", pd.DataFrame)
+        for x, y in value.items()
+    }
+
+
+def check_axes(value: Any, name: str) -> Any:
+    """Return the Axes to draw on, by default those in use."""
+    from matplotlib import axes, pyplot
+
+    return pyplot.gca() if value is None else check_class(value, name, axes.Axes)
 
 
 def check_path(value: Any, name: str) -> Path:
@@ -168,6 +197,8 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
 Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
+Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
+Ax = Annotated[Any, check_axes]
 Draws = Annotated[int, whole(100)]
 Count = Annotated[int, whole(1)]
 Months = Annotated[int, whole(1, 1200)]

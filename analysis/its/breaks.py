@@ -15,7 +15,8 @@ from analysis.engine.reml import integrate
 from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
-from analysis.its.series import Scale, check_frame, choose_scale, outcome, periods_per_year
+from analysis.its.periods import periods_per_year
+from analysis.its.series import Scale, check_frame, choose_scale, outcome
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
@@ -31,7 +32,7 @@ def weigh_dates(
     longest: int = 0,
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
-    window, index, omit, omitted = window_of(series, shift)
+    window, index, omit, omitted = window_of(series, shift, harmonics)
     scale = choose_scale(window, scale, out=omitted)
     own, beside = range(0), () if shift is None else shift.beside
     if shift is not None:

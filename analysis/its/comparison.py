@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.arguments import checked
-from analysis.checks import check_known, unit_size
+from analysis.arguments import Harmonics, check_named, checked
+from analysis.checks import unit_size
 from analysis.engine import estimators as textbook
 from analysis.engine.gls import is_exact
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
@@ -32,6 +33,7 @@ COUNTS: dict[str, Callable[..., Coefficients]] = {
 }
 ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
+Names = Sequence[Annotated[str, partial(check_named, known=(*ESTIMATORS, *ON_REQUEST))]]
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
 
@@ -42,8 +44,8 @@ def compare_estimators(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: int = 2,
-    estimators: Sequence[str] = ESTIMATORS,
+    harmonics: Harmonics = 2,
+    estimators: Names = ESTIMATORS,
 ) -> pd.DataFrame:
     """Estimate one shift by every estimator in use, on the same window, design and units.
 
@@ -74,8 +76,6 @@ def compare_estimators(
 
 def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFrame:
     """Return what `compare_estimators` does, for a model that is prepared already."""
-    for name in estimators:
-        check_known(name, (*ESTIMATORS, *ON_REQUEST), "estimator")
     rows = [row for name in estimators for row in _estimator_rows(name, model)]
     return pd.DataFrame(rows, columns=COLUMNS)
 

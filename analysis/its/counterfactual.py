@@ -1,11 +1,10 @@
 """What the periods would have looked like without the shift."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_seed, check_whole, require
 from analysis.engine.draws import draw_parameters
 from analysis.engine.gls import is_exact
 from analysis.engine.law import run_errors
@@ -22,13 +21,11 @@ EXCESS_UNITS |= {"percent": "percent", "total": "units", "mean": "units per peri
 
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
     """Draw the paths (draws, n) of `ITSResult.counterfactual` on the scale of the model."""
-    require(kind in get_args(Kind), f"unknown kind {kind!r}; use 'forecast' or 'segmented'")
-    check_whole(draws, "draws", 100)
     if model.counted:
         fault = "no path is drawn for counts with periods without deaths"
         cure = "For a counterfactual use scale='rate' or longer periods."
         raise EmptyPeriodsError(f"{fault} (`effects` and `fitted` are theirs). {cure}")
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     y, index, shift = model.outcome, periods_of(model.window), model.shift
     if kind == "segmented":  # less the effects only: where errors wander the line says little
         shares = np.array_split(np.arange(draws), len(model.designs))

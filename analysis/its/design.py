@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_whole, require
-from analysis.its.series import PERIOD_NAMES, fill_missing, is_missing, periods_of, periods_per_year
+from analysis.its.periods import PERIOD_NAMES, periods_per_year
+from analysis.its.series import fill_missing, is_missing, periods_of
 from analysis.its.shifts import Impact, PolicyShift
+from analysis.language import say_runs
 
 FEWEST_TO_FIT = 6  # months on either side of a shift
+FEWEST_DF = 3  # periods more than coefficients: the engine's
 FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
 OMITTED = "omit:"  # begins the column of a period that is left out
 FEWEST_AROUND = 12  # months on either side of a break, and between two
@@ -26,15 +29,17 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     series = fill_missing(series)
     index = periods_of(series)
     start, end = shift.start or index[0], shift.end or index[-1]
+    declared = f"{shift.start or 'the first'} to {shift.end or 'the last'}"
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
     nothing = f"holds nothing of the series, which has {index[0]} to {index[-1]}"
-    require(not window.empty, f"{shift.slug}: its window {shift.start} to {shift.end} {nothing}")
+    require(not window.empty, f"{shift.slug}: its window {declared} {nothing}")
     index = index[inside]
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     held = shift.month.start_time >= index[0].start_time and last < len(index)
     outside = f"is outside the series, whose window has {index[0]} to {index[-1]}"
-    require(held, f"{shift.slug}: the shift at {shift.when} {outside}")
+    cure = "Choose a month inside it, another window, or a longer series."
+    require(held, f"{shift.slug}: the shift at {shift.when} {outside}. {cure}")
     out = omitted_periods(index, shift.omit) | is_missing(window)
     kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
@@ -46,13 +51,65 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 
 
 def window_of(
-    series: pd.DataFrame, shift: PolicyShift | None
+    series: pd.DataFrame, shift: PolicyShift | None, harmonics: int
 ) -> tuple[pd.DataFrame, pd.PeriodIndex, tuple[pd.Period, ...], np.ndarray]:
     """Return the window, its periods, those to leave out, and where these are (n,)."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
     omit = (*(() if shift is None else shift.omit), *index[is_missing(window)])
+    if shift is not None:
+        check_terms(index, shift, harmonics, omit)
     return window, index, omit, omitted_periods(index, omit)
+
+
+def check_terms(
+    index: pd.PeriodIndex, shift: PolicyShift, harmonics: int, omit: Iterable[pd.Period]
+) -> None:
+    """Raise a ValueError that says what the periods that are kept cannot tell apart."""
+    kept, where = ~omitted_periods(index, omit), f"the window {index[0]} to {index[-1]}"
+    for month in shift.months:
+        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
+        few = f"{where} keeps {len(terms)} periods for {terms.shape[1]} terms of the model"
+        cure = "Widen it, use fewer harmonics, or leave fewer periods out."
+        require(len(terms) >= terms.shape[1] + FEWEST_DF, f"{shift.slug}: {few}. {cure}")
+        terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
+        size = np.sqrt((terms**2).sum()).to_numpy()
+        pivots = np.abs(np.diag(np.linalg.qr(terms / np.where(size > 0, size, 1), mode="r")))
+        idle = terms.columns[pivots < 1e-10].tolist()
+        season = f"{where} keeps too little of the year for {harmonics} pairs of waves"
+        require(all(":" in name for name in idle), f"{shift.slug}: {season}. {cure}")
+        if idle:
+            raise ValueError(f"{shift.slug}: {_tell_apart(index, shift, month, idle[0], kept)}")
+
+
+def _tell_apart(
+    index: pd.PeriodIndex, shift: PolicyShift, month: pd.Period, term: str, kept: np.ndarray
+) -> str:
+    """Say which shift beside another has a term that adds nothing, and what to do."""
+    months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
+    places = {slug: first_position(index, each) for slug, each in months.items()}
+    slug = term.partition(":")[2]
+    place, own = places.pop(slug), f"the shift beside it, {slug} ({months[slug]}),"
+    near = min(places, key=lambda other: abs(places[other] - place))
+    if places[near] == place:
+        told = f"begins in the same period as {near} ({months[near]}), so no data tell them apart"
+        return f"{own} {told}. Leave {slug} out of beside, or correct a month."
+    sides = f"{kept[:place].sum()} periods before it and {kept[place:].sum()} from it on"
+    told = f"cannot be told apart: the window has {sides}, and {near} is at {months[near]}"
+    return f"{own} {told}. Give it impact='level', leave it out of beside, or widen the window."
+
+
+def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:
+    """Return the shifts beside and the periods to omit that have no say in a window."""
+    beside = [other for other in shift.beside if not _begins_inside(index, other)]
+    omit = [period for period in shift.omit if not omitted_periods(index, [period]).any()]
+    runs = [say_runs(omit, str)] if omit else []
+    return [*(f"{other.slug} ({other.month})" for other in beside), *runs]
+
+
+def _begins_inside(index: pd.PeriodIndex, shift: PolicyShift) -> bool:
+    """Tell whether some periods lie before a shift: all before or after it are as without it."""
+    return 0 < first_position(index, shift.month) < len(index)
 
 
 def omitted_periods(index: pd.PeriodIndex, omit: Iterable[pd.Period]) -> np.ndarray:
@@ -82,8 +139,9 @@ def build_design(
 
     `const`, `trend`, `level`, `slope` (in years), `level:SLUG` and `slope:SLUG` of shifts beside,
     `sin1`, `cos1`, …, and `omit:PERIOD`, as if it were missing; by default the shift's own.
+    Shifts beside that begin before or after the window have no columns.
     """
-    check_whole(harmonics, "harmonics", 0, 6)  # 12 months tell no more pairs apart
+    check_whole(harmonics, "harmonics", 0, 6)
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}
@@ -92,7 +150,8 @@ def build_design(
         terms = [(shift.impact, month or shift.month, "")]
         beside = shift.beside if beside is None else beside
         omit = shift.omit if omit is None else omit
-    terms += [(other.impact, other.month, f":{other.slug}") for other in beside or ()]
+    beside = [other for other in beside or () if _begins_inside(index, other)]
+    terms += [(other.impact, other.month, f":{other.slug}") for other in beside]
     for impact, first, suffix in terms:
         found = break_columns(index, first_position(index, first))
         columns |= {f"{name}{suffix}": found[name] for name in TERMS[impact]}

@@ -10,10 +10,11 @@ import pandas as pd
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
-from analysis.its.design import FEWEST_MONTHS, background, omitted_periods
+from analysis.its.design import FEWEST_MONTHS, background, omitted_periods, outside_window
 from analysis.its.model import SegmentedModel
+from analysis.its.periods import periods_per_year
 from analysis.its.residuals import doubt_errors
-from analysis.its.series import Scale, periods_of, periods_per_year
+from analysis.its.series import Scale, periods_of
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month, say_runs
 
@@ -52,6 +53,8 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     for name, value, told in doubt_errors(model, mixture):
         yield flag(name, value, **told)
     yield from _few_months(model)
+    if gone := outside_window(periods_of(series), shift):
+        yield flag("outside_window", len(gone), gone=", ".join(gone))
     if shift.overlaps:
         yield flag("overlapping_shift", len(shift.overlaps), others=", ".join(shift.overlaps))
     if not model.counted:
@@ -135,7 +138,7 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
 
 def name_counted(attrs: dict) -> str:
     """Return what a record counts: deaths, or victims."""
-    return WORDS["counted"].get(attrs.get("source"), WORDS["counted"]["deaths"])
+    return WORDS["counted"].get(str(attrs.get("source")), WORDS["counted"]["deaths"])
 
 
 def name_run(gap: dict) -> str:

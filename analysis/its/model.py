@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
+from analysis.arguments import check_named
 from analysis.engine.counts import split_noise, working_response
 from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
-from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, periods_per_year
+from analysis.its.periods import periods_per_year
+from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, read_attrs
 from analysis.its.shifts import PolicyShift, is_earlier
 from analysis.language import Words
 
@@ -21,6 +24,7 @@ SHARES = (0.5, 0.025, 0.975)
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
+Estimand = Annotated[str, partial(check_named, known=ESTIMANDS)]
 NEAR_UNIT_ROOT = 0.95
 NOTES = Words("its-words.toml", "notes")
 
@@ -113,13 +117,12 @@ def prepare_model(
     empty: bool = False,
 ) -> SegmentedModel:
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
-    attrs = getattr(series, "attrs", {})
-    if scale == "value" and isinstance(series, pd.DataFrame) and "value" in series:
+    attrs = read_attrs(series)
+    series = pd.DataFrame(series, copy=False)
+    series.attrs = {}  # pandas would copy them at every step
+    if scale == "value" and "value" in series:
         series = series[["value"]]  # counts beside it have no say, nor have their missing months
-    if attrs:  # pandas copies them at every step
-        series = pd.DataFrame(series, copy=False)
-        series.attrs = {}
-    window, index, omit, omitted = window_of(series, shift)
+    window, index, omit, omitted = window_of(series, shift, harmonics)
     scale = choose_scale(window, scale, empty=empty, out=omitted)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]

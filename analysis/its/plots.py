@@ -1,33 +1,34 @@
 """Draw results on matplotlib Axes: nothing here shows, saves or sets a global style."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 
-from analysis.arguments import checked
+from analysis.arguments import Ax, Frames, checked, table
 from analysis.its.counterfactual import Kind
 from analysis.its.design import omitted_periods
+from analysis.its.model import Estimand
 from analysis.its.result import ITSResult
-from analysis.its.series import has_counts, outcome, periods_of
+from analysis.its.series import fill_missing, has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS, name_unit
 from analysis.language import say_runs
 from analysis.style import COLOURS, LABELS, ZERO, interval_rows, legend_above, name_line
 
 KINDS: tuple[Kind, ...] = ("segmented", "forecast")
+ENDS = ("estimate", "low", "high")
+Estimates = Annotated[pd.DataFrame, table("label", "source", numbers=ENDS)]
+Comparison = Annotated[pd.DataFrame, table("estimator", "estimand", numbers=ENDS)]
 SAID = WORDS.block("plots")
 
 
 @checked
-def plot_series(
-    series: dict[str, pd.DataFrame], shifts: Iterable[PolicyShift] = (), *, ax: Axes | None = None
-) -> Axes:
+def plot_series(series: Frames, shifts: Iterable[PolicyShift] = (), *, ax: Ax = None) -> Axes:
     """Draw the monthly rate of one or more sources with every shift as a labelled line.
 
     Parameters
@@ -42,8 +43,8 @@ def plot_series(
     -------
     Axes
     """
-    ax = ax or plt.gca()
-    for label, frame in series.items():
+    for label, given in series.items():
+        frame = fill_missing(given)
         name = label.upper() if label in COLOURS else label.replace("$", r"\$")
         rate = outcome(frame, "rate" if has_counts(frame) else "value")
         _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
@@ -51,13 +52,12 @@ def plot_series(
         name_line(ax, _mark_shift(ax, shift), shift.title or shift.slug)
     ax.set(xlabel="", ylabel=LABELS["rate"])
     ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the shifts' names above the curves
-    if series:
-        ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="upper left")
     return ax
 
 
 @checked
-def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
+def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
     """Draw observed rates, the fit, and both counterfactuals with their 95% bands.
 
     Parameters
@@ -69,7 +69,6 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     observed = result.observed
     dates = periods_of(observed).to_timestamp()
     out = omitted_periods(periods_of(observed), result.shift.omit)
@@ -97,7 +96,7 @@ def plot_fit(result: ITSResult, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
+def plot_gap(result: ITSResult, *, ax: Ax = None) -> Axes:
     """Draw observed minus expected under both counterfactuals, with their 95% bands.
 
     Parameters
@@ -109,7 +108,6 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     largest = 0.1 * result.observed.max()
     for kind in KINDS:
         expected = result.counterfactual(kind).iloc[result.n_before :]
@@ -126,7 +124,7 @@ def plot_gap(result: ITSResult, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_effects(estimates: Estimates, *, ax: Ax = None) -> Axes:
     """Draw one interval per row: the estimate, its 95% interval, and what it was made from.
 
     Parameters
@@ -140,7 +138,6 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     labels, sources = (estimates[name].unique().tolist() for name in ("label", "source"))
     for number, source in enumerate(sources):
         part = estimates[estimates["source"] == source]
@@ -157,7 +154,7 @@ def plot_effects(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 @checked
 def plot_comparison(
-    comparison: pd.DataFrame, estimand: str = "slope", *, unit: str = "", ax: Axes | None = None
+    comparison: Comparison, estimand: Estimand = "slope", *, unit: str = "", ax: Ax = None
 ) -> Axes:
     """Draw one interval per estimator for one estimand, the headline in colour.
 
@@ -175,7 +172,6 @@ def plot_comparison(
     -------
     Axes
     """
-    ax = ax or plt.gca()
     rows = comparison[comparison["estimand"] == estimand]
     columns = ["estimator", "estimate", "low", "high"]
     for place, (name, estimate, low, high) in enumerate(rows[columns].to_numpy()):

@@ -3,20 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
-from analysis.checks import is_whole, require
+from analysis.arguments import Draws, Harmonics, Seed, checked, whole
+from analysis.checks import require
 from analysis.engine.optimise import NO_VARIATION
 from analysis.engine.posterior import Posterior
 from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
+from analysis.its.design import outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
-from analysis.its.model import SegmentedModel, describe_memory, estimate_effects, prepare_model
-from analysis.its.series import Scale, outcome, periods_of, periods_per_year
-from analysis.its.shifts import PolicyShift, as_tuple
+from analysis.its.model import (
+    NOTES,
+    SegmentedModel,
+    describe_memory,
+    estimate_effects,
+    prepare_model,
+)
+from analysis.its.periods import periods_per_year
+from analysis.its.series import Scale, outcome, periods_of
+from analysis.its.shifts import PolicyShift, read_omitted
 
 DRAWS = 20_000
 
@@ -95,8 +104,9 @@ class ITSResult:
         scale: Scale = "value" if self.scale == "value" else "rate"
         return pd.Series(outcome(self.series, scale), index=self.series.index)
 
+    @checked
     def counterfactual(
-        self, kind: Kind = "forecast", *, draws: int = DRAWS, seed: int = 0
+        self, kind: Kind = "forecast", *, draws: Draws = DRAWS, seed: Seed = 0
     ) -> pd.DataFrame:
         """Return what the model expects without the shift.
 
@@ -121,13 +131,14 @@ class ITSResult:
         """
         return self._projected(kind, draws, seed)[1].copy()
 
+    @checked
     def excess(
         self,
-        months: int | None = None,
+        months: Annotated[int, whole(1, 1200)] | None = None,
         *,
         kind: Kind = "forecast",
-        draws: int = DRAWS,
-        seed: int = 0,
+        draws: Draws = DRAWS,
+        seed: Seed = 0,
     ) -> pd.DataFrame:
         """Return observed minus expected over the first `months` from the shift on.
 
@@ -153,7 +164,7 @@ class ITSResult:
         step = 12 // periods_per_year(periods_of(self.series))
         available = (len(self.series) - self.n_before) * step
         months = available if months is None else months
-        fits = is_whole(months) and months % step == 0 and step <= months <= available
+        fits = months % step == 0 and months <= available
         held = f"which is what the window has from {self.shift.month} on; found {months!r}"
         require(fits, f"months must be a multiple of {step} from {step} to {available}, {held}")
         positions = slice(self.n_before, self.n_before + months // step)
@@ -180,7 +191,7 @@ def fit_its(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: int = 2,
+    harmonics: Harmonics = 2,
     omit: Iterable[pd.Period | str] = (),
 ) -> ITSResult:
     """Fit the headline model: segmented regression whose errors remember, seen through noise.
@@ -211,7 +222,8 @@ def fit_its(
         `effect_12m` and `effect_24m` (12 and 24 months after the shift), `pre_trend` and
         `post_trend` (yearly trend before it and from it on) and the columns `estimate` (median),
         `low`, `high` (95%), `p`. A row that the data cannot carry is missing, with the reason in
-        `notes`. A shift known only as a range of months is averaged over them with equal weights.
+        `notes`, which also name what is outside the window and has no say. A shift known only as
+        a range of months is averaged over them with equal weights.
 
     Raises
     ------
@@ -222,11 +234,13 @@ def fit_its(
     ----------
     Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
-    shift = replace(shift, omit=(*shift.omit, *as_tuple(omit)))
+    shift = replace(shift, omit=(*shift.omit, *read_omitted(omit, shift.slug)))
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
     effects, mixture = estimate_effects(model)
-    exact = {"intervals": NO_VARIATION} if mixture.exact[0] else {}
-    fitted = model.shift, model.window, model.scale, harmonics, effects, model.notes | exact
+    notes = model.notes | ({"intervals": NO_VARIATION} if mixture.exact[0] else {})
+    if gone := outside_window(periods_of(model.window), model.shift):
+        notes["outside"] = NOTES["outside"].format(gone=", ".join(gone))
+    fitted = model.shift, model.window, model.scale, harmonics, effects, notes
     return ITSResult(*fitted, model.n_before, model.n_after, model, mixture)
 
 

@@ -1,22 +1,25 @@
 """What every function asks of a series: regular periods, and counts or values that can be true."""
 
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import name_some, require
+from analysis.arguments import check_class
+from analysis.checks import check_month, name_some, read_period, require, shown
+from analysis.its.periods import check_index, check_level
 
 Scale = Literal["log", "rate", "value"]
 
 PER = 1e5  # person-years of a rate
-PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
-PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
-
-
-def periods_per_year(index: pd.Index) -> int:
-    """Return 12 for months, 4 for quarters, 1 for years."""
-    return PERIODS_PER_YEAR[cast("pd.PeriodIndex", index).freqstr.split("-")[0]]
+COUNTS = {"deaths", "person_years"}
+SAID = {  # what `flags.find_flags` reads of a series' ``attrs``
+    "gaps": ("place", "first", "last", "found", "expected"),
+    "marked": ("name", "first", "last", "text"),
+    "unreliable": ("place", "first", "last", "reason"),
+    "source_ratio": ("name", "by_month"),
+    "registered_share": ("of", "own", "by_year"),
+}
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
@@ -26,11 +29,9 @@ def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
 
 def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with every period, checked as by `check_frame`, but values may be missing."""
-    if isinstance(frame, pd.DataFrame) and "value" in frame.columns and not has_counts(frame):
-        index = frame.index
-        orderly = isinstance(index, pd.PeriodIndex) and index.is_monotonic_increasing
-        if orderly and len(index) and not (index.has_duplicates or index.hasnans):
-            frame = frame.reindex(pd.period_range(index[0], index[-1]))
+    if "value" in check_class(frame, "series", pd.DataFrame).columns and not has_counts(frame):
+        check_index(frame, gaps=True)
+        frame = frame.reindex(pd.period_range(frame.index[0], frame.index[-1]))
     return check_frame(frame, missing=True)
 
 
@@ -42,11 +43,9 @@ def is_missing(frame: pd.DataFrame) -> np.ndarray:
 
 
 def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
-    """Return `frame` unchanged if it can be used; with `missing` some of its values may not be."""
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"series must be a DataFrame, found {type(frame).__name__}")
-    check_index(frame.index)
-    columns = frame.columns
+    """Return `frame` if it can be used, its numbers of 64 bits; `missing`: but for some values."""
+    columns = check_class(frame, "series", pd.DataFrame).columns
+    check_index(frame)
     one = columns.nlevels == 1
     require(one, "columns must have one level, such as 'deaths' and 'person_years'")
     duplicated = columns[columns.duplicated()].unique().tolist()
@@ -54,20 +53,24 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     wanted = "the columns 'deaths' and 'person_years', or 'value'"
     known = has_counts(frame) or "value" in columns
     require(known, f"series needs {wanted}; found {columns.tolist()}")
+    used = (COUNTS if has_counts(frame) else set()) | ({"value"} & set(columns))
+    for name in sorted(used):
+        numbers = _read_numbers(frame[name], name, missing=missing and name == "value")
+        if numbers.dtype != frame[name].dtype:  # of fewer digits, or of another kind of missing
+            frame = frame.assign(**{name: numbers})
     if has_counts(frame):
         _check_counts(frame)
-    if "value" in columns:
-        values = frame["value"].dropna() if missing else frame["value"]
-        _check_numbers(values, "value")
-        require(len(values) > 0, "every value is missing")
     return frame
 
 
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
-    if not isinstance(panel, pd.DataFrame) or panel.index.nlevels != 2:
-        wanted = "panel must be a DataFrame with a MultiIndex (place, period)"
-        raise TypeError(f"{wanted}; found {type(panel).__name__}. A single series goes to fit_its.")
+    if check_class(panel, "panel", pd.DataFrame).index.nlevels != 2:
+        wanted = "panel must have a MultiIndex (place, period)"
+        found = f"found {type(panel.index).__name__} of {panel.index.nlevels} level(s)"
+        cure = "Use panel.set_index(['place', 'month']); a single series goes to fit_its."
+        raise TypeError(f"{wanted}; {found}. {cure}")
+    check_level(panel.index)
     unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
@@ -76,9 +79,34 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
 
 
+def read_attrs(series: pd.DataFrame) -> dict:
+    """Return what a series or panel says of itself, if what is read of it has its form."""
+    attrs = check_class(series, "series", pd.DataFrame).attrs
+    for name, keys in SAID.items():
+        told, listed = attrs.get(name), "first" in keys
+        if told is None:
+            continue
+        records = told if listed else [told]
+        fits = isinstance(records, list | tuple) and all(_is_record(x, keys) for x in records)
+        wanted = f"{'a list of dicts' if listed else 'a dict'} with {', '.join(keys)}"
+        require(fits, f"series.attrs[{name!r}] must be {wanted}; found {shown(told)}. Delete it.")
+    month = attrs.get("complete_through")
+    if month is not None:
+        check_month(month, "series.attrs['complete_through']")
+    return attrs
+
+
+def _is_record(told: object, keys: tuple[str, ...]) -> bool:
+    """Tell whether `told` has these keys, with months as its ends."""
+    if not isinstance(told, dict) or not set(keys) <= set(told):
+        return False
+    tables = all(isinstance(told[key], dict) for key in keys if key.startswith("by_"))
+    return tables and all(read_period(told[key]) for key in ("first", "last") if key in keys)
+
+
 def has_counts(frame: pd.DataFrame) -> bool:
     """Tell whether `frame` holds deaths and person-years."""
-    return {"deaths", "person_years"} <= set(frame.columns)
+    return set(frame.columns) >= COUNTS
 
 
 def choose_scale(
@@ -86,8 +114,10 @@ def choose_scale(
 ) -> Scale:
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
+        both = has_counts(frame) and "value" in frame.columns
+        cure = "Say with scale='log', 'rate' or 'value' which are meant, or drop the others."
+        require(not both, f"series has deaths and person_years, and 'value' beside them. {cure}")
         scale = "log" if has_counts(frame) else "value"
-    require(scale in get_args(Scale), f"unknown scale {scale!r}; use 'log', 'rate' or 'value'")
     held = "value" in frame.columns if scale == "value" else has_counts(frame)
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
     require(held, f"scale {scale!r} needs {wanted}; found {frame.columns.tolist()}")
@@ -131,45 +161,32 @@ def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None
     return np.log(numbers) if scale == "log" else numbers
 
 
-def check_index(index: pd.Index) -> None:
-    """Raise a TypeError or ValueError unless `index` is regular months, quarters or years."""
-    if not isinstance(index, pd.PeriodIndex):
-        cure = "use frame.to_period('M'), 'Q' or 'Y'"
-        raise TypeError(f"series must have a PeriodIndex, found {type(index).__name__}; {cure}")
-    name = index.freqstr.split("-")[0]
-    known = name in PERIODS_PER_YEAR
-    require(known, f"periods must be months, quarters or years; found frequency {name!r}")
-    require(len(index) > 0, "series is empty")
-    require(not index.hasnans, "periods must not be missing; found NaT in the index")
-    twice = name_some(index[index.duplicated()].unique().astype(str))
-    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
-    require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
-    if index[-1].ordinal - index[0].ordinal >= len(index):
-        missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
-        cure = "Reindex the series, with 0 deaths where the source reports none, or any number "
-        cure += "where it lost them, and leave those periods out with omit."
-        raise ValueError(f"{PERIOD_NAMES[name]} must be consecutive; missing {missing}. {cure}")
-
-
 def _check_counts(frame: pd.DataFrame) -> None:
     deaths, person_years = frame["deaths"], frame["person_years"]
-    _check_numbers(deaths, "deaths")
-    _check_numbers(person_years, "person_years")
     for column, wrong, wanted in (
         (deaths, deaths < 0, "must not be negative"),
         (deaths, deaths != np.floor(deaths), "must be whole numbers"),
         (person_years, person_years <= 0, "must be positive"),
+        (person_years, person_years < deaths, "must not be below deaths (are they mixed up?)"),
     ):
         if wrong.any():
             where, found = name_some(frame.index[wrong].astype(str)), column[wrong].head(3).tolist()
             raise ValueError(f"{column.name} {wanted}; found {found} in {where}")
 
 
-def _check_numbers(column: pd.Series, name: str) -> None:
-    if column.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be numbers; found {column.dtype}")
-    bad = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
+    """Return numbers as whole or decimal ones of 64 bits; with `missing` some may be."""
+    kind = column.dtype.kind
+    if kind not in "iuf":
+        cure = f". If they are numbers use frame.astype({{{name!r}: float}})" if kind == "O" else ""
+        raise TypeError(f"{name} must be numbers; found {column.dtype}{cure}")
+    numbers = column.astype(float)
+    kept = numbers.dropna() if missing else numbers
+    require(len(kept) > 0, f"every {name} is missing")
+    bad = ~np.isfinite(kept)
     if bad.any():
-        found = f"found otherwise in {name_some(column.index[bad].astype(str))}"
+        found = f"found otherwise in {name_some(kept.index[bad].astype(str))}"
         cure = "Where a source lost a number fill in any, and leave the period out with omit."
         raise ValueError(f"{name} must be finite and not missing; {found}. {cure}")
+    decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
+    return numbers if decimal else column.astype("int64")

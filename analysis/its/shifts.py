@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
-from analysis.checks import check_fields, read_period, require
+from analysis.arguments import check_choice
+from analysis.checks import check_fields, read_period, require, shown
 from analysis.language import Words
 
 Impact = Literal["level_and_slope", "level", "slope"]
@@ -59,20 +60,21 @@ class PolicyShift:
         require(named, f"{wanted}, such as 'reform-2010-01'; found {self.slug!r:.100}")
         for name in ("month", "until", "start", "end"):
             object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
-        given, impacts = self.month is not None, list(get_args(Impact))
+        given = self.month is not None
         require(given, f"{self.slug}: month is missing; expected a period such as '2006-12'")
-        known = self.impact in impacts
-        require(known, f"{self.slug}: unknown impact {self.impact!r}; use one of {impacts}")
+        check_choice(self.impact, f"{self.slug}: impact", get_args(Impact))
         for name in ("beside", "places", "sources", "overlaps"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
         check_fields({name: getattr(self, name) for name in TEXTS}, self.slug, TEXTS)
         object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
-        stray = [other for other in self.beside if not isinstance(other, PolicyShift)]
+        stray = ", ".join(shown(x) for x in self.beside if not isinstance(x, PolicyShift))
         if stray:
             raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
-        slugs = [other.slug for other in self.beside]
+        slugs = [self.slug, *(other.slug for other in self.beside)]
         distinct = len(set(slugs)) == len(slugs)
-        require(distinct, f"{self.slug}: shifts beside need slugs of their own; found {slugs}")
+        require(
+            distinct, f"{self.slug}: it and shifts beside need slugs of their own; found {slugs}"
+        )
         found = f"found {self.month!r} and {self.until!r}"
         alike = self.until is None or self.until.freqstr == self.month.freqstr
         require(alike, f"{self.slug}: month and until must have one frequency; {found}")
@@ -137,7 +139,7 @@ def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
         first, last = (_period(end, "omit", slug) for end in (ends[0], ends[-1]))
         if len(ends) > 2 or first is None or last is None or first.freqstr != last.freqstr:
             wanted = "periods and ranges such as '2007-01:2007-02'"
-            raise ValueError(f"{slug}: omit takes {wanted}; found {each!r}")
+            raise ValueError(f"{slug}: omit takes {wanted}; found {shown(each)}")
         require(first <= last, f"{slug}: the range {each!r} to omit ends before it begins")
         found |= set(pd.period_range(first, last, freq=first.freqstr))
     return tuple(sorted(found, key=lambda period: period.start_time))

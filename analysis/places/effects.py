@@ -1,19 +1,19 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.arguments import checked
-from analysis.checks import check_known, check_whole, require
-from analysis.its.comparison import estimate_by, judge_numbers
+from analysis.arguments import Harmonics, checked, whole
+from analysis.checks import check_known, require
+from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import cut_window, omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
-from analysis.its.model import ESTIMANDS, SegmentedModel, prepare_model
-from analysis.its.series import has_counts, periods_of, split_panel
+from analysis.its.model import ESTIMANDS, Estimand, SegmentedModel, prepare_model
+from analysis.its.series import has_counts, periods_of, read_attrs, split_panel
 from analysis.its.shifts import PolicyShift
 from analysis.places.shrinkage import shrink_effects
 
@@ -36,10 +36,10 @@ class PlaceEffects:
     places: pd.DataFrame  # by place: deaths on either side, empty months, holes left out
     models: dict[str, SegmentedModel]  # what was fitted, place by place
 
-    def of(self, estimand: str, estimator: str = MAIN) -> pd.DataFrame:
+    @checked
+    def of(self, estimand: Estimand, estimator: str = MAIN) -> pd.DataFrame:
         """Return the rows of one estimand by an estimator that was fitted, indexed by place."""
         effects = self.effects
-        check_known(estimand, ESTIMANDS, "estimand")
         check_known(estimator, effects["estimator"].unique(), "estimator")
         chosen = (effects["estimand"] == estimand) & (effects["estimator"] == estimator)
         return effects[chosen].set_index("place").drop(columns=["estimator", "estimand"])
@@ -50,9 +50,9 @@ def fit_places(
     panel: pd.DataFrame,
     shift: PolicyShift,
     *,
-    harmonics: int = 2,
-    beside: Sequence[str] = BESIDE,
-    fewest_deaths: int = FEWEST_DEATHS,
+    harmonics: Harmonics = 2,
+    beside: Names = BESIDE,
+    fewest_deaths: Annotated[int, whole(1)] = FEWEST_DEATHS,
 ) -> PlaceEffects:
     """Estimate one shift in every place of a panel.
 
@@ -91,7 +91,6 @@ def fit_places(
     ----------
     Benjamini and Hochberg (1995), JRSS B 57, 289-300, doi:10.1111/j.2517-6161.1995.tb02031.x
     """
-    fewest = check_whole(fewest_deaths, "fewest_deaths", 1)
     models = _prepare(panel, shift, harmonics)
     tables, rows = [], {}
     for place, model in models.items():
@@ -102,8 +101,8 @@ def fit_places(
         if unreliable := _inside(panel, "unreliable", place, model):
             said = (f"unreliable in {name_run(each)}: {each['reason']}" for each in unreliable)
             tables.append(_refuse(place, f"record {'; '.join(said)}"))
-        elif (few := min(sides)) < fewest:
-            note = f"{few} deaths on one side of the shift; at least {fewest} are needed"
+        elif (few := min(sides)) < fewest_deaths:
+            note = f"{few} deaths on one side of the shift; at least {fewest_deaths} are needed"
             tables.append(_refuse(place, note))
         else:
             own = estimate_by(dict.fromkeys((MAIN, *beside)), model)
@@ -126,7 +125,7 @@ def is_found(effect: pd.Series) -> bool:
 def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[str, SegmentedModel]:
     each = split_panel(panel)
     holes: dict[object, list[str]] = {}
-    for gap in panel.attrs.get("gaps", ()):
+    for gap in read_attrs(panel).get("gaps", ()):
         holes.setdefault(gap["place"], []).append(f"{gap['first']}:{gap['last']}")
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")

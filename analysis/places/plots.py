@@ -1,7 +1,7 @@
 """Draw the effects of many places: a forest of intervals, and a map."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,13 +15,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from analysis.arguments import checked
+from analysis.arguments import Ax, checked, table
 from analysis.checks import name_some, require
+from analysis.its.model import Estimand
 from analysis.its.series import as_logs
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.words import WORDS
 from analysis.style import COLOURS, LABELS, LEGEND, ZERO, percent_axis
 
+ENDS = ["estimate", "low", "high"]
 FIGURE, METHODS = WORDS.block("figure"), WORDS.block("methods")
 CLASSES = (-40, -20, -5, 5, 20, 40)  # percent: where the colours of the map change
 NARROW_TICKS = (-75, -50, 0, 100, 300)  # percent, on a log axis
@@ -43,11 +45,11 @@ LATITUDE = 24  # degrees: where a degree of longitude is drawn to scale
 @checked
 def plot_forest(
     fitted: PlaceEffects,
-    pooled: pd.DataFrame,
+    pooled: Annotated[pd.DataFrame, table(numbers=(*ENDS, "trend_before", "trend_after"))],
     *,
-    estimand: str = "slope",
+    estimand: Estimand = "slope",
     names: dict[str, str] | None = None,
-    ax: Axes | None = None,
+    ax: Ax = None,
 ) -> Axes:
     """Draw every place's effect with its 95% interval, in order, and the pooled ones below.
 
@@ -68,7 +70,6 @@ def plot_forest(
     -------
     Axes
     """
-    ax = ax or plt.gca()
     every = fitted.of(estimand).sort_values("estimate", ascending=False)  # the missing last
     if every["estimate"].isna().all():
         raise ValueError(f"no place has an estimate of {estimand!r}: {every['note'].iloc[0]}")
@@ -78,15 +79,16 @@ def plot_forest(
     every.loc[every["doubt"] != "", "kind"] = "doubt"
     shown = pooled.loc[[name for name in SHOWN if name in pooled.index]].assign(kind="together")
     rows = [*range(len(every)), *range(len(every) + 1, len(every) + 1 + len(shown))]
-    labels = [str((names or {}).get(place, place)).replace("$", r"\$") for place in every.index]
+    told = {} if names is None else names
+    labels = [str(told.get(place, place)).replace("$", r"\$") for place in every.index]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
     ax.set_ylim(rows[-1] + 1, -1)
     reach = 1.05 * min(np.nanmax(np.abs(as_logs(every[["low", "high"]].to_numpy()))), WIDEST)
     ax.set_xlim(-reach, reach)
     percent_axis(ax.xaxis, NARROW_TICKS if reach < 1.5 else WIDE_TICKS)
-    told = {"fontsize": "small", "va": "center"}
-    apart = told | {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
-    beside = told | {"transform": ax.get_yaxis_transform()}
+    text = {"fontsize": "small", "va": "center"}
+    apart = text | {"ha": "center", "color": "0.4", "bbox": {"color": "white", "pad": 1}}
+    beside = text | {"transform": ax.get_yaxis_transform()}
     if estimand == "slope":
         ax.text(1.04, -1, FIGURE["trends"], **beside | {"va": "bottom"})
     for row, (_, effect) in zip(rows, pd.concat([every, shown]).iterrows(), strict=True):
@@ -112,8 +114,8 @@ def plot_map(
     fitted: PlaceEffects,
     outlines: Mapping[str, Sequence[np.ndarray]],
     *,
-    estimand: str = "slope",
-    ax: Axes | None = None,
+    estimand: Estimand = "slope",
+    ax: Ax = None,
 ) -> Axes:
     """Draw the places coloured by their shrunken effect; those without a reliable one are hatched.
 
@@ -132,12 +134,13 @@ def plot_map(
     Axes
         An effect found with a false-discovery rate of 5% has a bold outline; a bar has the colours.
     """
-    ax = ax or plt.gca()
     effects = fitted.of(estimand)
     fault = f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}"
     require(set(effects.index) == set(outlines), f"{fault}. Give the outlines of these.")
     palette = ListedColormap(sns.color_palette("PuOr_r", len(CLASSES) + 1))
     scale = ScalarMappable(BoundaryNorm(CLASSES, palette.N, extend="both"), palette)
+    shapes = {np.shape(ring)[1:] for rings in outlines.values() for ring in rings}
+    require(shapes == {(2,)}, "outlines must be rings (n, 2) of degrees; use load_outlines()")
     for place, rings in outlines.items():
         effect = effects.loc[place]
         doubtful = effect["doubt"] or np.isnan(effect["shrunken"])

@@ -16,7 +16,7 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.gls import EXACT
 from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
-from analysis.its.model import ESTIMANDS
+from analysis.its.model import ESTIMANDS, Estimand
 from analysis.its.series import as_logs, as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.places.effects import PlaceEffects, fit_places
@@ -37,7 +37,7 @@ RECORDS = {
 
 
 @checked
-def pool_places(fitted: PlaceEffects, estimand: str = "slope") -> pd.DataFrame:
+def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFrame:
     """Pool one estimand over the places that have an estimate: `FEWEST_PLACES` at least.
 
     Parameters

@@ -1,28 +1,33 @@
 """Break posteriors, placebos, specification curves and refits -> matplotlib Axes."""
 
-import matplotlib.pyplot as plt
+from functools import partial
+from typing import Annotated
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 
-from analysis.arguments import checked
+from analysis.arguments import Ax, check_named, checked, table
+from analysis.checks import check_known
 from analysis.its.breaks import BreakPosterior
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS as ITS
-from analysis.robustness.placebos import Placebos
+from analysis.robustness.placebos import JUDGED, Placebos
 from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
 from analysis.robustness.words import NAMES, UNITS, WORDS, name_choice, name_months
 from analysis.style import FITTED, REAL, ZERO, legend_above
 
+Judged = Annotated[str, partial(check_named, known=JUDGED)]
+Variation = Annotated[pd.DataFrame, table("change", "setting", numbers=("estimate", "low", "high"))]
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
 SAID = WORDS.block("plots")
 
 
 @checked
 def plot_break_posterior(
-    posterior: BreakPosterior, shift: PolicyShift | None = None, *, ax: Axes | None = None
+    posterior: BreakPosterior, shift: PolicyShift | None = None, *, ax: Ax = None
 ) -> Axes:
     """Draw the probability of each date, the 95% set, and the official date.
 
@@ -37,7 +42,6 @@ def plot_break_posterior(
     -------
     Axes
     """
-    ax = ax or plt.gca()
     probability, credible = posterior.by_period, posterior.credible
     dates = probability.index.to_timestamp()
     sides = [credible.get_level_values(level) for level in range(credible.nlevels)]
@@ -56,7 +60,7 @@ def plot_break_posterior(
 
 
 @checked
-def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | None = None) -> Axes:
+def plot_placebos(placebos: Placebos, estimand: Judged = "slope", *, ax: Ax = None) -> Axes:
     """Draw the placebo estimates of one estimand as a strip, and the real one as a line.
 
     Parameters
@@ -70,7 +74,6 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
     -------
     Axes
     """
-    ax = ax or plt.gca()
     values, rank = placebos.placebo[estimand].dropna(), placebos.rank.loc[estimand]
     sns.histplot(x=values, bins=20, color=NOT_SIGNIFICANT, edgecolor="white", ax=ax)
     sns.rugplot(x=values, color=OTHER, height=0.06, ax=ax)
@@ -85,7 +88,7 @@ def plot_placebos(placebos: Placebos, estimand: str = "slope", *, ax: Axes | Non
 
 
 @checked
-def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
+def plot_curve(curve: SpecificationCurve, *, ax: Ax = None) -> Axes:
     """Draw every specification's estimate in order, coloured where p < 0.05.
 
     Parameters
@@ -97,7 +100,6 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     table, null = curve.table, curve.joint.loc["median"]
     significant = (table["p"] < SIGNIFICANT).to_numpy()
     ax.axhspan(null["null_low"], null["null_high"], color="0.92", label=SAID["null"])
@@ -114,7 +116,7 @@ def plot_curve(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
+def plot_choices(curve: SpecificationCurve, *, ax: Ax = None) -> Axes:
     """Draw which choices each specification made, in the order of `plot_curve`.
 
     Parameters
@@ -126,7 +128,6 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     table = curve.table
     rows: list[tuple] = []  # a heading, then its values
     for name in curve.choices:
@@ -146,7 +147,7 @@ def plot_choices(curve: SpecificationCurve, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = None) -> Axes:
+def plot_variation(variation: Variation, change: str, *, ax: Ax = None) -> Axes:
     """Draw one interval for each setting of one change to the window.
 
     Parameters
@@ -160,7 +161,7 @@ def plot_variation(variation: pd.DataFrame, change: str, *, ax: Axes | None = No
     -------
     Axes
     """
-    ax = ax or plt.gca()
+    check_known(change, variation["change"].unique(), "change")
     rows = variation[variation["change"] == change].reset_index(drop=True)
     ax.fill_between(rows.index, rows["low"], rows["high"], color=FITTED, alpha=0.18)
     sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color=FITTED, ax=ax)

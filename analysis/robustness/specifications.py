@@ -4,7 +4,7 @@ The specification curve of Simonsohn, Simmons and Nelson (2020), doi:10.1038/s41
 whose resampling of rows becomes a parametric bootstrap of the series: months are not exchangeable.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, product
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.arguments import checked
-from analysis.checks import check_seed, check_whole, require
+from analysis.arguments import Draws, Frames, Seed, checked
+from analysis.checks import require
 from analysis.engine.draws import draw_parameters
 from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
@@ -24,7 +24,8 @@ from analysis.engine.reml import screen_many
 from analysis.its.breaks import taken_positions
 from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import PERIOD_NAMES, as_percent, outcome
+from analysis.its.periods import PERIOD_NAMES
+from analysis.its.series import as_percent, outcome
 from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -65,11 +66,11 @@ class SpecificationCurve:
 
 @checked
 def specification_curve(
-    series: Mapping[str, pd.DataFrame],
+    series: Frames,
     shift: PolicyShift,
     *,
-    draws: int = 1_000,
-    seed: int = 0,
+    draws: Draws = 1_000,
+    seed: Seed = 0,
     jobs: Jobs = None,
     progress: bool = False,
 ) -> SpecificationCurve:
@@ -97,11 +98,6 @@ def specification_curve(
         before the shift. `joint`: the median estimate, and the share with p < 0.05 in the commoner
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
-    if not isinstance(series, Mapping) or not all(isinstance(name, str) for name in series):
-        raise TypeError("series must map names to frames, such as {'inegi': load_series('inegi')}")
-    require(len(series) > 0, "a specification curve needs one series or more; found none")
-    check_whole(draws, "draws", 100)
-    check_seed(seed)
     shift = replace(shift, until=None)
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
     cases = [case for name, model in models.items() for case in _cases(name, model)]

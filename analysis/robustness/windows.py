@@ -5,25 +5,29 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import checked
+from analysis.arguments import Harmonics, checked
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
-from analysis.its.design import FEWEST_MONTHS
+from analysis.its.design import FEWEST_DF, FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
-from analysis.its.series import Scale, as_percent, periods_per_year
+from analysis.its.periods import periods_per_year
+from analysis.its.series import Scale, as_percent
 from analysis.its.shifts import PolicyShift
 
 CONTRASTS = ("level", "slope")
 MOST_MONTHS = 24  # that a window's edge is moved
 LONGEST_TRANSITION = 12  # months left out from the shift on, or the phase-in that it declares
 LONGEST_RUN = 3  # periods left out to see whether a date survives
-FEWEST_DF = 3  # the engine's
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 
 @checked
 def vary_window(
-    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: int = 2
+    series: pd.DataFrame,
+    shift: PolicyShift,
+    *,
+    scale: Scale | None = None,
+    harmonics: Harmonics = 2,
 ) -> pd.DataFrame:
     """Refit a shift with one year left out, with other edges, and with a transition left out.
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.its.design import build_design, cut_window, first_position
+from analysis.its.design import build_design, cut_window, first_position, outside_window, window_of
 from analysis.its.shifts import PolicyShift
 
 MONTHS = pd.period_range("2000-01", periods=6, freq="M")
@@ -127,7 +127,7 @@ def test_fewest_periods_on_either_side_are_enough(freq, fewest):
         ({"month": "2001-01", "until": "2001-10"}, "12 months before the shift and 3 from it on"),
         ({"month": "2000-12", "start": "2000-09"}, "3 months before the shift and 13 from it on"),
         ({"month": "2000-12", "end": "2001-02"}, "11 months before the shift and 3 from it on"),
-        ({"month": "2009-01", "start": "2008-01"}, "its window 2008-01 to None holds nothing of"),
+        ({"month": "2009-01", "start": "2008-01"}, "its window 2008-01 to the last holds nothing"),
     ],
 )
 def test_shift_that_the_series_cannot_carry_is_refused(fields, message):
@@ -138,3 +138,47 @@ def test_shift_that_the_series_cannot_carry_is_refused(fields, message):
 def test_window_checks_the_frame_first():
     with pytest.raises(ValueError, match=r"months must be consecutive; missing \['2000-03'\]"):
         cut_window(series(24).drop("2000-03"), PolicyShift("law", "2001-01"))
+
+
+def beside(month, **fields):
+    return PolicyShift("law", "2005-01", beside=PolicyShift("tax", month, **fields))
+
+
+@pytest.mark.parametrize(
+    ("month", "message"),
+    [
+        ("2005-01", r"tax \(2005-01\), begins in the same period as law .* Leave tax out of"),
+        (
+            "2005-02",
+            r"tax \(2005-02\), cannot be told apart: .* law is at .* Give it",
+        ),
+        ("2009-12", r"tax \(2009-12\), .* 119 periods before it and 1 from it on"),
+        ("2000-02", r"tax \(2000-02\), .* 1 periods before it and 119 from it on"),
+    ],
+)
+def test_shift_beside_that_no_data_tell_apart_is_named(month, message):
+    with pytest.raises(ValueError, match=f"^law: the shift beside it, {message}"):
+        window_of(series(120), beside(month), 2)
+    if month != "2005-01":
+        window_of(series(120), beside(month, impact="level"), 2)
+
+
+@pytest.mark.parametrize("month", ["1990-01", "2000-01", "2010-01", "2030-01"])
+def test_shift_beside_that_begins_outside_the_window_has_no_columns_and_is_told(month):
+    shift, index = beside(month), series(120).index
+    pd.testing.assert_frame_equal(
+        build_design(index, shift), build_design(index, PolicyShift("law", "2005-01"))
+    )
+    assert outside_window(index, shift) == [f"tax ({month})"]
+    late = PolicyShift("law", "2005-01", omit=["2009-12:2010-02", "1999-12"])
+    assert outside_window(index, late) == ["1999-12, 2010-01 to 2010-02"]
+
+
+def test_season_and_terms_that_the_kept_periods_cannot_carry_are_told():
+    year_round = [f"{year}-{month:02}" for year in range(2000, 2010) for month in range(1, 9)]
+    shift = PolicyShift("law", "2005-01", omit=year_round)
+    with pytest.raises(ValueError, match=r"keeps too little of the year for 6 pairs of waves"):
+        window_of(series(120), shift, 6)
+    short = PolicyShift("law", "2005-01", start="2004-06", end="2005-07")
+    with pytest.raises(ValueError, match=r"keeps 14 periods for 15 terms .* use fewer harmonics"):
+        window_of(series(120), short, 6)

@@ -276,8 +276,11 @@ def changed(column, value):
 
 MONTH = pd.Period("2008-03", "M")
 BAD_SERIES = {
-    "a series": (GOOD["deaths"], "series must be a DataFrame, found Series"),
-    "dates": (GOOD.to_timestamp(), r"PeriodIndex, found DatetimeIndex; use frame.to_period\('M'\)"),
+    "a series": (GOOD["deaths"], "series must be a DataFrame; found pandas Series"),
+    "dates": (
+        GOOD.to_timestamp(),
+        r"PeriodIndex of .* found DatetimeIndex; use frame.to_period\('M'\)",
+    ),
     "weeks": (GOOD.set_axis(pd.period_range("2007", periods=60, freq="W")), "frequency 'W'"),
     "no rows": (GOOD.iloc[:0], "series is empty"),
     "missing month": (GOOD.drop(MONTH), r"consecutive; missing \['2008-03'\]. Reindex the series"),
@@ -306,8 +309,11 @@ BAD_CHOICES = {
     "few before": (GOOD, PolicyShift("x", "2007-06"), {}, "5 months before .* at least 6"),
     "few after": (GOOD, PolicyShift("x", "2011-08"), {}, "5 from it on; at least 6 are needed"),
     "empty window": (GOOD, PolicyShift("x", "2015-01", start="2014-01"), {}, "holds nothing"),
-    "same month": (GOOD, replace(SHIFT, beside=(SHIFT,)), {}, "dependent.*move shifts apart"),
-    "unknown scale": (GOOD, SHIFT, {"scale": "logs"}, "unknown scale 'logs'; use 'log', 'rate' or"),
+    "same month": (
+        *(GOOD, replace(SHIFT, beside=replace(SHIFT, slug="tax")), {}),
+        f"tax .{SHIFT.month}., begins in the same period as reform .* Leave tax out of beside",
+    ),
+    "unknown scale": (GOOD, SHIFT, {"scale": "logs"}, r"scale must be one of \['log', .* 'logs'"),
     "counts as value": (GOOD, SHIFT, {"scale": "value"}, "needs a column 'value'; found"),
     "values as rate": (VALUES, SHIFT, {"scale": "rate"}, "scale 'rate' needs 'deaths' and"),
     "half a wave": (GOOD, SHIFT, {"harmonics": 0.5}, "whole number from 0 to 6; found 0.5"),
@@ -315,7 +321,7 @@ BAD_CHOICES = {
         *(changed("deaths", 0), SHIFT, {"scale": "log"}),
         r"log scale needs deaths in every period; none in \['2008-03'\]. Use .* without a scale",
     ),
-    "many waves": (GOOD.iloc[30:47], SHIFT, {"harmonics": 6}, "too few for 15 coeff.* fewer harm"),
+    "many waves": (GOOD.iloc[30:47], SHIFT, {"harmonics": 6}, "keeps 17 periods .* fewer harm"),
 }
 BAD_CHOICES |= {name: (bad, SHIFT, {}, why) for name, (bad, why) in BAD_SERIES.items()}
 
