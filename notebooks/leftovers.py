@@ -8,8 +8,8 @@ from pathlib import Path
 
 from analysis.report.notebooks import NotebookError, hold
 
-TEMPORARY = r"\..+\.\w{8}\.part"  # what analysis.files writes before it renames
-SECONDS = 2  # it renames at once: an older file is of a run that was killed
+HALF = r"\.half-.+\.\w{8}"  # what analysis.files writes, to rename it at once
+SECONDS = 2  # an older one is of a run that was killed
 
 
 def remove_leftovers(results: Path) -> None:
@@ -20,7 +20,7 @@ def remove_leftovers(results: Path) -> None:
         elif path.name.startswith(".running-"):
             with suppress(NotebookError), hold(path, path.name):
                 pass  # it is removed
-        elif re.fullmatch(TEMPORARY, path.name):
+        elif re.fullmatch(HALF, path.name):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > SECONDS:
                     path.unlink()

@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from functools import cache
 from importlib.metadata import version
 from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,12 +50,8 @@ def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
 
 def _end_with_parent() -> None:
     """Let a worker end with the process that started it, which may be killed without a word."""
-    Thread(target=_wait_for, args=(parent_process(),), daemon=True).start()
-
-
-def _wait_for(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
+    parent: Any = parent_process()
+    Thread(target=lambda: os._exit(len(wait([parent.sentinel]))), daemon=True).start()
 
 
 class ClusterExecutor(Executor):

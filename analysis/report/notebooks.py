@@ -30,6 +30,7 @@ KERNEL_ENVIRONMENT = {
 }
 LONGEST = 65  # bytes of a folder for sockets: with their names, systems allow 103 to 107
 BY_CHANCE = r" at 0x[0-9a-f]+|(?:/[\w.+-]+)*/ipykernel_\d+/"  # addresses; where a cell's code lay
+STYLED = r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])'  # the identifier of a pandas Styler
 SAME_PICTURES = (
     "--InlineBackend.rc={'svg.hashsalt': 'notebook'}",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None}}",
@@ -69,6 +70,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         ):
             options = {"progress_bar": False, "shutdown_kernel": "immediate"}
             options |= {"kernel_manager_class": Kernel, "kernel_name": "python3"}
+            options["record_timing"] = False
             # nobody's startup files among them
             options["extra_arguments"] = [f"--ipython-dir={folder}", *SAME_PICTURES]
             # The kernel talks through files where the system has them: no port, no network.
@@ -126,13 +128,10 @@ def _read_made(running: Path, stored: Mapping[str, Any]) -> bytes:
     made = json.loads(running.read_bytes())
     made["metadata"].pop("papermill")
     for number, cell in enumerate(made["cells"]):
-        for name in ("papermill", "execution"):
-            cell["metadata"].pop(name, None)
+        cell["metadata"].pop("papermill", None)
         if cell["id"] not in known:
             cell["id"] = f"added-{number:03}"
-        outputs = re.sub(BY_CHANCE, "", json.dumps(cell.get("outputs"), ensure_ascii=False))
-        tables = dict.fromkeys(re.findall(r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])', outputs))  # Stylers
-        for nth, table in enumerate(tables):
-            outputs = outputs.replace(table, f"T_{number:03}{nth:02}")
-        cell |= {"outputs": json.loads(outputs)} if "outputs" in cell else {}
-    return (json.dumps(made, indent=1, ensure_ascii=False) + "\n").encode()
+    text = re.sub(BY_CHANCE, "", json.dumps(made, indent=1, ensure_ascii=False))
+    for nth, table in enumerate(dict.fromkeys(re.findall(STYLED, text))):
+        text = text.replace(table, f"T_{nth:05}")
+    return f"{text}\n".encode()

@@ -126,7 +126,7 @@ def test_a_killed_run_leaves_no_worker_and_the_next_removes_its_leftovers(projec
     process.communicate()
     assert_all_ends(project)
     assert left_behind(project) != []
-    half = project / "results/.one.csv.ab12cd34.part"
+    half = project / "results/.half-one.csv.ab12cd34"
     half.write_bytes(b"a,")
     os.utime(half, (0, 0))
     assert_next_run_completes(project)
