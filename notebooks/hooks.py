@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from subprocess import Popen
 from threading import Thread
 from types import FrameType
 from typing import Any
@@ -23,25 +24,21 @@ TERMINAL = os.dup(2)  # pytask captures what is written to the usual places
 
 
 def interrupt(number: int, _: FrameType | None) -> None:
-    """Have the kernels killed, also those that are about to start, and leave pytask's loop."""
+    """Have all processes killed, also those that are about to start, and leave pytask's loop."""
     INTERRUPTED.append(signal.Signals(number).name)
-    Thread(target=kill_kernels, daemon=True).start()
+    Thread(target=kill_children, daemon=True).start()
     raise KeyboardInterrupt
 
 
-def kill_kernels() -> None:
-    """Kill every kernel of this process with all that it started, until the process ends."""
+def kill_children() -> None:
+    """Kill the kernels, with all that they started, and Sphinx, until this process ends."""
     while True:
-        for kernel in [each for each in gc.get_objects() if _is_kernel(type(each))]:
-            with suppress(ProcessLookupError, AttributeError):  # it has ended, or not begun
-                process = kernel.provisioner.process
-                if process.poll() is None:
+        for process in [each for each in gc.get_objects() if type(each) is Popen]:
+            with suppress(ProcessLookupError):
+                if process.poll() is None and os.getpgid(process.pid) == process.pid:
                     os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
         time.sleep(0.2)
-
-
-def _is_kernel(kind: type) -> bool:
-    return (kind.__module__, kind.__name__) == ("analysis.report.notebooks", "Kernel")
 
 
 def tell_interruption() -> None:

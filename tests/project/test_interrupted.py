@@ -41,7 +41,8 @@ with open_executor(2, processes=True) as pool:
     for _ in range(30):
         write_atomically(Path("../results") / f"{name}.csv", b"a,b " * 200_000)
         time.sleep(0.05)
-    time.sleep(2)
+    while not Path("../go-on").exists():
+        time.sleep(0.05)
 """
 SIZE = 800_000  # bytes of a table that is whole
 
@@ -65,7 +66,16 @@ def project(tmp_path, monkeypatch):
     nbformat.write(notebook, tmp_path / "notebooks/small.ipynb")
     with tempfile.TemporaryDirectory(prefix="t-") as short:  # of a path that sockets can have
         monkeypatch.setenv("TMPDIR", short)
+        (tmp_path / "go-on").touch()
         yield tmp_path
+
+
+def start_and_wait(project, table):
+    """Start a run, whose notebooks go on until they may end, and wait for one's first table."""
+    (project / "go-on").unlink()
+    process = start_pytask(project)
+    wait_for((project / "results" / table).exists, process)
+    return process
 
 
 def wait_for(condition, process, seconds=120):
@@ -99,6 +109,7 @@ def assert_all_ends(project):
 
 
 def assert_next_run_completes(project):
+    (project / "go-on").touch()
     code, output = run_pytask(project)
     assert code == 0, output
     assert {path.stat().st_size for path in project.glob("results/*.csv")} == {SIZE}
@@ -107,8 +118,7 @@ def assert_next_run_completes(project):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_an_interrupted_run_says_so_and_leaves_no_kernel(project, number):
-    process = start_pytask(project)
-    wait_for((project / "results/one.csv").exists, process)
+    process = start_and_wait(project, "one.csv")
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
@@ -120,8 +130,7 @@ def test_an_interrupted_run_says_so_and_leaves_no_kernel(project, number):
 
 
 def test_a_killed_run_leaves_no_worker_and_the_next_removes_its_leftovers(project):
-    process = start_pytask(project)
-    wait_for((project / "results/other.csv").exists, process)
+    process = start_and_wait(project, "other.csv")
     process.kill()
     process.communicate()
     assert_all_ends(project)
@@ -133,12 +142,12 @@ def test_a_killed_run_leaves_no_worker_and_the_next_removes_its_leftovers(projec
 
 
 def test_a_second_run_meanwhile_is_refused_and_the_first_ends_well(project):
-    first = start_pytask(project)
-    wait_for((project / "results/one.csv").exists, first)
+    first = start_and_wait(project, "one.csv")
     code, output = run_pytask(project)
     assert code != 0
     assert "The analysis is already running: another process holds" in output.replace("\n", " ")
     assert "Traceback" not in output
+    (project / "go-on").touch()
     output, _ = first.communicate(timeout=120)
     assert first.returncode == 0, output
     assert left_behind(project) == []
@@ -156,9 +165,10 @@ def test_results_deleted_in_the_middle_are_missed(project):
     notebook = project / "notebooks/small.ipynb"
     assert "range(30)" in notebook.read_text()
     notebook.write_text(notebook.read_text().replace("range(30)", "range(1)"))
-    process = start_pytask(project)
-    wait_for(lambda: len(list(project.glob("results/*.csv"))) == 2, process)
+    process = start_and_wait(project, "one.csv")
+    wait_for((project / "results/other.csv").exists, process)
     (project / "results").rename(project / "gone")
+    (project / "go-on").touch()
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "did not produce" in output
@@ -176,7 +186,9 @@ def test_whenever_the_signal_comes_nothing_lives_on_and_the_next_run_completes(p
     time.sleep(chosen.uniform(0, 8))
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
-    if number != signal.SIGKILL:
-        assert ("interrupted" in output) == (process.returncode != 0), output
+    if process.returncode == 0:  # it had ended before
+        assert len(list(project.glob("results/notebooks/*.ipynb"))) == 2
+    elif number != signal.SIGKILL:
+        assert "interrupted" in output
     assert_all_ends(project)
     assert_next_run_completes(project)
