@@ -78,7 +78,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".half-{path.name}.")
             ready[path] = Path(temporary)
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)

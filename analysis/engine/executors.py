@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.checks import is_whole, require
@@ -41,8 +43,15 @@ def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     whole = jobs is None or (is_whole(jobs) and jobs >= 1)
     require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {jobs!r}")
     if processes:  # for functions that hold Python's global lock
-        return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+        context = get_context("spawn")
+        return ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
     return ThreadPoolExecutor(jobs or os.cpu_count())
+
+
+def _end_with_parent() -> None:
+    """Let a worker end with the process that started it, which may be killed without a word."""
+    parent: Any = parent_process()
+    Thread(target=lambda: os._exit(len(wait([parent.sentinel]))), daemon=True).start()
 
 
 class ClusterExecutor(Executor):

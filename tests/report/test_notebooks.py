@@ -1,6 +1,10 @@
+import errno
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import grimp
 import nbformat
@@ -9,7 +13,7 @@ from support.folders import ROOT
 
 from analysis.files import hash_files
 from analysis.report import notebooks
-from analysis.report.notebooks import run_notebook
+from analysis.report.notebooks import hold, run_notebook
 from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -47,6 +51,123 @@ def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
     kept = json.loads((tmp_path / "out/failed/a.ipynb").read_text(encoding="utf-8"))
     assert any("so far" in str(cell.get("outputs")) for cell in kept["cells"])
     assert not (tmp_path / "out/a.ipynb").exists()
+
+
+def run_python(code, *arguments, **environment):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    paths = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.Popen(command, env=paths, stdout=subprocess.PIPE, text=True)
+
+
+def printed(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    return "".join("".join(output.get("text", [])) for output in outputs)
+
+
+def test_a_run_of_the_same_file_meanwhile_is_refused_and_disturbs_nothing(tmp_path):
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2")
+    executed = tmp_path / "out/a.ipynb"
+    with hold(tmp_path / "out/.running-a.ipynb", "it"):
+        message = r"^a\.ipynb is already running: another process holds .*\. Wait until it has end"
+        with pytest.raises(notebooks.NotebookError, match=message):
+            run_notebook(notebook, executed, {})
+        assert (tmp_path / "out/.running-a.ipynb").exists()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_process_held_is_free(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from analysis.report.notebooks import hold\n"
+        "with hold(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(100)"
+    )
+    process = run_python(code, tmp_path / "lock")
+    with process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(notebooks.NotebookError), hold(tmp_path / "lock", "it"):
+            pass
+        process.kill()
+    assert (tmp_path / "lock").exists()
+    with hold(tmp_path / "lock", "it"):
+        pass
+    assert not (tmp_path / "lock").exists()
+
+
+def test_the_kernel_is_of_this_python_whatever_the_machine_offers(tmp_path, monkeypatch):
+    spec = tmp_path / "jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    startup = tmp_path / "ipython/profile_default/startup/of-the-user.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("print('as the user likes it')")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    long = tmp_path / f"{'x' * 83}/{{n}}"  # sockets there would have too long a path
+    long.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    notebook = write_notebook(long / "a.ipynb", "n: int = 2", "import sys; print(sys.executable)")
+    run_notebook(notebook, long / "out/a.ipynb", {})
+    assert printed(long / "out/a.ipynb") == f"{sys.executable}\n"
+    assert sorted(path.name for path in long.iterdir()) == ["a.ipynb", "out"]
+
+
+DRAWN = """\
+import warnings
+import matplotlib.pyplot as plt, pandas as pd
+%config InlineBackend.figure_formats = ["svg", "png"]
+fig, ax = plt.subplots()
+ax.plot([1, 2, 3], clip_on=True)
+warnings.warn("told")
+display(pd.DataFrame({"a": [1]}).style.hide(), pd.DataFrame({"a": [2]}).style, ax.plot, object())
+"""
+
+
+def test_two_runs_in_two_folders_make_the_same_bytes_without_times_and_paths(tmp_path):
+    for folder in ("one", "another/deeper"):
+        (tmp_path / folder).mkdir(parents=True)
+        notebook = write_notebook(tmp_path / folder / "a.ipynb", "n: int = 2", DRAWN)
+        cells = json.loads(notebook.read_text())
+        for number, cell in enumerate(cells["cells"]):
+            cell["id"] = f"00-{number:02}"
+        notebook.write_text(json.dumps(cells))
+        run_notebook(notebook, tmp_path / folder / "out/a.ipynb", {"n": 3})
+    made = (tmp_path / "one/out/a.ipynb").read_bytes()
+    assert made == (tmp_path / "another/deeper/out/a.ipynb").read_bytes()
+    text = made.decode()
+    assert str(tmp_path) not in text
+    assert not re.search(r"ipykernel_\d|_time|duration|papermill\"|0x[0-9a-f]{8}", text)
+    cells = json.loads(text)["cells"]
+    assert [cell["id"] for cell in cells] == ["00-00", "added-001", "00-01"]
+    tables = [output["data"]["text/html"] for output in cells[2]["outputs"][1:3]]
+    identifiers = [set(re.findall(r"T_[0-9a-f]{5}", "".join(table))) for table in tables]
+    assert identifiers == [{"T_00000"}, {"T_00001"}]
+
+
+def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(notebooks, "write_atomically", refuse)
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2")
+    message = r"^a\.ipynb did not end, and .*out/a\.ipynb was not made: .*No space left on device"
+    with pytest.raises(notebooks.NotebookError, match=message):
+        run_notebook(notebook, tmp_path / "out/a.ipynb", {})
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_results_that_cannot_be_made_are_told_in_one_sentence(tmp_path):
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2")
+    (tmp_path / "out").write_text("a file where the folder would be")
+    with pytest.raises(notebooks.NotebookError, match=r"a\.ipynb did not end, and .*: .*exists"):
+        run_notebook(notebook, tmp_path / "out/a.ipynb", {})
+
+
+def test_a_kernel_that_is_killed_is_told_in_one_sentence(tmp_path):
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", code)
+    with pytest.raises(notebooks.NotebookError, match=r"^a\.ipynb did not end, and .*[Kk]ernel"):
+        run_notebook(notebook, tmp_path / "out/a.ipynb", {})
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,0 +1,77 @@
+"""What a whole run asks of pytask: one run at a time, an end that is told, nothing left behind.
+
+pytask-parallel takes an interruption for the end of all tasks, and pytask says "Succeeded".
+"""
+
+import atexit
+import gc
+import os
+import signal
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+from threading import Thread
+from types import FrameType
+from typing import Any
+
+from pytask import ExecutionError, Session, console, hookimpl
+
+RESULTS = Path(__file__).parents[1] / "results"
+INTERRUPTED: list[str] = []  # the signals that came
+TERMINAL = os.dup(2)  # pytask captures what is written to the usual places
+
+
+def interrupt(number: int, _: FrameType | None) -> None:
+    """Have all processes killed, also those that are about to start, and leave pytask's loop."""
+    INTERRUPTED.append(signal.Signals(number).name)
+    Thread(target=kill_children, daemon=True).start()
+    raise KeyboardInterrupt
+
+
+def kill_children() -> None:
+    """Kill the kernels, with all that they started, and Sphinx, until this process ends."""
+    while True:
+        for process in [each for each in gc.get_objects() if type(each) is Popen]:
+            with suppress(ProcessLookupError):
+                if process.poll() is None and os.getpgid(process.pid) == process.pid:
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+        time.sleep(0.2)
+
+
+def tell_interruption() -> None:
+    """Say it last, wherever the signal came."""
+    if INTERRUPTED:
+        told = f"The run was interrupted by {INTERRUPTED[0]}. What was done is kept: "
+        os.write(TERMINAL, f"\n{told}the next run goes on from there.\n".encode())
+
+
+# Before the package is imported, which takes a second.
+if os.name == "posix":
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    atexit.register(tell_interruption)
+
+
+@hookimpl(wrapper=True, tryfirst=True)
+def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
+    """Run the tasks, as the only run in the folder of the results."""
+    from analysis.report.notebooks import NotebookError, hold
+    from notebooks.leftovers import remove_leftovers
+
+    if session.config["dry_run"] or session.config["explain"]:
+        return (yield)
+    done = None
+    try:
+        with hold(RESULTS / ".running", "The analysis"):
+            remove_leftovers(RESULTS)
+            if not INTERRUPTED:  # where an interruption was swallowed before
+                done = yield
+    except (NotebookError, OSError) as error:
+        console.print(f"The run stopped: {error}")
+        raise ExecutionError from None
+    if INTERRUPTED:
+        raise ExecutionError
+    return done
