@@ -28,9 +28,8 @@ def read_toml(path: Path | str) -> tuple[Path, dict]:
         require(len(content) <= LARGEST, f"larger than {LARGEST:,} bytes")
         found = tomllib.loads(content.decode("utf-8-sig"))  # Windows writes a mark in front
         repr(found)  # nothing in it is too deep or too long to be told in a message
-    except (OSError, ValueError, RecursionError) as error:
-        kind = type(error) if isinstance(error, OSError) else ValueError
-        raise kind(f"{path} must be TOML; save it as UTF-8 text. Found: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must be TOML; save it as UTF-8 text. Found: {error}") from None
     return path, found
 
 

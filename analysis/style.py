@@ -51,10 +51,8 @@ def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: b
 
 def legend_above(ax: Axes, ncols: int, **options: Any) -> None:
     """Put the legend above the frame, in the middle."""
-    legend = ax.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, **LEGEND, **options
-    )
-    for text in legend.findobj(Text):
+    options |= {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": ncols}
+    for text in ax.legend(**LEGEND, **options).findobj(Text):
         text.set_parse_math(False)  # a dollar is a dollar
 
 
