@@ -22,6 +22,8 @@ LARGEST = 2**20  # bytes of a TOML file
 def read_toml(path: Path | str) -> tuple[Path, dict]:
     """Read a TOML file; return its path beside it, for what is said of its blocks."""
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; expected a TOML file. Correct its name.")
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
 
-from analysis.checks import is_whole, require
+from analysis.checks import is_whole, require, shown
 from analysis.files import hash_files
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class ClusterError(RuntimeError):
 
 def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     """Open a Dask cluster, or so many threads or processes here, by default one for each core."""
-    if jobs == "dask":
+    if isinstance(jobs, str) and jobs == "dask":
         return ClusterExecutor(connect())
     whole = jobs is None or (is_whole(jobs) and jobs >= 1)
-    require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {jobs!r}")
+    require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {shown(jobs)}")
     if processes:  # for functions that hold Python's global lock
         context = get_context("spawn")
         return ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)

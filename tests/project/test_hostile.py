@@ -247,12 +247,12 @@ SLOW = {"load_municipalities", "load_states"}  # each call that goes well reads 
 def call_badly(name, argument, value):
     """Call a function with one argument that may be unusable; return what it says, or None."""
     function, arguments = good_calls()[name]
-    if argument == "ax" and value == "axes":
+    if argument == "ax" and isinstance(value, str) and value == "axes":
         value = plt.figure()
     before = {key: each.copy() for key, each in arguments.items() if hasattr(each, "copy")}
     try:
         function(**arguments | {argument: value})
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, FileNotFoundError) as error:
         return error
     finally:
         plt.close("all")
