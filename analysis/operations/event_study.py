@@ -29,7 +29,8 @@ HALF = 0.5  # deaths, added for the logarithm of months without any
 
 def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
     """Return what `stack_operations` gives, or raise a TypeError or ValueError."""
-    rows = table(*COLUMNS, numbers=NUMBERS)(stacked, name)
+    rows = table(*COLUMNS, numbers=NUMBERS)(stacked, name).copy(deep=False)
+    rows.attrs = {}  # pandas compares them with ==
     time, deaths, person_years = (rows[each].astype(float) for each in NUMBERS)
     whole = (time == np.floor(time)) & (time.abs() < MOST_MONTHS)
     likely = (deaths >= 0) & (person_years > 0) & (person_years < MOST) & (deaths <= person_years)
@@ -38,9 +39,7 @@ def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
     require(true, f"{name} must be as stack_operations gives it: {wanted}, none missing")
     twice = int(rows.duplicated(["operation", "place", "month"]).sum())
     require(not twice, f"{name} has {twice} rows twice of an operation, place and month: drop them")
-    rows = rows.astype({"event_time": int})
-    rows.attrs = {}  # pandas compares them with ==
-    return rows
+    return rows.astype({"event_time": int})
 
 
 Stacked = Annotated[pd.DataFrame, check_stacked]

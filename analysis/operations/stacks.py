@@ -173,9 +173,9 @@ def check_panel(panel: pd.DataFrame) -> None:
     months = panel.index.get_level_values(1)
     if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M" or months.hasnans:
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
-    table(numbers=NUMBERS)(panel, "panel")
-    for name, least in (("deaths", 0), ("person_years", panel["deaths"].clip(lower=1e-9))):
-        wrong = panel[name][~((panel[name] >= least) & (panel[name] < MOST))].head(1).to_dict()
+    numbers = table(numbers=NUMBERS)(panel, "panel")[[*NUMBERS]].astype(float)
+    for name, least in (("deaths", 0), ("person_years", numbers["deaths"].clip(lower=1e-9))):
+        wrong = panel[name][~((numbers[name] >= least) & (numbers[name] < MOST))].head(1).to_dict()
         wanted = "zero or more" if name == "deaths" else "positive and no fewer than deaths"
         require(not wrong, f"{name} must be {wanted}, finite and not missing; found {wrong}")
 

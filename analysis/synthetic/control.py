@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 from analysis.arguments import Count, Year, check_class, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
 
-REAL = (int, float, Decimal, np.integer, np.floating, NAType, NoneType)
+NUMBERS = {int, float, Decimal, np.int64, np.float64, NAType, NoneType}  # the last two: missing
 LARGEST = 1e250  # of a rate
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
@@ -144,12 +144,7 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
     rates = rates.set_axis(_read_years(rates.index))
-    kinds = {name: set(map(type, rates[name].array)) for name in units}
-    other = [
-        name
-        for name in units
-        if any(one is bool or not issubclass(one, REAL) for one in kinds[name])
-    ]
+    other = [name for name in units if not set(map(type, rates[name].tolist())) <= NUMBERS]
     require(not other, f"rates must be numbers; found other things in {name_some(map(str, other))}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
@@ -161,26 +156,20 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
     found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
     require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
-    moves = bool(np.ptp(rates[treated].iloc[:before]) > 0)
-    still = f"{treated} has the same rate in every year before {first_year}"
-    require(
-        moves, f"{still}: no mixture of others can follow it. Leave it out, or use other years."
-    )
+    still = f"{treated} has the same rate in every year before {first_year}: leave it out"
+    require(bool(np.ptp(rates[treated].iloc[:before]) > 0), still)
     return rates
 
 
 def _read_years(index: pd.Index) -> pd.Index:
     """Return years, which may be given as 1992.0, as whole numbers, if they are consecutive."""
+    wanted = "the index of rates must be consecutive years"
     try:
         years = [check_year(year, "a year") for year in index]
     except ValueError as error:
-        cure = (
-            "; use rates.index.year" if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex) else ""
-        )
-        raise ValueError(f"the index of rates must be consecutive years: {error}{cure}") from None
-    odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
-    cure = "Give each year from the first to the last once, in order (rates.sort_index())."
-    require(
-        not odd, f"the index of rates must be consecutive years; found {name_some(odd)}. {cure}"
-    )
+        cure = "; use rates.index.year" if hasattr(index, "year") else ""
+        raise ValueError(f"{wanted}: {error}{cure}") from None
+    odd = name_some(f"{last}, {year}" for last, year in pairwise(years) if year != last + 1)
+    cure = "give each year from the first to the last once, in order (rates.sort_index())"
+    require(odd == "[]", f"{wanted}; found {odd}: {cure}")
     return pd.Index(years, name=index.name)

@@ -16,7 +16,7 @@ from analysis.arguments import Harmonics, Seed, check_number, check_several, che
 from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
-from analysis.engine.processes import FEWEST, PROCESSES, simulate_errors
+from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
@@ -54,7 +54,6 @@ def _read_cell(cell: Any, name: str) -> Cell:
         wanted = "a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
         raise TypeError(f"each of {name} must be {wanted}; found {shown(cell)}")
     process, n, rho, place = Cell(*cell)
-    check_known(process, PROCESSES, "process")
     check_known(place, ("middle", "late"), "place")
     n = check_whole(n, f"months in {name}", 2 * LATE, 2_000)
     return Cell(process, n, check_number(rho, f"the parameter in {name}", -1, 1e6), place)
@@ -102,12 +101,10 @@ def coverage_table(
     Turner et al. (2021), BMC Medical Research Methodology 21, 181, doi:10.1186/s12874-021-01364-0
     """
     require(len(estimators) > 0, f"estimators names none; choose of {list(CALIBRATED)}")
-    for name in estimators:
-        check_known(name, CALIBRATED, "estimator")
     if not isinstance(simulations, Mapping):
         simulations = dict.fromkeys(estimators, simulations)
-    for name in simulations:
-        check_known(name, CALIBRATED, "estimator in simulations,")
+    for name in (*estimators, *simulations):
+        check_known(name, CALIBRATED, "estimator")
     lacking = [name for name in estimators if name not in simulations]
     require(not lacking, f"simulations has no number for {lacking}; add one each")
     counts = {x: check_whole(simulations[x], "simulations", FEWEST) for x in estimators}

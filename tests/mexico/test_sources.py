@@ -3,11 +3,20 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import find_gaps
+from analysis.checks import UnknownNameError
 from analysis.mexico import record
 from analysis.mexico.record import SOURCES, registered_shares
-from analysis.mexico.sources import _codes_by_name, load_series, load_states, source_ratio
+from analysis.mexico.sources import (
+    _codes_by_name,
+    check_place,
+    load_series,
+    load_states,
+    source_ratio,
+)
 from analysis.mexico.tables import load_regions, load_table
 
 
@@ -237,6 +246,13 @@ def test_a_state_by_another_name_is_told_its_code(name, codes):
 def test_a_name_of_a_state_means_no_other_state():
     both = {name: codes for name, codes in _codes_by_name().items() if len(codes) > 1}
     assert both == {"mexico": ["MX00", "MX15"], "mex": ["MX00", "MX15"]}
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.binary(), st.booleans()))
+def test_whatever_is_no_code_of_a_place_is_told_so(place):
+    with pytest.raises(UnknownNameError, match=r"^unknown place "):
+        check_place(place, "place")
 
 
 @pytest.mark.parametrize("places", [pd.Index(["MX08", "MX25"]), np.array(["MX08", "MX25"])])
