@@ -130,8 +130,6 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 
 def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
     """Raise a KeyError, TypeError or ValueError if the panel cannot carry a synthetic control."""
-    if not isinstance(rates, pd.DataFrame):
-        raise TypeError(f"rates must be a DataFrame, years x units; found {type(rates).__name__}")
     check_known(treated, rates.columns, "unit")
     years = rates.index
     if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():

@@ -6,14 +6,14 @@ models nearly so), so what covers zero here covers any other truth.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.arguments import checked
-from analysis.checks import check_known, check_seed, check_whole, require
+from analysis.arguments import Harmonics, Seed, checked, whole
+from analysis.checks import check_known, check_whole, require
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
 from analysis.engine.processes import FEWEST, simulate_errors
@@ -53,7 +53,7 @@ def coverage_table(
     *,
     estimators: Sequence[str] = CALIBRATED,
     simulations: int | Mapping[str, int] = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Return how often nominal 95% intervals for level and slope hold the truth.
 
@@ -168,9 +168,9 @@ def certificate(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: int = 2,
-    simulations: int = 4000,
-    seed: int = 0,
+    harmonics: Harmonics = 2,
+    simulations: Annotated[int, whole(FEWEST)] = 4000,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """State size, coverage and minimum detectable effects of `fit_its` on this series and shift.
 
@@ -202,8 +202,7 @@ def certificate(
     ----------
     Zhang et al. (2011), J. Clinical Epidemiology 64, 1252-1261, doi:10.1016/j.jclinepi.2011.02.007
     """
-    check_whole(simulations, "simulations", FEWEST)
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(seed)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
     drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)

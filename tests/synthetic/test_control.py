@@ -167,7 +167,7 @@ PERIODS = pd.period_range("1990", periods=20, freq="Y")
 @pytest.mark.parametrize(
     ("rates", "treated", "first_year", "message"),
     [
-        (panel().to_numpy(), "own", 2004, "rates must be a DataFrame.*found ndarray"),
+        (panel().to_numpy(), "own", 2004, "rates must be a DataFrame.*found numpy ndarray"),
         (panel(), "donor9", 2004, "unknown unit 'donor9'. Did you mean 'donor"),
         (panel().drop(index=1999), "own", 2004, "index must be consecutive years"),
         (panel().set_axis(PERIODS), "own", 2004, "index must be consecutive years"),
