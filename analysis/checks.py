@@ -29,7 +29,9 @@ def require(true: bool, message: str) -> None:
 def shown(value: object) -> str:
     """Return what was found, for a message: as Python writes it if that is short, else its type."""
     simple = isinstance(value, str | bytes | float | complex | np.generic | pd.Period | NoneType)
-    text = repr(value) if simple or type(value).__module__ == "builtins" else ""
+    simple |= type(value).__module__ == "builtins" and not isinstance(value, int)
+    short = isinstance(value, int) and value.bit_length() < 300  # Python writes no longer ones
+    text = repr(value) if simple or short else ""
     kind = f"{type(value).__module__.split('.')[0]} {type(value).__name__}"
     return text if 0 < len(text) <= 80 else kind.removeprefix("builtins ")
 

@@ -136,5 +136,5 @@ def test_a_folder_a_missing_file_and_no_path_are_named(tmp_path):
         read_toml(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"none\.toml"):
         read_toml(tmp_path / "none.toml")
-    with pytest.raises(ValueError, match="must be TOML"):
+    with pytest.raises(FileNotFoundError, match="no file"):
         read_toml("a\0b")

@@ -11,6 +11,8 @@ from analysis.arguments import Count, Share, checked
 from analysis.checks import Array, check_whole, full_size, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
+MOST = 5_000  # observations: memory grows with their square
+
 
 @dataclass(frozen=True)
 class Breaks:
@@ -57,6 +59,8 @@ def find_breaks(y: Array, X: Array, *, most: Count = 5, trimming: float = 0.15) 
     """
     rows, exact, power, shortest = prepare(y, X, trimming, most)
     n, k = len(rows), rows.shape[1] - 1
+    many = f"{n:,} observations are too many: every pair of dates is weighed"
+    require(n <= MOST, f"{many}, of at most {MOST:,}. Use longer periods, or a part.")
     m = np.arange(most + 1)
     rss, first = _best_partitions(_segment_squares(rows, shortest), most)
     known = np.isfinite(rss)

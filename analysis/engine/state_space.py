@@ -16,6 +16,7 @@ from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
+MOST = 2_400  # observations of a wandering level: time grows with their cube
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
@@ -109,6 +110,9 @@ def fit_structural(y: Array, X: Array) -> Coefficients:
     y, X, _ = check_regression(y, X)
     k, varies = X.shape[1], (X[0] != X).any(axis=0)
     y, Z, _ = check_regression(y, np.column_stack([np.ones(len(y)), X[:, varies]]))
+    if len(y) > MOST:
+        many = f"{len(y):,} observations are too many for a level that wanders: at most {MOST:,}"
+        raise EstimatorError(f"{many} can be fitted. Use longer periods, or a part.")
     residual, Q, back = optimise.at_unit_scale(y, Z)
     covariance, ratio = _likeliest(residual, Q)
     whitened = np.linalg.solve(np.linalg.cholesky(covariance), np.column_stack([residual, Q]))

@@ -20,6 +20,7 @@ from analysis.its.series import Scale, check_frame, choose_scale, outcome
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
+MOST = {1: 600, 2: 420}  # periods for so many breaks: time grows with their cube
 
 
 def weigh_dates(
@@ -33,6 +34,9 @@ def weigh_dates(
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
     window, index, omit, omitted = window_of(series, shift, harmonics)
+    many = f"{len(window):,} periods are too many to weigh all dates of {breaks} break(s)"
+    cut = f"at most {MOST[breaks]} can be. Use a shift with start and end, or longer periods."
+    require(len(window) <= MOST[breaks], f"{many}; {cut}")
     scale = choose_scale(window, scale, out=omitted)
     own, beside = range(0), () if shift is None else shift.beside
     if shift is not None:

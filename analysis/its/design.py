@@ -15,6 +15,7 @@ FEWEST_TO_FIT = 6  # months on either side of a shift
 FEWEST_DF = 3  # periods more than coefficients: the engine's
 FEWEST_MONTHS = {"before": 24, "after": 12}  # that a window keeps; a fit with fewer is flagged
 OMITTED = "omit:"  # begins the column of a period that is left out
+MOST = 2_400  # periods in a window: memory grows with their square
 FEWEST_AROUND = 12  # months on either side of a break, and between two
 TERMS = {"level": ("level",), "slope": ("slope",), "level_and_slope": ("level", "slope")}
 
@@ -56,6 +57,8 @@ def window_of(
     """Return the window, its periods, those to leave out, and where these are (n,)."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
+    many = f"{len(index):,} periods are too many; at most {MOST:,} can be fitted at once"
+    require(len(index) <= MOST, f"{many}. Use a shift with start and end, or longer periods.")
     omit = (*(() if shift is None else shift.omit), *index[is_missing(window)])
     if shift is not None:
         check_terms(index, shift, harmonics, omit)

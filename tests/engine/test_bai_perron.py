@@ -439,7 +439,7 @@ def test_intervals_refuse_what_does_not_fit():
     for m, message in ((3, "m must be a whole number from 1 to 2; found 3"), (0, "found 0")):
         with pytest.raises(ValueError, match=message):
             break_intervals(NOISE, ONES, breaks, m)
-    with pytest.raises(ValueError, match="confidence must be .* below 1; found 95"):
+    with pytest.raises(ValueError, match="above 0 and below 1; found 95"):
         break_intervals(NOISE, ONES, breaks, 1, confidence=95)
     for y, m in ((NOISE**2, 1), (NOISE[:-1], 1), (NOISE[:5], 2)):
         with pytest.raises(ValueError, match="with the same y and X"):

@@ -80,10 +80,9 @@ def test_coefficients_and_what_is_known_of_the_next_error_are_dense_conditioning
     monkeypatch, after
 ):
     mixture = integrate(Y, X, np.eye(4), after=after)
+    names = "phi", "theta", "ratio", "size"
     for g in np.linspace(0, mixture.weight.shape[1] - 1, 9).astype(int):
-        node = {
-            name: getattr(mixture, name)[..., [g]] for name in ("phi", "theta", "ratio", "size")
-        }
+        node = {name: getattr(mixture, name)[..., [g]] for name in names}
         one = replace(mixture, **node, weight=np.ones((1, 1)))
         monkeypatch.setattr(draws, "integrate", lambda *_, one=one, **__: one)
         drawn = draw_parameters(Y, X, Chosen(), 6, after=after)

@@ -286,7 +286,7 @@ def test_scaling_deaths_and_person_years_changes_nothing():
 EMPTY = COUNTS.assign(deaths=np.where(COUNTS.index == "2002-03", 0, DEATHS))
 YEARS = VALUES.iloc[:8].set_axis(pd.period_range("2000", periods=8, freq="Y"))
 BAD = {
-    "three breaks": ((VALUES, 3), {}, "breaks must be 1 or 2; found 3"),
+    "three breaks": ((VALUES, 3), {}, "breaks must be a whole number from 1 to 2; found 3"),
     "no breaks": ((VALUES, 0), {}, "found 0"),
     "true": ((VALUES, True), {}, "found True"),
     "short": ((VALUES.iloc[:23],), {}, r"23 periods leave no .* 1 break\(s\): 12 are needed"),
@@ -295,7 +295,7 @@ BAD = {
     "no deaths": ((EMPTY,), {}, r"log scale needs deaths .* \['2002-03'\]"),
     "scale": ((VALUES,), {"scale": "log"}, "needs 'deaths' and 'person_years'"),
     "outside": ((VALUES,), {"shift": PolicyShift("x", "2010-01")}, "x: the shift at 2010-01 is"),
-    "no frame": ((VALUES["value"],), {}, "series must be a DataFrame, found Series"),
+    "no frame": ((VALUES["value"],), {}, "series must be a DataFrame; found pandas Series"),
     "many waves": ((VALUES.iloc[:26],), {"harmonics": 0.5}, "whole number from 0 to 6; found 0.5"),
 }
 

@@ -2,12 +2,12 @@ import json
 import shutil
 
 import pytest
-from support.small_site import lay_out_site, write_results
+from support.small_site import lay_out_site, notebook, write_results
 
 from analysis import load_policy_shifts
 from analysis.report.runs import declare_runs
 from report import pages
-from report.pages import pages_of
+from report.pages import lay_out_notebooks, pages_of
 
 RUNS, SHIFTS = declare_runs(), load_policy_shifts()
 
