@@ -36,7 +36,7 @@ class ClusterError(RuntimeError):
 
 def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     """Open a Dask cluster, or so many threads or processes here, by default one for each core."""
-    if jobs == "dask":
+    if isinstance(jobs, str) and jobs == "dask":
         return ClusterExecutor(connect())
     whole = jobs is None or (is_whole(jobs) and jobs >= 1)
     require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {jobs!r}")

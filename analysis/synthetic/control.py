@@ -8,7 +8,7 @@ from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
 from analysis.arguments import checked
-from analysis.checks import check_known, require, unit_size
+from analysis.checks import check_known, name_some, require, unit_size
 
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
@@ -131,6 +131,8 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 def check_rates(rates: pd.DataFrame, treated: str, first_year: int) -> None:
     """Raise a KeyError, TypeError or ValueError if the panel cannot carry a synthetic control."""
     check_known(treated, rates.columns, "unit")
+    other = [str(name) for name, dtype in rates.dtypes.items() if dtype.kind not in "iuf"]
+    require(not other, f"rates must be numbers; found otherwise in {name_some(other)}")
     years = rates.index
     if years.dtype.kind not in "iu" or (np.diff(years) != 1).any():
         raise ValueError("the index must be consecutive years, such as 1992, 1993, 1994")
