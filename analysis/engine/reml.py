@@ -245,7 +245,7 @@ def _check_shapes(
     require(fit and not empty, f"expected {wanted}; found {found}")
     D, n, k = X.shape
     require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
-    require(C.any(axis=1).all(), "contrasts must say something; found one of zeros alone")
+    require(bool(C.any(axis=1).all()), "contrasts must say something; found one of zeros alone")
     both = "many series with many designs at once are not supported: loop over one"
     require(D == 1 or y.shape[1] == 1, both)
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"
