@@ -154,7 +154,7 @@ def unit_size(values: Array, axis: int | None = None) -> tuple[Array, Array]:
     return np.ldexp(values, -power), power
 
 
-def full_size(values: Array, power: Array) -> Array:
+def full_size(values: Array | float, power: Array | int) -> Array:
     """Return numbers times a power of two, or raise a ValueError if no number is so large."""
     most = int(np.abs(power).max())
     size = "more than 1e290 times larger or smaller than 1"

@@ -179,8 +179,8 @@ def fit_negative_binomial(
     fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
     k, back = X.shape[1], np.linalg.inv(R)
     covariance = back @ fit.cov_params()[:k, :k] @ back.T
-    found = optimise.in_units(back @ fit.params[:k], covariance, -sizes[0])
-    return Coefficients(*found, note=f"alpha = {fit.params[k]:.3g}")
+    both = optimise.in_units(back @ fit.params[:k], covariance, -sizes[0])
+    return Coefficients(*both, note=f"alpha = {fit.params[k]:.3g}")
 
 
 def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:

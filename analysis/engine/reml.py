@@ -8,11 +8,10 @@ from typing import Annotated, cast
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Share, check_number, checked
+from analysis.arguments import Share, check_number, check_several, checked, whole
 from analysis.checks import (
     Array,
     check_columns,
-    check_whole,
     match_rows,
     real_numbers,
     require,
@@ -20,7 +19,17 @@ from analysis.checks import (
 )
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.gls import Basis, add_up, lag, look, split_periods, turn, weigh
+from analysis.engine.gls import (
+    Basis,
+    add_up,
+    is_exact,
+    lag,
+    look,
+    split_periods,
+    take_out,
+    turn,
+    weigh,
+)
 from analysis.engine.law import LawName, law_grid
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
 from analysis.engine.posterior import Mixture, Posterior
@@ -157,15 +166,21 @@ def restricted_log_likelihood(
     array, shape (G,)
         -1/2 [(n - k) log RSS + log |X'PX| + log |Sigma|], without the constants.
     """
-    shape = np.shape(design)
-    single = np.ndim(outcome) == 1 and len(shape) == 2
-    found = f"{np.shape(outcome)} and {shape}"
-    require(single, f"expected one outcome (n,) and one design (n, k); found {found}")
+    own, shape = (
+        real_numbers(x, name).shape for x, name in ((outcome, "outcome"), (design, "design"))
+    )
+    found = f"{own} and {shape}"
+    require(
+        len(own) == 1 and len(shape) == 2,
+        f"expected one outcome (n,) and one design (n, k); found {found}",
+    )
     y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]), None)
     phi = np.atleast_1d(real_numbers(phi, "phi"))
     outside = phi[~(np.abs(phi) < 1)].tolist()
     require(not outside, f"phi must lie inside (-1, 1); found {outside}")
     y, power = unit_size(y.astype(float))
+    exact = is_exact(take_out(y[:, 0], X[0]), y[:, 0])
+    require(not exact, "the design fits the outcome exactly: its likelihood has no bound")
     basis = Basis(X, C)
     periods = split_periods(len(y), None)
     at = np.array([theta])
@@ -229,7 +244,7 @@ def _check_shapes(
     require(fit and not empty, f"expected {wanted}; found {found}")
     D, n, k = X.shape
     require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
-    require(C.any(axis=1).all(), "contrasts must say something; found one of zeros alone")
+    require(bool(C.any(axis=1).all()), "contrasts must say something; found one of zeros alone")
     both = "many series with many designs at once are not supported: loop over one"
     require(D == 1 or y.shape[1] == 1, both)
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"
@@ -237,6 +252,6 @@ def _check_shapes(
     check_columns(X, names)
     if after is None:
         return y, X, C, None
-    sides = np.array([check_whole(each, "after", 1, n - 1) for each in np.atleast_1d(after)])
+    sides = np.array(check_several(after, "after", whole(1, n - 1)))
     require(len(sides) in (1, D), f"after needs one number, or one for each of {D} designs")
     return y, X, C, sides

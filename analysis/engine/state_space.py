@@ -25,8 +25,8 @@ def _orders(length: int) -> Reader:
 
     def read(value: Any, name: str) -> tuple[int, ...]:
         sizes = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
-        whole = len(sizes) == length and all(is_whole(part) and 0 <= part < 100 for part in sizes)
-        wanted = f"{length} whole numbers from 0 up, such as {(1, 0, 0, 12)[-length:]}"
+        whole = len(sizes) == length and all(is_whole(part) and 0 <= part <= 12 for part in sizes)
+        wanted = f"{length} whole numbers from 0 to 12, such as {(1, 0, 0, 12)[-length:]}"
         require(whole, f"{name} must be {wanted}; found {shown(value)}")
         return tuple(int(part) for part in sizes)
 
