@@ -22,7 +22,13 @@ from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
 from analysis.its.breaks import taken_positions
-from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
+from analysis.its.design import (
+    FEWEST_MONTHS,
+    break_designs,
+    build_design,
+    first_position,
+    omitted_periods,
+)
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.periods import PERIOD_NAMES
 from analysis.its.series import as_percent, outcome
@@ -175,7 +181,9 @@ def _fit_case(
     log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
     X = break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
-    if chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
+    firsts = [[first_position(x.index, y.month) for y in shift.beside] for x in (part, paths)]
+    lost = any(short <= 0 < whole for short, whole in zip(*firsts, strict=True))
+    if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
         return []  # the shorter window has lost what tells a shift beside apart
     level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it
     contrast = np.eye(X.shape[1])[-2 if level_of_both else -1]
