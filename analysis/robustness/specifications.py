@@ -31,7 +31,7 @@ from analysis.its.design import (
 )
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.periods import PERIOD_NAMES
-from analysis.its.series import as_percent, outcome
+from analysis.its.series import as_percent, check_frame, outcome
 from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -105,6 +105,7 @@ def specification_curve(
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
     shift = replace(shift, until=None)
+    series = {name: check_frame(frame) for name, frame in series.items()}
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
     cases = [case for name, model in models.items() for case in _cases(name, model)]
     paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
