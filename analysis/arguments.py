@@ -118,9 +118,9 @@ def check_text(value: object, name: str) -> str:
     return str(check_class(value, name, str))
 
 
-def check_named(value: object, name: str, known: Sequence[str]) -> str:
+def check_named(value: object, name: str, known: Sequence[str], what: str) -> str:
     """Return one of some names, or raise a KeyError that tells the nearest."""
-    check_known(check_text(value, name), known, name.removesuffix("s"))
+    check_known(check_text(value, name), known, what)
     return str(value)
 
 

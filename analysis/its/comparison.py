@@ -33,7 +33,9 @@ COUNTS: dict[str, Callable[..., Coefficients]] = {
 }
 ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
-Names = Sequence[Annotated[str, partial(check_named, known=(*ESTIMATORS, *ON_REQUEST))]]
+Names = Sequence[
+    Annotated[str, partial(check_named, known=(*ESTIMATORS, *ON_REQUEST), what="estimator")]
+]
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
 

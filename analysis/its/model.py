@@ -24,7 +24,7 @@ SHARES = (0.5, 0.025, 0.975)
 HORIZONS = (12, 24)  # months after the shift
 ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
-Estimand = Annotated[str, partial(check_named, known=ESTIMANDS)]
+Estimand = Annotated[str, partial(check_named, known=ESTIMANDS, what="estimand")]
 NEAR_UNIT_ROOT = 0.95
 NOTES = Words("its-words.toml", "notes")
 

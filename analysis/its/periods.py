@@ -51,7 +51,7 @@ def check_level(index: pd.Index) -> None:
     if not isinstance(level, pd.PeriodIndex):
         made = "pd.PeriodIndex(panel.index.levels[1], freq='M')"
         use = f"use panel.index = panel.index.set_levels({made}, level=1)"
-        raise TypeError(f"the panel's periods must be months, found {level.dtype}; {use}")
+        raise TypeError(f"the panel's second level must be months, found {level.dtype}; {use}")
 
 
 def _advise(frame: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ from analysis.robustness.specifications import SIGNIFICANT, SpecificationCurve
 from analysis.robustness.words import NAMES, UNITS, WORDS, name_choice, name_months
 from analysis.style import FITTED, REAL, ZERO, legend_above
 
-Judged = Annotated[str, partial(check_named, known=JUDGED)]
+Judged = Annotated[str, partial(check_named, known=JUDGED, what="estimand")]
 Variation = Annotated[pd.DataFrame, table("change", "setting", numbers=("estimate", "low", "high"))]
 OTHER, NOT_SIGNIFICANT = "0.45", "0.75"
 SAID = WORDS.block("plots")

@@ -22,10 +22,16 @@ from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
 from analysis.its.breaks import taken_positions
-from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
+from analysis.its.design import (
+    FEWEST_MONTHS,
+    break_designs,
+    build_design,
+    first_position,
+    omitted_periods,
+)
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.periods import PERIOD_NAMES
-from analysis.its.series import as_percent, outcome
+from analysis.its.series import as_percent, check_frame, outcome
 from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -99,6 +105,7 @@ def specification_curve(
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
     shift = replace(shift, until=None)
+    series = {name: check_frame(frame) for name, frame in series.items()}
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
     cases = [case for name, model in models.items() for case in _cases(name, model)]
     paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
@@ -175,7 +182,9 @@ def _fit_case(
     log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
     X = break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
-    if chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
+    firsts = [[first_position(x.index, y.month) for y in shift.beside] for x in (part, paths)]
+    lost = any(short <= 0 < whole for short, whole in zip(*firsts, strict=True))
+    if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
         return []  # the shorter window has lost what tells a shift beside apart
     level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it
     contrast = np.eye(X.shape[1])[-2 if level_of_both else -1]

@@ -424,3 +424,38 @@ def test_caveat_of_the_shift_stands_next_to_its_result():
     flag = by_name(fit_its(load_series("sesnsp"), shift).flags)["unconfirmed"]
     assert (flag.value, str(flag)) == (4, "unconfirmed, date unknown")
     assert "unconfirmed" not in flags_of(calm_values())
+
+
+def test_shift_beside_and_months_to_omit_outside_the_window_are_told():
+    shift = replace(SHIFT, beside=PolicyShift("tax", "2030-01"))
+    result = fit_its(calm_values(), shift, harmonics=0, omit="2019-11:2020-01")
+    pd.testing.assert_frame_equal(
+        result.effects, fit_its(calm_values(), SHIFT, harmonics=0).effects
+    )
+    assert result.notes["outside"].endswith("fit: tax (2030-01), 2019-11 to 2020-01")
+    flag = by_name(find_flags(result._model, result._mixture))["outside_window"]
+    assert (flag.value, flag.text) == (2, result.notes["outside"])
+
+
+@pytest.mark.parametrize(
+    ("attrs", "message"),
+    [
+        ({"gaps": 5}, r"series.attrs\['gaps'\] must be a list of dicts with place, .*; found 5"),
+        ({"gaps": [{"place": "a", "first": "soon", "last": "x", "found": 1}]}, "must be a list"),
+        ({"marked": {}}, r"series.attrs\['marked'\] must be a list of dicts with name, first"),
+        ({"source_ratio": 3}, r"series.attrs\['source_ratio'\] must be a dict with name, by_month"),
+        ({"registered_share": {"of": 1, "own": 2, "by_year": 3}}, "must be a dict with of, own"),
+        ({"complete_through": 5}, r"series.attrs\['complete_through'\] must be a month like"),
+    ],
+)
+def test_what_a_series_says_of_itself_in_another_form_is_refused(attrs, message):
+    frame = calm_values()
+    frame.attrs = attrs
+    with pytest.raises(ValueError, match=message):
+        fit_its(frame, SHIFT)
+
+
+def test_other_things_that_a_series_says_of_itself_are_let_be():
+    frame = calm_values()
+    frame.attrs = {"source": ["a", "b"], "mine": np.arange(3), "source_ratio": None}
+    assert flags_of(frame, harmonics=2) == {}

@@ -56,7 +56,7 @@ def test_values_of_days_are_averaged_and_not_added():
 @pytest.mark.parametrize("level", [STAMPS, MONTHS.astype(str)])
 def test_advised_line_makes_the_months_of_a_panel(level):
     panel = pd.concat({"a": COUNTS.set_axis(level), "b": COUNTS.set_axis(level)})
-    with pytest.raises(TypeError, match="the panel's periods must be months, found") as raised:
+    with pytest.raises(TypeError, match="second level must be months, found") as raised:
         split_panel(panel)
     exec(str(raised.value).partition("use ")[2], {"panel": panel, "pd": pd})
     assert list(split_panel(panel)) == ["a", "b"]

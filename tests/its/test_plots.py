@@ -36,6 +36,9 @@ def ax():
     return Figure().subplots()  # outside pyplot: nothing may be drawn anywhere else
 
 
+ROW = ["label", "source", "estimate", "low", "high"]
+
+
 def dates_of(index):
     return date2num(index.to_timestamp())
 
@@ -216,3 +219,27 @@ def test_headline_of_a_comparison_has_the_colour_of_the_fit(ax, headline):
     plot_comparison(pd.DataFrame(rows, columns=["estimator", "estimand", *INTERVAL]), ax=ax)
     colours = [bars.lines[0].get_color() for bars in ax.containers]
     assert (colours[0] == COLOURS["fit"], colours[1] == COLOURS["fit"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (5, "estimates must be a DataFrame; found 5"),
+        (pd.DataFrame({"label": ["a"]}), r"one column of each of \['label', .*; found \['label'\]"),
+        (pd.DataFrame(columns=["label", "source", "estimate", "low", "high"]), "numbers|no rows"),
+        (
+            pd.DataFrame([["a", "b", "1", 0.0, 2.0]], columns=ROW),
+            r"estimates must have numbers in \['estimate'\]",
+        ),
+    ],
+)
+def test_table_without_what_is_drawn_is_refused(table, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        plot_effects(table)
+
+
+def test_estimand_and_axes_that_are_none_are_refused(result):
+    with pytest.raises(KeyError, match=r"unknown estimand 'slop'\. Did you mean 'slope'"):
+        plot_comparison(result.comparison, "slop")
+    with pytest.raises(TypeError, match="ax must be a Axes; found 'no'"):
+        plot_fit(result, ax="no")

@@ -120,7 +120,7 @@ def test_known_effects_without_noise_are_recovered():
     rng, frames = np.random.default_rng(0), {}
     for name, slope in slopes.items():
         deaths = rng.poisson(1e9 * np.exp(slope * since / 12))
-        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
+        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e12}, index=months)
     panel = pd.concat(frames, names=["place"])
     pooled = pool_places(fit(panel, PolicyShift("known", months[48]), harmonics=0))
     expected = 100 * np.expm1(0.25)
@@ -139,7 +139,7 @@ def test_average_is_the_headline_of_the_mean_series_without_the_months_left_out(
         log_rate = np.linspace(0, 0.1, 90) + together + 0.004 * rng.standard_normal(90)
         log_rate[[10, 50, 51]] -= 2  # the holes
         deaths = rng.poisson(1e9 * np.exp(log_rate))
-        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e5}, index=months)
+        frames[name] = pd.DataFrame({"deaths": deaths, "person_years": 1e12}, index=months)
         logs.append(np.log(deaths))
     shift = PolicyShift("omits", months[45], omit=[str(months[10]), f"{months[50]}:{months[51]}"])
     found = pool_places(fit(pd.concat(frames, names=["place"]), shift, harmonics=1)).loc["average"]

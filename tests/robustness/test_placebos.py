@@ -199,7 +199,7 @@ def test_place_of_the_shift_without_deaths_is_refused_and_the_rate_takes_it():
 def test_series_in_the_place_of_a_panel_is_refused():
     with pytest.raises(TypeError, match="panel must be a DataFrame; found 'inegi'"):
         placebo_places("inegi", counts(), SHIFT)
-    with pytest.raises(TypeError, match="A single series goes to fit_its"):
+    with pytest.raises(TypeError, match="a single series goes to fit_its"):
         placebo_places(counts(), counts(), SHIFT)
 
 
