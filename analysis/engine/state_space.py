@@ -25,7 +25,8 @@ def _orders(length: int) -> Reader:
 
     def read(value: Any, name: str) -> tuple[int, ...]:
         sizes = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
-        whole = len(sizes) == length and all(is_whole(part) and 0 <= part <= 12 for part in sizes)
+        limits = zip(sizes, (12, 12, 12, 60), strict=False)  # the last: periods in a season
+        whole = len(sizes) == length and all(is_whole(x) and 0 <= x <= most for x, most in limits)
         wanted = f"{length} whole numbers from 0 to 12, such as {(1, 0, 0, 12)[-length:]}"
         require(whole, f"{name} must be {wanted}; found {shown(value)}")
         return tuple(int(part) for part in sizes)

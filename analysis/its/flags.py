@@ -89,7 +89,7 @@ def unremarkable_date(
     try:
         dates = break_posterior(series, shift=shift, scale=scale, harmonics=harmonics)
     except ValueError:
-        return  # too short a series to ask
+        return  # too short a series to ask, or too long
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:
