@@ -98,8 +98,8 @@ def fit_synthetic(
     before = rates.loc[: first_year - 1]
     shift = before.mean() if intercept else 0 * before.mean()
     own, donors = before[treated] - shift[treated], (before - shift).drop(columns=treated)
-    weights = simplex_weights(donors.to_numpy(), own.to_numpy())
-    weights = pd.Series(weights, donors.columns, name="weight")
+    found = simplex_weights(donors.to_numpy(), own.to_numpy())
+    weights = pd.Series(found, donors.columns, name="weight")
     synthetic = ((rates - shift)[donors.columns] @ weights + shift[treated]).rename("synthetic")
     return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights)
 
@@ -123,12 +123,11 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
     long = rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate")
-    names = {"dependent": "rate", "unit_variable": "unit", "time_variable": "year"}
-    units = {"treatment_identifier": treated, "controls_identifier": donors.tolist()}
+    given = {"foo": long, "predictors": [], "predictors_op": "mean", "dependent": "rate"}
+    given |= {"unit_variable": "unit", "treatment_identifier": treated, "time_variable": "year"}
     years = {"time_predictors_prior": before, "time_optimize_ssr": before}
-    data = Dataprep(foo=long, predictors=[], predictors_op="mean", **names, **units, **years)
     model = AugSynth()
-    model.fit(data, use_covariates=False)
+    model.fit(Dataprep(**given, controls_identifier=donors.tolist(), **years), use_covariates=False)
     weights = pd.Series(model.W, donors, name="weight")
     own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
     return SyntheticControl(treated, first_year, own, synthetic, weights)
@@ -142,13 +141,9 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
     rates = rates.set_axis(_read_years(rates.index))
-    kinds = {name: set(map(type, rates[name].array)) for name in units}
-    other = [
-        name
-        for name in units
-        if any(one is bool or not issubclass(one, REAL) for one in kinds[name])
-    ]
-    require(not other, f"rates must be numbers; found other things in {name_some(map(str, other))}")
+    real = rates.astype(object).map(lambda x: isinstance(x, REAL) and not isinstance(x, bool))
+    other = name_some(units[~real.all()].map(str))
+    require(other == "[]", f"rates must be numbers; found other things in {other}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
     fault = f"every unit needs a rate in every year, below 1e100; missing in {name_some(missing)}"
@@ -164,16 +159,14 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
 
 def _read_years(index: pd.Index) -> pd.Index:
     """Return years, which may be given as 1992.0, as whole numbers, if they are consecutive."""
+    wanted, cure = "the index of rates must be consecutive years", ""
+    if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex):
+        cure = "; use rates.index.year"
     try:
         years = [check_year(year, "a year") for year in index]
     except ValueError as error:
-        cure = (
-            "; use rates.index.year" if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex) else ""
-        )
-        raise ValueError(f"the index of rates must be consecutive years: {error}{cure}") from None
+        raise ValueError(f"{wanted}: {error}{cure}") from None
     odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
     cure = "Give each year from the first to the last once, in order (rates.sort_index())."
-    require(
-        not odd, f"the index of rates must be consecutive years; found {name_some(odd)}. {cure}"
-    )
+    require(not odd, f"{wanted}; found {name_some(odd)}. {cure}")
     return pd.Index(years, name=index.name)
