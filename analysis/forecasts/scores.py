@@ -68,8 +68,8 @@ def roll_origins(
     origins = known.index[FEWEST - 1 : -12 : every]
     needs = f"{FEWEST} must be known before it and a year after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
-    parts, options = {}, {"methods": methods, "inaugurations": inaugurations}
-    options |= {"draws": draws, "seed": seed}
+    options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
+    parts = {}
     for origin in origins:
         past = freeze(known, at=origin)
         full = min(horizon, (known.index[-1] - origin).n) // 12

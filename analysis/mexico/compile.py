@@ -131,9 +131,8 @@ def _check_totals(table: pd.DataFrame, resource: dict) -> None:
     found = count_years(table, whole=False)
     known = {int(year): count for year, count in totals.items() if year != "through"}
     wrong = {year: found.get(str(year)) for year in known if found.get(str(year)) != known[year]}
-    fault = f"yearly totals {wrong} differ from the published {known}"
-    cure = f"put them into `totals` of {name} in datapackage.json"
-    require(not wrong, f"{name}: {fault}. If the publisher revised these years, {cure}.")
+    fault = f"yearly totals {wrong} differ from the published {known}; if these were revised,"
+    require(not wrong, f"{name}: {fault} put them into `totals` of {name} in datapackage.json.")
 
 
 def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:

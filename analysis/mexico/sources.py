@@ -49,9 +49,8 @@ def check_place(place: object, name: str) -> str:
 def check_places(place: object, name: str = "place") -> list[str]:
     """Return the codes of one place or several, none twice."""
     places = list(check_several(place, name, check_place))
-    alone = len(set(places)) == len(places) and (NATION not in places or len(places) == 1)
-    fault = f"places must be different states, or {NATION} alone; found {places}"
-    require(len(places) > 0 and alone, fault)
+    fit = 0 < len(places) == len(set(places)) and (NATION not in places or len(places) == 1)
+    require(fit, f"places must be different states, or {NATION} alone; found {places}")
     return places
 
 

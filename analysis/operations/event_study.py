@@ -30,11 +30,9 @@ def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
     """Return what `stack_operations` gives, or raise a TypeError or ValueError."""
     rows = table(*COLUMNS, numbers=NUMBERS)(stacked, name)
     numbers = rows[[*NUMBERS]].to_numpy(dtype=float, na_value=np.nan)
-    true = rows["treated"].dtype == bool and np.isfinite(numbers).all()
     time, deaths, person_years = numbers.T
-    true = (
-        true and (time == np.floor(time)).all() and (deaths >= 0).all() and (person_years > 0).all()
-    )
+    known = np.isfinite(numbers).all(axis=1) & (time == np.floor(time))
+    true = rows["treated"].dtype == bool and (known & (deaths >= 0) & (person_years > 0)).all()
     wanted = "treated True or False, whole event_time, deaths not below zero, person_years above it"
     require(bool(true), f"{name} must be as stack_operations gives it: {wanted}, none missing")
     return rows.astype({"event_time": int})
@@ -178,14 +176,13 @@ def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
 
 def _informative(rows: pd.DataFrame) -> pd.DataFrame:
     """Leave out places and months without a death in their stack: they tell nothing."""
-    while True:
-        keep = np.ones(len(rows), dtype=bool)
+    before = len(rows) + 1
+    while len(rows) < before:
+        before = len(rows)
         for name in ("place", "month"):
             deaths = rows.groupby(["operation", name], observed=True)["deaths"].transform("sum")
-            keep &= (deaths > 0).to_numpy()
-        if keep.all():
-            return rows
-        rows = rows[keep]
+            rows = rows[deaths > 0]
+    return rows
 
 
 def impute_effects(

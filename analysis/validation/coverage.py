@@ -51,8 +51,8 @@ def check_cells(value: Any, name: str) -> tuple[Cell, ...]:
 
 def _read_cell(cell: Any, name: str) -> Cell:
     if not isinstance(cell, tuple | list) or len(cell) not in (3, 4):
-        wanted = "a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
-        raise TypeError(f"each of {name} must be {wanted}; found {shown(cell)}")
+        wanted = "must be a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
+        raise TypeError(f"each of {name} {wanted}; found {shown(cell)}")
     process, n, rho, place = Cell(*cell)
     check_known(process, PROCESSES, "process")
     check_known(place, ("middle", "late"), "place")
@@ -113,8 +113,7 @@ def coverage_table(
     counts = {x: check_whole(simulations[x], "simulations", FEWEST) for x in estimators}
     require(len(cells) > 0, "cells names no setting; give one or more such as ('ar1', 100, 0.8)")
     rows = []
-    for cell in cells:
-        process, n, rho, place = cell
+    for process, n, rho, place in cells:
         after = n // 2 if place == "middle" else n - LATE
         index = pd.period_range("2000-01", periods=n, freq="M")
         design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
@@ -126,7 +125,7 @@ def coverage_table(
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
             held = share_held(*intervals(name, data[:, :count], X, C, after), BREAK)
-            rows += [[*cell, name, *row] for row in held]
+            rows += [[process, n, rho, place, name, *row] for row in held]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
