@@ -38,8 +38,7 @@ def freeze(series: pd.DataFrame, *, at: Month) -> pd.DataFrame:
     monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
     require(monthly, "series needs months, a PeriodIndex of freq 'M', to be frozen at one of them")
     require(at in months, f"at must be in the series, {months.min()} to {months.max()}; found {at}")
-    known = check_known_months(series.loc[months <= at]).copy()
-    known["person_years"] = known["person_years"].astype(float)
+    known = check_known_months(series.loc[months <= at]).astype({"person_years": float})
     middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
     if at > middle:
         ahead = carry_person_years(known.loc[:middle], at)

@@ -1,20 +1,18 @@
 """Synthetic control: one unit and the weighted others that ran with it before the change."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
-from types import NoneType
 
 import numpy as np
 import pandas as pd
-from pandas.api.typing import NAType
+from pandas.api.types import infer_dtype
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
 from analysis.arguments import Count, Year, check_class, check_year, checked
 from analysis.checks import check_known, name_some, require
 
-REAL = (int, float, Decimal, np.integer, np.floating, NAType, NoneType)
+NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e100  # of a rate: the squares of larger ones are no numbers
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
@@ -140,33 +138,25 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     flat = units.nlevels == 1 and units.is_unique and not units.hasnans
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
-    rates = rates.set_axis(_read_years(rates.index))
-    real = rates.astype(object).map(lambda x: isinstance(x, REAL) and not isinstance(x, bool))
-    other = name_some(units[~real.all()].map(str))
-    require(other == "[]", f"rates must be numbers; found other things in {other}")
-    rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
-    missing = units[~(rates.abs() < LARGEST).all()].tolist()
-    fault = f"every unit needs a rate in every year, below 1e100; missing in {name_some(missing)}"
-    require(not missing, f"{fault}. Leave those donors out, or use other years.")
-    require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
-    years = rates.index
-    before = int((years < first_year).sum())
-    needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
-    found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
-    require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
-    return rates
-
-
-def _read_years(index: pd.Index) -> pd.Index:
-    """Return years, which may be given as 1992.0, as whole numbers, if they are consecutive."""
-    wanted, cure = "the index of rates must be consecutive years", ""
-    if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex):
-        cure = "; use rates.index.year"
+    index, wanted = rates.index, "the index of rates must be consecutive years"
+    cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
     try:
-        years = [check_year(year, "a year") for year in index]
+        years = pd.Index([check_year(year, "a year") for year in index], name=index.name)
     except ValueError as error:
         raise ValueError(f"{wanted}: {error}{cure}") from None
     odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
     cure = "Give each year from the first to the last once, in order (rates.sort_index())."
     require(not odd, f"{wanted}; found {name_some(odd)}. {cure}")
-    return pd.Index(years, name=index.name)
+    other = name_some(str(name) for name in units if infer_dtype(rates[name]) not in NUMBERS)
+    require(other == "[]", f"rates must be numbers; found other things in {other}")
+    rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
+    rates.index = years
+    missing = units[~(rates.abs() < LARGEST).all()].tolist()
+    fault = f"every unit needs a rate in every year, below 1e100; missing in {name_some(missing)}"
+    require(not missing, f"{fault}. Leave those donors out, or use other years.")
+    require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
+    before = int((years < first_year).sum())
+    needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
+    found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
+    require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
+    return rates
