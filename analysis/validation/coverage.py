@@ -102,12 +102,10 @@ def coverage_table(
     Turner et al. (2021), BMC Medical Research Methodology 21, 181, doi:10.1186/s12874-021-01364-0
     """
     require(len(estimators) > 0, f"estimators names none; choose of {list(CALIBRATED)}")
-    for name in estimators:
-        check_known(name, CALIBRATED, "estimator")
     if not isinstance(simulations, Mapping):
         simulations = dict.fromkeys(estimators, simulations)
-    for name in simulations:
-        check_known(name, CALIBRATED, "estimator in simulations,")
+    for name in (*estimators, *simulations):
+        check_known(name, CALIBRATED, "estimator")
     lacking = [name for name in estimators if name not in simulations]
     require(not lacking, f"simulations has no number for {lacking}; add one each")
     counts = {x: check_whole(simulations[x], "simulations", FEWEST) for x in estimators}
@@ -139,10 +137,9 @@ def lay_out_coverage(table: pd.DataFrame) -> pd.DataFrame:
 
 def share_held(low: np.ndarray, high: np.ndarray, estimands: Sequence[str]) -> Iterator[list]:
     """Yield each estimand with how often its intervals (N, m) hold zero: `MEASURES` from it on."""
-    answered = np.isfinite(low) & np.isfinite(high)
-    held = (low <= 0) & (high >= 0)
-    for column, estimand in enumerate(estimands):
-        known = held[answered[:, column], column]
+    held = np.where(np.isfinite(low) & np.isfinite(high), (low <= 0) & (high >= 0), np.nan)
+    for estimand, column in zip(estimands, held.T, strict=True):
+        known = column[~np.isnan(column)]
         share = float(known.mean()) if len(known) else np.nan
         error = np.sqrt(share * (1 - share) / max(len(known), 1))
         yield [estimand, 100 * share, 100 * error, len(low), len(low) - len(known)]
@@ -153,8 +150,7 @@ def intervals(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m)."""
     if name in ("reml", "reml_ar1"):
-        own = {"after": after} if name == "reml" else {"law": "ar1"}
-        fits = fit_many(data, X, C, **own)
+        fits = fit_many(data, X, C, **{"after": after} if name == "reml" else {"law": "ar1"})
         return fits.low, fits.high
     if name == "ols":
         b, df = np.linalg.lstsq(X, data, rcond=None)[0], len(X) - X.shape[1]

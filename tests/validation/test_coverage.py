@@ -174,7 +174,10 @@ def test_cells_and_estimators_do_not_depend_on_their_company():
         ({"estimators": ()}, "estimators names none; choose of"),
         ({"simulations": 5}, "whole number from 20 to 1,000,000; found 5"),
         ({"simulations": {"ols": 100}}, "no number for .'reml'.; add one"),
-        ({"simulations": {"reml": 20, "ols": 20, "olx": 20}}, "simulations, 'olx'. Did you mean"),
+        (
+            {"simulations": {"reml": 20, "ols": 20, "olx": 20}},
+            "unknown estimator 'olx'. Did you mean",
+        ),
         ({"simulations": "20"}, "whole number from 20 to 1,000,000; found '20'"),
         ({"cells": []}, "cells names no setting"),
         ({"cells": [("ar1", 48)]}, "each of cells must be a setting such as"),
