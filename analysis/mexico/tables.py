@@ -81,11 +81,10 @@ def _read_table(name: str, folder: Path) -> pd.DataFrame:
 def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
     resources = {resource["name"]: resource for resource in load_descriptor(folder)["resources"]}
     check_known(name, resources, "table")
-    resource = resources[name]
-    path = folder / resource["path"]
+    path = folder / resources[name]["path"]
     content = path.read_bytes()
-    found, wanted = sha256(content), resource["hash"].removeprefix("sha256:")
+    found, wanted = sha256(content), resources[name]["hash"].removeprefix("sha256:")
     fault = f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects {wanted[:12]}…"
     cure = "with git, or rebuild all tables with `python -m analysis.mexico.compile FOLDER`"
     require(found == wanted, f"{fault}: the table was changed. Restore it {cure}.")
-    return resource, content
+    return resources[name], content

@@ -85,9 +85,10 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
         require(path.is_file(), f"no file {path}")
         require(path.stat().st_size <= LARGEST, f"it is larger than {LARGEST:,} bytes")
         sheets = open_sheets(path.name, path.read_bytes())
-        known = [(sheet, recognise(sheet.header)) for sheet in sheets]
+        known = [(sheet, recognise(sheet)) for sheet in sheets]
         usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
-        require(len(usable) > 0, "; ".join(_explain(*each) for each in known[:4]) or "it is empty")
+        parts = [[layout[x] for x in ("title", "refuse") if x in layout] for _, layout in known[:4]]
+        require(len(usable) > 0, "; ".join(map(": ".join, parts)) or "it is empty")
         damaged = [sheet.fault for sheet in sheets if TABLE.search(sheet.fault)]
         require(not damaged, "; ".join(damaged[:4]))
     taken = []
@@ -106,20 +107,15 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
     return taken
 
 
-def recognise(header: list[str]) -> dict:
-    """Return the first layout whose words are those of the header, or an empty one."""
-    words = set(header)
+def recognise(sheet: Sheet) -> dict:
+    """Return the first layout whose words are those of the header, or why none of them is."""
+    words = set(sheet.header)
     for layout in LAYOUTS["layout"]:
         has, some, lacks = (set(layout.get(key, [])) for key in ("has", "any", "lacks"))
         if has <= words and (not some or some & words) and not lacks & words:
             return layout
-    return {}
-
-
-def _explain(sheet: Sheet, layout: dict) -> str:
-    """Say why a table is none of the study's."""
     unknown = f"{sheet.name} is no table that is known; its columns are {name_some(sheet.header)}"
-    return f"{layout['title']}: {layout.get('refuse')}" if layout else sheet.fault or unknown
+    return {"refuse": sheet.fault or unknown}
 
 
 def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) -> pd.DataFrame:

@@ -97,9 +97,8 @@ def fit_event_study(stacked: Stacked, *, months: Months = BIN) -> EventStudy:
 def list_bins(before: int, after: int, months: int) -> range:
     """Return the first months of the bins, or raise a ValueError if they do not come out even."""
     even = not (before % months or after % months) and before >= 2 * months and after
-    sides = f"{before} months before and {after} from the operation on"
-    bins = f"whole bins of {months} months, at least two before and one after"
-    require(even, f"{sides} must be {bins}")
+    wanted = f"must be whole bins of {months} months, at least two before and one after"
+    require(even, f"{before} months before and {after} from the operation on {wanted}")
     return range(-before, after, months)
 
 

@@ -32,8 +32,7 @@ class PlaceboCountries:
     def rank(self) -> int:
         """Place of the unit by the size of its mean change over its error before, the first 1."""
         size = abs(self.real.changes().mean()) / self.real.rmspe
-        others = self.placebo.values()
-        return 1 + sum(abs(fit.changes().mean()) >= size * fit.rmspe for fit in others)
+        return 1 + sum(abs(x.changes().mean()) >= size * x.rmspe for x in self.placebo.values())
 
     @checked
     def intervals(self, confidence: Share = CONFIDENCE) -> pd.DataFrame:
