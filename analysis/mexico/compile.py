@@ -104,15 +104,6 @@ def _read_outlines(path: Path) -> bytes:
     return content
 
 
-def _check_months(table: pd.DataFrame, name: str) -> None:
-    wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"].unique()
-    require(not len(wrong), f"{name}: months must look like 2006-12; found {wrong.tolist()[:6]}")
-    months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
-    expected = pd.MultiIndex.from_product([months, STATES])
-    missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
-    require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
-
-
 def count_years(table: pd.DataFrame, *, whole: bool = True) -> dict[str, int]:
     """Return the deaths of every year, or of those only of which all twelve months are there."""
     by_month = table.drop(columns="state").groupby("month").sum().sum(axis=1)
@@ -153,7 +144,13 @@ def check_table(table: pd.DataFrame, resource: dict) -> None:
     twice = table.loc[table.duplicated(key), key].head(3).to_numpy().tolist()
     require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
     if "totals" in resource:
-        _check_months(table, name)
+        wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"].unique()
+        found = wrong.tolist()[:6]
+        require(not found, f"{name}: months must look like 2006-12; found {found}")
+        months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+        expected = pd.MultiIndex.from_product([months, STATES])
+        missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
+        require(missing.empty, f"{name}: every state needs every month; missing {[*missing[:6]]}")
     same = list(table.columns) == [field["name"] for field in fields]
     require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:
