@@ -37,10 +37,8 @@ def freeze(series: pd.DataFrame, *, at: Month) -> pd.DataFrame:
     months = series.index
     monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
     require(monthly, "series needs months, a PeriodIndex of freq 'M', to be frozen at one of them")
-    fault = f"the freeze at {at} is outside the series"
-    require(at in months, f"{fault}, {months.min()} to {months.max()}; choose one of its months")
-    known = check_known_months(series.loc[months <= at]).copy()
-    known["person_years"] = known["person_years"].astype(float)
+    require(at in months, f"at must be in the series, {months.min()} to {months.max()}; found {at}")
+    known = check_known_months(series.loc[months <= at]).astype({"person_years": float})
     middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")
     if at > middle:
         ahead = carry_person_years(known.loc[:middle], at)
@@ -148,8 +146,7 @@ def forecast_all(
     known = check_known_months(known)
     person_years = carry_person_years(known, until)
     given = Known(outcome(known, "log"), known.index, person_years.index, inaugurations)
-    made = {}
-    chosen = tuple(METHODS) if methods is None else tuple(methods)
+    made, chosen = {}, tuple(METHODS if methods is None else methods)
     require(len(chosen) > 0, f"methods names none; choose of {list(METHODS)}")
     for slug in chosen:
         check_known(slug, METHODS, "method")

@@ -68,13 +68,17 @@ def roll_origins(
     origins = known.index[FEWEST - 1 : -12 : every]
     needs = f"{FEWEST} must be known before it and a year after"
     require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
-    parts, options = {}, {"methods": methods, "inaugurations": inaugurations}
-    options |= {"draws": draws, "seed": seed}
+    options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
+    parts = {}
     for origin in origins:
-        past = freeze(known, at=origin)
-        full = min(horizon, (known.index[-1] - origin).n) // 12
+        past, full = freeze(known, at=origin), min(horizon, (known.index[-1] - origin).n) // 12
+        came = known.loc[origin + 1 : origin + 12 * full]
+        weight = came["person_years"].to_numpy().reshape(full, 12)
+        weight = weight / weight.sum(axis=1, keepdims=True)  # of each month in its year ahead
+        observed = (outcome(came, "rate").reshape(full, 12) * weight).sum(axis=1)
         for slug, made in forecast_all(past, until=origin + 12 * full, **options).items():
-            parts[slug, origin] = _score_years(made, known.loc[made.person_years.index])
+            rates = (made.rates.reshape(len(made.paths), full, 12) * weight).sum(axis=2)
+            parts[slug, origin] = score_draws(observed, rates, pd.RangeIndex(1, full + 1))
     return pd.concat(parts, names=["method", "origin", "ahead"]).reset_index()
 
 
@@ -96,13 +100,3 @@ def pool_forecasts(made: dict[str, Forecast], record: pd.DataFrame) -> dict[str,
         raise EstimatorError(f"the record rejects every method: {list(made)}; ask less of it")
     pooled = np.concatenate([one.paths for one in kept])
     return made | {POOL: Forecast(POOL, kept[0].known, kept[0].person_years, pooled)}
-
-
-def _score_years(made: Forecast, came: pd.DataFrame) -> pd.DataFrame:
-    """Score the mean rate of each whole year ahead, every month by its person-years."""
-    years = len(came) // 12
-    weight = came["person_years"].to_numpy().reshape(years, 12)
-    weight = weight / weight.sum(axis=1, keepdims=True)
-    rates = (made.rates.reshape(len(made.paths), years, 12) * weight).sum(axis=2)
-    observed = (outcome(came, "rate").reshape(years, 12) * weight).sum(axis=1)
-    return score_draws(observed, rates, pd.RangeIndex(1, years + 1))

@@ -20,12 +20,12 @@ RECIPES = read_toml(DATA_FOLDER / "recipes.toml")[1]  # by table
 
 def compile_tables(folder: Path, into: Path = DATA_FOLDER) -> dict[str, bytes]:
     """Write all tables and ``datapackage.json``, or nothing if a check fails; return the files."""
-    folder, descriptor = Path(folder), deepcopy(load_descriptor(DATA_FOLDER))
+    descriptor = deepcopy(load_descriptor(DATA_FOLDER))
     described = {resource["name"]: resource for resource in descriptor["resources"]}
     tables = {x: _compile_table(recipe, folder, described[x]) for x, recipe in RECIPES.items()}
     check_municipalities(tables)
-    found = list(tables["states"]["state"])
-    require(found == STATES, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
+    found = tables["states"]["state"].tolist() == STATES
+    require(found, f"states.csv: expected {STATES[0]}..{STATES[-1]}")
     contents = {"states.geojson": _read_outlines(folder / "states.geojson")}
     for name in described.keys() - tables.keys() - {"state_outlines"}:  # made by `update` alone
         contents[f"{name}.csv"] = (DATA_FOLDER / f"{name}.csv").read_bytes()
@@ -56,8 +56,8 @@ def _compile_table(recipe: dict, folder: Path, resource: dict) -> pd.DataFrame:
     schema = resource["schema"]
     columns = recipe.get("columns") or [field["name"] for field in schema["fields"]]
     words = [each["name"] for each in schema["fields"] if each["type"] not in NUMBERS]
-    folder = DATA_FOLDER if recipe.get("own") else folder
-    table = _read(folder, recipe["source"], columns, ["states", "methodology", "commit", *words])
+    path = (DATA_FOLDER if recipe.get("own") else folder) / recipe["source"]
+    table = _read(path, columns, ["states", "methodology", "commit", *words])
     if resource["name"] == "population":
         require(table["year"].diff().dropna().eq(1).all(), "population: years must be consecutive")
         off = table.loc[table["MX00"] != table[STATES].sum(axis=1), "year"].tolist()
@@ -75,18 +75,17 @@ def _compile_table(recipe: dict, folder: Path, resource: dict) -> pd.DataFrame:
     return table
 
 
-def _read(folder: Path, source: str, columns: list[str], words: list[str]) -> pd.DataFrame:
-    path = folder / source
-    require(path.is_file(), f"{source} not found in {folder}")
+def _read(path: Path, columns: list[str], words: list[str]) -> pd.DataFrame:
+    source = path.name
+    require(path.is_file(), f"{source} not found in {path.parent}")
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(words, str))
     except (ValueError, UnicodeError) as error:
         raise ValueError(f"{source} cannot be read as CSV: {error}") from error
-    found = list(table.columns)
-    missing = [name for name in columns if name not in found]
-    extra = [name for name in found if name not in columns]
+    missing = [name for name in columns if name not in table]
+    extra = [name for name in table if name not in columns]
     fault = f"missing {missing}, unexpected {extra}, or in another order"
-    require(found == columns, f"{source}: expected columns {columns[0]}..{columns[-1]}; {fault}")
+    require([*table] == columns, f"{source}: expected columns {columns[0]}..{columns[-1]}; {fault}")
     holes = table.columns[table.isna().any()].difference({"rate_per_100000", "count"})
     require(holes.empty, f"{source}: missing values in {list(holes)}")
     wordy = [name for name in table if name not in words and table[name].dtype.kind not in "iuf"]
@@ -103,16 +102,6 @@ def _read_outlines(path: Path) -> bytes:
         raise ValueError(f"{path.name} is not a GeoJSON of the states: {error!r}") from error
     require(found == STATES, f"{path.name}: expected the outlines of {STATES[0]}..{STATES[-1]}")
     return content
-
-
-def _check_months(table: pd.DataFrame, name: str) -> None:
-    wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"]
-    found = wrong.unique().tolist()[:6]
-    require(wrong.empty, f"{name}: months must look like 2006-12; found {found}")
-    months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
-    expected = pd.MultiIndex.from_product([months, STATES])
-    missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
-    require(missing.empty, f"{name}: every state needs every month; missing {list(missing[:6])}")
 
 
 def count_years(table: pd.DataFrame, *, whole: bool = True) -> dict[str, int]:
@@ -133,9 +122,8 @@ def _check_totals(table: pd.DataFrame, resource: dict) -> None:
     found = count_years(table, whole=False)
     known = {int(year): count for year, count in totals.items() if year != "through"}
     wrong = {year: found.get(str(year)) for year in known if found.get(str(year)) != known[year]}
-    fault = f"yearly totals {wrong} differ from the published {known}"
-    cure = f"put them into `totals` of {name} in datapackage.json"
-    require(not wrong, f"{name}: {fault}. If the publisher revised these years, {cure}.")
+    fault = f"yearly totals {wrong} differ from the published {known}; if these were revised,"
+    require(not wrong, f"{name}: {fault} put them into `totals` of {name} in datapackage.json.")
 
 
 def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
@@ -144,10 +132,9 @@ def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
     by_state = table.groupby("MX" + table.index.str[:2]).sum()
     states = tables["population"].pivot(index="state", columns="year", values="population")
     states = states.rename(columns=str).reindex(STATES, columns=table.columns)
-    gap = by_state.reindex(STATES).ne(states).any(axis=1)
-    off = gap.index[gap].tolist()
-    fault = "municipalities do not add up to the population of"
-    require(not off, f"municipal_population: {fault} {off[:6]}. Take both of one projection.")
+    off = [*states.index[by_state.reindex(STATES).ne(states).any(axis=1)]]
+    fault = f"municipalities do not add up to the population of {off[:6]}"
+    require(not off, f"municipal_population: {fault}. Take both of one projection.")
 
 
 def check_table(table: pd.DataFrame, resource: dict) -> None:
@@ -157,21 +144,26 @@ def check_table(table: pd.DataFrame, resource: dict) -> None:
     twice = table.loc[table.duplicated(key), key].head(3).to_numpy().tolist()
     require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
     if "totals" in resource:
-        _check_months(table, name)
+        wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"].unique()
+        found = wrong.tolist()[:6]
+        require(not found, f"{name}: months must look like 2006-12; found {found}")
+        months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+        expected = pd.MultiIndex.from_product([months, STATES])
+        missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
+        require(missing.empty, f"{name}: every state needs every month; missing {[*missing[:6]]}")
     same = list(table.columns) == [field["name"] for field in fields]
     require(same, f"{name}: columns {list(table)[:6]} are not those of datapackage.json")
     for field in fields:
         column, rules = table[field["name"]], field.get("constraints", {})
-        label = f"{name}: {field['name']}"
-        if field["type"] == "integer":
-            require(column.dtype.kind in "iu", f"{label} must be whole numbers")
+        label, kind = f"{name}: {field['name']}", field["type"]
+        require(kind != "integer" or column.dtype.kind in "iu", f"{label} must be whole numbers")
         if "minimum" in rules:
             low = column[column < rules["minimum"]]
             require(low.empty, f"{label} must be at least {rules['minimum']}; found {low.min()}")
         if "pattern" in rules:
             wrong = column[~column.str.fullmatch(rules["pattern"])]
             require(wrong.empty, f"{label} has unknown codes {wrong.unique().tolist()[:6]}")
-        if field["type"] == "date":
+        if kind == "date":
             dates = pd.to_datetime(column, format="%Y-%m-%d", errors="coerce")
             require(dates.notna().all(), f"{label} must be dates like 2006-12-11")
 
@@ -181,9 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m analysis.mexico.compile", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with the publishers' figures")
     parser.add_argument("--into", type=Path, default=DATA_FOLDER, help="folder to write to")
-    arguments = parser.parse_args()
     try:
-        contents = compile_tables(arguments.folder, arguments.into)
+        contents = compile_tables(**vars(parser.parse_args()))
     except ValueError as error:
         parser.exit(1, f"nothing written: {error}\n")
     for name, content in contents.items():

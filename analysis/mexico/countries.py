@@ -96,8 +96,7 @@ def load_starts(
     panels = {start: _cut_panel(rates, start, first_year, last_year).rates for start in years}
     admissible = {start: each for start, each in panels.items() if each.shape[1] > fewest_donors}
     tried = f"no start from {years.start} to {years.stop - 1} leaves {fewest_donors} donors"
-    fewer = "ask for fewer, or an earlier last year"
-    require(bool(admissible), f"{tried} with every rate to {last_year}; {fewer}")
+    require(bool(admissible), f"{tried} with rates to {last_year}: ask for fewer, or end sooner")
     return admissible
 
 

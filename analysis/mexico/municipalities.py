@@ -4,16 +4,26 @@ What is read is held against the embedded state table; the population is CONAPO'
 the publisher's files is a step function that falls on rates in 2010.
 """
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from analysis.arguments import AnyPath, checked
 from analysis.checks import name_some, require
-from analysis.mexico.municipal_file import WHERE, read_counts
+from analysis.mexico.readers import explained
 from analysis.mexico.record import SOURCES, days_from_july
 from analysis.mexico.sources import load_states
 from analysis.mexico.tables import check_file, load_table
 
+FILE = "mexico-muni-month-homicide-rates-2000-2022.csv"
+WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again, or give no path."
+COLUMNS = ["ent_mun", "year", "month", "homicides"]
+CHUNK = 2**20  # bytes
+MOST_ROWS, MOST_BYTES = 1_000_000, 2**27  # a row for each of 2,475 places and 276 months is 683,100
 # Last digits of the code of deaths whose municipality is not known. The publisher's tables leave
 # such deaths out, the state table too; INEGI's own tables have them.
 UNSPECIFIED = "999"
@@ -91,9 +101,8 @@ def assemble_municipalities(
     named = ~wide.index.str.endswith(UNSPECIFIED)
     unknown = wide.index[named].difference(people.index)
     no_state = states_of(wide.index).difference(by_state["deaths"].columns)
-    fault = f"codes {name_some([*unknown, *no_state])} are not in municipal_population"
-    why = f"either they are misspelt or the file is of a later catalogue. {WHERE}"
-    require(unknown.empty and no_state.empty, f"{fault}: {why}")
+    fault = f"codes {name_some([*unknown, *no_state])} are not in municipal_population: misspelt"
+    require(unknown.empty and no_state.empty, f"{fault}, or of a later catalogue. {WHERE}")
     later = check_sums(wide, by_state["deaths"], states.index[-1][1].year - months[-1].year)
     absent = people.index.difference(wide.index)
     if (counts["deaths"] > 0).all():
@@ -113,9 +122,9 @@ def assemble_municipalities(
     frame = pd.DataFrame({name: part.to_numpy().ravel() for name, part in parts.items()}, index)
     without = wide.loc[~named, kept].sum(axis=1).rename(lambda code: f"MX{code[:2]}")
     families = units.index.to_series().groupby(units).agg(list)
-    merged, unspecified = families[families.str.len() > 1], without[without > 0]
-    frame.attrs = {"source": "inegi", "merged": merged.to_dict()}
-    frame.attrs |= {"unspecified": unspecified.to_dict(), "registered_later": later}
+    merged, unspecified = families[families.str.len() > 1], without[without > 0].to_dict()
+    frame.attrs = {"source": "inegi", "merged": merged.to_dict(), "unspecified": unspecified}
+    frame.attrs["registered_later"] = later
     members = deaths.index.groupby(states_of(deaths.index))
     for kind in ("gaps", "unreliable"):  # a hole of a state is one of all its municipalities
         known = states.attrs.get(kind, ())
@@ -151,9 +160,8 @@ def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:
     wrong = (gap > 0) | ((gap < 0) & lost)
     where = np.argwhere(wrong.to_numpy())
     off = [f"{sums.index[i]} {sums.columns[j]}: {gap.iloc[i, j]:+d}" for i, j in where[:6]]
-    fault = f"do not add up to inegi_deaths in {len(where):,} state-months, by {off}"
-    why = "counts were changed, or the file is cut or of another release"
-    require(not off, f"the municipalities {fault}: {why}. {WHERE}")
+    fault = f"municipalities do not add up to inegi_deaths in {len(where):,} state-months, by {off}"
+    require(not off, f"{fault}: the file is changed, cut or of another release. {WHERE}")
     return int(-gap.to_numpy().sum())
 
 
@@ -181,3 +189,62 @@ def share_person_years(population: pd.DataFrame, states: pd.DataFrame) -> pd.Dat
 def states_of(codes: pd.Index) -> pd.Index:
     """Return the state of each municipal code."""
     return pd.Index("MX" + codes.str[:2], name="state")
+
+
+def read_counts(path: Path) -> pd.DataFrame:
+    """Read `municipality` (five digits), `month` and `deaths` of a table, plain or gzip."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}. {WHERE}")
+    with explained(path.name):
+        content = _read_bytes(path)
+        parse = csv.ParseOptions(delimiter=_find_mark(content))
+        kinds = dict.fromkeys(COLUMNS, pa.float64()) | {"ent_mun": pa.string()}
+        options = {"include_columns": COLUMNS, "column_types": kinds, "null_values": ["", "NA"]}
+        convert, source = csv.ConvertOptions(**options), pa.BufferReader(content)
+        try:
+            table = csv.read_csv(source, parse_options=parse, convert_options=convert)
+        except (pa.ArrowException, ValueError) as error:
+            raise ValueError(f"cannot be read: {error}. {WHERE}") from error
+        require(table.num_rows > 0, f"a header but no rows. {WHERE}")
+        numbers = {name: table[name].to_numpy() for name in COLUMNS[1:]}
+        for name, column in numbers.items():
+            least, most = (1, 12) if name == "month" else (0, 999_999)
+            wrong = ~((column >= least) & (column <= most) & (column == np.floor(column)))
+            found = f"{column[wrong][:3].tolist()}, the first in row {np.argmax(wrong) + 1}"
+            wanted = f"{name} must be whole numbers from {least} to {most:,}"
+            require(not wrong.any(), f"{wanted}; found {found}")
+        codes = table["ent_mun"].to_pandas()
+        wrong = name_some(codes[~codes.str.fullmatch("[0-9]{4,5}")].unique())
+        require(wrong == "[]", f"ent_mun must be codes of five digits; found {wrong}")
+    ordinal = ((numbers["year"] - 1970) * 12 + numbers["month"] - 1).astype(int)
+    months, deaths = pd.PeriodIndex.from_ordinals(ordinal, freq="M"), numbers["homicides"]
+    codes = codes.str.zfill(5)  # spreadsheets drop the zero of the first nine states
+    return pd.DataFrame({"municipality": codes, "month": months, "deaths": deaths.astype(int)})
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return the file's content, unpacked, reading no more of it than such a table can have."""
+    parts, rows, size = [], 0, 0
+    with path.open("rb") as stream:
+        packed = stream.peek(2)[:2] == b"\x1f\x8b"
+        source = gzip.GzipFile(fileobj=stream) if packed else stream
+        while part := source.read(CHUNK):
+            parts.append(part)
+            rows += max(part.count(b"\n"), part.count(b"\r"))  # whichever ends a line
+            size += len(part)
+            much = f"more than {MOST_ROWS:,} rows or {MOST_BYTES:,} bytes, which no such table has"
+            require(rows <= MOST_ROWS and size <= MOST_BYTES, f"{much}. {WHERE}")
+    return b"".join(parts)
+
+
+def _find_mark(content: bytes) -> str:
+    """Return what stands between the columns, if the file begins as the table does."""
+    start = content[:10_000].partition(b"\n")[0].decode("utf-8-sig", errors="replace").strip()
+    mark = "|" if "|" in start else ","
+    header = [column.strip('"') for column in start.split(mark)]
+    missing = [column for column in COLUMNS if column not in header]
+    fault = f"columns {missing}, separated by | or commas, are missing; found {start[:60]!r}"
+    require(not missing, f"{fault}. {WHERE}")
+    twice = {column for column in header if header.count(column) > 1}
+    require(not twice, f"columns {sorted(twice)} appear twice")
+    return mark

@@ -59,8 +59,7 @@ def explained(name: str) -> Iterator[None]:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     except Exception as error:  # whatever damaged bytes make a reader say
-        fault = f"cannot be read ({error!r}). Is it cut? Download it again"
-        raise ValueError(f"{name}: {fault}.") from error
+        raise ValueError(f"{name}: cannot be read ({error!r}). Is it cut? Get it again.") from error
 
 
 def open_sheets(name: str, content: bytes) -> list[Sheet]:
@@ -91,11 +90,11 @@ def _open_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> list[Sheet
 
 
 def _read_csv(content: bytes) -> Iterator[list[str]]:
+    require(b"\0" not in content, "this is no table: it holds zero bytes")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252")
-    require("\0" not in text, "this is no table: it holds zero bytes")
     text = text if "\n" in text else text.replace("\r", "\n")
     header = text.partition("\n")[0]
     cure = "it was saved again, perhaps on a Mac. Take the file as it was downloaded"
@@ -114,9 +113,8 @@ def _open_workbook(name: str, content: bytes) -> list[Sheet]:
         found = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, dtype=str)
     sheets = []
     for title, cells in found.items():
-        if rows := [row for row in cells.fillna("").to_numpy().tolist() if any(row)]:
-            header = [plain(word) for word in rows[0]]
-            sheets.append(Sheet(f"{name}, {title}", header, rows.copy))
+        if rows := [*filter(any, cells.fillna("").to_numpy().tolist())]:
+            sheets.append(Sheet(f"{name}, {title}", [plain(word) for word in rows[0]], rows.copy))
     return sheets
 
 
@@ -139,8 +137,7 @@ def fetch_file(url: str) -> tuple[Path, str]:
     request = Request(address, headers={"User-Agent": "Mozilla/5.0 (mexico-homicide-its)"})
     try:
         with urlopen(request, timeout=60) as answer:
-            moved = f"{url} redirects to {answer.url}: give that, if it is the file"
-            require(answer.url == address, moved)
+            require(answer.url == address, f"{url} redirects to {answer.url}: give that, if right")
             kind, size = answer.headers.get_content_type(), answer.headers["Content-Length"]
             require(not kind.startswith(WRONG), f"{url} is {kind}, no table: is the file there?")
             require((size or "0").isdecimal(), f"{url} announces a size of {size!r}")
@@ -155,5 +152,5 @@ def fetch_file(url: str) -> tuple[Path, str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = cache / "mexico-homicide-its" / name
     write_atomically(path, content)
-    told = f"sha256 {sha256(content)}, {len(content):,} bytes, {time.strftime('%Y-%m-%d')}"
-    return path, f"{path}: {told}"
+    said = f"sha256 {sha256(content)}, {len(content):,} bytes, {time.strftime('%Y-%m-%d')}"
+    return path, f"{path}: {said}"

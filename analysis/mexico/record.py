@@ -1,7 +1,7 @@
 """What each source counts: its deaths by month and place, and which months to beware of."""
 
-from dataclasses import dataclass, field
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,24 +18,8 @@ IMPUTED = pd.period_range("1990-01", "1993-12", freq="M")
 WORDS = Words("record-words.toml")
 
 
-@dataclass(frozen=True)
-class Source:
-    """One publisher's way of counting homicides, as ``sources.toml`` declares it."""
-
-    slug: str
-    name: str
-    title: str
-    table: str
-    columns: list[str]  # their sum is `deaths`
-    earlier: str  # table of the months before these, given on request; or ""
-    open_months: int  # at the end of the table: they are still filling up
-    reason: str  # why so many
-    delay: int  # months from the end of a period until it is published
-    whole_years: bool  # is it published in whole calendar years?
-    released: str  # both in words
-    studied: bool  # does the study run on it?
-    caution: str  # with {published}: the article, {month}: the freeze, {before}: before it
-    unreliable: list[dict[str, str]] = field(default_factory=list)  # `place`, `first`, `last`, why
+class Source(SimpleNamespace):
+    """One publisher's way of counting homicides: the keys that ``sources.toml`` explains."""
 
     @property
     def complete_through(self) -> pd.Period:
@@ -55,8 +39,8 @@ def monthly_deaths(source: str) -> pd.DataFrame:
     told = LOADED[source]
     table = load_table(told.table)
     table["deaths"] = table[told.columns].sum(axis=1)
-    earlier = [load_table(told.earlier)] if told.earlier else []
-    table = pd.concat([*earlier, table])
+    if told.earlier:
+        table = pd.concat([load_table(told.earlier), table])
     wide = table.pivot(index="month", columns="state", values="deaths")
     wide.index = pd.PeriodIndex(wide.index, freq="M", name="month")
     wide.insert(0, NATION, wide.sum(axis=1))
@@ -88,11 +72,10 @@ def known_shares(source: str) -> pd.DataFrame:
     deaths = monthly_deaths(source)
     if source != "inegi":
         return completeness.first_print_shares(load_releases(), deaths.index[-1])
-    first = load_table("municipal_deaths")
-    year = first["year"].max()
-    first = first[first["year"] == year]
-    first = first.groupby(["month", "MX" + first["ent_mun"].str[:2]])["homicides"].sum().unstack()
-    later = deaths.loc[f"{year}"].drop(columns=NATION)
+    table = load_table("municipal_deaths").query("year == year.max()")
+    state = "MX" + table["ent_mun"].str[:2]
+    first = table.groupby(["month", state])["homicides"].sum().unstack()
+    later = deaths.loc[f"{table['year'].iloc[0]}"].drop(columns=NATION)
     first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
     shares = completeness.estimate_shares(first, later, NATION)
     return shares.set_index(shares.index.set_levels(deaths.index[-12:], level="month"))
@@ -112,8 +95,8 @@ def registered_shares() -> pd.DataFrame:
     registered = load_table("inegi_registered").set_index("year")["registered_deaths"]
     shares = {}
     for source in SOURCES:
-        deaths = monthly_deaths(source)[NATION]
-        deaths = deaths / known_share(source, [NATION], deaths.index)
+        counted = monthly_deaths(source)[NATION]
+        deaths = counted / known_share(source, [NATION], counted.index)
         shares[source] = deaths.groupby(deaths.index.year).sum(min_count=12) / registered
     return pd.DataFrame(shares).dropna(how="all").rename_axis("year")
 
@@ -121,10 +104,10 @@ def registered_shares() -> pd.DataFrame:
 @cache
 def complete_through(source: str) -> pd.Series:
     """Return by place the last month that is no longer filling up."""
-    deaths, told = monthly_deaths(source), LOADED[source]
-    last = len(deaths) - 1 - told.open_months
+    deaths, open_months = monthly_deaths(source), LOADED[source].open_months
+    last = len(deaths) - 1 - open_months
     position = pd.Series(last, deaths.columns)
-    if told.open_months:
+    if open_months:
         own = len(deaths) - 13 + completeness.months_complete(known_shares(source))
         position = np.minimum(position, own)
         # what has fallen against the other source is late in coming, whatever it was last year
@@ -160,5 +143,5 @@ def list_marks(source: str, places: list[str]) -> list[dict]:
         share = known_shares(source).loc[(NATION, last)]
         text = WORDS["provisional_month"].format(last=say_month(last), share=share)
         marks.append(("provisional_month", last, last, text))
-    names = "name", "first", "last", "text"
-    return [dict(zip(names, map(str, mark), strict=True)) for mark in marks]
+    table = pd.DataFrame(marks, columns=["name", "first", "last", "text"])
+    return table.astype(str).to_dict("records")

@@ -27,7 +27,10 @@ def compare_releases(
     share = moved.abs().groupby("year").sum() / size  # what moves between states moves too
     large = sorted(closed.intersection(share.index[share > LARGEST_MOVE]))
     years = ", ".join(f"{y} {size[y]:,.10g} {change:+,.10g}" for y, change in shift.items())
-    spans = [f"{len(each):,} figures, {_span(each)}" for each in (gone, fresh)]
+    spans = []
+    for each in (gone, fresh):
+        periods = each.get_level_values("period")
+        spans.append(f"{len(each):,} figures, {periods.min()} to {periods.max()}")
     odd = _find_odd(before, after, yearly=reading.registered > 0) if "month" in old else []
     faults = {
         f"hard to believe: {name_some(odd)}": len(odd) > 0,
@@ -83,8 +86,3 @@ def _find_odd(before: pd.Series, after: pd.Series, *, yearly: bool) -> list[str]
         shares = pd.concat(far).items()
         odd += [f"{name} has {share:.0%} of the usual deaths" for name, share in shares]
     return odd
-
-
-def _span(index: pd.MultiIndex) -> str:
-    periods = index.get_level_values("period")
-    return f"{periods.min()} to {periods.max()}" if len(index) else ""

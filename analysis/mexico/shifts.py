@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 
 from analysis.arguments import AnyPath, checked
-from analysis.checks import UnknownNameError, check_fields, check_known, require
+from analysis.checks import check_fields, check_known, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.shifts import OVERLAP_MONTHS, PolicyShift, as_tuple, months_between
 from analysis.language import spoken
@@ -80,10 +80,10 @@ def load_inaugurations() -> tuple[PolicyShift, ...]:
 def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
     """Load the series that a declared shift can be fitted to, by what they are."""
     load = partial(load_series, source, place=shift.places)
-    records = {"as declared": load()}
-    every = load(complete_only=False)
-    shown = every if shift.end is None else every.loc[: shift.end]
-    if len(shown) > len(records["as declared"].loc[: shown.index[-1]]):
+    declared, every = load(), load(complete_only=False)
+    records = {"as declared": declared}
+    shown = every.loc[: shift.end]
+    if len(shown) > len(declared.loc[: shown.index[-1]]):
         records |= {"with the months still open": every, "completed": load(completed=True)}
     if shift.start is None and SOURCES[source].earlier:
         first = IMPUTED[-1] + 1
@@ -96,9 +96,8 @@ def load_records(shift: PolicyShift, source: str) -> dict[str, pd.DataFrame]:
 class _ShiftTable(dict[str, PolicyShift]):
     """A dict whose unknown keys are answered with the nearest known slugs."""
 
-    def __missing__(self, slug: str) -> PolicyShift:
+    def __missing__(self, slug: str) -> None:
         check_known(slug, self, "policy shift")
-        raise UnknownNameError(slug)
 
 
 def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ...]:

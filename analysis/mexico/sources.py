@@ -40,8 +40,8 @@ def check_place(place: object, name: str) -> str:
     # No name is taken for its code: a panel's places, and a shift's, are known by code alone.
     codes, squeezed = _codes_by_name(), _squeeze(place)
     meant = [squeezed] if squeezed in codes else get_close_matches(squeezed, codes, n=2, cutoff=0.7)
-    told = " or ".join(dict.fromkeys(repr(code) for each in meant for code in codes[each]))
-    cure = f"use its code {told}" if squeezed in codes else f"did you mean {told}?"
+    cure = " or ".join(dict.fromkeys(repr(code) for each in meant for code in codes[each]))
+    cure = f"use its code {cure}" if squeezed in codes else f"did you mean {cure}?"
     cure = cure if meant else f"use {NATION!r}, the nation, or 'MX01' to 'MX32'"
     raise UnknownNameError(f"unknown {name} {shown(place)}; {cure}")
 
@@ -49,9 +49,8 @@ def check_place(place: object, name: str) -> str:
 def check_places(place: object, name: str = "place") -> list[str]:
     """Return the codes of one place or several, none twice."""
     places = list(check_several(place, name, check_place))
-    alone = len(set(places)) == len(places) and (NATION not in places or len(places) == 1)
-    fault = f"places must be different states, or {NATION} alone; found {places}"
-    require(len(places) > 0 and alone, fault)
+    fit = 0 < len(places) == len(set(places)) and (NATION not in places or len(places) == 1)
+    require(fit, f"places must be different states, or {NATION} alone; found {places}")
     return places
 
 
@@ -122,19 +121,18 @@ def load_series(
     series = series.loc[_inside(start, known, since) : _inside(end, known, known[-1])]
     require(len(series) > 0, f"no months left: start {start} is after end {end}")
     joined, first, last = "+".join(places), str(series.index[0]), str(series.index[-1])
-    ratio, gaps = source_ratio(joined), record.list_gaps(source)
-    inside = [gap for gap in gaps if gap["first"] <= last and gap["last"] >= first]
+    ratio = source_ratio(joined).dropna().rename(str).to_dict()
+    inside = [x for x in record.list_gaps(source) if x["first"] <= last and x["last"] >= first]
     series.attrs = {
         "source": source,
         "place": joined,
         "complete_through": str(complete),
-        "source_ratio": {"name": RATIO, "by_month": ratio.dropna().rename(str).to_dict()},
-        "registered_share": _registered_share(source) if joined == NATION else None,
+        # These two are of the deaths as counted.
+        "source_ratio": None if registered else {"name": RATIO, "by_month": ratio},
+        "registered_share": None if registered or joined != NATION else _registered_share(source),
         "gaps": [dict(gap) for gap in inside if NATION in places or gap["place"] in places],
-        "marked": [dict(mark) for mark in record.list_marks(source, places)],
+        "marked": record.list_marks(source, places),
     }
-    if registered:  # these are of the deaths as counted
-        series.attrs |= {"source_ratio": None, "registered_share": None}
     return series
 
 
@@ -173,9 +171,8 @@ def _registered_share(source: str) -> dict:
 def source_ratio(place: str = NATION) -> pd.Series:
     """Return `RATIO` by month, where both sources are complete; NaN without INEGI deaths."""
     codes = check_places(place.split("+"))  # joined as in ``attrs["place"]``
-    through = [record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")]
-    both = (record.monthly_deaths(slug)[codes].sum(axis=1) for slug in ("inegi", "sesnsp"))
-    inegi, sesnsp = (each.loc[:last] for each, last in zip(both, through, strict=True))
+    last = {slug: record.complete_through(slug)[codes].min() for slug in ("inegi", "sesnsp")}
+    inegi, sesnsp = (record.monthly_deaths(x).loc[: last[x], codes].sum(axis=1) for x in last)
     return (sesnsp / inegi.replace(0, np.nan)).reindex(sesnsp.index.intersection(inegi.index))
 
 
@@ -203,9 +200,8 @@ def load_completeness(source: str) -> pd.DataFrame:
 
 def _inside(month: pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
     period = default if month is None else month
-    fault = f"{period} is outside the source's complete months, {index[0]} to {index[-1]}"
-    hint = "months still being registered need complete_only=False"
-    require(index[0] <= period <= index[-1], f"{fault}; {hint}")
+    fault = f"{period} is outside the source's complete months, {index[0]} to {index[-1]}; months"
+    require(period in index, f"{fault} still being registered need complete_only=False")
     return period
 
 

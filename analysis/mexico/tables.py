@@ -81,13 +81,12 @@ def _read_table(name: str, folder: Path) -> pd.DataFrame:
 def _read_checked(name: str, folder: Path) -> tuple[dict, bytes]:
     resources = {resource["name"]: resource for resource in load_descriptor(folder)["resources"]}
     check_known(name, resources, "table")
-    resource = resources[name]
-    path = folder / resource["path"]
+    path = folder / resources[name]["path"]
     content = path.read_bytes()
-    found, wanted = sha256(content), resource["hash"].removeprefix("sha256:")
+    found, wanted = sha256(content), resources[name]["hash"].removeprefix("sha256:")
     if found == wanted:
-        return resource, content
-    made = resource.get("made", "python -m analysis.mexico.compile FOLDER")
+        return resources[name], content
+    made = resources[name].get("made", "python -m analysis.mexico.compile FOLDER")
     fault = f"{path.name} has sha256 {found[:12]}…, but datapackage.json expects {wanted[:12]}…"
     fault, cure = f"{fault}: the table was changed", f"with git, or write it anew with `{made}`"
     if sha256(content.replace(b"\r\n", b"\n")) == wanted:

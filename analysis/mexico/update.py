@@ -33,7 +33,6 @@ def update_tables(
     """Take files into the tables of a folder, in the order of their months; tell what changed."""
     fits = re.fullmatch(r"([0-9]{4}-(0[1-9]|1[0-2]))?", release)
     require(bool(fits), f"--release must be a month like 2026-02; found {release!r}")
-    into = Path(into)
     base = into if (into / "datapackage.json").is_file() else DATA_FOLDER
     forget_tables()
     descriptor = deepcopy(load_descriptor(base))
@@ -46,11 +45,9 @@ def update_tables(
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
         name, old = reading.table, tables.get(reading.table)
         if old is None:
-            fault = (
-                f"{name}: no rows, or fewer than elsewhere, of {reading.absent}: is the file cut?"
-            )
+            fault = f"no rows, or fewer than elsewhere, of {reading.absent}: is the file cut?"
             cure = "No file came before it to tell; --accept-revisions counts what is lacking as 0."
-            require(accept_revisions or not reading.absent, f"{fault} {cure}")
+            require(accept_revisions or not reading.absent, f"{name}: {fault} {cure}")
             resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
             descriptor["resources"].append(resources[name])
         resource = resources[name]
@@ -66,7 +63,7 @@ def update_tables(
             resource["release"] = named
         if last:
             resource["totals"] = {"through": last} | count_years(new)
-        if name in {"sesnsp_victims", "rnid_victims"}:
+        if name.endswith("_victims"):
             resource["published"] = named
         if name == "sesnsp_victims" and "sesnsp_revisions" in tables:
             tables["sesnsp_revisions"] = _append_release(tables["sesnsp_revisions"], new, named)
@@ -88,10 +85,11 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
         require(path.is_file(), f"no file {path}")
         require(path.stat().st_size <= LARGEST, f"it is larger than {LARGEST:,} bytes")
         sheets = open_sheets(path.name, path.read_bytes())
-        known = [(sheet, recognise(sheet.header)) for sheet in sheets]
+        known = [(sheet, recognise(sheet)) for sheet in sheets]
         usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
-        require(len(usable) > 0, "; ".join(_explain(*each) for each in known[:4]) or "it is empty")
-        damaged = [sheet.fault for sheet in sheets if sheet.fault and TABLE.search(sheet.fault)]
+        parts = [[layout[x] for x in ("title", "refuse") if x in layout] for _, layout in known[:4]]
+        require(len(usable) > 0, "; ".join(map(": ".join, parts)) or "it is empty")
+        damaged = [sheet.fault for sheet in sheets if TABLE.search(sheet.fault)]
         require(not damaged, "; ".join(damaged[:4]))
     taken = []
     for sheet, layout in usable:
@@ -109,20 +107,15 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
     return taken
 
 
-def recognise(header: list[str]) -> dict:
-    """Return the first layout whose words are those of the header, or an empty one."""
-    words = set(header)
+def recognise(sheet: Sheet) -> dict:
+    """Return the first layout whose words are those of the header, or why none of them is."""
+    words = set(sheet.header)
     for layout in LAYOUTS["layout"]:
         has, some, lacks = (set(layout.get(key, [])) for key in ("has", "any", "lacks"))
         if has <= words and (not some or some & words) and not lacks & words:
             return layout
-    return {}
-
-
-def _explain(sheet: Sheet, layout: dict) -> str:
-    """Say why a table is none of the study's."""
     unknown = f"{sheet.name} is no table that is known; its columns are {name_some(sheet.header)}"
-    return f"{layout['title']}: {layout.get('refuse')}" if layout else sheet.fault or unknown
+    return {"refuse": sheet.fault or unknown}
 
 
 def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) -> pd.DataFrame:
@@ -176,9 +169,7 @@ def _append_release(revisions: pd.DataFrame, victims: pd.DataFrame, release: str
 
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis", description="The study's command line."
-    )
+    parser = argparse.ArgumentParser(prog="python -m analysis", description="The study's commands.")
     told = "bring the embedded tables up to date from the publishers' files (docs/update.md)"
     update = parser.add_subparsers(dest="command").add_parser("update", help=told, description=told)
     update.add_argument("files", nargs="*", type=Path, metavar="FILE", help="CSV, XLSX, DBF or ZIP")

@@ -78,8 +78,8 @@ def judge_choices(choices: pd.DataFrame, breakdown: dict[int, float]) -> pd.Data
 
 def compare_yardsticks(effects: dict[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
     """Set effects by their `label` beside published figures, and tell if these are `inside`."""
-    rates = {label: event_study.per_100k(ratios) for label, ratios in effects.items()}
-    units = {PERCENT: pd.concat(effects), event_study.RATE: pd.concat(rates)}
+    ratios = pd.concat(effects)
+    units = {PERCENT: ratios, event_study.RATE: event_study.per_100k(ratios)}
     ours = pd.concat(units, names=["unit", "label", "months"])[ESTIMATE[:3]].reset_index()
     found = published.merge(ours, on=["months", "unit"])
     return found.assign(inside=found["figure"].between(found["low"], found["high"]))
@@ -156,9 +156,8 @@ def allow_trends(
             ends = mean + magnitude * np.vstack([drift, -drift])
             each = event_study.with_intervals(pd.Series(ends @ b), _errors(ends, V), study.places)
             label, estimate = f"steps of {magnitude:g} times the largest", as_percent(mean @ b)
-            inside = each["estimate"].min(), each["estimate"].max()
-            rows[label, KNOWN, months] = [estimate, *inside]
-            rows[label, ROBUST, months] = [estimate, each["low"].min(), each["high"].max()]
+            for method, low, high in ((KNOWN, "estimate", "estimate"), (ROBUST, "low", "high")):
+                rows[label, method, months] = [estimate, each[low].min(), each[high].max()]
     index = pd.MultiIndex.from_tuples(rows, names=["label", "method", "months"])
     return pd.DataFrame(rows.values(), index, ESTIMATE[:3]), breakdown
 

@@ -101,9 +101,8 @@ def fit_event_study(stacked: Stacked, *, months: Months = BIN) -> EventStudy:
 def list_bins(before: int, after: int, months: int) -> range:
     """Return the first months of the bins, or raise a ValueError if they do not come out even."""
     even = not (before % months or after % months) and before >= 2 * months and after
-    sides = f"{before} months before and {after} from the operation on"
-    bins = f"whole bins of {months} months, at least two before and one after"
-    require(even, f"{sides} must be {bins}")
+    wanted = f"must be whole bins of {months} months, at least two before and one after"
+    require(even, f"{before} months before and {after} from the operation on {wanted}")
     return range(-before, after, months)
 
 
@@ -152,7 +151,12 @@ def _fit_poisson(
     """Return effects, coefficients, their covariance clustered by place, and how many places."""
     from pyfixest import fepois  # takes two seconds to import
 
-    rows, terms = _informative(rows), list(names.values())
+    before, terms = len(rows) + 1, list(names.values())
+    while len(rows) < before:  # places and months without a death in their stack tell nothing
+        before = len(rows)
+        for name in ("place", "month"):
+            deaths = rows.groupby(["operation", name], observed=True)["deaths"].transform("sum")
+            rows = rows[deaths > 0]
     empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
     fault = f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months"
     require(not empty, f"{fault}: use longer bins or horizons, or stack more operations")
@@ -163,7 +167,7 @@ def _fit_poisson(
         month_effect=rows.groupby(["operation", "month"]).ngroup(),
     )
     formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
-    # `_informative` has checked for separation.
+    # What is separated has been left out above.
     options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False, "offset": "offset"}
     fit = quietly(lambda: fepois(formula, data=data, vcov={"CRV1": "place"}, **options))
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
@@ -176,18 +180,6 @@ def with_intervals(b: pd.Series, se: np.ndarray, places: int) -> pd.DataFrame:
     reach = stats.t.ppf(1 - ALPHA / 2, places - 1) * se
     effects = as_percent(pd.DataFrame({"estimate": b, "low": b - reach, "high": b + reach}))
     return effects.assign(p=2 * stats.t.sf(np.abs(b / se), places - 1))
-
-
-def _informative(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out places and months without a death in their stack: they tell nothing."""
-    while True:
-        keep = np.ones(len(rows), dtype=bool)
-        for name in ("place", "month"):
-            deaths = rows.groupby(["operation", name], observed=True)["deaths"].transform("sum")
-            keep &= (deaths > 0).to_numpy()
-        if keep.all():
-            return rows
-        rows = rows[keep]
 
 
 def impute_effects(

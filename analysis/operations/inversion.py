@@ -162,16 +162,15 @@ def _divide(x: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return the real histories and `draws` permutations of them, shape (n, 1 + draws)."""
-    rng = np.random.default_rng(seed)
     reassigned = np.tile(layout.history[:, None], (1, draws + 1))
-    reassigned[:, 1:] = rng.permuted(reassigned[:, 1:], axis=0)
+    reassigned[:, 1:] = np.random.default_rng(seed).permuted(reassigned[:, 1:], axis=0)
     return reassigned
 
 
 def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return ones and `draws` columns of random signs by place, shape (n, 1 + draws)."""
-    rng = np.random.default_rng(seed)
-    signs = rng.choice([-1.0, 1.0], (len(layout.places), draws + 1))
+    shape = len(layout.places), draws + 1
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], shape)
     signs[:, 0] = 1
     return signs
 

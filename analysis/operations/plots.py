@@ -45,9 +45,8 @@ def plot_event_study(
     middle = effects.index + (effects["months"] - 1) / 2
     if reassigned is not None:
         band = reassigned.bins[["low", "high"]].round(DIGITS).reindex(effects.index, fill_value=0.0)
-        low, high = as_logs(band["low"]), as_logs(band["high"])
-        label = "95% of random reassignments"
-        ax.fill_between(middle, low, high, color=BAND, linewidth=0, label=label)
+        style = {"color": BAND, "linewidth": 0, "label": "95% of random reassignments"}
+        ax.fill_between(middle, *as_logs(band).to_numpy().T, **style)
     estimate, low, high = (as_logs(effects[name]) for name in ("estimate", "low", "high"))
     known = effects["p"].notna()
     for chosen, face, label in (

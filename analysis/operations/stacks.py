@@ -63,8 +63,7 @@ def first_operations(operations: Operations) -> list[PolicyShift]:
     reached, first = {}, []
     for operation in sorted(operations, key=lambda shift: shift.month):
         month = operation.month
-        fresh = [place for place in operation.places if reached.setdefault(place, month) == month]
-        if fresh:
+        if fresh := [x for x in operation.places if reached.setdefault(x, month) == month]:
             first.append(replace(operation, places=fresh))
     return first
 

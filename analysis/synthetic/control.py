@@ -1,20 +1,18 @@
 """Synthetic control: one unit and the weighted others that ran with it before the change."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
-from types import NoneType
 
 import numpy as np
 import pandas as pd
-from pandas.api.typing import NAType
+from pandas.api.types import infer_dtype
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
 from analysis.arguments import Count, Year, check_class, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
 
-NUMBERS = {int, float, Decimal, np.int64, np.float64, NAType, NoneType}  # the last two: missing
+NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e250  # of a rate
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
@@ -99,8 +97,8 @@ def fit_synthetic(
     before = rates.loc[: first_year - 1]
     shift = before.mean() if intercept else 0 * before.mean()
     own, donors = before[treated] - shift[treated], (before - shift).drop(columns=treated)
-    weights = simplex_weights(donors.to_numpy(), own.to_numpy())
-    weights = pd.Series(weights, donors.columns, name="weight")
+    found = simplex_weights(donors.to_numpy(), own.to_numpy())
+    weights = pd.Series(found, donors.columns, name="weight")
     synthetic = ((rates - shift)[donors.columns] @ weights + shift[treated]).rename("synthetic")
     return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights)
 
@@ -124,12 +122,11 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
     long = rates.rename_axis(index="year", columns="unit").unstack().reset_index(name="rate")
-    names = {"dependent": "rate", "unit_variable": "unit", "time_variable": "year"}
-    units = {"treatment_identifier": treated, "controls_identifier": donors.tolist()}
+    given = {"foo": long, "predictors": [], "predictors_op": "mean", "dependent": "rate"}
+    given |= {"unit_variable": "unit", "treatment_identifier": treated, "time_variable": "year"}
     years = {"time_predictors_prior": before, "time_optimize_ssr": before}
-    data = Dataprep(foo=long, predictors=[], predictors_op="mean", **names, **units, **years)
     model = AugSynth()
-    model.fit(data, use_covariates=False)
+    model.fit(Dataprep(**given, controls_identifier=donors.tolist(), **years), use_covariates=False)
     weights = pd.Series(model.W, donors, name="weight")
     own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
     return SyntheticControl(treated, first_year, own, synthetic, weights)
@@ -143,15 +140,23 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(len(rates) > 0, "rates has no rows; give one for each year")
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
-    rates = rates.set_axis(_read_years(rates.index))
-    other = [name for name in units if not set(map(type, rates[name].tolist())) <= NUMBERS]
-    require(not other, f"rates must be numbers; found other things in {name_some(map(str, other))}")
+    index, wanted = rates.index, "the index of rates must be consecutive years"
+    cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+    try:
+        years = pd.Index([check_year(year, "a year") for year in index], name=index.name)
+    except ValueError as error:
+        raise ValueError(f"{wanted}: {error}{cure}") from None
+    odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
+    cure = "Give each year from the first to the last once, in order (rates.sort_index())."
+    require(not odd, f"{wanted}; found {name_some(odd)}. {cure}")
+    other = name_some(str(name) for name in units if infer_dtype(rates[name]) not in NUMBERS)
+    require(other == "[]", f"rates must be numbers; found other things in {other}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
+    rates.index = years
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
     fault = f"every unit needs a rate in every year, below 1e250; missing in {name_some(missing)}"
     require(not missing, f"{fault}. Leave those donors out, or use other years.")
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
-    years = rates.index
     before = int((years < first_year).sum())
     needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
     found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
@@ -159,17 +164,3 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     still = f"{treated} has the same rate in every year before {first_year}: leave it out"
     require(bool(np.ptp(rates[treated].iloc[:before]) > 0), still)
     return rates
-
-
-def _read_years(index: pd.Index) -> pd.Index:
-    """Return years, which may be given as 1992.0, as whole numbers, if they are consecutive."""
-    wanted = "the index of rates must be consecutive years"
-    try:
-        years = [check_year(year, "a year") for year in index]
-    except ValueError as error:
-        cure = "; use rates.index.year" if hasattr(index, "year") else ""
-        raise ValueError(f"{wanted}: {error}{cure}") from None
-    odd = name_some(f"{last}, {year}" for last, year in pairwise(years) if year != last + 1)
-    cure = "give each year from the first to the last once, in order (rates.sort_index())"
-    require(odd == "[]", f"{wanted}; found {odd}: {cure}")
-    return pd.Index(years, name=index.name)

@@ -33,8 +33,7 @@ class PlaceboCountries:
         """Place of the unit by the size of its mean change over its error before, the first 1."""
         error = self.real.rmspe
         size = abs(self.real.changes().mean()) / error if error else np.inf
-        others = self.placebo.values()
-        return 1 + sum(abs(fit.changes().mean()) >= size * fit.rmspe for fit in others)
+        return 1 + sum(abs(x.changes().mean()) >= size * x.rmspe for x in self.placebo.values())
 
     @checked
     def intervals(self, confidence: Share = CONFIDENCE) -> pd.DataFrame:
@@ -160,18 +159,16 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
         placebos[start] = placebo_countries(rates, unit, **change)
         carrying = placebos[start].real.carrying.index
         left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
-        fits = [("without_one_donor", fit, 1) for fit in left_out]
-        fits += [
-            ("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1),
-            ("ridge_augmented", control.fit_augmented(rates, unit, **change), 1),
-            (f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE),
-        ]
+        shifted = fit_synthetic(rates, unit, **change, intercept=True)
+        fits = [*(("without_one_donor", fit, 1) for fit in left_out)]
+        fits += [("shifted_by_a_constant", shifted, 1)]
+        fits += [("ridge_augmented", control.fit_augmented(rates, unit, **change), 1)]
+        fits += [(f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE)]
         if sham_year - start >= SHAM_BEFORE:
             before = rates.loc[: first_year - 1]
-            fits.append(("sham", fit_synthetic(before, unit, first_year=sham_year), 1))
-        rows += [
-            (start, name, fit.changes(n).mean(), fit.rmspe, fit.explained) for name, fit, n in fits
-        ]
+            fits += [("sham", fit_synthetic(before, unit, first_year=sham_year), 1)]
+        for name, fit, n in fits:
+            rows.append((start, name, fit.changes(n).mean(), fit.rmspe, fit.explained))
     choices = pd.DataFrame(rows, columns=["start", "choice", "estimate", "error", "explained"])
     return SyntheticStudy(placebos, choices, sham_year)
 

@@ -51,8 +51,8 @@ def check_cells(value: Any, name: str) -> tuple[Cell, ...]:
 
 def _read_cell(cell: Any, name: str) -> Cell:
     if not isinstance(cell, tuple | list) or len(cell) not in (3, 4):
-        wanted = "a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
-        raise TypeError(f"each of {name} must be {wanted}; found {shown(cell)}")
+        wanted = "must be a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
+        raise TypeError(f"each of {name} {wanted}; found {shown(cell)}")
     process, n, rho, place = Cell(*cell)
     check_known(place, ("middle", "late"), "place")
     n = check_whole(n, f"months in {name}", 2 * LATE, 2_000)
@@ -110,8 +110,7 @@ def coverage_table(
     counts = {x: check_whole(simulations[x], "simulations", FEWEST) for x in estimators}
     require(len(cells) > 0, "cells names no setting; give one or more such as ('ar1', 100, 0.8)")
     rows = []
-    for cell in cells:
-        process, n, rho, place = cell
+    for process, n, rho, place in cells:
         after = n // 2 if place == "middle" else n - LATE
         index = pd.period_range("2000-01", periods=n, freq="M")
         design = build_design(index, PolicyShift("simulated", index[after]), harmonics=0)
@@ -123,7 +122,7 @@ def coverage_table(
         for name, count in counts.items():
             data = deaths if name in COUNTS else errors
             held = share_held(*intervals(name, data[:, :count], X, C, after), BREAK)
-            rows += [[*cell, name, *row] for row in held]
+            rows += [[process, n, rho, place, name, *row] for row in held]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -137,10 +136,9 @@ def lay_out_coverage(table: pd.DataFrame) -> pd.DataFrame:
 
 def share_held(low: np.ndarray, high: np.ndarray, estimands: Sequence[str]) -> Iterator[list]:
     """Yield each estimand with how often its intervals (N, m) hold zero: `MEASURES` from it on."""
-    answered = np.isfinite(low) & np.isfinite(high)
-    held = (low <= 0) & (high >= 0)
-    for column, estimand in enumerate(estimands):
-        known = held[answered[:, column], column]
+    held = np.where(np.isfinite(low) & np.isfinite(high), (low <= 0) & (high >= 0), np.nan)
+    for estimand, column in zip(estimands, held.T, strict=True):
+        known = column[~np.isnan(column)]
         share = float(known.mean()) if len(known) else np.nan
         error = np.sqrt(share * (1 - share) / max(len(known), 1))
         yield [estimand, 100 * share, 100 * error, len(low), len(low) - len(known)]
@@ -151,8 +149,7 @@ def intervals(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m)."""
     if name in ("reml", "reml_ar1"):
-        own = {"after": after} if name == "reml" else {"law": "ar1"}
-        fits = fit_many(data, X, C, **own)
+        fits = fit_many(data, X, C, **{"after": after} if name == "reml" else {"law": "ar1"})
         return fits.low, fits.high
     if name == "ols":
         b, df = np.linalg.lstsq(X, data, rcond=None)[0], len(X) - X.shape[1]

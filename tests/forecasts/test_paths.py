@@ -256,8 +256,8 @@ def test_freeze_keeps_the_months_until_then_and_copies(series):
 @pytest.mark.parametrize(
     ("frame", "at", "message"),
     [
-        (counts(), "2014-12", "freeze at 2014-12 is outside the series, 2015-01 to 2021-12"),
-        (counts(), "2022-01", "outside the series"),
+        (counts(), "2014-12", "at must be in the series, 2015-01 to 2021-12; found 2014-12"),
+        (counts(), "2022-01", "at must be in the series"),
         (counts(), "May 21st", "at must be a month like '2021-05'; found 'May 21st'"),
         (counts(), "2017-11", "35 months until 2017-11 are too few .* at least 36"),
         (counts().assign(deaths=[0, *[5] * 83]), AT, r"log scale needs deaths .* \['2015-01'\]"),

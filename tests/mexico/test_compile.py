@@ -154,7 +154,7 @@ def test_one_more_month_is_another_release_with_totals_of_its_own(sources, into)
 def test_a_count_revised_in_the_same_release_says_what_to_update(sources, into):
     path = sources / SESNSP
     path.write_text(path.read_text("utf-8").replace("2024-01,MX01,", "2024-01,MX01,1", 1))
-    moved = r"totals \{2024: \d+\} differ .* revised these years, put them into `totals` of sesnsp"
+    moved = r"totals \{2024: \d+\} differ .* were revised, put them into `totals` of sesnsp"
     with pytest.raises(ValueError, match=moved):
         compile_tables(sources, into)
 
