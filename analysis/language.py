@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial, reduce
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -74,12 +75,8 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
 
 def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:
     """Return periods in order as runs: ``January 2005 to March 2005, May and June 2005``."""
-    runs: list[list[pd.Period]] = []
-    for period in periods:
-        if runs and period == runs[-1][-1] + 1:
-            runs[-1][1:] = [period]
-        else:
-            runs.append([period])
+    numbered = groupby(enumerate(periods), lambda pair: pair[1].ordinal - pair[0])
+    runs = [[period for _, period in run] for _, run in numbered]
     return ", ".join(_say_run(run[0], run[-1], say) for run in runs)
 
 

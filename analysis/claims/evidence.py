@@ -42,7 +42,7 @@ def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = No
     series = {SOURCES[name].name: load_series(name) for name in SOURCES}
     series[SCALED] = load_series("inegi", registered=True)
     if probabilities is None:
-        probabilities = pd.DataFrame(columns=["source", "method"])
+        probabilities = pd.DataFrame(columns=["source", "method", "year"])
     yearly, ranking = tabulate_years(series, declared), load_table("city_ranking_2020")
     return Evidence(yearly, series, load_policy_shifts(), ranking, probabilities)
 
@@ -70,8 +70,8 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     counts["rate"] = rate_of(counts["deaths"], exact)
     by_unodc = "INEGI", BY_UNODC, issued["country_rates"], "United Nations"
     by_press = "INEGI", "rate as published", issued["inegi_press_rates"], PRESS
-    unodc = load_table("country_rates").query("iso3 == 'MEX'")
-    rates = {by_unodc: unodc, by_press: load_table("inegi_press_rates")}
+    rates = {by_unodc: load_table("country_rates").query("iso3 == 'MEX'")}
+    rates[by_press] = load_table("inegi_press_rates")
     told = pd.concat(rates, names=CELL).reset_index()
     return pd.concat([counts, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 

@@ -16,13 +16,6 @@ from analysis.its.shifts import PolicyShift
 FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many before
 
 
-class Method(NamedTuple):
-    """One way to forecast, declared before its forecast was seen."""
-
-    title: str
-    draw: Callable[..., np.ndarray]  # (known, draws, rng) -> (draws, months)
-
-
 class Known(NamedTuple):
     """What a method is given."""
 
@@ -133,11 +126,11 @@ def _size(changes: np.ndarray) -> float:
     return size
 
 
-METHODS = {
-    "last_value": Method("last value", _draw_last_value),
-    "seasonal_naive": Method("seasonal naive", _draw_seasonal_naive),
-    "linear_trend_ar1": Method("linear trend", partial(_draw_regression, in_office=False)),
-    "local_linear_trend": Method("local linear trend", _draw_local_linear_trend),
-    "damped_trend": Method("damped trend (ETS)", _draw_damped_trend),
-    "its_inauguration": Method("the president's slope", partial(_draw_regression, in_office=True)),
+METHODS: dict[str, Callable[..., np.ndarray]] = {  # (known, draws, rng) -> (draws, months)
+    "last_value": _draw_last_value,
+    "seasonal_naive": _draw_seasonal_naive,
+    "linear_trend_ar1": partial(_draw_regression, in_office=False),
+    "local_linear_trend": _draw_local_linear_trend,
+    "damped_trend": _draw_damped_trend,
+    "its_inauguration": partial(_draw_regression, in_office=True),
 }
