@@ -104,11 +104,10 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         holds, start = _judge_start(claim, rise, inside)
         name = f"probability that the rise began in {year}"
         made.append(make_row(cell, name, inside, "probability", holds=holds))
-        trends = []
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
-            trends.append(say("effect", **trend))
+        trends = [say("effect", **trend) for _, trend in rise.courses.iterrows()]
         ends = [say_month(bend - 1) for bend in rise.bends]
         said.append(say("rise", series=_name_series(cell), start=start, trends=trends, ends=ends))
         if cell[1] in COMPARED:

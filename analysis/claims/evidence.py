@@ -17,11 +17,9 @@ OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registratio
 BY_UNODC = "deaths by year of registration, rated by UNODC"  # INEGI's, over another population
 PRESS = "press, not re-derived"  # rates as INEGI gave them then, with the population of the day
 SCALED = "INEGI as registered"
-MODELLED = {  # monthly series -> its source and what it counts
-    "SESNSP": ("SESNSP", WITH_FEMICIDE),
-    "INEGI": ("INEGI", OCCURRED),
-    SCALED: ("INEGI", REGISTERED),
-}
+# monthly series -> its source and what it counts
+MODELLED = {"SESNSP": ("SESNSP", WITH_FEMICIDE), "INEGI": ("INEGI", OCCURRED)}
+MODELLED[SCALED] = "INEGI", REGISTERED
 FORECAST = {"sesnsp": "SESNSP", "inegi": SCALED}  # the monthly series whose later years are known
 Cell = tuple[str, str, str, str]  # values of CELL
 
@@ -91,7 +89,7 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
 def modelled_cell(yearly: pd.DataFrame, name: str) -> Cell:
     """Return what a monthly series is: its source, count, newest vintage and population."""
     source, counted = MODELLED[name]
-    known = yearly[(yearly["source"] == source) & (yearly["counted"] == counted)]
+    known = yearly.query("source == @source and counted == @counted")
     return source, counted, known["vintage"].max(), "CONAPO"
 
 

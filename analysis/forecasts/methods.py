@@ -37,9 +37,8 @@ def latest_inauguration(
 
 
 def _draw_last_value(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
-    y = known.y
-    sigma = _draw_sigma(np.diff(y), len(y) - 1, draws, rng)
-    return y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
+    sigma = _draw_sigma(np.diff(known.y), len(known.y) - 1, draws, rng)
+    return known.y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
 
 
 def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,8 +104,7 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
     season = {"seasonal": "add", "seasonal_periods": 12}
     model = ETSModel((y - middle) / size, error="add", trend="add", damped_trend=True, **season)
     near = quietly(lambda: np.asarray(model.start_params))
-    far = near.copy()
-    far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping
+    far = np.array([0.6, 0.02, 0.02, 0.9, *near[4:]])  # smoothing of level, trend, season; damping
     fit = best_of_starts(lambda start: model.fit(start, disp=0), [near, far])
     sigma = _draw_sigma(np.asarray(fit.resid), len(y) - len(near), draws, rng)
     noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, months))).T)

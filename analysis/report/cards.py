@@ -31,12 +31,11 @@ def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd
         flags = slope["flags"].split() if isinstance(slope["flags"], str) else []
         verdict = judge_estimand(slopes.drop(beside))
         doubts = _doubts(verdict, slope["date_verdict"], flags)
-        common = slopes.loc[slopes.index.intersection(BESIDE[:1])]
         row = {"shift": slug, "source": source, "month": shift.month}
         row |= numbers["estimate"][["pre_trend", "post_trend"]].to_dict()
         row |= slope[["estimate", "low", "high", "n_before", "n_after"]].to_dict()
         row |= slope[["own_break", "mass_near", "date_verdict"]].to_dict() | _counts(shift, source)
-        row["on_common_months"] = any(significant(each) for _, each in common.iterrows())
+        row["on_common_months"] = significant(slopes.reindex(BESIDE[:1]).iloc[0])
         row |= {"certainty": _certainty(slope, doubts), "doubts": " ".join(doubts)}
         rows.append(row | {"flags": " ".join(flags)})
     return pd.DataFrame(rows)

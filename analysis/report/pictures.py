@@ -46,8 +46,8 @@ def plot_rate(
         dates, style = path.index.to_timestamp(), {"color": COLOURS["forecast"]}
         ax.plot(dates, path["expected"], linestyle="--", label=WORDS["expected"], **style)
         ax.fill_between(dates, path["low"], path["high"], alpha=0.18, linewidth=0, **style)
-    first, last = IMPUTED[0].to_timestamp(), IMPUTED[-1].to_timestamp()
-    ax.axvspan(first, last, color="0.92", linewidth=0, label=WORDS["imputed"])
+    imputed = IMPUTED[[0, -1]].to_timestamp()
+    ax.axvspan(*imputed, color="0.92", linewidth=0, label=WORDS["imputed"])
     gaps = gap_months([gap for frame in series.values() for gap in frame.attrs["gaps"]])
     style = {"color": "0.4", "linestyle": "", "marker": "|", "markersize": 5, "clip_on": False}
     dates = pd.PeriodIndex(gaps, freq="M").to_timestamp()

@@ -12,6 +12,7 @@ from analysis.mexico.shifts import load_policy_shifts
 # with other countries, and town by town
 COMPARED = ("calderon-2006-12", "pena-nieto-2012-12", "lopez-obrador-2018-12")
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
+FILES = ("recorded", "tables", "figures")  # of a run, as below
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
 
 
@@ -86,10 +87,7 @@ def _run(
     chosen = {"shift": shift.slug} if shift else {}
     chosen |= {"source": source} if source else {}
     key = "--".join(chosen.values())
-    recorded, tables, figures = (
-        tuple(path.format(key=key) for path in block.get(name, ()))
-        for name in ("recorded", "tables", "figures")
-    )
+    files = ([path.format(key=key) for path in block.get(name, ())] for name in FILES)
     named = {"shift": shift and shift.title, "source": source and SOURCES[source].name}
     title = block.get("title", "").format(**named)
-    return Run(notebook, key, chosen | parameters, reads, recorded, tables, figures, title)
+    return Run(notebook, key, chosen | parameters, reads, *map(tuple, files), title=title)
