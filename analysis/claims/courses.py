@@ -58,13 +58,11 @@ def date_rise(posterior: BreakPosterior, courses: pd.DataFrame) -> Rise:
     return Rise(posterior.mode, courses, start, credible, unseen)
 
 
-def fit_courses(
-    window: pd.DataFrame, bends: Sequence[pd.Period] = (), harmonics: int = 2
-) -> pd.DataFrame:
+def fit_courses(window: pd.DataFrame, bends: Sequence[pd.Period] = ()) -> pd.DataFrame:
     """Fit the trends around bends, taken as known: `estimate`, `low`, `high` in percent a year."""
     shifts = [PolicyShift(f"bend-{month}", month) for month in bends]
     first = shifts[0] if shifts else None
-    design = build_design(window.index, first, beside=shifts[1:], harmonics=harmonics)
+    design = build_design(window.index, first, beside=shifts[1:])
     slopes = ["trend", "slope", *(f"slope:{shift.slug}" for shift in shifts[1:])]
     contrasts = [design.columns.isin(slopes[: count + 1]) for count in range(len(bends) + 1)]
     fit = fit_many(outcome(window, "log"), design.to_numpy(), np.array(contrasts, dtype=float))
