@@ -30,28 +30,18 @@ def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd
         slope, beside = slopes.loc["reml"], slopes.index.intersection(BESIDE)
         flags = slope["flags"].split() if isinstance(slope["flags"], str) else []
         verdict = judge_estimand(slopes.drop(beside))
-        doubts = _doubts(verdict, slope["date_verdict"], flags)
+        sound = {"estimators": verdict == "agree", "date": slope["date_verdict"] == OFFICIAL}
+        warned = {group: words.keys() & flags for group, words in WORDS["warnings"].items()}
+        doubts = [name for name in WORDS["doubts"] if warned[name] or not sound.get(name, True)]
         row = {"shift": slug, "source": source, "month": shift.month}
         row |= numbers["estimate"][["pre_trend", "post_trend"]].to_dict()
         row |= slope[["estimate", "low", "high", "n_before", "n_after"]].to_dict()
         row |= slope[["own_break", "mass_near", "date_verdict"]].to_dict() | _counts(shift, source)
         row["on_common_months"] = significant(slopes.reindex(BESIDE[:1]).iloc[0])
-        row |= {"certainty": _certainty(slope, doubts), "doubts": " ".join(doubts)}
-        rows.append(row | {"flags": " ".join(flags)})
+        certain = ("did", "probably", "may")[min(len(doubts), 2)]
+        row["certainty"] = certain if significant(slope) else "cannot"
+        rows.append(row | {"doubts": " ".join(doubts), "flags": " ".join(flags)})
     return pd.DataFrame(rows)
-
-
-def _doubts(verdict: str, date_verdict: str, flags: list[str]) -> list[str]:
-    """Return the kinds of doubt; `verdict` is the estimators' on the change of trend."""
-    certain = {"estimators": verdict == "agree", "date": date_verdict == OFFICIAL}
-    warnings, groups = WORDS["warnings"], WORDS["doubts"]
-    return [name for name in groups if warnings[name].keys() & flags or not certain.get(name, True)]
-
-
-def _certainty(slope: pd.Series, doubts: list[str]) -> str:
-    if not significant(slope):
-        return "cannot"
-    return ("did", "probably", "may")[min(len(doubts), 2)]
 
 
 def _counts(shift: PolicyShift, source: str) -> dict[str, object]:
