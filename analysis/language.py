@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial, reduce
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -39,32 +40,30 @@ def spoken() -> str:
 
 
 @cache
-def _read(name: str, language: str) -> dict:
+def _read(language: str, name: str, *blocks: str) -> dict:
     ending = ".toml" if language == "en" else f".{language}.toml"
-    return read_toml(DATA_FOLDER / name.replace(".toml", ending))[1]
+    content = read_toml(DATA_FOLDER / name.replace(".toml", ending))[1]
+    return reduce(lambda table, block: table[block], blocks, content)
 
 
 class Words(Mapping[str, Any]):
     """Sentences of ``data/NAME.toml`` (Spanish: ``data/NAME.es.toml``), by the language in use."""
 
     def __init__(self, name: str, *blocks: str) -> None:
-        self._name, self._blocks = name, blocks
+        self._place = name, *blocks
 
     def block(self, name: str) -> "Words":
         """Return one block of the file, which follows the language as the whole does."""
-        return Words(self._name, *self._blocks, name)
-
-    def _table(self) -> dict:
-        return reduce(lambda table, block: table[block], self._blocks, _read(self._name, spoken()))
+        return Words(*self._place, name)
 
     def __getitem__(self, key: str) -> Any:
-        return self._table()[key]
+        return _read(spoken(), *self._place)[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._table())
+        return iter(_read(spoken(), *self._place))
 
     def __len__(self) -> int:
-        return len(self._table())
+        return len(_read(spoken(), *self._place))
 
 
 def say_month(month: pd.Period, form: str = "yMMMM") -> str:
@@ -76,12 +75,8 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
 
 def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:
     """Return periods in order as runs: ``January 2005 to March 2005, May and June 2005``."""
-    runs: list[list[pd.Period]] = []
-    for period in periods:
-        if runs and period == runs[-1][-1] + 1:
-            runs[-1][1:] = [period]
-        else:
-            runs.append([period])
+    numbered = groupby(enumerate(periods), lambda pair: pair[1].ordinal - pair[0])
+    runs = [[period for _, period in run] for _, run in numbered]
     return ", ".join(_say_run(run[0], run[-1], say) for run in runs)
 
 

@@ -17,9 +17,10 @@ from analysis.its.shifts import PolicyShift
 from analysis.language import Words, literal, say_month, speaking
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.report import cards as card_words
+from analysis.report.cards import BELIEVED, write_answer
 from analysis.report.pictures import load_window, tell_small
 from analysis.report.runs import Run
+from report import card_words
 
 REPORT = Path(__file__).parent
 FRONT = ("tables/cards.csv", "tables/claims-told.csv")  # the tables that the pages rest on
@@ -103,8 +104,8 @@ def _context(
     national = {slug: shift for slug, shift in shifts.items() if shift.places == (NATION,)}
     return {
         "cards": {slug: [row for _, row in part.iterrows()] for slug, part in by_shift},
-        "believed": cards["certainty"].isin(card_words.BELIEVED).any(),
-        "answer": partial(card_words.write_answer, cards),
+        "believed": cards["certainty"].isin(BELIEVED).any(),
+        "answer": partial(write_answer, cards),
         "claims": {code: part.to_dict("records") for code, part in by_language},
         "shifts": shifts,
         "national": national,

@@ -58,13 +58,11 @@ def date_rise(posterior: BreakPosterior, courses: pd.DataFrame) -> Rise:
     return Rise(posterior.mode, courses, start, credible, unseen)
 
 
-def fit_courses(
-    window: pd.DataFrame, bends: Sequence[pd.Period] = (), harmonics: int = 2
-) -> pd.DataFrame:
+def fit_courses(window: pd.DataFrame, bends: Sequence[pd.Period] = ()) -> pd.DataFrame:
     """Fit the trends around bends, taken as known: `estimate`, `low`, `high` in percent a year."""
     shifts = [PolicyShift(f"bend-{month}", month) for month in bends]
     first = shifts[0] if shifts else None
-    design = build_design(window.index, first, beside=shifts[1:], harmonics=harmonics)
+    design = build_design(window.index, first, beside=shifts[1:])
     slopes = ["trend", "slope", *(f"slope:{shift.slug}" for shift in shifts[1:])]
     contrasts = [design.columns.isin(slopes[: count + 1]) for count in range(len(bends) + 1)]
     fit = fit_many(outcome(window, "log"), design.to_numpy(), np.array(contrasts, dtype=float))
@@ -104,11 +102,10 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
         holds, start = _judge_start(claim, rise, inside)
         name = f"probability that the rise began in {year}"
         made.append(make_row(cell, name, inside, "probability", holds=holds))
-        trends = []
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
-            trends.append(say("effect", **trend))
+        trends = [say("effect", **trend) for _, trend in rise.courses.iterrows()]
         ends = [say_month(bend - 1) for bend in rise.bends]
         said.append(say("rise", series=_name_series(cell), start=start, trends=trends, ends=ends))
         if cell[1] in COMPARED:

@@ -17,11 +17,9 @@ OCCURRED, REGISTERED = "deaths by year of death", "deaths by year of registratio
 BY_UNODC = "deaths by year of registration, rated by UNODC"  # INEGI's, over another population
 PRESS = "press, not re-derived"  # rates as INEGI gave them then, with the population of the day
 SCALED = "INEGI as registered"
-MODELLED = {  # monthly series -> its source and what it counts
-    "SESNSP": ("SESNSP", WITH_FEMICIDE),
-    "INEGI": ("INEGI", OCCURRED),
-    SCALED: ("INEGI", REGISTERED),
-}
+# monthly series -> its source and what it counts
+MODELLED = {"SESNSP": ("SESNSP", WITH_FEMICIDE), "INEGI": ("INEGI", OCCURRED)}
+MODELLED[SCALED] = "INEGI", REGISTERED
 FORECAST = {"sesnsp": "SESNSP", "inegi": SCALED}  # the monthly series whose later years are known
 Cell = tuple[str, str, str, str]  # values of CELL
 
@@ -42,7 +40,7 @@ def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = No
     series = {SOURCES[name].name: load_series(name) for name in SOURCES}
     series[SCALED] = load_series("inegi", registered=True)
     if probabilities is None:
-        probabilities = pd.DataFrame(columns=["source", "method"])
+        probabilities = pd.DataFrame(columns=["source", "method", "year"])
     yearly, ranking = tabulate_years(series, declared), load_table("city_ranking_2020")
     return Evidence(yearly, series, load_policy_shifts(), ranking, probabilities)
 
@@ -70,8 +68,8 @@ def tabulate_years(series: dict[str, pd.DataFrame], declared: Declared) -> pd.Da
     counts["rate"] = rate_of(counts["deaths"], exact)
     by_unodc = "INEGI", BY_UNODC, issued["country_rates"], "United Nations"
     by_press = "INEGI", "rate as published", issued["inegi_press_rates"], PRESS
-    unodc = load_table("country_rates").query("iso3 == 'MEX'")
-    rates = {by_unodc: unodc, by_press: load_table("inegi_press_rates")}
+    rates = {by_unodc: load_table("country_rates").query("iso3 == 'MEX'")}
+    rates[by_press] = load_table("inegi_press_rates")
     told = pd.concat(rates, names=CELL).reset_index()
     return pd.concat([counts, told], ignore_index=True)[[*CELL, "year", "deaths", "rate"]]
 
@@ -91,7 +89,7 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
 def modelled_cell(yearly: pd.DataFrame, name: str) -> Cell:
     """Return what a monthly series is: its source, count, newest vintage and population."""
     source, counted = MODELLED[name]
-    known = yearly[(yearly["source"] == source) & (yearly["counted"] == counted)]
+    known = yearly.query("source == @source and counted == @counted")
     return source, counted, known["vintage"].max(), "CONAPO"
 
 

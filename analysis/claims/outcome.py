@@ -13,6 +13,7 @@ from analysis.forecasts.words import in_words
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 
+WORSE = "lowest rate of {} to {} against {}"  # the measure that decides
 CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
@@ -64,7 +65,7 @@ def outcome_rows(claim: Claim, cell: Cell, rates: pd.Series, chance: float | Non
     if base not in known or later.empty:
         return []
     change, higher = 100 * (later.min() / known[base] - 1), (later > known[base]).all()
-    name = f"lowest rate of {years[0]} to {years[-1]} against {base}"
+    name = WORSE.format(years[0], years[-1], base)
     worse = make_row(cell, name, change, "percent", holds=higher, part=chance is None)
     if chance is None:
         return [worse]
@@ -108,17 +109,12 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
             own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
             told = told or own | {"by": short_name(cell)}
             said.append(say("came", change=change, **own))
-    table, told["chances"] = rows.collect(made), _describe_chances(claim, chances)
-    decides = f"lowest rate of {claim.years[0]} to {claim.years[-1]} against {base}"
-    return conclude(claim, table, decides, rates="; ".join(said), **told)
-
-
-def _describe_chances(claim: Claim, chances: pd.DataFrame) -> str:
-    if chances.empty:
-        return TOLD["no_chances"]
     by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
-    said = [say("with_months", name=name, said=tell_chances(own)) for name, own in by_source]
-    return say("chances", said="; ".join(said), **claim.parameters)
+    sure = [say("with_months", name=name, said=tell_chances(own)) for name, own in by_source]
+    form = "no_chances" if chances.empty else "chances"
+    told |= {"chances": say(form, said="; ".join(sure), **claim.parameters)}
+    decides = WORSE.format(claim.years[0], claim.years[-1], base)
+    return conclude(claim, rows.collect(made), decides, rates="; ".join(said), **told)
 
 
 def tell_chances(every: pd.DataFrame) -> str:

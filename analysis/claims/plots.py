@@ -30,7 +30,11 @@ def plot_years(
     ax = ax or plt.gca()
     table = yearly[yearly["year"].isin(years)].dropna(subset=["deaths"])
     for cell, part in table.groupby(CELL, sort=False):
-        ax.plot(part["year"], part["deaths"], markersize=4, label=short_name(cell), **_style(cell))
+        main, earlier = cell[1] in (WITH_FEMICIDE, OCCURRED), is_earlier(cell)
+        style = {"color": SHADES[cell[0]], "marker": "o" if main else "s", "markersize": 4}
+        style |= {} if main and not earlier else {"markerfacecolor": "none"}
+        style |= {"linestyle": "--" if earlier else "-", "label": short_name(cell)}
+        ax.plot(part["year"], part["deaths"], **style)
     ax.scatter(list(figures), figures.values(), marker="+", s=160, lw=2, zorder=4, **ARTICLE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
@@ -50,10 +54,9 @@ def plot_cells(
     for (word, judges), part in rows.groupby(["holds", "judges"]):
         colour, marker = ANSWERS[word]
         reach = [part["value"] - part["low"], part["high"] - part["value"]]
-        style = {"color": colour, "fmt": marker, "capsize": 3}
-        said = TOLD["answers"][word]
-        style |= {"label": said} if judges else {"label": f"beside: {said}", "alpha": 0.35}
-        ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), **style)
+        style = {"color": colour, "fmt": marker, "alpha": None if judges else 0.35}
+        style["label"] = f"{'' if judges else 'beside: '}{TOLD['answers'][word]}"
+        ax.errorbar(part["value"], part.index, xerr=np.nan_to_num(reach), capsize=3, **style)
     if rows["article"].notna().any():
         ax.axvline(rows["article"].dropna().iloc[0], linewidth=1, linestyle="--", **ARTICLE)
     labels = [short_name(cell) for cell in rows[CELL].to_numpy()]
@@ -105,7 +108,11 @@ def _mark(ax: Axes, rows: pd.DataFrame, height: float) -> None:
     """Mark what each source answers, pale where it judges nothing; of earlier ones the best."""
     asked, drawn = rows[rows["holds"] != ""], {}
     for alpha, cells in ((0.35, asked.assign(judges=True)), (1.0, asked)):
-        for place, part in (cells := answer_cells(cells)).groupby(_columns(cells)):
+        cells = answer_cells(cells)
+        inegi = cells["population"].map({PRESS: 2, "CONAPO": 3, "United Nations": 4})
+        earlier = [0 if is_earlier(cell) else 1 for cell in cells[CELL].to_numpy()]
+        places = inegi.where(cells["source"] == "INEGI", earlier).astype(int)
+        for place, part in cells.groupby(places):  # among COLUMNS
             words = sorted(set(part["holds"]), key=WEAKEST.index)
             drawn[place] = alpha, words[-1:] if place in (0, 2) else words
     for place, (alpha, words) in drawn.items():
@@ -116,20 +123,6 @@ def _mark(ax: Axes, rows: pd.DataFrame, height: float) -> None:
     if "Consejo Ciudadano" in set(rows["source"]):
         name = TOLD["short"]["places in the ranking"]
         ax.text(COLUMNS[1] + 12, height, name, va="center", fontsize="small")
-
-
-def _columns(cells: pd.DataFrame) -> pd.Series:
-    """Return where each way of counting stands among COLUMNS."""
-    inegi = cells["population"].map({PRESS: 2, "CONAPO": 3, "United Nations": 4})
-    earlier = [0 if is_earlier(cell) else 1 for cell in cells[CELL].to_numpy()]
-    return inegi.where(cells["source"] == "INEGI", earlier).astype(int)
-
-
-def _style(cell: Sequence[str]) -> dict[str, object]:
-    main, earlier = cell[1] in (WITH_FEMICIDE, OCCURRED), is_earlier(cell)
-    style = {"color": SHADES[cell[0]], "marker": "o" if main else "s"}
-    hollow = {} if main and not earlier else {"markerfacecolor": "none"}
-    return style | {"linestyle": "--" if earlier else "-"} | hollow
 
 
 def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> Axes:

@@ -76,9 +76,8 @@ def conclude(claim: Claim, table: pd.DataFrame, decides: str, **told: Any) -> Me
     if judge_claim(table, claim.parts) == "holds under one population":
         alone = declared.answer_cells(table).query("holds == 'yes'")["population"].iloc[0]
         told["only"] = TOLD["only_with"][alone]
-    said = (claim.say(form, **told) for form in ("finding", "line"))
-    said = (set_minus(text[0].upper() + text[1:]) for text in said)
-    return Measured(claim, table, decides, *said)
+    said = (set_minus(claim.say(form, **told)) for form in ("finding", "line"))
+    return Measured(claim, table, decides, *(text[0].upper() + text[1:] for text in said))
 
 
 def tabulate_claims(found: dict[str, Measured]) -> pd.DataFrame:
@@ -143,12 +142,11 @@ def by_cell(
 
 def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
     """Return the deaths of the years before, by the cell's vintage or, without any, the newest."""
-    own = pd.Series(cell, CELL)
-    vintage = own.pop("vintage")
-    table = evidence.yearly[evidence.yearly["year"] < year]
+    own, vintage = pd.Series(cell, CELL).drop("vintage"), cell[2]
+    table = evidence.yearly[evidence.yearly["year"] < year].set_index("year")
     table = table[(table[own.index] == own).all(axis=1)]
     chosen = vintage if vintage in set(table["vintage"]) else table["vintage"].max()
-    return table[table["vintage"] == chosen].set_index("year")["deaths"]
+    return table.loc[table["vintage"] == chosen, "deaths"]
 
 
 def direction(trend: pd.Series, notable: float = 0.0) -> Answer:

@@ -74,10 +74,7 @@ def find_turn(judge: Callable[[Any], str], value: Any, end: Any) -> tuple[Any, s
         return NONE, NONE
     while isinstance(end, float) and abs(far - near) > NEAR * abs(end - value):
         middle = (near + far) / 2
-        if judge(middle) == now:
-            near = middle
-        else:
-            far = middle
+        near, far = (middle, far) if judge(middle) == now else (near, middle)
     return far, judge(far)
 
 

@@ -16,13 +16,6 @@ from analysis.its.shifts import PolicyShift
 FEWEST_IN_OFFICE = 12  # months that a president's own slope needs, and as many before
 
 
-class Method(NamedTuple):
-    """One way to forecast, declared before its forecast was seen."""
-
-    title: str
-    draw: Callable[..., np.ndarray]  # (known, draws, rng) -> (draws, months)
-
-
 class Known(NamedTuple):
     """What a method is given."""
 
@@ -44,9 +37,8 @@ def latest_inauguration(
 
 
 def _draw_last_value(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
-    y = known.y
-    sigma = _draw_sigma(np.diff(y), len(y) - 1, draws, rng)
-    return y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
+    sigma = _draw_sigma(np.diff(known.y), len(known.y) - 1, draws, rng)
+    return known.y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
 
 
 def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -112,8 +104,7 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
     season = {"seasonal": "add", "seasonal_periods": 12}
     model = ETSModel((y - middle) / size, error="add", trend="add", damped_trend=True, **season)
     near = quietly(lambda: np.asarray(model.start_params))
-    far = near.copy()
-    far[:4] = 0.6, 0.02, 0.02, 0.9  # smoothing of level, trend and season, damping
+    far = np.array([0.6, 0.02, 0.02, 0.9, *near[4:]])  # smoothing of level, trend, season; damping
     fit = best_of_starts(lambda start: model.fit(start, disp=0), [near, far])
     sigma = _draw_sigma(np.asarray(fit.resid), len(y) - len(near), draws, rng)
     noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, months))).T)
@@ -133,11 +124,11 @@ def _size(changes: np.ndarray) -> float:
     return size
 
 
-METHODS = {
-    "last_value": Method("last value", _draw_last_value),
-    "seasonal_naive": Method("seasonal naive", _draw_seasonal_naive),
-    "linear_trend_ar1": Method("linear trend", partial(_draw_regression, in_office=False)),
-    "local_linear_trend": Method("local linear trend", _draw_local_linear_trend),
-    "damped_trend": Method("damped trend (ETS)", _draw_damped_trend),
-    "its_inauguration": Method("the president's slope", partial(_draw_regression, in_office=True)),
+METHODS: dict[str, Callable[..., np.ndarray]] = {  # (known, draws, rng) -> (draws, months)
+    "last_value": _draw_last_value,
+    "seasonal_naive": _draw_seasonal_naive,
+    "linear_trend_ar1": partial(_draw_regression, in_office=False),
+    "local_linear_trend": _draw_local_linear_trend,
+    "damped_trend": _draw_damped_trend,
+    "its_inauguration": partial(_draw_regression, in_office=True),
 }

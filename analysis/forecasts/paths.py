@@ -10,6 +10,7 @@ from analysis.arguments import Draws, Month, Seed, checked
 from analysis.checks import check_known, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
+from analysis.forecasts.words import TITLES
 from analysis.its.series import PER, check_frame, choose_scale, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 
@@ -72,7 +73,6 @@ def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
 BANDS = {"50": 0.50, "80": 0.80, "95": 0.95}  # by their name in columns
 DRAWS = 10_000  # a probability's Monte Carlo standard error is at most 0.005
 POOL, BASE_RATE = "pool", "base_rate"
-BESIDE = {POOL: "pooled by record", BASE_RATE: "base rate"}  # what is no method's own
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def forecast_all(
         check_known(slug, METHODS, "method")
         rng = np.random.default_rng([seed, *slug.encode()])
         try:
-            paths = METHODS[slug].draw(given, draws, rng)
+            paths = METHODS[slug](given, draws, rng)
         except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
         made[slug] = Forecast(slug, known, person_years, paths)
@@ -163,4 +163,4 @@ def forecast_all(
 
 def title_of(slug: str) -> str:
     """Return a method's name for readers."""
-    return BESIDE[slug] if slug in BESIDE else METHODS[slug].title
+    return TITLES[slug]

@@ -36,8 +36,7 @@ def plot_forecast(
         later = came.loc[came.index.isin(made.person_years.index)]
         months, rates = later.index.to_timestamp(), outcome(later, "rate")
         ax.plot(months, rates, color=REAL, linewidth=1.4, label="what came")
-    frozen = f"frozen after {say_month(known.index[-1])}"
-    ax.axvline(ahead[0], color="0.3", linewidth=1, label=frozen)
+    ax.axvline(ahead[0], color="0.3", lw=1, label=f"frozen after {say_month(known.index[-1])}")
     ax.set_title(title_of(made.method), fontsize="medium")
     ax.set(xlabel="", ylabel="", xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
     ax.xaxis.set_major_locator(YearLocator(3))

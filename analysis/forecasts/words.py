@@ -1,8 +1,9 @@
-"""A probability on the scale of certainty."""
+"""The methods by their titles, and a probability on the scale of certainty."""
 
 from analysis.language import Words
 
 CERTAINTY = Words("forecasts-words.toml", "certainty")  # the least probability of each word
+TITLES = Words("forecasts-words.toml", "methods")
 SURE = "almost certain"  # the article's own words
 
 

@@ -61,9 +61,8 @@ def describe_shift(shift: PolicyShift, first: pd.Period | None = None) -> str:
 def describe_effects(result: ITSResult) -> str:
     """Return what each estimate of a fit says, as a Markdown list."""
     subject: dict[str, str] = dict(WORDS["effects"])
-    plain = subject.pop("slope_plain")
-    if result.scale != "log":
-        subject["slope"] = plain
+    plain = {"slope": subject.pop("slope_plain")}
+    subject |= plain if result.scale != "log" else {}
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
     lines = [count_around(result)]
     for name, sentence in subject.items():

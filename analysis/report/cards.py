@@ -1,4 +1,4 @@
-"""A card for each national shift, the three sentences of the answer, and how sure they are."""
+"""A card for each national shift, how sure it is, and the three sentences of the answer."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,6 @@ YEAR = 12
 OFFICIAL = "the official date"
 BESIDE = ("reml_common_months", "reml_all_months")  # fits to other months, no other estimators
 BELIEVED = ("did", "probably")  # what was expected without such a shift is worth a line
-TELLERS = ("tell_card", "tell_counts", "tell_trends", "describe_sure", "describe_doubts")
 
 
 def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd.DataFrame:
@@ -31,26 +30,18 @@ def make_cards(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> pd
         slope, beside = slopes.loc["reml"], slopes.index.intersection(BESIDE)
         flags = slope["flags"].split() if isinstance(slope["flags"], str) else []
         verdict = judge_estimand(slopes.drop(beside))
-        doubts = _doubts(verdict, slope["date_verdict"], flags)
-        common = slopes.loc[slopes.index.intersection(BESIDE[:1])]
+        sound = {"estimators": verdict == "agree", "date": slope["date_verdict"] == OFFICIAL}
+        warned = {group: words.keys() & flags for group, words in WORDS["warnings"].items()}
+        doubts = [name for name in WORDS["doubts"] if warned[name] or not sound.get(name, True)]
         row = {"shift": slug, "source": source, "month": shift.month}
         row |= numbers["estimate"][["pre_trend", "post_trend"]].to_dict()
         row |= slope[["estimate", "low", "high", "n_before", "n_after"]].to_dict()
         row |= slope[["own_break", "mass_near", "date_verdict"]].to_dict() | _counts(shift, source)
-        row["on_common_months"] = any(significant(each) for _, each in common.iterrows())
+        row["on_common_months"] = significant(slopes.reindex(BESIDE[:1]).iloc[0])
         certain = ("did", "probably", "may")[min(len(doubts), 2)]
         row["certainty"] = certain if significant(slope) else "cannot"
-        row["doubts"] = " ".join(doubts)
-        rows.append(row | {"flags": " ".join(flags)})
+        rows.append(row | {"doubts": " ".join(doubts), "flags": " ".join(flags)})
     return pd.DataFrame(rows)
-
-
-def _doubts(verdict: str, date_verdict: str, flags: list[str]) -> list[str]:
-    """Return the kinds of doubt; `verdict` is the estimators' on the change of trend."""
-    found = {group for group, warnings in WORDS["warnings"].items() if warnings.keys() & flags}
-    found |= {"estimators"} if verdict != "agree" else set()
-    found |= {"date"} if date_verdict != OFFICIAL else set()
-    return [group for group in WORDS["doubts"] if group in found]
 
 
 def _counts(shift: PolicyShift, source: str) -> dict[str, object]:
@@ -61,11 +52,11 @@ def _counts(shift: PolicyShift, source: str) -> dict[str, object]:
     spans = {"before": first - YEAR, "first": first, "last": end - months + 1}
     if spans["last"] < first + YEAR:
         del spans["last"]
-    found: dict[str, object] = {"months": months, "end": end, "deaths_last": pd.NA}
-    windows = {name: series.loc[start : start + months - 1] for name, start in spans.items()}
-    found |= {f"deaths_{name}": window["deaths"].sum() for name, window in windows.items()}
-    gaps = series.attrs["gaps"]
-    hit = [name for name, each in windows.items() if gaps_inside(gaps, periods_of(each))]
+    found, hit = {"months": months, "end": end, "deaths_last": pd.NA}, []
+    for name, start in spans.items():
+        window = series.loc[start : start + months - 1]
+        found[f"deaths_{name}"] = window["deaths"].sum()
+        hit += [name] if gaps_inside(series.attrs["gaps"], periods_of(window)) else []
     return found | {"holes": " ".join(hit)}
 
 
@@ -100,63 +91,28 @@ def tell_turn(card: pd.Series) -> str:
     return WORDS["turns"][turn][card["certainty"]].format(then=then)
 
 
-def tell_card(card: pd.Series) -> str:
-    """Return what a card says of one source: turn, trends, counts."""
-    turn, counted = tell_turn(card), WORDS["counted"][card["source"]]
-    told = {"turn": turn[0].upper() + turn[1:], "trends": tell_trends(card), "counted": counted}
-    return TOLD["card"].format(counts=tell_counts(card), **told)
-
-
-def describe_sure(card: pd.Series) -> str:
-    """Return how sure what a card says is, and why."""
-    return WORDS["sure"][card["certainty"]].format(doubts=len(card["doubts"].split()))
-
-
-def describe_doubts(card: pd.Series) -> list[tuple[str, list[str]]]:
-    """Return each kind of doubt of a card in words, with the warnings behind it."""
-    flags, found = card["flags"].split(), []
-    for group in card["doubts"].split():
-        words = WORDS["warnings"][group]
-        told = [words[name] for name in flags if name in words]
-        if group == "date" and card["date_verdict"] != OFFICIAL:
-            own = say_month(pd.Period(card["own_break"], "M"))
-            told.insert(0, TOLD["likeliest"].format(own_break=own, mass=card["mass_near"]))
-        found.append((WORDS["doubts"][group], told))
-    return found
-
-
 def write_answer(cards: pd.DataFrame) -> list[str]:
     """Return the answer in plain sentences: rises, falls, what cannot be told, and of causes."""
     told = cards[cards["certainty"] != "cannot"]
-    sides = (told[told["estimate"] > 0], told[told["estimate"] < 0])
-    sentences = [_join([_answer(card, cards) for _, card in side.iterrows()]) for side in sides]
+    sentences = []
+    for side in (told[told["estimate"] > 0], told[told["estimate"] < 0]):
+        parts = [_answer(card, cards) for _, card in side.iterrows()]
+        parts[1:] = [part[0].lower() + part[1:] for part in parts[1:]]
+        sentences += [f"{'; '.join(parts)}."] if parts else []
     rest = [slug for slug in cards["shift"].unique() if slug not in set(told["shift"])]
-    untold = TOLD["none"].format(shifts=len(rest))
-    if len(told):
-        names = [WORDS["names"][slug] for slug in rest]
-        *most, last = names or [""]
-        listed = TOLD["and"].join([", ".join(most), last]) if most else last
-        untold = TOLD["rest"].format(names=listed) if rest else ""
-    return [*filter(None, sentences), f"{untold} {TOLD['cause']}".strip()]
-
-
-def _join(parts: list[str]) -> str:
-    """Return one sentence of several parts."""
-    first, *others = parts or [""]
-    rest = [part[0].lower() + part[1:] for part in others]
-    return "; ".join([first, *rest]) + "." if parts else ""
+    names = [WORDS["names"][slug] for slug in rest]
+    listed = TOLD["and"].join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    untold = TOLD["rest" if len(told) else "none"].format(names=listed, shifts=len(rest))
+    return [*sentences, f"{untold if rest else ''} {TOLD['cause']}".strip()]
 
 
 def _answer(card: pd.Series, cards: pd.DataFrame) -> str:
     told = {"counts": tell_counts(card), "trends": tell_trends(card), "turn": tell_turn(card)}
     told |= {"counted": WORDS["counted"][card["source"]], "event": WORDS["events"][card["shift"]]}
     told["month"] = say_month(pd.Period(card["month"], "M"))
+    told |= {"source": SOURCES[card["source"]].name, "others": ""}
     silent = cards[(cards["shift"] == card["shift"]) & (cards["certainty"] == "cannot")]
-    others = [
-        TOLD["same" if other["on_common_months"] else "silent"].format(
-            names=SOURCES[other["source"]].name
-        )
-        for _, other in silent.iterrows()
-    ]
-    name = SOURCES[card["source"]].name
-    return TOLD["answer"].format(source=name, others="".join(others), **told)
+    for _, other in silent.iterrows():
+        said = TOLD["same" if other["on_common_months"] else "silent"]
+        told["others"] += said.format(names=SOURCES[other["source"]].name)
+    return TOLD["answer"].format(**told)

@@ -70,13 +70,12 @@ def _size(fit: ITSResult) -> dict[str, float]:
 
 def read_rows(paths: list[Path]) -> pd.DataFrame:
     """Read and join tables of estimates, in the order of `paths`; name those that are missing."""
-    missing = [path.stem for path in paths if not path.is_file()]
-    if missing:
+    if missing := [path.stem for path in paths if not path.is_file()]:
         failed = "run `pytask`, and read why if one of them failed"
         raise FileNotFoundError(f"no result yet of {missing}: {failed}")
     read = {"dtype": {"flags": str, "note": str}, "keep_default_na": False, "na_values": [""]}
-    tables = [pd.read_csv(path, **read) for path in paths]
-    return pd.concat(tables, ignore_index=True).fillna({"flags": "", "note": ""})
+    tables = pd.concat([pd.read_csv(path, **read) for path in paths], ignore_index=True)
+    return tables.fillna({"flags": "", "note": ""})
 
 
 def join_dates(estimates: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFrame:

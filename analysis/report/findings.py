@@ -84,13 +84,10 @@ def _trust(found: Findings) -> Told:
     both = signs.groupby(common["shift"], sort=False).agg(["size", "nunique"]).query("size > 1")
     split = [found.titles[slug] for slug in both.index[both["nunique"] > 1]]
     agreement = WORDS["trust"]["divided" if split else "one" if len(both) else "alone"]
-    told = {
-        "estimates": len(slopes),
-        "flagged": (flags != "").sum(),
-        "wandering": flags.str.contains("wandering").sum(),
-        "verdicts": Counter(slopes["comparison_verdict"]),
-        "agreement": agreement.format(shifts="; ".join(split)),
-    }
+    told = {"estimates": len(slopes), "flagged": (flags != "").sum()}
+    told |= {"wandering": flags.str.contains("wandering").sum()}
+    told |= {"verdicts": Counter(slopes["comparison_verdict"])}
+    told |= {"agreement": agreement.format(shifts="; ".join(split))}
     return told, pd.concat([slopes, common])
 
 

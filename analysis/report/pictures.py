@@ -46,22 +46,18 @@ def plot_rate(
         dates, style = path.index.to_timestamp(), {"color": COLOURS["forecast"]}
         ax.plot(dates, path["expected"], linestyle="--", label=WORDS["expected"], **style)
         ax.fill_between(dates, path["low"], path["high"], alpha=0.18, linewidth=0, **style)
-    first, last = IMPUTED[0].to_timestamp(), IMPUTED[-1].to_timestamp()
-    ax.axvspan(first, last, color="0.92", linewidth=0, label=WORDS["imputed"])
-    _mark_holes(ax, series)
+    imputed = IMPUTED[[0, -1]].to_timestamp()
+    ax.axvspan(*imputed, color="0.92", linewidth=0, label=WORDS["imputed"])
+    gaps = gap_months([gap for frame in series.values() for gap in frame.attrs["gaps"]])
+    style = {"color": "0.4", "linestyle": "", "marker": "|", "markersize": 5, "clip_on": False}
+    dates = pd.PeriodIndex(gaps, freq="M").to_timestamp()
+    ax.plot(dates, [0] * len(dates), label=WORDS["gap"], **style)
     ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
     _number_shifts(ax, list(shifts))
     ax.set(xlabel="", ylabel=WORDS["rate"])
     ax.spines[["top", "right"]].set_visible(False)
     fig.legend(loc="outside lower center", ncols=2, **LEGEND)
     return fig
-
-
-def _mark_holes(ax: Axes, series: Mapping[str, pd.DataFrame]) -> None:
-    gaps = [gap for frame in series.values() for gap in frame.attrs["gaps"]]
-    style = {"color": "0.4", "linestyle": "", "clip_on": False}
-    dates = pd.PeriodIndex(gap_months(gaps), freq="M").to_timestamp()
-    ax.plot(dates, [0] * len(dates), marker="|", markersize=5, label=WORDS["gap"], **style)
 
 
 def _number_shifts(ax: Axes, shifts: list[PolicyShift]) -> None:
@@ -81,13 +77,12 @@ def tell_rate(series: Mapping[str, pd.DataFrame], shifts: int) -> str:
     """Return the picture of the rate in words, from its numbers."""
     first, second = series.values()
     main, other = yearly_rate(first), yearly_rate(second)
-    ends = {"first": say_month(first.index[0]), "last": say_month(second.index[-1])}
-    ends |= {"end_month": say_month(main.index[-1])}
-    low, high = main.idxmin(), main.idxmax()
-    told = {"start": main.iloc[0], "end": main.iloc[-1], "low": main[low], "high": main[high]}
-    told |= {"other": other.iloc[-1], "other_month": say_month(other.index[-1])}
-    months = {"low_month": say_month(low), "high_month": say_month(high)}
-    return WORDS["alt"].format(shifts=shifts, **ends, **told, **months)
+    low, high, end = main.idxmin(), main.idxmax(), main.index[-1]
+    told = {"start": main.iloc[0], "end": main[end], "low": main[low], "high": main[high]}
+    told |= {"other": other.iloc[-1], "shifts": shifts}
+    months = {"first": first.index[0], "last": second.index[-1], "end_month": end}
+    months |= {"low_month": low, "high_month": high, "other_month": other.index[-1]}
+    return WORDS["alt"].format(**told, **{name: say_month(at) for name, at in months.items()})
 
 
 def plot_trends(cards: pd.DataFrame) -> Figure:

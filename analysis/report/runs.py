@@ -1,6 +1,6 @@
 """Every run of a notebook, in one table: pytask, the site's menu and the RO-Crate read it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import INAUGURATIONS, load_policy_shifts
 
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
+FILES = ("recorded", "tables", "figures")  # of a run, as below
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
 
 
@@ -50,51 +51,32 @@ def declare_runs() -> dict[str, Run]:
     shifts = load_policy_shifts()
     forecasts = [_run("08-forecast", source=source, every=EVERY[source]) for source in EVERY]
     probabilities = tuple(run.tables[1] for run in forecasts)
-    runs = [
-        _run("01-data"),
-        _run("02-claims", reads=probabilities, probabilities=" ".join(probabilities)),
-        *(run for shift in shifts.values() for run in _of_shift(shift)),
-        _run("06-operations"),
-        *(_run("07-comparison-countries", shifts[slug]) for slug in INAUGURATIONS),
-        *forecasts,
-        *(_run("11-municipalities", shifts[slug]) for slug in INAUGURATIONS),
-        _run("09-validation"),
-    ]
-    told = [DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs]
-    last = _run("10-synthesis", reads=tuple(filter(None, told)))
+    claims = _run("02-claims", probabilities=" ".join(probabilities))
+    runs = [_run("01-data"), replace(claims, reads=probabilities)]
+    for shift, source in ((each, name) for each in shifts.values() for name in each.sources):
+        runs.append(_run("03-policy-shift", shift, source))
+        runs.append(_run("04-robustness", shift, source, jobs=1))
+        if shift.places == (NATION,):
+            runs.append(_run("05-states", shift, source))
+    compared = [shifts[slug] for slug in INAUGURATIONS]
+    runs += [_run("06-operations"), *(_run("07-comparison-countries", each) for each in compared)]
+    runs += [*forecasts, *(_run("11-municipalities", each) for each in compared)]
+    runs.append(_run("09-validation"))
+    told = (DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs)
     small = (f"small--{slug}" for slug, shift in shifts.items() if shift.places == (NATION,))
-    runs.append(replace(last, figures=(*last.figures, *small)))
+    last, reads = _run("10-synthesis"), tuple(filter(None, told))
+    runs.append(replace(last, reads=reads, figures=(*last.figures, *small)))
     return {run.name: run for run in runs}
 
 
-def _of_shift(shift: PolicyShift) -> Iterator[Run]:
-    """The fit of a shift under each source, the doubts about its date, and the states."""
-    national = shift.places == (NATION,)
-    for source in shift.sources:
-        yield _run("03-policy-shift", shift, source)
-        yield _run("04-robustness", shift, source, jobs=1)
-        if national:
-            yield _run("05-states", shift, source)
-
-
-def _run(
-    notebook: str,
-    shift: PolicyShift | None = None,
-    source: str = "",
-    *,
-    reads: tuple[str, ...] = (),
-    **parameters: Any,
-) -> Run:
-    """Return one run of a declared notebook, its patterns filled in."""
+def _run(notebook: str, shift: PolicyShift | None = None, source: str = "", **given: Any) -> Run:
+    """Return one run of a declared notebook, its patterns filled in, without what it reads."""
     block = DECLARED[notebook]
-    parameters = block.get("parameters", {}) | parameters
+    parameters = block.get("parameters", {}) | given
     chosen = {"shift": shift.slug} if shift else {}
     chosen |= {"source": source} if source else {}
     key = "--".join(chosen.values())
-    recorded, tables, figures = (
-        tuple(path.format(key=key) for path in block.get(name, ()))
-        for name in ("recorded", "tables", "figures")
-    )
+    files = ([path.format(key=key) for path in block.get(name, ())] for name in FILES)
     named = {"shift": shift and shift.title, "source": source and SOURCES[source].name}
     title = block.get("title", "").format(**named)
-    return Run(notebook, key, chosen | parameters, reads, recorded, tables, figures, title)
+    return Run(notebook, key, chosen | parameters, (), *map(tuple, files), title=title)

@@ -30,37 +30,26 @@ def robustness_row(
     curve: SpecificationCurve,
 ) -> pd.DataFrame:
     """Return the numbers of 04-robustness as one row; the posterior is that of one break."""
-    mode, credible = posterior.mode, posterior.credible
+    mode, credible, estimand = posterior.mode, posterior.credible, curve.estimand
+    # when up to three months are left out
     least = left_out.iloc[left_out["mass_near"].to_numpy().argmin()]
-    median, share = curve.joint.loc["median"], curve.joint.loc["share"]
-    row = {
-        "shift": shift.slug,
-        "source": source,
-        "place": "+".join(shift.places),
-        "own_break": str(mode),  # the data's likeliest date
-        "months_off": months_off(mode, shift),
-        "mass_near": max(posterior.mass_near(month) for month in shift.months),
-        "mass_least": least["mass_near"],  # when up to three months are left out
-        "without": say_runs(pd.period_range(least["first"], periods=least["periods"]), str),
-        "then": str(least["mode"]),
-        # the break at the likeliest date, by a fit there
-        "own_level": at_mode["estimate"].get("level", np.nan),
-        "own_slope": at_mode["estimate"].get("slope", np.nan),
-        "classical": "; ".join("{} ({} to {})".format(*dated) for dated in classical.to_numpy()),
-        "credible_first": str(credible[0]),
-        "credible_last": str(credible[-1]),
-        "credible_periods": len(credible),
-        "candidates": len(posterior.probability),
-        "estimand": curve.estimand,
-        "date_p": dates.rank.loc[curve.estimand, "p"],
-        "place_p": places.rank.loc[curve.estimand, "p"],
-        "curve_median": median["observed"],
-        "curve_median_p": median["p"],
-        "curve_share": share["observed"],
-        "curve_share_p": share["p"],
-        "specifications": len(curve.table),
-        "moved_most_by": curve.variance_shares.index[0],
-    }
+    without = pd.period_range(least["first"], periods=least["periods"])
+    dated = ("{} ({} to {})".format(*each) for each in classical.to_numpy())
+    row = {"shift": shift.slug, "source": source, "place": "+".join(shift.places)}
+    row |= {"own_break": str(mode), "months_off": months_off(mode, shift)}
+    row["mass_near"] = max(posterior.mass_near(month) for month in shift.months)
+    row |= {"mass_least": least["mass_near"], "without": say_runs(without, str)}
+    row["then"] = str(least["mode"])
+    for name in ("level", "slope"):  # of the break at the likeliest date, by a fit there
+        row[f"own_{name}"] = at_mode["estimate"].get(name, np.nan)
+    row["classical"] = "; ".join(dated)
+    row |= {"credible_first": str(credible[0]), "credible_last": str(credible[-1])}
+    row |= {"credible_periods": len(credible), "candidates": len(posterior.probability)}
+    row |= {"estimand": estimand, "date_p": dates.rank.loc[estimand, "p"]}
+    row["place_p"] = places.rank.loc[estimand, "p"]
+    for name in ("median", "share"):
+        row[f"curve_{name}"], row[f"curve_{name}_p"] = curve.joint.loc[name, ["observed", "p"]]
+    row |= {"specifications": len(curve.table), "moved_most_by": curve.variance_shares.index[0]}
     return pd.DataFrame([row | {"date_verdict": judge_date(row)}])
 
 
@@ -85,12 +74,8 @@ def describe_date(row: dict | pd.Series) -> str:
     where = said["where"].format(months=months, side="before" if off < 0 else "after")
     asked = "nothing" if row["mass_near"] <= 0.5 else "survives"
     asked = "rests" if row["mass_near"] > 0.5 >= row["mass_least"] else asked
-    told = {
-        "meaning": said[row["date_verdict"]],
-        "where": where if off else said["here"],
-        "rests": said[asked].format(**row),
-        "breaks": row["classical"] or "no break",
-    }
+    told = {"meaning": said[row["date_verdict"]], "where": where if off else said["here"]}
+    told |= {"rests": said[asked].format(**row), "breaks": row["classical"] or "no break"}
     return name_months(said["told"].format(**row, **told))
 
 

@@ -64,11 +64,7 @@ def describe_sham(study: SyntheticStudy, rows: pd.DataFrame, within: list[str]) 
     own = pd.DataFrame([(fit.changes().mean(), fit.rmspe) for fit in study.controls.values()])
     sizes, reals = sham["estimate"].abs(), own[0].abs()
     large = sizes.max() >= reals.min(), (sizes / sham["error"]).max() >= (reals / own[1]).min()
-    told = {
-        "size": said["as_large" if any(large) else "smaller"],
-        "moved": say_range(row),
-        "real": say_range(real),
-        "within": ", ".join(within) or "none",
-    }
-    years = {"before": first - 1, "first": first, "last": study.pictured.real.first_year - 1}
-    return said["told"].format(fits=row["fits"], unit=UNIT, **years, **told)
+    told = {"size": said["as_large" if any(large) else "smaller"], "fits": row["fits"]}
+    told |= {"moved": say_range(row), "real": say_range(real), "unit": UNIT}
+    told |= {"within": ", ".join(within) or "none", "before": first - 1, "first": first}
+    return said["told"].format(last=study.pictured.real.first_year - 1, **told)

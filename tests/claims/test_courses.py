@@ -184,10 +184,10 @@ def test_trend_and_courses_are_exact_without_noise():
     slopes = np.where(years < 2, -0.1, np.where(years < 4, 0.3, 0.05))
     log_rate = np.concatenate([[0], np.cumsum(slopes[:-1]) / 12])
     frame = pd.DataFrame({"deaths": 1e12 * np.exp(log_rate), "person_years": 1e15}, index=index)
-    courses = fit_courses(frame, (index[24], index[48]), harmonics=0)
+    courses = fit_courses(frame, (index[24], index[48]))
     expected = 100 * np.expm1([-0.1, 0.3, 0.05])
     np.testing.assert_allclose(courses["estimate"], expected, atol=1e-9)
-    (trend,) = fit_courses(frame.iloc[:24], harmonics=0)["estimate"]
+    (trend,) = fit_courses(frame.iloc[:24])["estimate"]
     np.testing.assert_allclose(trend, expected[0], atol=1e-9)
 
 

@@ -22,7 +22,7 @@ WALK = 3 + np.cumsum(0.05 * np.random.default_rng(1).standard_normal(len(INDEX))
 
 def draw(slug, y=WALK, index=INDEX, ahead=AHEAD, draws=40_000, seed=0):
     known = Known(y, index, ahead, load_inaugurations())
-    return METHODS[slug].draw(known, draws, np.random.default_rng(seed))
+    return METHODS[slug](known, draws, np.random.default_rng(seed))
 
 
 def waves(count):
@@ -202,7 +202,7 @@ def coverage(slug, simulate, count, ahead=12):
     rng, held = np.random.default_rng(5), []
     for _ in range(count):
         y = simulate(rng, 96 + ahead)
-        paths = METHODS[slug].draw(Known(y[:96], months[:96], months[96:]), 500, rng)
+        paths = METHODS[slug](Known(y[:96], months[:96], months[96:]), 500, rng)
         both = np.column_stack([paths[:, -1], paths.mean(axis=1)])
         truth = np.array([y[-1], y[96:].mean()])
         low, high = np.quantile(both, [0.1, 0.9], axis=0)

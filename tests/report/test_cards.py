@@ -9,8 +9,6 @@ from analysis import load_policy_shifts, load_series
 from analysis.language import Words, speaking
 from analysis.mexico.record import NATION
 from analysis.report.cards import (
-    describe_doubts,
-    describe_sure,
     make_cards,
     tell_counts,
     tell_trends,
@@ -18,6 +16,7 @@ from analysis.report.cards import (
     write_answer,
 )
 from analysis.report.pictures import tell_rate
+from report.card_words import describe_doubts, describe_sure
 
 SHIFTS = load_policy_shifts()
 PUBLISHED = published_estimates()
