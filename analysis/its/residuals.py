@@ -56,7 +56,7 @@ def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, 
     best = int(mixture.weight[0].argmax())  # the likeliest law, for the shift's first month
     law = mixture.phi[best], mixture.theta[best], mixture.ratio[best]
     X = model.designs[0].to_numpy()
-    y = unit_size(take_out(model.outcome, X))[0]  # neither a line in it nor its unit costs digits
+    y, power = unit_size(take_out(model.outcome, X))  # no line in it, no unit costs digits
     P = precision(len(y), *law, model.n_before)
     left = P - P @ X @ np.linalg.solve(X.T @ P @ X, X.T @ P)
     u = left @ y
@@ -64,4 +64,4 @@ def standardise(model: SegmentedModel, mixture: Posterior) -> tuple[np.ndarray, 
     rss = np.maximum(y @ u - u**2 / own, np.finfo(float).tiny)
     residual = y - np.linalg.solve(P, P @ y - u)
     root = np.linalg.cholesky(P[::-1, ::-1])[::-1, ::-1]  # upper: P = root root'
-    return u / np.sqrt(own * rss / (mixture.df - 1)), root.T @ residual
+    return u / np.sqrt(own * rss / (mixture.df - 1)), np.ldexp(root.T @ residual, power)

@@ -232,4 +232,4 @@ def test_public_name_is_followed_to_its_module_and_a_magic_is_no_code(tmp_path):
     code = "%matplotlib inline\nfrom analysis import sup_f"
     reached = reached_by_notebook(write_notebook(tmp_path / "a.ipynb", "n: int = 2", code))
     assert PACKAGE / "engine/sup_f.py" in reached
-    assert PACKAGE / "engine/gls.py" not in reached
+    assert PACKAGE / "engine/reml.py" not in reached

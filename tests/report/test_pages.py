@@ -91,7 +91,7 @@ def test_a_figure_carries_the_finding_of_its_run(laid_out):
 def test_a_warning_on_a_page_names_its_file_and_no_folder_of_the_machine(tmp_path, folder):
     told = f"before\n{folder}gls.py:208: RuntimeWarning: odd\n  rho = x / y\nafter 1/2\n"
     printed = {"output_type": "stream", "name": "stderr", "text": told.splitlines(True)}
-    executed = {name: json.loads(notebook(("rate", "Finding"))) for name in RUNS}
+    executed = {name: json.loads(notebook([("rate", "Finding")])) for name in RUNS}
     executed["01-data"]["cells"][1]["outputs"].append(printed)
     lay_out_notebooks(executed, RUNS, tmp_path)
     cell = json.loads((tmp_path / "01-data.ipynb").read_text("utf-8"))["cells"][1]
