@@ -112,11 +112,16 @@ def match_rows(values: Any, design: Any, name: str) -> Any:
     return values.loc[rows]
 
 
-def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
-    """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
+def idle_columns(X: Array) -> Array:
+    """Return which columns (k,) of designs (..., n, k) add nothing to those before them."""
     X = unit_size(X, axis=-2)[0]
     pivots = np.abs(np.diagonal(np.linalg.qr(X, mode="r"), axis1=-2, axis2=-1))
-    lost = (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
+    return (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
+
+
+def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
+    """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
+    lost = idle_columns(X)
     if lost.any():
         column = lost.argmax()
         name = column if names is None else repr(list(names)[column])

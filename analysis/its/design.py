@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole, require
+from analysis.checks import check_whole, idle_columns, require
 from analysis.its.periods import PERIOD_NAMES, periods_per_year
 from analysis.its.series import fill_missing, is_missing, periods_of
 from analysis.its.shifts import Impact, PolicyShift
@@ -67,36 +67,24 @@ def check_terms(
 ) -> None:
     """Raise a ValueError that says what the periods that are kept cannot tell apart."""
     kept, where = ~omitted_periods(index, omit), f"the window {index[0]} to {index[-1]}"
+    cure = "Widen it, use fewer harmonics, or leave fewer periods out."
     for month in shift.months:
         terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
         few = f"{where} keeps {len(terms)} periods for {terms.shape[1]} terms of the model"
-        cure = "Widen it, use fewer harmonics, or leave fewer periods out."
         require(len(terms) >= terms.shape[1] + FEWEST_DF, f"{shift.slug}: {few}. {cure}")
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
-        size = np.sqrt((terms**2).sum()).to_numpy()
-        pivots = np.abs(np.diag(np.linalg.qr(terms / np.where(size > 0, size, 1), mode="r")))
-        idle = terms.columns[pivots < 1e-10].tolist()
+        idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
         season = f"{where} keeps too little of the year for {harmonics} pairs of waves"
         require(all(":" in name for name in idle), f"{shift.slug}: {season}. {cure}")
+        months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
-            raise ValueError(f"{shift.slug}: {_tell_apart(index, shift, month, idle[0], kept)}")
-
-
-def _tell_apart(
-    index: pd.PeriodIndex, shift: PolicyShift, month: pd.Period, term: str, kept: np.ndarray
-) -> str:
-    """Say which shift beside another has a term that adds nothing, and what to do."""
-    months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
-    places = {slug: first_position(index, each) for slug, each in months.items()}
-    slug = term.partition(":")[2]
-    place, own = places.pop(slug), f"the shift beside it, {slug} ({months[slug]}),"
-    near = min(places, key=lambda other: abs(places[other] - place))
-    if places[near] == place:
-        told = f"begins in the same period as {near} ({months[near]}), so no data tell them apart"
-        return f"{own} {told}. Leave {slug} out of beside, or correct a month."
-    sides = f"{kept[:place].sum()} periods before it and {kept[place:].sum()} from it on"
-    told = f"cannot be told apart: the window has {sides}, and {near} is at {months[near]}"
-    return f"{own} {told}. Give it impact='level', leave it out of beside, or widen the window."
+            slug = idle[0].partition(":")[2]
+            others = [f"{name} ({each})" for name, each in months.items() if name != slug]
+            own = f"the shift beside it, {slug} ({months[slug]}), cannot be told apart from"
+            fault = f"{shift.slug}: {own} {', '.join(others)} in {where}. Correct a month, give it"
+            raise ValueError(
+                f"{fault} impact='level', leave it out of beside, or widen the window."
+            )
 
 
 def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_month
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
@@ -161,7 +162,7 @@ def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
 def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     if "complete_through" not in attrs or periods_of(series).freqstr != "M":
         return
-    last = pd.Period(attrs["complete_through"], "M")
+    last = check_month(attrs["complete_through"], "series.attrs['complete_through']")
     if touched := int((series.index > last).sum()):
         yield flag("still_registering", touched, touched=touched, last=say_month(last))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import check_class
-from analysis.checks import check_month, name_some, read_period, require, shown
-from analysis.its.periods import check_index, check_level
+from analysis.checks import name_some, require, shown
+from analysis.its.periods import check_index
 
 Scale = Literal["log", "rate", "value"]
 
@@ -65,13 +65,17 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
 
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
-    if check_class(panel, "panel", pd.DataFrame).index.nlevels != 2:
-        wanted = "panel must have a MultiIndex (place, period)"
-        found = f"found {type(panel.index).__name__} of {panel.index.nlevels} level(s)"
+    index = check_class(panel, "panel", pd.DataFrame).index
+    if index.nlevels != 2:
+        found = f"found {type(index).__name__} of {index.nlevels} level(s)"
         cure = "Use panel.set_index(['place', 'month']); a single series goes to fit_its."
-        raise TypeError(f"{wanted}; {found}. {cure}")
-    check_level(panel.index)
-    unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
+        raise TypeError(f"panel must have a MultiIndex (place, period); {found}. {cure}")
+    level = index.get_level_values(1)
+    if not isinstance(level, pd.PeriodIndex):
+        made = "panel.index.set_levels(pd.PeriodIndex(panel.index.levels[1], freq='M'), level=1)"
+        found = f"the panel's periods must be months, found {level.dtype}"
+        raise TypeError(f"{found}; use panel.index = {made}")
+    unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
     panel = pd.DataFrame(panel, copy=False)
@@ -80,28 +84,14 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
 
 
 def read_attrs(series: pd.DataFrame) -> dict:
-    """Return what a series or panel says of itself, if what is read of it has its form."""
+    """Return what a series or panel says of itself, if what is read of it has its keys."""
     attrs = check_class(series, "series", pd.DataFrame).attrs
-    for name, keys in SAID.items():
-        told, listed = attrs.get(name), "first" in keys
-        if told is None:
-            continue
-        records = told if listed else [told]
-        fits = isinstance(records, list | tuple) and all(_is_record(x, keys) for x in records)
-        wanted = f"{'a list of dicts' if listed else 'a dict'} with {', '.join(keys)}"
-        require(fits, f"series.attrs[{name!r}] must be {wanted}; found {shown(told)}. Delete it.")
-    month = attrs.get("complete_through")
-    if month is not None:
-        check_month(month, "series.attrs['complete_through']")
+    for name in [each for each in SAID if attrs.get(each) is not None]:
+        told, wanted = attrs[name], f"hold {', '.join(SAID[name])}"
+        records = told if isinstance(told, list | tuple) else [told]
+        fits = all(isinstance(each, dict) and {*SAID[name]} <= {*each} for each in records)
+        require(fits, f"series.attrs[{name!r}] must {wanted}; found {shown(told)}. Delete it.")
     return attrs
-
-
-def _is_record(told: object, keys: tuple[str, ...]) -> bool:
-    """Tell whether `told` has these keys, with months as its ends."""
-    if not isinstance(told, dict) or not set(keys) <= set(told):
-        return False
-    tables = all(isinstance(told[key], dict) for key in keys if key.startswith("by_"))
-    return tables and all(read_period(told[key]) for key in ("first", "last") if key in keys)
 
 
 def has_counts(frame: pd.DataFrame) -> bool:
