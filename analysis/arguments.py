@@ -196,7 +196,7 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
-Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
+Waves = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
 Ax = Annotated[Any, check_axes]
 Draws = Annotated[int, whole(100)]

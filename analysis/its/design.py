@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_whole, idle_columns, require
-from analysis.its.periods import PERIOD_NAMES, periods_per_year
+from analysis.its.periods import ERRORS, PERIOD_NAMES, periods_per_year
 from analysis.its.series import fill_missing, is_missing, periods_of
 from analysis.its.shifts import Impact, PolicyShift
 from analysis.language import say_runs
@@ -29,24 +29,20 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     series = fill_missing(series)
     index = periods_of(series)
     start, end = shift.start or index[0], shift.end or index[-1]
-    declared = f"{shift.start or 'the first'} to {shift.end or 'the last'}"
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    nothing = f"holds nothing of the series, which has {index[0]} to {index[-1]}"
-    require(not window.empty, f"{shift.slug}: its window {declared} {nothing}")
+    told = {"shift": shift, "start": shift.start or "the first", "end": shift.end or "the last"}
+    require(not window.empty, ERRORS["no_window"].format(first=index[0], last=index[-1], **told))
     index = index[inside]
+    told |= {"first": index[0], "last": index[-1]}
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     held = shift.month.start_time >= index[0].start_time and last < len(index)
-    outside = f"is outside the series, whose window has {index[0]} to {index[-1]}"
-    cure = "Choose a month inside it, another window, or a longer series."
-    require(held, f"{shift.slug}: the shift at {shift.when} {outside}. {cure}")
+    require(held, ERRORS["outside"].format(**told))
     out = omitted_periods(index, shift.omit) | is_missing(window)
-    kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
+    told |= {"before": (~out[:before]).sum(), "after": (~out[last:]).sum()}
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
-    found = f"{kept_before} {names} before the shift and {kept_after} from it on"
-    needed = f"at least {fewest} are needed on either side"
-    enough = min(kept_before, kept_after) >= fewest
-    require(enough, f"{shift.slug}: {found}; {needed}. Widen the window or use a longer series.")
+    enough = min(told["before"], told["after"]) >= fewest
+    require(enough, ERRORS["few"].format(fewest=fewest, names=names, **told))
     return window
 
 
@@ -66,25 +62,21 @@ def check_terms(
     index: pd.PeriodIndex, shift: PolicyShift, harmonics: int, omit: Iterable[pd.Period]
 ) -> None:
     """Raise a ValueError that says what the periods that are kept cannot tell apart."""
-    kept, where = ~omitted_periods(index, omit), f"the window {index[0]} to {index[-1]}"
-    cure = "Widen it, use fewer harmonics, or leave fewer periods out."
+    kept = ~omitted_periods(index, omit)
+    told = {"shift": shift, "first": index[0], "last": index[-1], "pairs": harmonics}
     for month in shift.months:
         terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
-        few = f"{where} keeps {len(terms)} periods for {terms.shape[1]} terms of the model"
-        require(len(terms) >= terms.shape[1] + FEWEST_DF, f"{shift.slug}: {few}. {cure}")
+        few = ERRORS["few_terms"].format(kept=len(terms), terms=terms.shape[1], **told)
+        require(len(terms) >= terms.shape[1] + FEWEST_DF, few)
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
         idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
-        season = f"{where} keeps too little of the year for {harmonics} pairs of waves"
-        require(all(":" in name for name in idle), f"{shift.slug}: {season}. {cure}")
+        require(all(":" in name for name in idle), ERRORS["season"].format(**told))
         months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
             slug = idle[0].partition(":")[2]
-            others = [f"{name} ({each})" for name, each in months.items() if name != slug]
-            own = f"the shift beside it, {slug} ({months[slug]}), cannot be told apart from"
-            fault = f"{shift.slug}: {own} {', '.join(others)} in {where}. Correct a month, give it"
-            raise ValueError(
-                f"{fault} impact='level', leave it out of beside, or widen the window."
-            )
+            others = ", ".join(f"{x} ({each})" for x, each in months.items() if x != slug)
+            told |= {"slug": slug, "month": months[slug], "others": others}
+            raise ValueError(ERRORS["beside"].format(**told))
 
 
 def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:

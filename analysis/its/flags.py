@@ -42,14 +42,7 @@ def flag(name: str, value: float, /, **told: Any) -> Flag:
 
 
 def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
-    """Yield the flags of a fit; `mixture` is what it says of the errors' law.
-
-    The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
-    month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
-    deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
-    `source_ratio`, of another source to this one: `name`, `by_month` (text to number);
-    `registered_share`, of a total: `of`, `own`, both names, `by_year`, of sources (text to share).
-    """
+    """Yield the flags of a fit; `mixture` is what it says of the errors' law."""
     series, shift = model.window, model.shift
     for name, value, told in doubt_errors(model, mixture):
         yield flag(name, value, **told)

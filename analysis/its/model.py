@@ -137,7 +137,7 @@ def prepare_model(
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
-def describe_memory(mixture: Posterior) -> pd.DataFrame:
+def memory_rows(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
     if mixture.exact[0]:  # nothing varies about the fit, and no law is identified

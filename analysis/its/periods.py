@@ -7,7 +7,10 @@ from warnings import catch_warnings
 import pandas as pd
 
 from analysis.checks import name_some, require
+from analysis.files import DATA_FOLDER, read_toml
 
+INPUT = read_toml(DATA_FOLDER / "its-input.toml")[1]
+ERRORS = INPUT["errors"]
 PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
 PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
 DATED = ("date", "fecha", "month", "mes", "period", "periodo", "year", "año", "anio", "quarter")
@@ -26,8 +29,7 @@ def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
     periods = isinstance(index, pd.PeriodIndex)
     name = index.freqstr.split("-")[0] if periods else type(index).__name__
     if name not in PERIODS_PER_YEAR:
-        wanted = "series must have a PeriodIndex of months, quarters or years"
-        raise TypeError(f"{wanted}; found {name}; {_advise(frame)}")
+        raise TypeError(ERRORS["no_periods"].format(found=name, cure=_advise(frame)))
     require(not index.hasnans, "periods must not be missing; found NaT in the index")
     dated = index.year.min() >= 1 and index.year.max() <= 9999
     require(dated, f"periods must be in the years 1 to 9999; found {index.min()} to {index.max()}")
@@ -36,9 +38,7 @@ def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
     if not gaps and index[-1].ordinal - index[0].ordinal >= len(index):
         missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
-        cure = "Reindex the series, with 0 deaths where the source reports none, or any number "
-        cure += "where it lost them, and leave those periods out with omit."
-        raise ValueError(f"{PERIOD_NAMES[name]} must be consecutive; missing {missing}. {cure}")
+        raise ValueError(ERRORS["holes"].format(names=PERIOD_NAMES[name], missing=missing))
 
 
 def _advise(frame: pd.DataFrame) -> str:
@@ -53,10 +53,7 @@ def _advise(frame: pd.DataFrame) -> str:
         if frame[name].dtype.kind not in "iufbc" or any(x in str(name).lower() for x in DATED):
             held[f"frame[{name!r}]"] = frame[name]
     for code, values in held.items():
-        with (
-            suppress(Exception),
-            catch_warnings(action="error"),
-        ):
+        with suppress(Exception), catch_warnings(action="error"):
             if values.dtype.kind in "iuf":
                 values, given = values.astype(int), values
                 require(bool((values == given).all()) and values.min() >= 1000, "no dates")

@@ -7,19 +7,12 @@ import pandas as pd
 
 from analysis.arguments import check_class
 from analysis.checks import name_some, require, shown
-from analysis.its.periods import check_index
+from analysis.its.periods import ERRORS, INPUT, check_index
 
 Scale = Literal["log", "rate", "value"]
 
 PER = 1e5  # person-years of a rate
 COUNTS = {"deaths", "person_years"}
-SAID = {  # what `flags.find_flags` reads of a series' ``attrs``
-    "gaps": ("place", "first", "last", "found", "expected"),
-    "marked": ("name", "first", "last", "text"),
-    "unreliable": ("place", "first", "last", "reason"),
-    "source_ratio": ("name", "by_month"),
-    "registered_share": ("of", "own", "by_year"),
-}
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
@@ -67,14 +60,10 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     index = check_class(panel, "panel", pd.DataFrame).index
     if index.nlevels != 2:
-        found = f"found {type(index).__name__} of {index.nlevels} level(s)"
-        cure = "Use panel.set_index(['place', 'month']); a single series goes to fit_its."
-        raise TypeError(f"panel must have a MultiIndex (place, period); {found}. {cure}")
+        raise TypeError(ERRORS["no_panel"].format(kind=type(index).__name__, index=index))
     level = index.get_level_values(1)
     if not isinstance(level, pd.PeriodIndex):
-        made = "panel.index.set_levels(pd.PeriodIndex(panel.index.levels[1], freq='M'), level=1)"
-        found = f"the panel's periods must be months, found {level.dtype}"
-        raise TypeError(f"{found}; use panel.index = {made}")
+        raise TypeError(ERRORS["no_months"].format(found=level.dtype))
     unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
@@ -86,11 +75,12 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
 def read_attrs(series: pd.DataFrame) -> dict:
     """Return what a series or panel says of itself, if what is read of it has its keys."""
     attrs = check_class(series, "series", pd.DataFrame).attrs
-    for name in [each for each in SAID if attrs.get(each) is not None]:
-        told, wanted = attrs[name], f"hold {', '.join(SAID[name])}"
+    for name in [each for each in INPUT["attrs"] if attrs.get(each) is not None]:
+        told, keys = attrs[name], INPUT["attrs"][name]
         records = told if isinstance(told, list | tuple) else [told]
-        fits = all(isinstance(each, dict) and {*SAID[name]} <= {*each} for each in records)
-        require(fits, f"series.attrs[{name!r}] must {wanted}; found {shown(told)}. Delete it.")
+        fits = all(isinstance(each, dict) and {*keys} <= {*each} for each in records)
+        fault = {"name": name, "keys": ", ".join(keys), "found": shown(told)}
+        require(fits, ERRORS["attrs"].format(**fault))
     return attrs
 
 
@@ -105,8 +95,7 @@ def choose_scale(
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
         both = has_counts(frame) and "value" in frame.columns
-        cure = "Say with scale='log', 'rate' or 'value' which are meant, or drop the others."
-        require(not both, f"series has deaths and person_years, and 'value' beside them. {cure}")
+        require(not both, ERRORS["both"])
         scale = "log" if has_counts(frame) else "value"
     held = "value" in frame.columns if scale == "value" else has_counts(frame)
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
@@ -115,9 +104,7 @@ def choose_scale(
         kept = frame if out is None else frame[~out]
         without = kept.index[kept["deaths"] == 0].astype(str)
         if len(without):
-            fault = f"the log scale needs deaths in every period; none in {name_some(without)}"
-            cure = "Use scale='rate' or a longer period; fit_its without a scale takes such counts"
-            raise EmptyPeriodsError(f"{fault}. {cure} too.")
+            raise EmptyPeriodsError(ERRORS["no_deaths"].format(found=name_some(without)))
     return scale
 
 
@@ -175,8 +162,7 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     require(len(kept) > 0, f"every {name} is missing")
     bad = ~np.isfinite(kept)
     if bad.any():
-        found = f"found otherwise in {name_some(kept.index[bad].astype(str))}"
-        cure = "Where a source lost a number fill in any, and leave the period out with omit."
-        raise ValueError(f"{name} must be finite and not missing; {found}. {cure}")
+        found = name_some(kept.index[bad].astype(str))
+        raise ValueError(ERRORS["not_finite"].format(name=name, found=found))
     decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
     return numbers if decimal else column.astype("int64")

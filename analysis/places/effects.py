@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.arguments import Harmonics, checked, whole
+from analysis.arguments import Waves, checked, whole
 from analysis.checks import check_known, require
 from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import omitted_periods
@@ -50,7 +50,7 @@ def fit_places(
     panel: pd.DataFrame,
     shift: PolicyShift,
     *,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
     beside: Names = BESIDE,
     fewest_deaths: Annotated[int, whole(1)] = FEWEST_DEATHS,
 ) -> PlaceEffects:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Harmonics, checked
+from analysis.arguments import Waves, checked
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS
@@ -23,11 +23,7 @@ COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 @checked
 def vary_window(
-    series: pd.DataFrame,
-    shift: PolicyShift,
-    *,
-    scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: Waves = 2
 ) -> pd.DataFrame:
     """Refit a shift with one year left out, with other edges, and with a transition left out.
 
