@@ -65,10 +65,9 @@ def is_whole(value: object) -> bool:
 
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
-    if not is_whole(value) or not least <= value <= most:
-        raise ValueError(
-            f"{name} must be a whole number from {least} to {most:,}; found {shown(value)}"
-        )
+    fits = is_whole(value) and least <= value <= most
+    wanted = f"a whole number from {least} to {most:,}"
+    require(fits, f"{name} must be {wanted}; found {shown(value)}")
     return int(value)
 
 
@@ -105,9 +104,8 @@ def match_rows(values: Any, design: Any, name: str) -> Any:
         return values
     own, rows = values.index, design.index
     same = len(own) == len(rows) and own.is_unique and rows.is_unique and own.isin(rows).all()
-    found = f"{shown(own[0])} to {shown(own[-1])}" if len(own) else "none"
-    wanted = f"{shown(rows[0])} to {shown(rows[-1])}" if len(rows) else "none"
-    fault = f"{name} and the design must have the same labels, each once; found {found}, {wanted}"
+    found = [f"{shown(x[0])} to {shown(x[-1])}" if len(x) else "none" for x in (own, rows)]
+    fault = f"{name} and the design must have the same labels, each once; found {', '.join(found)}"
     require(same, f"{fault}. Cut both to the same rows, or give arrays.")
     return values.loc[rows]
 
