@@ -15,8 +15,7 @@ from analysis.engine.reml import integrate
 from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
-from analysis.its.periods import ERRORS, periods_per_year
-from analysis.its.series import Scale, check_frame, choose_scale, outcome
+from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95

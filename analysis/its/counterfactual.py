@@ -10,8 +10,7 @@ from analysis.engine.gls import is_exact
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
 from analysis.its.model import NOTES, SegmentedModel
-from analysis.its.periods import ERRORS
-from analysis.its.series import PER, EmptyPeriodsError, periods_of
+from analysis.its.series import ERRORS, PER, EmptyPeriodsError, periods_of
 
 Kind = Literal["forecast", "segmented"]
 

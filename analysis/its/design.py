@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_whole, idle_columns, require
-from analysis.its.periods import ERRORS, PERIOD_NAMES, periods_per_year
-from analysis.its.series import fill_missing, is_missing, periods_of
+from analysis.its.series import (
+    ERRORS,
+    PERIOD_NAMES,
+    fill_missing,
+    is_missing,
+    periods_of,
+    periods_per_year,
+)
 from analysis.its.shifts import Impact, PolicyShift
 from analysis.language import say_runs
 
@@ -115,12 +121,7 @@ def build_design(
     beside: Sequence[PolicyShift] | None = None,
     omit: Iterable[pd.Period] | None = None,
 ) -> pd.DataFrame:
-    """Return the design (n, k) of a shift at one of its months, by default the first.
-
-    `const`, `trend`, `level`, `slope` (in years), `level:SLUG` and `slope:SLUG` of shifts beside,
-    `sin1`, `cos1`, …, and `omit:PERIOD`, as if it were missing; by default the shift's own.
-    Shifts beside that begin before or after the window have no columns.
-    """
+    """Return the design (n, k) of a shift at one of its months, by default the first."""
     check_whole(harmonics, "harmonics", 0, 6)
     per_year = periods_per_year(index)
     position = np.arange(len(index))

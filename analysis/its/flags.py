@@ -13,9 +13,8 @@ from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, background, omitted_periods, outside_window
 from analysis.its.model import SegmentedModel
-from analysis.its.periods import periods_per_year
 from analysis.its.residuals import doubt_errors
-from analysis.its.series import Scale, periods_of
+from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month, say_runs
 

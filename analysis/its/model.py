@@ -15,8 +15,15 @@ from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
-from analysis.its.periods import periods_per_year
-from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, read_attrs
+from analysis.its.series import (
+    PER,
+    Scale,
+    as_percent,
+    choose_scale,
+    outcome,
+    periods_per_year,
+    read_attrs,
+)
 from analysis.its.shifts import PolicyShift, is_earlier
 from analysis.language import Words
 

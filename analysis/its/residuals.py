@@ -11,8 +11,7 @@ from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.posterior import Posterior
 from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, memory_rows
-from analysis.its.periods import periods_per_year
-from analysis.its.series import periods_of
+from analysis.its.series import periods_of, periods_per_year
 from analysis.language import Words, say_month
 
 SEASON_P, OUTLIER_P = 0.01, 0.01

@@ -17,8 +17,7 @@ from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_p
 from analysis.its.design import outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
 from analysis.its.model import NOTES, SegmentedModel, estimate_effects, memory_rows, prepare_model
-from analysis.its.periods import periods_per_year
-from analysis.its.series import Scale, outcome, periods_of
+from analysis.its.series import Scale, outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift, read_omitted
 
 DRAWS = 20_000

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.arguments import check_choice, check_class
 from analysis.checks import check_fields, read_period, require, shown
-from analysis.its.periods import ERRORS
+from analysis.its.series import ERRORS
 from analysis.language import Words
 
 Impact = Literal["level_and_slope", "level", "slope"]

@@ -24,8 +24,7 @@ from analysis.engine.reml import screen_many
 from analysis.its.breaks import taken_positions
 from analysis.its.design import FEWEST_MONTHS, break_designs, build_design, omitted_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.periods import PERIOD_NAMES
-from analysis.its.series import as_percent, outcome
+from analysis.its.series import PERIOD_NAMES, as_percent, outcome
 from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated

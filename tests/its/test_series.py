@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.its.periods import periods_per_year
-from analysis.its.series import check_frame, choose_scale, outcome
+from analysis.its.series import check_frame, choose_scale, outcome, periods_per_year
 
 INDEX = pd.period_range("2003-01", periods=8, freq="M", name="month")
 COUNTS = pd.DataFrame({"deaths": range(8), "person_years": 200_000}, index=INDEX)
