@@ -1,6 +1,7 @@
 """Months and a policy shift -> the design matrix of the segmented regression."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from analysis.its.series import (
     ERRORS,
     PERIOD_NAMES,
     fill_missing,
-    is_missing,
+    has_counts,
     periods_of,
     periods_per_year,
 )
@@ -37,19 +38,25 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     start, end = shift.start or index[0], shift.end or index[-1]
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    told = {"shift": shift, "start": shift.start or "the first", "end": shift.end or "the last"}
-    require(not window.empty, ERRORS["no_window"].format(first=index[0], last=index[-1], **told))
+    told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
+    declared = {"start": shift.start or "the first", "end": shift.end or "the last"}
+    require(not window.empty, ERRORS["no_window"].format(**told, **declared))
     index = index[inside]
     told |= {"first": index[0], "last": index[-1]}
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     held = shift.month.start_time >= index[0].start_time and last < len(index)
     require(held, ERRORS["outside"].format(**told))
-    out = omitted_periods(index, shift.omit) | is_missing(window)
+    out = omitted_periods(index, shift.omit) | _is_missing(window)
     told |= {"before": (~out[:before]).sum(), "after": (~out[last:]).sum()}
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
     enough = min(told["before"], told["after"]) >= fewest
     require(enough, ERRORS["few"].format(fewest=fewest, names=names, **told))
     return window
+
+
+def _is_missing(frame: pd.DataFrame) -> np.ndarray:
+    """Return which values are missing, (n,); counts never are."""
+    return frame["deaths" if has_counts(frame) else "value"].isna().to_numpy()
 
 
 def window_of(
@@ -58,7 +65,7 @@ def window_of(
     """Return the window, its periods, those to leave out, and where these are (n,)."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
-    omit = (*(() if shift is None else shift.omit), *index[is_missing(window)])
+    omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
     if shift is not None:
         check_terms(index, shift, harmonics, omit)
     return window, index, omit, omitted_periods(index, omit)
@@ -69,14 +76,14 @@ def check_terms(
 ) -> None:
     """Raise a ValueError that says what the periods that are kept cannot tell apart."""
     kept = ~omitted_periods(index, omit)
-    told = {"shift": shift, "first": index[0], "last": index[-1], "pairs": harmonics}
+    told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
     for month in shift.months:
         terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
         few = ERRORS["few_terms"].format(kept=len(terms), terms=terms.shape[1], **told)
         require(len(terms) >= terms.shape[1] + FEWEST_DF, few)
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
         idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
-        require(all(":" in name for name in idle), ERRORS["season"].format(**told))
+        require(all(":" in name for name in idle), ERRORS["season"].format(pairs=harmonics, **told))
         months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
             slug = idle[0].partition(":")[2]

@@ -41,14 +41,9 @@ def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     return check_frame(frame, missing=True)
 
 
-def is_missing(frame: pd.DataFrame) -> np.ndarray:
-    """Return which values are missing, (n,); counts never are."""
-    return frame["deaths" if has_counts(frame) else "value"].isna().to_numpy()
-
-
 def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
     """Raise an error unless `frame` has regular months, quarters or years, perhaps with gaps."""
-    index = frame.index
+    index: Any = frame.index
     require(len(index) > 0, "series is empty: it must have one row for each month")
     periods = isinstance(index, pd.PeriodIndex)
     name = index.freqstr.split("-")[0] if periods else type(index).__name__

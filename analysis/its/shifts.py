@@ -77,8 +77,8 @@ class PolicyShift:
         ordered = [self.start, self.month, self.until, self.end]
         dates = [period.start_time for period in ordered[:3] if period is not None]
         dates += [self.end.end_time] if self.end is not None else []
-        found = [str(period) for period in ordered]
-        require(dates == sorted(dates), ERRORS["order"].format(slug=self.slug, found=found))
+        told = {"slug": self.slug, "found": [str(period) for period in ordered]}
+        require(dates == sorted(dates), ERRORS["order"].format(**told))
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

@@ -60,10 +60,8 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         check_known(name, known, f"parameter of {notebook.name}")
     failed = executed.parent / "failed" / executed.name
     try:
-        with (
-            hold(executed.parent / f".running-{executed.name}", notebook.name),
-            _open_folder(executed) as folder,
-        ):
+        lock = executed.with_name(f".running-{executed.name}")
+        with hold(lock, notebook.name), _open_folder(executed) as folder:
             options = {"progress_bar": False, "shutdown_kernel": "immediate"}
             options |= {"kernel_manager_class": Kernel, "kernel_name": "python3"}
             options["record_timing"] = False
