@@ -100,11 +100,8 @@ def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
     if isinstance(value, bytes | Mapping | pd.DataFrame):
         raise TypeError(f"{name} must be one or a sequence of them; found {shown(value)}")
-    try:
-        found = iter([value] if isinstance(value, str | pd.Period) else value)
-    except TypeError:
-        found = iter([value])
-    several = tuple(islice(found, MOST_SIMULATIONS + 1))
+    one = isinstance(value, str | pd.Period) or not np.iterable(value)
+    several = (value,) if one else tuple(islice(value, MOST_SIMULATIONS + 1))
     require(len(several) <= MOST_SIMULATIONS, f"{name} has more than a million values")
     return tuple(each(one, name) for one in several)
 

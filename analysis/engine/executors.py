@@ -93,8 +93,8 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        told = {"address": client.scheduler.address, "patience": PATIENCE}
-        raise ClusterError(TOLD["no_workers"].format(**told)) from None
+        address = client.scheduler.address
+        raise ClusterError(TOLD["no_workers"].format(address=address, patience=PATIENCE)) from None
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked

@@ -62,34 +62,29 @@ def _is_missing(frame: pd.DataFrame) -> np.ndarray:
 def window_of(
     series: pd.DataFrame, shift: PolicyShift | None, harmonics: int
 ) -> tuple[pd.DataFrame, pd.PeriodIndex, tuple[pd.Period, ...], np.ndarray]:
-    """Return the window, its periods, those to leave out, and where these are (n,)."""
+    """Return the window, its periods, those to leave out and where (n,), if it tells of the shift."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
     omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
-    if shift is not None:
-        check_terms(index, shift, harmonics, omit)
-    return window, index, omit, omitted_periods(index, omit)
-
-
-def check_terms(
-    index: pd.PeriodIndex, shift: PolicyShift, harmonics: int, omit: Iterable[pd.Period]
-) -> None:
-    """Raise a ValueError that says what the periods that are kept cannot tell apart."""
-    kept = ~omitted_periods(index, omit)
+    out = omitted_periods(index, omit)
+    if shift is None:
+        return window, index, omit, out
     told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
     for month in shift.months:
-        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
+        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[~out]
         few = ERRORS["few_terms"].format(kept=len(terms), terms=terms.shape[1], **told)
         require(len(terms) >= terms.shape[1] + FEWEST_DF, few)
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
         idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
-        require(all(":" in name for name in idle), ERRORS["season"].format(pairs=harmonics, **told))
+        season = ERRORS["season"].format(pairs=harmonics, **told)
+        require(all(":" in name for name in idle), season)
         months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
             slug = idle[0].partition(":")[2]
             others = ", ".join(f"{x} ({each})" for x, each in months.items() if x != slug)
             told |= {"slug": slug, "month": months[slug], "others": others}
             raise ValueError(ERRORS["beside"].format(**told))
+    return window, index, omit, out
 
 
 def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:

@@ -154,7 +154,7 @@ def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
 def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     if "complete_through" not in attrs or periods_of(series).freqstr != "M":
         return
-    last = check_month(attrs["complete_through"], "series.attrs['complete_through']")
+    last = check_month(attrs["complete_through"], "attrs['complete_through']")
     if touched := int((series.index > last).sum()):
         yield flag("still_registering", touched, touched=touched, last=say_month(last))
 

@@ -96,16 +96,14 @@ def with_choices(
     shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
 ) -> PolicyShift:
     """Return `shift` with places (codes joined by ``+``), window or impact other than declared."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"impact": impact or shift.impact}
     if place:
-        changes["places"] = tuple(place.split("+"))
+        changes["places"] = place.split("+")
     if window:
         ends = [end.strip() or None for end in window.split(":")]
         require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
         changes |= {"start": ends[0], "end": ends[1], "window_reason": CHOSEN["chosen"]}
-    if impact:
-        changes["impact"] = impact
-    return replace(shift, **changes) if changes else shift
+    return replace(shift, **changes)
 
 
 def is_earlier(other: PolicyShift, shift: PolicyShift) -> bool:
