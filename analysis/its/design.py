@@ -62,7 +62,7 @@ def _is_missing(frame: pd.DataFrame) -> np.ndarray:
 def window_of(
     series: pd.DataFrame, shift: PolicyShift | None, harmonics: int
 ) -> tuple[pd.DataFrame, pd.PeriodIndex, tuple[pd.Period, ...], np.ndarray]:
-    """Return the window, its periods, those to leave out and where (n,), if it tells of the shift."""
+    """Return the window, its periods, those left out and where (n,), if it tells of the shift."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
     omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
