@@ -65,7 +65,7 @@ def _reader(kind: Any) -> Reader:
         return inside[1]
     if origin in (Union, UnionType):
         kinds = [each for each in inside if each is not NoneType]
-        read = _reader(kinds[0]) if len(kinds) == 1 else _unread
+        read = _reader(kinds[0] if len(kinds) == 1 else object)
         if len(kinds) == len(inside):
             return read
         return lambda value, name: None if value is None else read(value, name)
@@ -76,11 +76,7 @@ def _reader(kind: Any) -> Reader:
     if kind in KINDS:
         return KINDS[kind]
     known = isinstance(origin or kind, type) and kind is not np.ndarray
-    return partial(check_class, kind=origin or kind) if known else _unread
-
-
-def _unread(value: Any, name: str) -> Any:
-    return value
+    return partial(check_class, kind=(origin or kind) if known else object)
 
 
 def check_class(value: object, name: str, kind: type) -> Any:
@@ -104,11 +100,8 @@ def check_several(value: Any, name: str, each: Reader) -> tuple:
     """Return a tuple of what may be one thing or any sequence of them."""
     if isinstance(value, bytes | Mapping | pd.DataFrame):
         raise TypeError(f"{name} must be one or a sequence of them; found {shown(value)}")
-    try:
-        found = iter([value] if isinstance(value, str | pd.Period) else value)
-    except TypeError:
-        found = iter([value])
-    several = tuple(islice(found, MOST_SIMULATIONS + 1))
+    one = isinstance(value, str | pd.Period) or not np.iterable(value)
+    several = (value,) if one else tuple(islice(value, MOST_SIMULATIONS + 1))
     require(len(several) <= MOST_SIMULATIONS, f"{name} has more than a million values")
     return tuple(each(one, name) for one in several)
 
@@ -152,11 +145,9 @@ def check_frames(value: Any, name: str) -> dict[str, pd.DataFrame]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must map names to frames; found {shown(value)}; {cure}")
     require(len(value) > 0, f"{name} must have one frame or more; found none; {cure}")
-    label = f"a name in {name}"
-    return {
-        check_text(x, label): check_class(y, f"{name}[{x!r}]", pd.DataFrame)
-        for x, y in value.items()
-    }
+    for key, frame in value.items():
+        check_class(frame, f"{name}[{check_text(key, f'a name in {name}')!r}]", pd.DataFrame)
+    return dict(value)
 
 
 def check_axes(value: Any, name: str) -> Any:
@@ -196,7 +187,7 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
 
 Month = Annotated[str | pd.Period, check_month]
 Seed = Annotated[int, check_seed]
-Harmonics = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
+Waves = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
 Ax = Annotated[Any, check_axes]
 Draws = Annotated[int, whole(100)]
@@ -205,10 +196,5 @@ Months = Annotated[int, whole(1, 1200)]
 Year = Annotated[int, check_year]
 Share = Annotated[float, partial(check_number, above=0, below=1)]
 AnyPath = Annotated[Path | str, check_path]
-KINDS: dict[Any, Reader] = {
-    bool: check_flag,
-    int: whole(-MOST_SIMULATIONS),
-    float: check_number,
-    str: check_text,
-    Path: check_path,
-}
+KINDS: dict[Any, Reader] = {bool: check_flag, str: check_text, Path: check_path}
+KINDS |= {int: whole(-MOST_SIMULATIONS), float: check_number}

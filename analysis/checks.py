@@ -67,10 +67,9 @@ def is_whole(value: object) -> bool:
 
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
-    if not is_whole(value) or not least <= value <= most:
-        raise ValueError(
-            f"{name} must be a whole number from {least} to {most:,}; found {shown(value)}"
-        )
+    fits = is_whole(value) and least <= value <= most
+    wanted = f"a whole number from {least} to {most:,}"
+    require(fits, f"{name} must be {wanted}; found {shown(value)}")
     return int(value)
 
 
@@ -107,18 +106,22 @@ def match_rows(values: Any, design: Any, name: str) -> Any:
         return values
     own, rows = values.index, design.index
     same = len(own) == len(rows) and own.is_unique and rows.is_unique and own.isin(rows).all()
-    found = f"{shown(own[0])} to {shown(own[-1])}" if len(own) else "none"
-    wanted = f"{shown(rows[0])} to {shown(rows[-1])}" if len(rows) else "none"
-    fault = f"{name} and the design must have the same labels, each once; found {found}, {wanted}"
+    found = [f"{shown(x[0])} to {shown(x[-1])}" if len(x) else "none" for x in (own, rows)]
+    fault = f"{name} and the design must have the same labels, each once; found {', '.join(found)}"
     require(same, f"{fault}. Cut both to the same rows, or give arrays.")
     return values.loc[rows]
 
 
-def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
-    """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
+def idle_columns(X: Array) -> Array:
+    """Return which columns (k,) of designs (..., n, k) add nothing to those before them."""
     X = unit_size(X, axis=-2)[0]
     pivots = np.abs(np.diagonal(np.linalg.qr(X, mode="r"), axis1=-2, axis2=-1))
-    lost = (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
+    return (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
+
+
+def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
+    """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
+    lost = idle_columns(X)
     if lost.any():
         column = lost.argmax()
         name = column if names is None else repr(list(names)[column])

@@ -61,9 +61,7 @@ def sha256(content: bytes) -> str:
 
 def hash_files(paths: Iterable[Path], folder: Path) -> str:
     """Return one sha256 for all `paths`, by place in `folder` and content, in whatever order."""
-    listed = sorted(
-        (path.relative_to(folder).as_posix(), sha256(path.read_bytes())) for path in paths
-    )
+    listed = sorted((x.relative_to(folder).as_posix(), sha256(x.read_bytes())) for x in paths)
     return sha256(json.dumps(listed).encode())
 
 

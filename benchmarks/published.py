@@ -20,7 +20,7 @@ from analysis.engine.reml import restricted_log_likelihood
 from analysis.engine.state_space import fit_arima
 from analysis.engine.sup_f import sup_f
 from analysis.its.design import build_design
-from analysis.its.periods import periods_per_year
+from analysis.its.series import periods_per_year
 from analysis.its.shifts import PolicyShift
 from benchmarks.recording import write_record
 

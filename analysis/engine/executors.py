@@ -19,13 +19,14 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.checks import is_whole, require, shown
-from analysis.files import hash_files
+from analysis.files import DATA_FOLDER, hash_files, read_toml
 
 if TYPE_CHECKING:
     from distributed import Client
 
 Jobs = int | Literal["dask"] | None
 
+TOLD = read_toml(DATA_FOLDER / "cluster-words.toml")[1]
 PATIENCE = 10  # seconds for a scheduler to answer and a first worker to be there
 AHEAD = 4  # calls for each thread of the cluster that are sent before a result is back
 SUFFIXES = {".py", ".csv", ".json", ".geojson", ".toml"}
@@ -84,8 +85,7 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         from distributed import Client
     except ImportError:
-        needed = "pip install 'mexico-homicide-its[cluster]'"
-        raise ClusterError(f"the package distributed is not installed: {needed}") from None
+        raise ClusterError(TOLD["no_package"]) from None
     try:
         client = Client.current()
     except ValueError:  # there is none
@@ -93,14 +93,13 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        none = f"the scheduler at {client.scheduler.address} has no workers after {PATIENCE} s"
-        start = "Start `dask worker` with its address, or wait for the queue."
-        raise ClusterError(f"{none}. {start}") from None
+        address = client.scheduler.address
+        raise ClusterError(TOLD["no_workers"].format(address=address, patience=PATIENCE)) from None
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked
         if problem := _find_problem(found, project):
-            raise ClusterError(f"the worker at {worker} {problem}")
+            raise ClusterError(TOLD["worker"].format(worker=worker, problem=problem))
     return client
 
 
@@ -117,29 +116,23 @@ def _reachable_address() -> str:
 
     address = scheduler_address()
     if address is None:
-        none = "jobs='dask' needs a cluster; found no client and no address"
-        give = "Set DASK_SCHEDULER_ADDRESS=tcp://HOST:PORT, or make a distributed.Client first."
-        raise ClusterError(f"{none}. {give}")
+        raise ClusterError(TOLD["no_address"])
     try:
         socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
     except (OSError, ValueError) as error:
-        wanted = "expected tcp://HOST:PORT of a running `dask scheduler`"
-        fault = f"no scheduler answers at {address} ({error}); {wanted}"
-        raise ClusterError(f"{fault}. Start it, or correct DASK_SCHEDULER_ADDRESS.") from None
+        raise ClusterError(TOLD["no_answer"].format(address=address, error=error)) from None
     return address
 
 
 def _find_problem(found: Any, project: Path | None) -> str:
     """Return why a worker, by what it `found`, cannot share the work; or nothing."""
     if isinstance(found, Exception):
-        return f"does not answer for this package ({found}). Start it in this Python environment."
+        return TOLD["silent"].format(found=found)
     (there, sees_project), here = found, _describe_process()
     if there != here:
         others = [f"{x} {there[x]} instead of {here[x]}" for x in here if there[x] != here[x]]
-        what = "Start the workers anew, from the same environment and copy of the project."
-        return f"has {', '.join(others)}: its numbers could differ. {what}"
-    shared = "notebooks and results must lie where all machines see them. Move the project there."
-    return "" if sees_project else f"does not see {project}; {shared}"
+        return TOLD["differs"].format(others=", ".join(others))
+    return "" if sees_project else TOLD["apart"].format(project=project)
 
 
 def _look_around(project: Path | None) -> tuple[dict[str, str], bool]:

@@ -8,15 +8,14 @@ from typing import Annotated, cast
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Count, Harmonics, checked, whole
+from analysis.arguments import Count, Waves, checked, whole
 from analysis.checks import read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
 from analysis.engine.scan import scan
 from analysis.engine.sup_f import sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
-from analysis.its.periods import periods_per_year
-from analysis.its.series import Scale, check_frame, choose_scale, outcome
+from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CREDIBLE = 0.95
@@ -45,9 +44,8 @@ def weigh_dates(
     gap = fewest_periods(index)
     numbers = combinations(range(len(places)), breaks)
     chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
-    none = f"{len(window)} periods leave no admissible date for {breaks} break(s)"
-    needed = f"{gap} are needed on either side of each. Use a longer series."
-    require(len(chosen) > 0, f"{none}: {needed}")
+    none = {"found": f"{len(window)} periods", "what": f"date for {breaks} break(s)"}
+    require(len(chosen) > 0, ERRORS["no_dates"].format(fewest=gap, **none))
     shared = background(index, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
     terms = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
@@ -132,7 +130,7 @@ def break_posterior(
     *,
     shift: PolicyShift | None = None,
     scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
 ) -> BreakPosterior:
     """Return the posterior over the dates of one or two breaks in level and slope.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.arguments import Harmonics, check_named, checked
+from analysis.arguments import Waves, check_named, checked
 from analysis.checks import unit_size
 from analysis.engine import estimators as textbook
 from analysis.engine.gls import is_exact
@@ -46,7 +46,7 @@ def compare_estimators(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
     estimators: Names = ESTIMATORS,
 ) -> pd.DataFrame:
     """Estimate one shift by every estimator in use, on the same window, design and units.

@@ -10,7 +10,7 @@ from analysis.engine.gls import is_exact
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
 from analysis.its.model import NOTES, SegmentedModel
-from analysis.its.series import PER, EmptyPeriodsError, periods_of
+from analysis.its.series import ERRORS, PER, EmptyPeriodsError, periods_of
 
 Kind = Literal["forecast", "segmented"]
 
@@ -22,9 +22,7 @@ EXCESS_UNITS |= {"percent": "percent", "total": "units", "mean": "units per peri
 def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.ndarray:
     """Draw the paths (draws, n) of `ITSResult.counterfactual` on the scale of the model."""
     if model.counted:
-        fault = "no path is drawn for counts with periods without deaths"
-        cure = "For a counterfactual use scale='rate' or longer periods."
-        raise EmptyPeriodsError(f"{fault} (`effects` and `fitted` are theirs). {cure}")
+        raise EmptyPeriodsError(ERRORS["no_path"])
     rng = np.random.default_rng(seed)
     y, index, shift = model.outcome, periods_of(model.window), model.shift
     if kind == "segmented":  # less the effects only: where errors wander the line says little

@@ -1,13 +1,20 @@
 """Months and a policy shift -> the design matrix of the segmented regression."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole, require
-from analysis.its.periods import PERIOD_NAMES, periods_per_year
-from analysis.its.series import fill_missing, is_missing, periods_of
+from analysis.checks import check_whole, idle_columns, require
+from analysis.its.series import (
+    ERRORS,
+    PERIOD_NAMES,
+    fill_missing,
+    has_counts,
+    periods_of,
+    periods_per_year,
+)
 from analysis.its.shifts import Impact, PolicyShift
 from analysis.language import say_runs
 
@@ -30,76 +37,57 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
     series = fill_missing(series)
     index = periods_of(series)
     start, end = shift.start or index[0], shift.end or index[-1]
-    declared = f"{shift.start or 'the first'} to {shift.end or 'the last'}"
     inside = (index.start_time >= start.start_time) & (index.end_time <= end.end_time)
     window = series.loc[inside].copy()
-    nothing = f"holds nothing of the series, which has {index[0]} to {index[-1]}"
-    require(not window.empty, f"{shift.slug}: its window {declared} {nothing}")
+    told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
+    declared = {"start": shift.start or "the first", "end": shift.end or "the last"}
+    require(not window.empty, ERRORS["no_window"].format(**told, **declared))
     index = index[inside]
+    told |= {"first": index[0], "last": index[-1]}
     before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     held = shift.month.start_time >= index[0].start_time and last < len(index)
-    outside = f"is outside the series, whose window has {index[0]} to {index[-1]}"
-    cure = "Choose a month inside it, another window, or a longer series."
-    require(held, f"{shift.slug}: the shift at {shift.when} {outside}. {cure}")
-    out = omitted_periods(index, shift.omit) | is_missing(window)
-    kept_before, kept_after = (int((~side).sum()) for side in (out[:before], out[last:]))
+    require(held, ERRORS["outside"].format(**told))
+    out = omitted_periods(index, shift.omit) | _is_missing(window)
+    told |= {"before": (~out[:before]).sum(), "after": (~out[last:]).sum()}
     fewest, names = fewest_periods(index, FEWEST_TO_FIT), PERIOD_NAMES[index.freqstr.split("-")[0]]
-    found = f"{kept_before} {names} before the shift and {kept_after} from it on"
-    needed = f"at least {fewest} are needed on either side"
-    enough = min(kept_before, kept_after) >= fewest
-    require(enough, f"{shift.slug}: {found}; {needed}. Widen the window or use a longer series.")
+    enough = min(told["before"], told["after"]) >= fewest
+    require(enough, ERRORS["few"].format(fewest=fewest, names=names, **told))
     return window
+
+
+def _is_missing(frame: pd.DataFrame) -> np.ndarray:
+    """Return which values are missing, (n,); counts never are."""
+    return frame["deaths" if has_counts(frame) else "value"].isna().to_numpy()
 
 
 def window_of(
     series: pd.DataFrame, shift: PolicyShift | None, harmonics: int
 ) -> tuple[pd.DataFrame, pd.PeriodIndex, tuple[pd.Period, ...], np.ndarray]:
-    """Return the window, its periods, those to leave out, and where these are (n,)."""
+    """Return the window, its periods, those left out and where (n,), if it tells of the shift."""
     window = fill_missing(series) if shift is None else cut_window(series, shift)
     index = periods_of(window)
+    omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
+    out = omitted_periods(index, omit)
     many = f"{len(index):,} periods are too many; at most {MOST:,} can be fitted at once"
     require(len(index) <= MOST, f"{many}. Use a shift with start and end, or longer periods.")
-    omit = (*(() if shift is None else shift.omit), *index[is_missing(window)])
-    if shift is not None:
-        check_terms(index, shift, harmonics, omit)
-    return window, index, omit, omitted_periods(index, omit)
-
-
-def check_terms(
-    index: pd.PeriodIndex, shift: PolicyShift, harmonics: int, omit: Iterable[pd.Period]
-) -> None:
-    """Raise a ValueError that says what the periods that are kept cannot tell apart."""
-    kept, where = ~omitted_periods(index, omit), f"the window {index[0]} to {index[-1]}"
+    if shift is None:
+        return window, index, omit, out
+    told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
     for month in shift.months:
-        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[kept]
-        few = f"{where} keeps {len(terms)} periods for {terms.shape[1]} terms of the model"
-        cure = "Widen it, use fewer harmonics, or leave fewer periods out."
-        require(len(terms) >= terms.shape[1] + FEWEST_DF, f"{shift.slug}: {few}. {cure}")
+        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[~out]
+        few = ERRORS["few_terms"].format(kept=len(terms), terms=terms.shape[1], **told)
+        require(len(terms) >= terms.shape[1] + FEWEST_DF, few)
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
-        size = np.sqrt((terms**2).sum()).to_numpy()
-        pivots = np.abs(np.diag(np.linalg.qr(terms / np.where(size > 0, size, 1), mode="r")))
-        idle = terms.columns[pivots < 1e-10].tolist()
-        season = f"{where} keeps too little of the year for {harmonics} pairs of waves"
-        require(all(":" in name for name in idle), f"{shift.slug}: {season}. {cure}")
+        idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
+        season = ERRORS["season"].format(pairs=harmonics, **told)
+        require(all(":" in name for name in idle), season)
+        months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
-            raise ValueError(f"{shift.slug}: {_tell_apart(index, shift, month, idle[0], kept)}")
-
-
-def _tell_apart(
-    index: pd.PeriodIndex, shift: PolicyShift, month: pd.Period, term: str, kept: np.ndarray
-) -> str:
-    """Say which shift beside another has a term that adds nothing, and what to do."""
-    months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
-    places = {slug: first_position(index, each) for slug, each in months.items()}
-    slug = term.partition(":")[2]
-    place, own = places.pop(slug), f"the shift beside it, {slug} ({months[slug]}),"
-    near = min(places, key=lambda other: abs(places[other] - place))
-    if places[near] == place:
-        told = f"begins in the same period as {near} ({months[near]}), so no data tell them apart"
-        return f"{own} {told}. Leave {slug} out of beside, or correct a month."
-    sides = f"{kept[:place].sum()} periods before it and {kept[place:].sum()} from it on"
-    told = f"cannot be told apart: the window has {sides}, and {near} is at {months[near]}"
-    return f"{own} {told}. Give it impact='level', leave it out of beside, or widen the window."
+            slug = idle[0].partition(":")[2]
+            others = ", ".join(f"{x} ({each})" for x, each in months.items() if x != slug)
+            told |= {"slug": slug, "month": months[slug], "others": others}
+            raise ValueError(ERRORS["beside"].format(**told))
+    return window, index, omit, out
 
 
 def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:
@@ -138,12 +126,7 @@ def build_design(
     beside: Sequence[PolicyShift] | None = None,
     omit: Iterable[pd.Period] | None = None,
 ) -> pd.DataFrame:
-    """Return the design (n, k) of a shift at one of its months, by default the first.
-
-    `const`, `trend`, `level`, `slope` (in years), `level:SLUG` and `slope:SLUG` of shifts beside,
-    `sin1`, `cos1`, …, and `omit:PERIOD`, as if it were missing; by default the shift's own.
-    Shifts beside that begin before or after the window have no columns.
-    """
+    """Return the design (n, k) of a shift at one of its months, by default the first."""
     check_whole(harmonics, "harmonics", 0, 6)
     per_year = periods_per_year(index)
     position = np.arange(len(index))

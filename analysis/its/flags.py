@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.checks import check_month
 from analysis.engine.posterior import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, background, omitted_periods, outside_window
 from analysis.its.model import SegmentedModel
-from analysis.its.periods import periods_per_year
 from analysis.its.residuals import doubt_errors
-from analysis.its.series import Scale, periods_of
+from analysis.its.series import Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month, say_runs
 
@@ -41,14 +41,7 @@ def flag(name: str, value: float, /, **told: Any) -> Flag:
 
 
 def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
-    """Yield the flags of a fit; `mixture` is what it says of the errors' law.
-
-    The ``attrs`` of the series may say what only its source can know: `complete_through`, the last
-    month no longer filling up; `gaps`, records of `place`, `first`, `last`, `found` and `expected`
-    deaths; `marked`, records of `name`, `first`, `last` and `text`, of months with another fault;
-    `source_ratio`, of another source to this one: `name`, `by_month` (text to number);
-    `registered_share`, of a total: `of`, `own`, both names, `by_year`, of sources (text to share).
-    """
+    """Yield the flags of a fit; `mixture` is what it says of the errors' law."""
     series, shift = model.window, model.shift
     for name, value, told in doubt_errors(model, mixture):
         yield flag(name, value, **told)
@@ -161,7 +154,7 @@ def gaps_inside(gaps: Iterable[dict], index: pd.PeriodIndex) -> list[dict]:
 def _registering(series: pd.DataFrame, attrs: dict) -> Iterator[Flag]:
     if "complete_through" not in attrs or periods_of(series).freqstr != "M":
         return
-    last = pd.Period(attrs["complete_through"], "M")
+    last = check_month(attrs["complete_through"], "attrs['complete_through']")
     if touched := int((series.index > last).sum()):
         yield flag("still_registering", touched, touched=touched, last=say_month(last))
 

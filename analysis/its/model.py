@@ -15,9 +15,8 @@ from analysis.engine.law import LawName
 from analysis.engine.posterior import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
-from analysis.its.periods import periods_per_year
 from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, read_attrs
-from analysis.its.shifts import PolicyShift, is_earlier
+from analysis.its.shifts import PolicyShift, is_earlier, months_between
 from analysis.language import Words
 
 SHARES = (0.5, 0.025, 0.975)
@@ -130,14 +129,14 @@ def prepare_model(
     shift = replace(shift, month=month, until=until, omit=omit)
     designs = tuple(build_design(index, shift, month=m, harmonics=harmonics) for m in shift.months)
     n_after = len(window) - last
-    months_after = n_after * 12 // periods_per_year(index)
+    months_after = months_between(index[last], index[-1] + 1)
     contrasts, notes = estimand_contrasts(designs[0].columns, shift, months_after)
     counted = scale == "log" and bool((window["deaths"][~omitted] == 0).any())
     found = designs, contrasts, notes, n_before, n_after
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
-def describe_memory(mixture: Posterior) -> pd.DataFrame:
+def memory_rows(mixture: Posterior) -> pd.DataFrame:
     """Return median and 95% interval of what `its.words.describe_memory` puts into words."""
     weight = mixture.weight[0]
     if mixture.exact[0]:  # nothing varies about the fit, and no law is identified

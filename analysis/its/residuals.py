@@ -10,9 +10,8 @@ from analysis.checks import unit_size
 from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.posterior import Posterior
-from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, describe_memory
-from analysis.its.periods import periods_per_year
-from analysis.its.series import periods_of
+from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, memory_rows
+from analysis.its.series import periods_of, periods_per_year
 from analysis.language import Words, say_month
 
 SEASON_P, OUTLIER_P = 0.01, 0.01
@@ -27,7 +26,7 @@ def doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[tuple[st
     wandering = float(mixture.weight[0, mixture.phi > NEAR_UNIT_ROOT].sum())
     if wandering > 0.5:
         yield "wandering", wandering, {"limit": NEAR_UNIT_ROOT, "share": wandering}
-    estimate, low, high = describe_memory(mixture).T["sd_ratio"].to_numpy()
+    estimate, low, high = memory_rows(mixture).T["sd_ratio"].to_numpy()
     if low > 1 or high < 1:
         at_limit = not 1 / NEAR_MOST < estimate < NEAR_MOST
         end = SIZE["end"].format(most=MOST_RATIO) if at_limit else ""

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Draws, Harmonics, Seed, checked, whole
+from analysis.arguments import Draws, Seed, Waves, checked, whole
 from analysis.checks import require
 from analysis.engine.optimise import NO_VARIATION
 from analysis.engine.posterior import Posterior
@@ -16,15 +16,8 @@ from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, 
 from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
 from analysis.its.design import outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
-from analysis.its.model import (
-    NOTES,
-    SegmentedModel,
-    describe_memory,
-    estimate_effects,
-    prepare_model,
-)
-from analysis.its.periods import periods_per_year
-from analysis.its.series import Scale, outcome, periods_of
+from analysis.its.model import NOTES, SegmentedModel, estimate_effects, memory_rows, prepare_model
+from analysis.its.series import Scale, outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift, read_omitted
 
 DRAWS = 20_000
@@ -49,7 +42,7 @@ class ITSResult:
     @cached_property
     def memory(self) -> pd.DataFrame:
         """What the errors remember: phi, noise, sd_ratio; median as estimate, low and high."""
-        return describe_memory(self._mixture)
+        return memory_rows(self._mixture)
 
     @property
     def comparison(self) -> pd.DataFrame:
@@ -191,7 +184,7 @@ def fit_its(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
     omit: Iterable[pd.Period | str] = (),
 ) -> ITSResult:
     """Fit the headline model: segmented regression whose errors remember, seen through noise.

@@ -1,30 +1,36 @@
 """What every function asks of a series: regular periods, and counts or values that can be true."""
 
+from contextlib import suppress
 from typing import Any, Literal, cast
+from warnings import catch_warnings
 
 import numpy as np
 import pandas as pd
 
 from analysis.arguments import check_class
-from analysis.checks import check_month, name_some, read_period, require, shown
-from analysis.its.periods import check_index, check_level
+from analysis.checks import name_some, require, shown
+from analysis.files import DATA_FOLDER, read_toml
 
 Scale = Literal["log", "rate", "value"]
 
 PER = 1e5  # person-years of a rate
 COUNTS = {"deaths", "person_years"}
-SAID = {  # what `flags.find_flags` reads of a series' ``attrs``
-    "gaps": ("place", "first", "last", "found", "expected"),
-    "marked": ("name", "first", "last", "text"),
-    "unreliable": ("place", "first", "last", "reason"),
-    "source_ratio": ("name", "by_month"),
-    "registered_share": ("of", "own", "by_year"),
-}
+INPUT = read_toml(DATA_FOLDER / "its-input.toml")[1]
+ERRORS = INPUT["errors"]
+PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
+PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
+DATED = ("date", "fecha", "month", "mes", "period", "periodo", "year", "año", "anio", "quarter")
+TOTALS = {"deaths": "sum", "person_years": "sum", "value": "mean"}  # over finer periods
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
     """Return the index of what `check_frame` has let pass."""
     return cast("pd.PeriodIndex", frame.index)
+
+
+def periods_per_year(index: pd.Index) -> int:
+    """Return 12 for months, 4 for quarters, 1 for years."""
+    return PERIODS_PER_YEAR[cast("pd.PeriodIndex", index).freqstr.split("-")[0]]
 
 
 def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -35,11 +41,23 @@ def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     return check_frame(frame, missing=True)
 
 
-def is_missing(frame: pd.DataFrame) -> np.ndarray:
-    """Return which values are missing, (n,); counts never are."""
-    if has_counts(frame):
-        return np.zeros(len(frame), dtype=bool)
-    return frame["value"].isna().to_numpy()
+def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
+    """Raise an error unless `frame` has regular months, quarters or years, perhaps with gaps."""
+    index: Any = frame.index
+    require(len(index) > 0, "series is empty: it must have one row for each month")
+    periods = isinstance(index, pd.PeriodIndex)
+    name = index.freqstr.split("-")[0] if periods else type(index).__name__
+    if name not in PERIODS_PER_YEAR:
+        raise TypeError(ERRORS["no_periods"].format(found=name, cure=_advise(frame)))
+    require(not index.hasnans, "periods must not be missing; found NaT in the index")
+    dated = index.year.min() >= 1 and index.year.max() <= 9999
+    require(dated, f"periods must be in the years 1 to 9999; found {index.min()} to {index.max()}")
+    twice = name_some(index[index.duplicated()].unique().astype(str))
+    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
+    require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
+    if not gaps and index[-1].ordinal - index[0].ordinal >= len(index):
+        missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
+        raise ValueError(ERRORS["holes"].format(names=PERIOD_NAMES[name], missing=missing))
 
 
 def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
@@ -65,13 +83,13 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
 
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
-    if check_class(panel, "panel", pd.DataFrame).index.nlevels != 2:
-        wanted = "panel must have a MultiIndex (place, period)"
-        found = f"found {type(panel.index).__name__} of {panel.index.nlevels} level(s)"
-        cure = "Use panel.set_index(['place', 'month']); a single series goes to fit_its."
-        raise TypeError(f"{wanted}; {found}. {cure}")
-    check_level(panel.index)
-    unnamed = np.count_nonzero(panel.index.get_level_values(0).isna())
+    index = check_class(panel, "panel", pd.DataFrame).index
+    if index.nlevels != 2:
+        raise TypeError(ERRORS["no_panel"].format(kind=type(index).__name__, index=index))
+    level = index.get_level_values(1)
+    if not isinstance(level, pd.PeriodIndex):
+        raise TypeError(ERRORS["no_months"].format(found=level.dtype))
+    unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
     panel = pd.DataFrame(panel, copy=False)
@@ -80,28 +98,15 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
 
 
 def read_attrs(series: pd.DataFrame) -> dict:
-    """Return what a series or panel says of itself, if what is read of it has its form."""
+    """Return what a series or panel says of itself, if what is read of it has its keys."""
     attrs = check_class(series, "series", pd.DataFrame).attrs
-    for name, keys in SAID.items():
-        told, listed = attrs.get(name), "first" in keys
-        if told is None:
-            continue
-        records = told if listed else [told]
-        fits = isinstance(records, list | tuple) and all(_is_record(x, keys) for x in records)
-        wanted = f"{'a list of dicts' if listed else 'a dict'} with {', '.join(keys)}"
-        require(fits, f"series.attrs[{name!r}] must be {wanted}; found {shown(told)}. Delete it.")
-    month = attrs.get("complete_through")
-    if month is not None:
-        check_month(month, "series.attrs['complete_through']")
+    for name in [each for each in INPUT["attrs"] if attrs.get(each) is not None]:
+        told, keys = attrs[name], INPUT["attrs"][name]
+        records = told if isinstance(told, list | tuple) else [told]
+        fits = all(isinstance(each, dict) and {*keys} <= {*each} for each in records)
+        fault = {"name": name, "keys": ", ".join(keys), "found": shown(told)}
+        require(fits, ERRORS["attrs"].format(**fault))
     return attrs
-
-
-def _is_record(told: object, keys: tuple[str, ...]) -> bool:
-    """Tell whether `told` has these keys, with months as its ends."""
-    if not isinstance(told, dict) or not set(keys) <= set(told):
-        return False
-    tables = all(isinstance(told[key], dict) for key in keys if key.startswith("by_"))
-    return tables and all(read_period(told[key]) for key in ("first", "last") if key in keys)
 
 
 def has_counts(frame: pd.DataFrame) -> bool:
@@ -115,8 +120,7 @@ def choose_scale(
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
         both = has_counts(frame) and "value" in frame.columns
-        cure = "Say with scale='log', 'rate' or 'value' which are meant, or drop the others."
-        require(not both, f"series has deaths and person_years, and 'value' beside them. {cure}")
+        require(not both, ERRORS["both"])
         scale = "log" if has_counts(frame) else "value"
     held = "value" in frame.columns if scale == "value" else has_counts(frame)
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
@@ -125,9 +129,7 @@ def choose_scale(
         kept = frame if out is None else frame[~out]
         without = kept.index[kept["deaths"] == 0].astype(str)
         if len(without):
-            fault = f"the log scale needs deaths in every period; none in {name_some(without)}"
-            cure = "Use scale='rate' or a longer period; fit_its without a scale takes such counts"
-            raise EmptyPeriodsError(f"{fault}. {cure} too.")
+            raise EmptyPeriodsError(ERRORS["no_deaths"].format(found=name_some(without)))
     return scale
 
 
@@ -185,8 +187,37 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     require(len(kept) > 0, f"every {name} is missing")
     bad = ~np.isfinite(kept)
     if bad.any():
-        found = f"found otherwise in {name_some(kept.index[bad].astype(str))}"
-        cure = "Where a source lost a number fill in any, and leave the period out with omit."
-        raise ValueError(f"{name} must be finite and not missing; {found}. {cure}")
+        found = name_some(kept.index[bad].astype(str))
+        raise ValueError(ERRORS["not_finite"].format(name=name, found=found))
     decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
     return numbers if decimal else column.astype("int64")
+
+
+def _advise(frame: pd.DataFrame) -> str:
+    """Return the line of pandas that gives `frame` such an index, by where its dates are."""
+    if frame.index.nlevels > 1:
+        return "a panel goes to fit_places, and to fit_its one place of it: panel.loc[PLACE]"
+    if {"year", "month"} <= set(frame) and frame["month"].dtype.kind in "iu":
+        made = "pd.PeriodIndex.from_fields(year=frame['year'], month=frame['month'], freq='M')"
+        return f"use frame.set_index({made})"
+    held: dict[str, Any] = {"frame.index": frame.index}
+    for name in frame.columns if frame.columns.is_unique else ():
+        if frame[name].dtype.kind not in "iufbc" or any(x in str(name).lower() for x in DATED):
+            held[f"frame[{name!r}]"] = frame[name]
+    for code, values in held.items():
+        with suppress(Exception), catch_warnings(action="error"):
+            if values.dtype.kind in "iuf":
+                values, given = values.astype(int), values
+                require(bool((values == given).all()) and values.min() >= 1000, "no dates")
+                values, code = values.astype(str), f"{code}.astype(int).astype(str)"
+            elif isinstance(values.dtype, pd.DatetimeTZDtype):
+                values, code = values.astype(str), f"{code}.astype(str)"
+            each = {freq: pd.PeriodIndex(values, freq=freq) for freq in ("Y", "Q", "M", "D")}
+            require(bool(each["D"].notna().any()), "no dates")
+            coarsest = next((freq for freq in ("Y", "Q", "M") if each[freq].is_unique), "M")
+            made = f"pd.PeriodIndex({code}, freq={coarsest!r})"
+            if each["M"].nunique() == each["D"].nunique():
+                return f"use frame.set_index({made})"
+            used = {name: how for name, how in TOTALS.items() if name in frame}
+            return f"use frame.groupby({made}).agg({used})"
+    return "use frame.set_index(pd.period_range('2003-01', periods=len(frame), freq='M'))"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
-from analysis.arguments import check_choice
+from analysis.arguments import check_choice, check_class
 from analysis.checks import check_fields, read_period, require, shown
+from analysis.its.series import ERRORS
 from analysis.language import Words
 
 Impact = Literal["level_and_slope", "level", "slope"]
@@ -55,35 +56,29 @@ class PolicyShift:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        wanted = "a shift needs a slug of small letters, digits and single hyphens, 80 at most"
         named = isinstance(self.slug, str) and re.fullmatch(SLUG, self.slug) is not None
-        require(named, f"{wanted}, such as 'reform-2010-01'; found {self.slug!r:.100}")
+        require(named, ERRORS["slug"].format(found=shown(self.slug)))
         for name in ("month", "until", "start", "end"):
             object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
-        given = self.month is not None
-        require(given, f"{self.slug}: month is missing; expected a period such as '2006-12'")
+        require(self.month is not None, ERRORS["no_month"].format(slug=self.slug))
         check_choice(self.impact, f"{self.slug}: impact", get_args(Impact))
         for name in ("beside", "places", "sources", "overlaps"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
         check_fields({name: getattr(self, name) for name in TEXTS}, self.slug, TEXTS)
         object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
-        stray = ", ".join(shown(x) for x in self.beside if not isinstance(x, PolicyShift))
-        if stray:
-            raise TypeError(f"{self.slug}: beside takes PolicyShift objects; found {stray}")
+        for other in self.beside:
+            check_class(other, f"{self.slug}: beside", PolicyShift)
         slugs = [self.slug, *(other.slug for other in self.beside)]
         distinct = len(set(slugs)) == len(slugs)
-        require(
-            distinct, f"{self.slug}: it and shifts beside need slugs of their own; found {slugs}"
-        )
-        found = f"found {self.month!r} and {self.until!r}"
+        require(distinct, ERRORS["slugs"].format(slug=self.slug, found=slugs))
         alike = self.until is None or self.until.freqstr == self.month.freqstr
-        require(alike, f"{self.slug}: month and until must have one frequency; {found}")
+        found = f"{self.month!r} and {self.until!r}"
+        require(alike, ERRORS["frequency"].format(slug=self.slug, found=found))
         ordered = [self.start, self.month, self.until, self.end]
-        found = f"found {[str(period) for period in ordered]}"
         dates = [period.start_time for period in ordered[:3] if period is not None]
         dates += [self.end.end_time] if self.end is not None else []
-        orderly = dates == sorted(dates)
-        require(orderly, f"{self.slug}: start, month, until and end must be in order; {found}")
+        told = {"slug": self.slug, "found": [str(period) for period in ordered]}
+        require(dates == sorted(dates), ERRORS["order"].format(**told))
 
     @property
     def months(self) -> tuple[pd.Period, ...]:
@@ -101,16 +96,14 @@ def with_choices(
     shift: PolicyShift, *, place: str = "", window: str = "", impact: str = ""
 ) -> PolicyShift:
     """Return `shift` with places (codes joined by ``+``), window or impact other than declared."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"impact": impact or shift.impact}
     if place:
-        changes["places"] = tuple(place.split("+"))
+        changes["places"] = place.split("+")
     if window:
         ends = [end.strip() or None for end in window.split(":")]
         require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
         changes |= {"start": ends[0], "end": ends[1], "window_reason": CHOSEN["chosen"]}
-    if impact:
-        changes["impact"] = impact
-    return replace(shift, **changes) if changes else shift
+    return replace(shift, **changes)
 
 
 def is_earlier(other: PolicyShift, shift: PolicyShift) -> bool:
@@ -138,16 +131,14 @@ def read_omitted(given: Any, slug: str) -> tuple[pd.Period, ...]:
         ends = str(each).split(":") if isinstance(each, str) else [each]
         first, last = (_period(end, "omit", slug) for end in (ends[0], ends[-1]))
         if len(ends) > 2 or first is None or last is None or first.freqstr != last.freqstr:
-            wanted = "periods and ranges such as '2007-01:2007-02'"
-            raise ValueError(f"{slug}: omit takes {wanted}; found {shown(each)}")
-        require(first <= last, f"{slug}: the range {each!r} to omit ends before it begins")
+            raise ValueError(ERRORS["omit"].format(slug=slug, found=shown(each)))
+        require(first <= last, ERRORS["omit_order"].format(slug=slug, found=repr(each)))
         found |= set(pd.period_range(first, last, freq=first.freqstr))
     return tuple(sorted(found, key=lambda period: period.start_time))
 
 
 def _period(value: object, name: str, slug: str) -> pd.Period | None:
     period = read_period(value, "MQY")
-    wanted = "a month, quarter or year such as '2006-12', '2006Q4' or '2006'"
     given = value is None or (period is not None and 1 <= period.year <= 9999)
-    require(given, f"{slug}: {name} must be {wanted}; found {value!r}")
+    require(given, ERRORS["period"].format(slug=slug, name=name, found=shown(value)))
     return period

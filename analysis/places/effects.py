@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis.arguments import Harmonics, checked, whole
+from analysis.arguments import Waves, checked, whole
 from analysis.checks import check_known, require
 from analysis.its.comparison import Names, estimate_by, judge_numbers
-from analysis.its.design import cut_window, omitted_periods
+from analysis.its.design import omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, Estimand, SegmentedModel, prepare_model
 from analysis.its.series import has_counts, periods_of, read_attrs, split_panel
@@ -50,7 +50,7 @@ def fit_places(
     panel: pd.DataFrame,
     shift: PolicyShift,
     *,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
     beside: Names = BESIDE,
     fewest_deaths: Annotated[int, whole(1)] = FEWEST_DEATHS,
 ) -> PlaceEffects:
@@ -130,22 +130,16 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
     models: dict[str, SegmentedModel] = {}
-    alike: dict[tuple, SegmentedModel] = {}  # by last month and those left out: a place's model
     for place, series in each.items():
         try:
-            out = (*shift.omit, *holes.get(place, ()))
-            window = cut_window(series, replace(shift, omit=out))
-            first, key = window.index[0], (window.index[-1], out)
-            if key not in alike:
-                options = {"scale": "log", "harmonics": harmonics, "empty": True}
-                alike[key] = prepare_model(series, replace(shift, omit=out), **options)
+            own = replace(shift, omit=(*shift.omit, *holes.get(place, ())))
+            model = prepare_model(series, own, scale="log", harmonics=harmonics, empty=True)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
-        wanted = next(iter(alike.values())).window.index[0]
+        models[place] = model
+        first, wanted = model.window.index[0], next(iter(models.values())).window.index[0]
         same = f"all places need the same first month; {place} begins with {first}, others {wanted}"
         require(first == wanted, same)
-        empty = bool((window["deaths"][~alike[key].omitted] == 0).any())
-        models[place] = replace(alike[key], window=window, counted=empty)
     return models
 
 

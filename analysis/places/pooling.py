@@ -97,15 +97,15 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     return table.fillna({"note": ""})
 
 
-def pool_groups(fitted: PlaceEffects, groups: pd.Series, estimand: str = "slope") -> pd.DataFrame:
-    """Return for groups of places their row *random_effects_shared*, or why there is none."""
+def pool_groups(fitted: PlaceEffects, groups: pd.Series) -> pd.DataFrame:
+    """Return for groups of places the slope's *random_effects_shared*, or why there is none."""
     rows = {}
     for group, members in groups.groupby(groups):
         effects = fitted.effects[fitted.effects["place"].isin(members.index)]
         own = replace(fitted, effects=effects, places=fitted.places.loc[members.index])
-        known = int(own.of(estimand)["estimate"].notna().sum())
+        known = int(own.of("slope")["estimate"].notna().sum())
         if known >= FEWEST_PLACES:
-            rows[group] = pool_places(own, estimand).loc["random_effects_shared"].to_dict()
+            rows[group] = pool_places(own).loc["random_effects_shared"].to_dict()
         else:
             rows[group] = {"places": known, "note": f"fewer than {FEWEST_PLACES} have an estimate"}
         rows[group]["deaths"] = own.places[["deaths_before", "deaths_after"]].to_numpy().sum()

@@ -31,10 +31,6 @@ KERNEL_ENVIRONMENT = {
 LONGEST = 65  # bytes of a folder for sockets: with their names, systems allow 103 to 107
 BY_CHANCE = r" at 0x[0-9a-f]+|(?:/[\w.+-]+)*/ipykernel_\d+/"  # addresses; where a cell's code lay
 STYLED = r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])'  # the identifier of a pandas Styler
-SAME_PICTURES = (
-    "--InlineBackend.rc={'svg.hashsalt': 'notebook'}",
-    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None}}",
-)
 
 
 class NotebookError(RuntimeError):
@@ -64,15 +60,12 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         check_known(name, known, f"parameter of {notebook.name}")
     failed = executed.parent / "failed" / executed.name
     try:
-        with (
-            hold(executed.parent / f".running-{executed.name}", notebook.name),
-            _open_folder(executed) as folder,
-        ):
+        lock = executed.with_name(f".running-{executed.name}")
+        with hold(lock, notebook.name), _open_folder(executed) as folder:
             options = {"progress_bar": False, "shutdown_kernel": "immediate"}
             options |= {"kernel_manager_class": Kernel, "kernel_name": "python3"}
             options["record_timing"] = False
-            # nobody's startup files among them
-            options["extra_arguments"] = [f"--ipython-dir={folder}", *SAME_PICTURES]
+            options["extra_arguments"] = [f"--ipython-dir={folder}"]  # nobody's startup files
             # The kernel talks through files where the system has them: no port, no network.
             files = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
             files["connection_file"] = f"{folder}/kernel.json"

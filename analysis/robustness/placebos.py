@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Harmonics, checked
+from analysis.arguments import Waves, checked
 from analysis.checks import require
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import admissible_positions
@@ -38,11 +38,7 @@ class Placebos:
 
 @checked
 def placebo_dates(
-    series: pd.DataFrame,
-    shift: PolicyShift,
-    *,
-    scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: Waves = 2
 ) -> Placebos:
     """Estimate a shift at every admissible date before the real one, from what came before it.
 
@@ -94,7 +90,7 @@ def placebo_places(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
 ) -> Placebos:
     """Estimate the shift in each place of a panel.
 

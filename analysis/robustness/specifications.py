@@ -30,8 +30,7 @@ from analysis.its.design import (
     omitted_periods,
 )
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.periods import PERIOD_NAMES
-from analysis.its.series import as_percent, check_frame, outcome
+from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, outcome
 from analysis.its.shifts import PolicyShift
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Harmonics, checked
+from analysis.arguments import Waves, checked
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS
 from analysis.its.model import SegmentedModel, prepare_model
-from analysis.its.periods import periods_per_year
-from analysis.its.series import Scale, as_percent
+from analysis.its.series import Scale, as_percent, periods_per_year
 from analysis.its.shifts import PolicyShift
 
 CONTRASTS = ("level", "slope")
@@ -23,11 +22,7 @@ COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 @checked
 def vary_window(
-    series: pd.DataFrame,
-    shift: PolicyShift,
-    *,
-    scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    series: pd.DataFrame, shift: PolicyShift, *, scale: Scale | None = None, harmonics: Waves = 2
 ) -> pd.DataFrame:
     """Refit a shift with one year left out, with other edges, and with a transition left out.
 
@@ -57,9 +52,7 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def leave_out_dates(
-    series: pd.DataFrame, shift: PolicyShift, *, harmonics: int = 2
-) -> pd.DataFrame:
+def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2) -> pd.DataFrame:
     """Ask the date of the break again without each run of one to three periods, and with all."""
     weighed = weigh_dates(series, shift, harmonics=harmonics, longest=LONGEST_RUN)
     index, choices, found, exact = weighed

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from analysis.arguments import Harmonics, Seed, check_number, check_several, checked, whole
+from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import draw_parameters, simulate_law
 from analysis.engine.optimise import Coefficients, EstimatorError
@@ -182,7 +182,7 @@ def certificate(
     shift: PolicyShift,
     *,
     scale: Scale | None = None,
-    harmonics: Harmonics = 2,
+    harmonics: Waves = 2,
     simulations: Annotated[int, whole(FEWEST)] = 4000,
     seed: Seed = 0,
 ) -> pd.DataFrame:

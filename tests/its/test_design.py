@@ -144,20 +144,10 @@ def beside(month, **fields):
     return PolicyShift("law", "2005-01", beside=PolicyShift("tax", month, **fields))
 
 
-@pytest.mark.parametrize(
-    ("month", "message"),
-    [
-        ("2005-01", r"tax \(2005-01\), begins in the same period as law .* Leave tax out of"),
-        (
-            "2005-02",
-            r"tax \(2005-02\), cannot be told apart: .* law is at .* Give it",
-        ),
-        ("2009-12", r"tax \(2009-12\), .* 119 periods before it and 1 from it on"),
-        ("2000-02", r"tax \(2000-02\), .* 1 periods before it and 119 from it on"),
-    ],
-)
-def test_shift_beside_that_no_data_tell_apart_is_named(month, message):
-    with pytest.raises(ValueError, match=f"^law: the shift beside it, {message}"):
+@pytest.mark.parametrize("month", ["2005-01", "2005-02", "2009-12", "2000-02"])
+def test_shift_beside_that_no_data_tell_apart_is_named(month):
+    told = rf"tax \({month}\), cannot be told apart from law \(2005-01\) in .* Correct a month"
+    with pytest.raises(ValueError, match=f"^law: the shift beside it, {told}"):
         window_of(series(120), beside(month), 2)
     if month != "2005-01":
         window_of(series(120), beside(month, impact="level"), 2)

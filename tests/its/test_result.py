@@ -279,9 +279,9 @@ BAD_SERIES = {
     "a series": (GOOD["deaths"], "series must be a DataFrame; found pandas Series"),
     "dates": (
         GOOD.to_timestamp(),
-        r"PeriodIndex of .* found DatetimeIndex; use frame.to_period\('M'\)",
+        r"PeriodIndex of .* found DatetimeIndex; use frame.set_index",
     ),
-    "weeks": (GOOD.set_axis(pd.period_range("2007", periods=60, freq="W")), "frequency 'W'"),
+    "weeks": (GOOD.set_axis(pd.period_range("2007", periods=60, freq="W")), "found W"),
     "no rows": (GOOD.iloc[:0], "series is empty"),
     "missing month": (GOOD.drop(MONTH), r"consecutive; missing \['2008-03'\]. Reindex the series"),
     "month twice": (pd.concat([GOOD, GOOD.loc[[MONTH]]]), r"unique; \['2008-03'\] appear more"),
@@ -311,7 +311,7 @@ BAD_CHOICES = {
     "empty window": (GOOD, PolicyShift("x", "2015-01", start="2014-01"), {}, "holds nothing"),
     "same month": (
         *(GOOD, replace(SHIFT, beside=replace(SHIFT, slug="tax")), {}),
-        f"tax .{SHIFT.month}., begins in the same period as reform .* Leave tax out of beside",
+        f"tax .{SHIFT.month}., cannot be told apart from reform .* leave it out of beside",
     ),
     "unknown scale": (GOOD, SHIFT, {"scale": "logs"}, r"scale must be one of \['log', .* 'logs'"),
     "counts as value": (GOOD, SHIFT, {"scale": "value"}, "needs a column 'value'; found"),

@@ -43,7 +43,7 @@ def test_shift_cannot_be_changed():
         ({"until": "2011"}, "law: month and until must have one frequency"),
         ({"until": "2009-12"}, r"law: start, month, until and end must be in order; found \['None"),
         ({"until": "2010-03", "end": "2010-02"}, "law: start, month, until and end must be in ord"),
-        ({"beside": ["other"]}, "law: beside takes PolicyShift objects; found 'other'"),
+        ({"beside": ["other"]}, "law: beside must be a PolicyShift; found 'other'; use"),
     ],
 )  # fmt: skip
 def test_fields_that_cannot_be_are_refused(fields, message):

@@ -114,7 +114,6 @@ def test_the_kernel_is_of_this_python_whatever_the_machine_offers(tmp_path, monk
 DRAWN = """\
 import warnings
 import matplotlib.pyplot as plt, pandas as pd
-%config InlineBackend.figure_formats = ["svg", "png"]
 fig, ax = plt.subplots()
 ax.plot([1, 2, 3], clip_on=True)
 warnings.warn("told")

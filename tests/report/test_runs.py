@@ -44,21 +44,6 @@ def test_figures_come_as_vectors_and_as_pixels():
 
 
 @pytest.mark.parametrize(
-    "made",
-    [
-        {"key": "../../escaped"},
-        {"tables": ("shifts/../../escaped.csv",)},
-        {"tables": ("/escaped.csv",)},
-        {"figures": ("../../escaped",)},
-    ],
-    ids=str,
-)
-def test_a_run_that_would_write_outside_the_results_is_refused(made):
-    with pytest.raises(ValueError, match=r"below results/ only; found \['.*escaped"):
-        Run("a", **made)
-
-
-@pytest.mark.parametrize(
     ("name", "title"),
     [
         ("01-data", ""),

@@ -431,7 +431,7 @@ VALUES = pd.DataFrame({"value": noise()[:, 0]}, index=GOOD.index)
         (GOOD["deaths"], {}, "must be a DataFrame; found pandas Series"),
         (GOOD.iloc[:60], {}, "reform: the shift at 2005-01 is outside the series"),
         (GOOD, {"jobs": 0}, "jobs must be 'dask' or a whole number from 1 up; found 0"),
-        (GOOD, {"shift": TWICE}, "Leave tax out of beside"),
+        (GOOD, {"shift": TWICE}, "leave it out of beside"),
         (GOOD, {"series": {}}, "must have one frame or more; found none"),
     ],
 )

@@ -215,7 +215,7 @@ def test_calderons_slope_rises_whatever_is_left_out():
             values(),
             replace(SHIFT, beside=replace(SHIFT, slug="tax")),
             {},
-            "Leave tax out of beside",
+            "leave it out of beside",
         ),
         (values(17), EARLY, {"harmonics": 6}, "keeps 17 periods for 15 terms"),
     ],

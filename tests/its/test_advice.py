@@ -17,9 +17,13 @@ QUARTERS = pd.period_range("2003Q1", periods=48, freq="Q")
 DAYS = pd.period_range("2003-01-01", "2006-12-31", freq="D")
 DAILY = pd.DataFrame({"deaths": 1, "person_years": 7e3}, index=DAYS)
 FRAMES = {
-    "dates": (COUNTS.set_axis(STAMPS), r"use frame\.to_period\('M'\)$", MONTHS),
-    "dates of a zone": (COUNTS.set_axis(STAMPS.tz_localize("UTC")), "tz_localize", MONTHS),
-    "years as dates": (COUNTS.set_axis(YEARS.to_timestamp()), r"to_period\('Y'\)$", YEARS),
+    "dates": (COUNTS.set_axis(STAMPS), r"PeriodIndex\(frame\.index, freq='M'\)", MONTHS),
+    "dates of a zone": (
+        COUNTS.set_axis(STAMPS.tz_localize("UTC")),
+        r"frame\.index\.astype\(str\)",
+        MONTHS,
+    ),
+    "years as dates": (COUNTS.set_axis(YEARS.to_timestamp()), "freq='Y'", YEARS),
     "text": (COUNTS.set_axis(MONTHS.astype(str)), r"PeriodIndex\(frame\.index, freq='M'\)", MONTHS),
     "whole dates": (COUNTS.set_axis(STAMPS.strftime("%Y-%m-%d")), "freq='M'", MONTHS),
     "quarters": (COUNTS.set_axis(QUARTERS.astype(str)), "freq='Q'", QUARTERS),
@@ -33,7 +37,7 @@ FRAMES = {
     "no dates": (ROWS.assign(state="MX01"), r"period_range\('2003-01'", MONTHS),
     "days": (DAILY.to_timestamp(), r"groupby.*'person_years': 'sum'", MONTHS),
     "days in a column": (DAILY.reset_index(names="day"), r"groupby.*'day'", MONTHS),
-    "weeks": (DAILY.groupby(DAILY.index.asfreq("W")).sum(), "found frequency 'W'; use", None),
+    "weeks": (DAILY.groupby(DAILY.index.asfreq("W")).sum(), "found W; use", None),
 }
 
 
