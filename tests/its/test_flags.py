@@ -11,9 +11,8 @@ from support.independent import monthly_values, noise, segmented_design
 from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
-from analysis.its.flags import find_flags, signs_differ
+from analysis.its.flags import find_flags, signs_differ, standardise
 from analysis.its.model import prepare_model
-from analysis.its.residuals import standardise
 
 SHIFT = PolicyShift("x", "2004-01")
 
