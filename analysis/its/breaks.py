@@ -201,7 +201,7 @@ def date_breaks(
         One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
     """
-    check_frame(series)
+    series = check_frame(series)
     values = unit_size(outcome(series, choose_scale(series, scale)))[0]  # dates have no unit
     season = periods_per_year(series.index)
     lags = sorted({1, season})
