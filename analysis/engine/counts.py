@@ -98,9 +98,7 @@ class _Solved(NamedTuple):
     parts: tuple[Array, ...]  # of `_disturbance`
 
 
-def _disturbance(
-    grid: Grid, mask: Array, variance: Array, after: int | None
-) -> tuple[Array, Array, Array, Array]:
+def _disturbance(grid: Grid, mask: Array, variance: Array, after: int | None) -> tuple[Array, ...]:
     """Return phi and the disturbance's first variance (G,), its shocks' and the noise's (G, n)."""
     t, u, v = np.nonzero(mask)
     phi, noise = grid.phi[t, u], grid.theta[t]

@@ -36,27 +36,26 @@ class Block:
     """Outcomes (n, N) with one design, or one with D of them: a row each, at nodes of a grid."""
 
     def __init__(self, X: Array, C: Array, y: Array, grid: Grid, after: Array | None) -> None:
-        basis = self.basis = gls.Basis(X, C)
-        self.grid = grid
+        self.grid, self.basis = grid, gls.Basis(X, C)
+        self.periods = gls.split_periods(len(y), after)
         y, power = unit_size(y.astype(float), axis=0)
-        self.unit = full_size(1.0, power.T + basis.power)  # of every contrast, (R, m)
+        self.unit = full_size(1.0, power.T + self.basis.power)  # of every contrast, (R, m)
         self.power = np.broadcast_to(power[0], len(self.unit))
-        self.ols, left = basis.take_out(np.ascontiguousarray(y))
-        designs, series, n = left.shape
-        self.left = left
-        self.df = n - basis.columns.shape[1]
+        self.ols, self.left = self.basis.take_out(np.ascontiguousarray(y))
+        designs, series, n = self.left.shape
+        self.df = n - X.shape[2]
         total = np.broadcast_to((y**2).sum(axis=0), designs * series)
-        self.exact = (left**2).sum(axis=2).ravel() <= gls.EXACT * np.maximum(total, 1e-300)
+        self.exact = (self.left**2).sum(axis=2).ravel() <= gls.EXACT * np.maximum(total, 1e-300)
         self.tiny = 1e-13 * np.maximum(np.sqrt(total / n), 1e-100)
-        self.periods = periods = gls.split_periods(n, after)
         self.designs, self.alone = designs > 1, designs == 1 and series <= ALONE
-        self.narrow = series > ALONE and periods.sum(axis=2).min() >= NARROW
+        self.narrow = series > ALONE and self.periods.sum(axis=2).min() >= NARROW
         if series > ALONE:
-            lagged = gls.lag(basis, periods, grid.theta)
-            chunks = (left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
-            found = zip(*(gls.add_up(lagged, c, periods, grid.theta) for c in chunks), strict=True)
-            self.sums = gls.Sums(*(np.concatenate(part, axis=-1) for part in found))
-            self.turned = gls.turn(basis, lagged, grid.theta, grid.phi)
+            lagged = gls.lag(self.basis, self.periods, grid.theta)
+            chunks = (self.left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
+            found = (gls.add_up(lagged, part, self.periods, grid.theta) for part in chunks)
+            joined = (np.concatenate(sums, axis=-1) for sums in zip(*found, strict=True))
+            self.sums = gls.Sums(*joined)
+            self.turned = gls.turn(self.basis, lagged, grid.theta, grid.phi)
 
     def parts(self, mask: Array, rows: Array) -> list[_Part]:
         """Weigh the nodes of `mask`, and those that they leave out of a box of ratios."""

@@ -22,8 +22,7 @@ class Basis:
     def __init__(self, X: Array, C: Array) -> None:
         X, sizes = unit_size(X, axis=1)  # (D, 1, k)
         Q, R = np.linalg.qr(X)
-        pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
-        log_pivots = np.log(pivots) + np.log(2) * sizes[:, 0]
+        log_pivots = np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))) + np.log(2) * sizes[:, 0]
         self.log_size = 2 * log_pivots.sum(axis=1)  # log |X'X|, (D,)
         self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
         own = np.where(C == 0, -9999, np.frexp(C)[1] - 1 - sizes)
@@ -63,11 +62,9 @@ def split_periods(n: int, after: Array | None) -> Array:
 
 
 class Lagged(NamedTuple):
-    """B designs, or one design at B values of theta, as weights that make sums over the periods.
+    """B designs, or one at B values of theta, as weights for sums, by side of `after` (S)."""
 
-    At lags 00, 01 + 10 and 11, of k columns and theta^t, by side of `after` (S, 1 or 2).
-    """
-
+    # at lags 00, 01 + 10 and 11, of k columns and theta^t
     rows: Array  # (B, 3, k + 1, S, n)
     own: Array  # (B, 3, k + 1, S, k) sums with the k columns
     fading: Array  # (B, S, 1) of theta^t with itself
@@ -81,11 +78,9 @@ class Sums(NamedTuple):
 
 
 class Turned(NamedTuple):
-    """B designs at J values of phi, in coordinates w in which no two mix.
+    """B designs at J values of phi, in coordinates w in which no two mix."""
 
-    The precision of w is 1 - late from what is before or known beforehand, late / q^2 from after.
-    """
-
+    # the precision of w is 1 - late from what is before or known beforehand, late / q^2 from after
     turn: Array  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
     powers: Array  # (B or 1, J, 3) from `Sums.squares` to the sum of squares of f
     late: Array  # (B, J, k + 1)

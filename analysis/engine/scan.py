@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.checks import Array, unit_size
-from analysis.engine.gls import EXACT, eliminate
+from analysis.engine.gls import EXACT, eliminate, take_out
 from analysis.engine.law import law_grid, precision
 
 CLOSE = 1e-9  # of the sum of squares: too near to tell from an exact fit without more digits
@@ -39,10 +39,8 @@ def scan(
     close = y @ y - (eliminate(start, b)[0][:, b, 0] ** 2).sum(axis=0) <= CLOSE * n
     exact = np.zeros(len(choices), dtype=bool)
     for choice in np.flatnonzero(close):  # rounding hides how close
-        W = own[:, choices[choice]]
-        left = y - W @ np.linalg.lstsq(W, y, rcond=None)[0]
-        left -= W @ np.linalg.lstsq(W, left, rcond=None)[0]
-        exact[choice] = left @ left * size**2 <= EXACT * total_square
+        rest = take_out(y, own[:, choices[choice]])
+        exact[choice] = rest @ rest * size**2 <= EXACT * total_square
     runs = [1, *range(n, n - longest, -1)]  # of 0 to `longest` periods
     total = [np.full((count, len(choices)), -np.inf) for count in runs]
     if exact.any():  # nothing is left to explain, and no likelihood has a bound
