@@ -83,7 +83,7 @@ def check_regression(
     y: Array, X: Array, exposure: Array | None = None, *, counts: bool = False
 ) -> tuple[Array, Array, Array | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
-    y, X, exposure = match_rows(y, X, "the outcome"), X, match_rows(exposure, X, "the exposure")
+    y, exposure = match_rows(y, X, "the outcome"), match_rows(exposure, X, "the exposure")
     names, X = getattr(X, "columns", None), real_numbers(X, "the design").astype(float)
     y = real_numbers(y, "the outcome").astype(float)
     fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
@@ -107,8 +107,7 @@ def match_rows(values: Any, design: Any, name: str) -> Any:
         return values
     own, rows = values.index, design.index
     same = len(own) == len(rows) and own.is_unique and rows.is_unique and own.isin(rows).all()
-    found = f"{shown(own[0])} to {shown(own[-1])}" if len(own) else "none"
-    wanted = f"{shown(rows[0])} to {shown(rows[-1])}" if len(rows) else "none"
+    found, wanted = (f"{shown(x[0])} to {shown(x[-1])}" if len(x) else "none" for x in (own, rows))
     fault = f"{name} and the design must have the same labels, each once; found {found}, {wanted}"
     require(same, f"{fault}. Cut both to the same rows, or give arrays.")
     return values.loc[rows]
@@ -120,9 +119,10 @@ def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
     pivots = np.abs(np.diagonal(np.linalg.qr(X, mode="r"), axis1=-2, axis2=-1))
     lost = (pivots <= DEPENDENT * np.sqrt((X**2).sum(axis=-2))).reshape(-1, X.shape[-1]).any(axis=0)
     if lost.any():
-        column = lost.argmax()
-        name = column if names is None else repr(list(names)[column])
-        fault = f"the design's columns are linearly dependent: column {name} adds nothing to those"
+        name = list(range(len(lost)) if names is None else names)[lost.argmax()]
+        fault = (
+            f"the design's columns are linearly dependent: column {name!r} adds nothing to those"
+        )
         raise ValueError(f"{fault} before it. Leave a column out.")
 
 
@@ -137,9 +137,8 @@ def real_numbers(values: Any, name: str) -> Array:
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of real numbers; {error}") from None
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
-    if array.dtype not in (np.float32, np.float64):
-        with np.errstate(over="ignore"):
-            array = array.astype(float)
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32 if array.dtype == np.float32 else float, copy=False)
     if not all(np.isfinite(part).all() for part in np.atleast_1d(array)):  # little at a time
         bad = np.nonzero(~np.isfinite(np.atleast_1d(array)))[0]
         found = f"found {len(bad)} that are not, the first at position {bad[0]}"

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
-from analysis.engine.law import Grid, noise_grid
+from analysis.engine.law import noise_grid
 from analysis.engine.posterior import Posterior
 
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
@@ -95,21 +95,7 @@ class _Solved(NamedTuple):
     inverse: Array  # (G, k, k) of X'PX
     rss: Array  # (G,)
     log_weight: Array  # (G,)
-    parts: tuple[Array, ...]  # of `_disturbance`
-
-
-def _disturbance(grid: Grid, mask: Array, variance: Array, after: int | None) -> tuple[Array, ...]:
-    """Return phi and the disturbance's first variance (G,), its shocks' and the noise's (G, n)."""
-    t, u, v = np.nonzero(mask)
-    phi, noise = grid.phi[t, u], grid.theta[t]
-    # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
-    # times 1 - phi^2 s to s times 1 - phi^2
-    signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2))
-    signal = signal * variance[np.isfinite(variance)].mean()
-    larger = np.ones((len(phi), len(variance)))
-    if after is not None:
-        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
-    return phi, signal, (signal * (1 - phi**2))[:, None] * larger, variance * larger
+    parts: tuple[Array, ...]  # phi, first variance (G,), shocks' and noise's variances (G, n)
 
 
 def _solve(
@@ -119,13 +105,19 @@ def _solve(
     n, k = X.shape
     grid = noise_grid(n, after is not None)
     mask = first_nodes(grid) if mask is None else mask
-    phi, spread, shocks, noise = parts = _disturbance(grid, mask, variance, after)
-    seen = np.isfinite(variance)
+    t, u, v = np.nonzero(mask)
+    phi, noise, seen = grid.phi[t, u], grid.theta[t], np.isfinite(variance)
+    # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
+    # times 1 - phi^2 s to s times 1 - phi^2
+    signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2)) * variance[seen].mean()
+    larger = np.ones((len(phi), n))
+    if after is not None:
+        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
+    shocks, noise = (signal * (1 - phi**2))[:, None] * larger, variance * larger
     start, *_ = np.linalg.lstsq(X[seen], response[seen], rcond=None)  # a high level costs digits
     columns = np.column_stack([X, response - X @ start])
-    state = np.zeros((len(phi), k + 1))
-    surprises = np.zeros((n, len(phi), k + 1))  # in standard deviations
-    log_det = np.zeros(len(phi))
+    state, surprises = np.zeros((len(phi), k + 1)), np.zeros((n, len(phi), k + 1))  # in sds
+    log_det, spread = np.zeros(len(phi)), signal
     for period, row in enumerate(columns):
         gain = np.zeros(len(phi))
         if seen[period]:
@@ -139,10 +131,9 @@ def _solve(
         if period + 1 < n:
             spread = phi**2 * spread * (1 - gain) + shocks[:, period + 1]
     moments = surprises.transpose(1, 2, 0) @ surprises.transpose(1, 0, 2)
-    Xy = moments[:, :k, k]
-    inverse = np.linalg.inv(moments[:, :k, :k])
+    Xy, inverse = moments[:, :k, k], np.linalg.inv(moments[:, :k, :k])
     b = np.einsum("gij,gj->gi", inverse, Xy)
     rss = moments[:, k, k] - (Xy * b).sum(axis=1)
     log_det -= np.linalg.slogdet(inverse)[1]
     log_weight = grid.log_weight[mask] - 0.5 * ((seen.sum() - k) * np.log(rss) + log_det)
-    return _Solved(b + start, inverse, rss, log_weight, parts)
+    return _Solved(b + start, inverse, rss, log_weight, (phi, signal, shocks, noise))

@@ -115,18 +115,16 @@ class Block:
             nodes = np.broadcast_arrays(part.phi[..., None], part.theta[..., None], ratios)
             log_weight = self.by_row(part.log_weight)
             found.append((log_weight, *rows_of, *(node.ravel() for node in nodes)))
-        log_weight, step, rss, variance, phi, theta, ratio = (
-            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
-        )
+        joined = (np.concatenate(x, axis=-1) for x in zip(*found, strict=True))
+        log_weight, step, rss, variance, *values = joined
+        law: dict[str, Any] = dict(zip(("phi", "theta", "ratio"), values, strict=True))
         top = log_weight.max(axis=1, keepdims=True)
         weight = np.exp(log_weight - top)
         sums = weight.sum(axis=1, keepdims=True)
         return Posterior(
             weight=weight / sums,
             **self.components(rows, step, rss, variance),
-            phi=phi,
-            theta=theta,
-            ratio=ratio,
+            **law,
             size=full_size(np.sqrt(np.maximum(rss[:, 0], 0)), self.power[rows, None]),
             log_marginal=(top + np.log(sums))[:, 0] - self.df * np.log(2) * self.power[rows],
         )
@@ -144,9 +142,8 @@ class Block:
             log_ratio, share = two_ratios(part.log_ratio, weight, place)
             solved = gls.solve(part.turned, part.seen, place, np.exp(log_ratio))
             found.append((place % len(rows), share * pair.take(place), *solved))
-        row, share, step, rss, variance = (
-            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
-        )
+        joined = (np.concatenate(x, axis=-1) for x in zip(*found, strict=True))
+        row, share, step, rss, variance = joined
         count, order = np.bincount(row), np.argsort(row, kind="stable")
         place = np.empty_like(row)  # of each component in a table with a line a row
         place[order] = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -169,10 +166,8 @@ class Block:
         exact, unit = self.exact[rows], self.unit[rows][..., None]
         scale = np.sqrt(np.maximum(rss, 0) * variance / self.df)
         scale[exact] = self.tiny[rows][exact][:, None, None]
-        scale *= unit
-        mean = self.ols[rows][..., None] + step
-        mean *= unit
-        return {"mean": mean, "scale": scale, "df": self.df, "exact": exact}
+        mean = (self.ols[rows][..., None] + step) * unit
+        return {"mean": mean, "scale": scale * unit, "df": self.df, "exact": exact}
 
 
 def two_ratios(log_ratio: Array, weight: Array, place: Array) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ diagonal both before and after the shift, and then every q is a weighted sum.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
 from analysis.checks import Array, unit_size
 from analysis.engine.law import start_variance
@@ -121,10 +122,8 @@ def add_up(lagged: Lagged, left: Array, periods: Array, theta: Array) -> Sums:
 def _filter(x: Array, theta: Array) -> Array:
     """Return x / (1 - theta B) of x (D, M, n), shape (B, n, M)."""
     x = x.transpose(2, 0, 1)
-    filtered = np.repeat(x, len(theta), axis=1) if len(theta) > 1 else x.copy()
-    for now, before in zip(filtered[1:], filtered[:-1], strict=True):
-        now += theta[:, None] * before
-    return filtered.swapaxes(0, 1)
+    parts = [lfilter([1.0], [1.0, -each], x, axis=0) for each in theta]
+    return np.concatenate(parts, axis=1).swapaxes(0, 1)
 
 
 def _move(x: Array, periods: int) -> Array:

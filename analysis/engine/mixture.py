@@ -74,9 +74,7 @@ class StudentTable:
 student_table = lru_cache(maxsize=32)(StudentTable)
 
 
-def mixture_cdf(
-    x: Array, weight: Array, mean: Array, scale: Array, df: float
-) -> tuple[Array, Array]:
+def mixture_cdf(x: Array, weight: Array, mean: Array, scale: Array, df: float) -> tuple[Array, ...]:
     """Return distribution function and density of the mixtures at `x`, each of shape (R, m)."""
     inverse = 1 / scale
     cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)

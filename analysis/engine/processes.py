@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import gamma
 from statsmodels.tsa.arima_process import arma_acovf
 
@@ -51,13 +52,7 @@ def process_covariance(process: str, n: int, rho: float) -> Array:
 
 
 def simulate_errors(
-    process: str,
-    n: int,
-    count: int,
-    rng: np.random.Generator,
-    *,
-    rho: float,
-    shift_at: int | None = None,
+    process: str, n: int, count: int, rng: Generator, *, rho: float, shift_at: int | None = None
 ) -> Array:
     """Simulate errors (n, count) of `process_covariance`; the first are the same at any `count`."""
     shift_at = check_whole(n // 2 if shift_at is None else shift_at, "shift_at", 1, n - 1)

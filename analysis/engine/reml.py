@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from analysis.engine.law import LawName, law_grid
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
 from analysis.engine.posterior import Mixture, Posterior
 
-Maker = Callable[[], Iterator[tuple[Array, Mixture]]]  # of rows and their mixtures
+Work = Callable[[Mixture], tuple[Array, ...]]
 
 ROUGH = 0.001  # of the standard deviation: what is left is its square
 FAR = 0.01  # tail areas below which no component is left out
@@ -80,7 +80,7 @@ def fit_many(
     Harville (1977), JASA 72, 320-338, doi:10.1080/01621459.1977.10480998
     """
     summary = partial(summarise, confidence=confidence)
-    return Fits(*_share(_jobs(outcomes, design, contrasts, after, law), summary, jobs))
+    return Fits(*_share(summary, jobs, outcomes, design, contrasts, after, law=law))
 
 
 def screen_many(
@@ -88,18 +88,29 @@ def screen_many(
 ) -> tuple[Array, Array]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
     # errors of one size, and a rough grid: made for many fits that are compared
-    mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
+    mean, p = _share(_brief, jobs, outcomes, design, contrasts, rough=True)
     return mean, p
 
 
-def _share(makers: list[Maker], work: Callable[[Mixture], tuple], jobs: Jobs) -> list[Array]:
-    """Do `work` on every mixture, on as many threads as wanted, and join the results."""
+def _share(
+    work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise", rough: bool = False
+) -> list[Array]:
+    """Do `work` on the mixtures of all rows, on as many threads as wanted, and join the results."""
+    y, X, C, sides = _check_shapes(*given)
+    grid = law_grid(law, len(y), sides is not None, rough)
+    if len(X) > 1:
+        parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
+        own = None if sides is None else np.broadcast_to(sides, len(X))
+        makers = [partial(mix, X[at], C, y, grid, None if own is None else own[at]) for at in parts]
+    else:
+        starts = range(0, y.shape[1], SERIES)
+        makers = [partial(mix, X, C, y[:, at : at + SERIES], grid, sides) for at in starts]
     with open_executor(jobs) as pool:
-        parts = list(pool.map(partial(_do, work), makers))
-    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+        found = list(pool.map(partial(_do, work), makers))
+    return [np.concatenate(columns) for columns in zip(*found, strict=True)]
 
 
-def _do(work: Callable[[Mixture], tuple], make: Maker) -> list[Array]:
+def _do(work: Work, make: Callable[[], Iterator[tuple[Array, Mixture]]]) -> list[Array]:
     rows, parts = zip(*((rows, work(mixture)) for rows, mixture in make()), strict=True)
     order = np.argsort(np.concatenate(rows), kind="stable")
     return [np.concatenate(columns)[order] for columns in zip(*parts, strict=True)]
@@ -113,15 +124,10 @@ def _brief(mixture: Mixture) -> tuple[Array, Array]:
 
 
 def integrate(
-    outcomes: Array,
-    design: Array,
-    contrasts: Array,
-    *,
-    after: int | None = None,
-    law: LawName = "ar1_noise",
+    y: Array, X: Array, C: Array, *, after: int | None = None, law: LawName = "ar1_noise"
 ) -> Posterior:
     """Return the mixture of one series with one design, or with some that share their nodes."""
-    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
+    y, X, C, sides = _check_shapes(y, X, C, after)
     _, mixture = next(mix(X, C, y, law_grid(law, len(y), sides is not None), sides))
     return cast("Posterior", mixture)
 
@@ -152,7 +158,7 @@ def restricted_log_likelihood(
     own, shape = real_numbers(outcome, "outcome").shape, real_numbers(design, "design").shape
     wanted = "expected one outcome (n,) and one design (n, k)"
     require((len(own), len(shape)) == (1, 2), f"{wanted}; found {own} and {shape}")
-    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]), None)
+    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]))
     phi = np.atleast_1d(real_numbers(phi, "phi"))
     outside = phi[~(np.abs(phi) < 1)].tolist()
     require(not outside, f"phi must lie inside (-1, 1); found {outside}")
@@ -182,27 +188,8 @@ def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
     return estimate, low, high, p
 
 
-def _jobs(
-    outcomes: Array,
-    design: Array,
-    contrasts: Array,
-    after: int | Sequence[int] | None = None,
-    law: LawName = "ar1_noise",
-    rough: bool = False,
-) -> list[Maker]:
-    """Return functions that each make the mixtures of some rows: of series, or of designs."""
-    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
-    grid = law_grid(law, len(y), sides is not None, rough)
-    if len(X) > 1:
-        parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
-        own = None if sides is None else np.broadcast_to(sides, len(X))
-        return [partial(mix, X[at], C, y, grid, None if own is None else own[at]) for at in parts]
-    starts = range(0, y.shape[1], SERIES)
-    return [partial(mix, X, C, y[:, start : start + SERIES], grid, sides) for start in starts]
-
-
 def _check_shapes(
-    outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None
+    outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None = None
 ) -> tuple[Array, Array, Array, Array | None]:
     names = getattr(design, "columns", None)
     if names is not None and isinstance(rows, pd.Series | pd.DataFrame):
