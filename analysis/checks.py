@@ -20,10 +20,10 @@ REAL = (Real, Decimal, np.bool_)
 MOST_POWER = 965  # of two: 1e290
 
 
-def require(true: bool, message: str) -> None:
-    """Raise a ValueError with `message` unless `true`."""
+def require(true: bool, message: str, error: type[ValueError] = ValueError) -> None:
+    """Raise a ValueError, or one of its kinds, with `message` unless `true`."""
     if not true:
-        raise ValueError(message)
+        raise error(message)
 
 
 def shown(value: object) -> str:

@@ -83,13 +83,10 @@ def fit_many(
     return Fits(*_share(summary, jobs, outcomes, design, contrasts, after, law=law))
 
 
-def screen_many(
-    outcomes: Array, design: Array, contrasts: Array, *, jobs: Jobs = None
-) -> tuple[Array, Array]:
+def screen_many(y: Array, X: Array, C: Array, *, jobs: Jobs = None) -> tuple[Array, ...]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
     # errors of one size, and a rough grid: made for many fits that are compared
-    mean, p = _share(_brief, jobs, outcomes, design, contrasts, rough=True)
-    return mean, p
+    return tuple(_share(_brief, jobs, y, X, C, rough=True))
 
 
 def _share(
