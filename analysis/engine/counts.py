@@ -20,9 +20,8 @@ def working_response(
 ) -> tuple[Array, Array]:
     """Return log rates, linearised, and the variance that counting gives them, each (n,)."""
     # Breslow and Clayton (1993), doi:10.2307/2290687: with mu = exposure exp(eta) these are eta +
-    # (deaths - mu) / mu and 1 / mu (unbounded where not `seen`), at the Poisson regression's line;
-    # with enough deaths at that plus the disturbance, as it shows through the noise, until it
-    # settles: with many deaths that is the log rate itself.
+    # (deaths - mu) / mu and 1 / mu (unbounded where not `seen`), at the Poisson regression's line,
+    # with enough deaths at that plus the disturbance as it shows through the noise once it settles.
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
     line = X @ fit_poisson(deaths[seen], X[seen], exposure[seen]).params
     turns, largest = TURNS if deaths[seen].mean() >= FEWEST_TO_SMOOTH else 0, np.inf

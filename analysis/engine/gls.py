@@ -186,17 +186,16 @@ def weigh(turned: Turned, seen: Seen, ratio: Array) -> tuple[Array, Array]:
 
 def solve(turned: Turned, seen: Seen, place: Array, ratio: Array) -> tuple[Array, ...]:
     """Return each contrast's GLS less OLS (m, P, L), the RSS (P, L), c (X'PX)^-1 c' (m, P, L)."""
+
     # at L places in (B, J, N), counted through, and at P ratios q of each, (P, L)
+    def pick(x: Array, axis: int, at: Array) -> Array:
+        return np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
+
     pair, size = place // seen.w.shape[4], (1 / ratio**2)[:, None]
-    late, contrasts, w, squares = (
-        np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
-        for x, axis, at in (
-            (turned.late.transpose(2, 0, 1), 1, pair),
-            (turned.contrasts.transpose(2, 3, 0, 1), 2, pair),
-            (seen.w.transpose(3, 2, 0, 1, 4), 2, place),
-            (seen.squares.transpose(2, 0, 1, 3), 1, place),
-        )
-    )
+    late = pick(turned.late.transpose(2, 0, 1), 1, pair)
+    contrasts = pick(turned.contrasts.transpose(2, 3, 0, 1), 2, pair)
+    w = pick(seen.w.transpose(3, 2, 0, 1, 4), 2, place)
+    squares = pick(seen.squares.transpose(2, 0, 1, 3), 1, place)
     inverse = 1 / (1 + (size - 1) * late)  # (P, k + 1, L)
     sums, rss = np.broadcast_to(w[0], inverse.shape), squares[0]
     if len(w) > 1:

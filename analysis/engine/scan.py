@@ -14,14 +14,7 @@ NO_PERIOD = 1e-9  # of its precision is left to a period that a column has for i
 
 
 def scan(
-    y: Array,
-    shared: Array,
-    own: Array,
-    choices: Array,
-    *,
-    longest: int = 0,
-    ratio: float = 1.0,
-    after: int = 0,
+    y: Array, shared: Array, own: Array, choices: Array, *, longest: int, ratio: float, after: int
 ) -> tuple[list[Array], Array]:
     """Return the log of the integrated likelihood of each choice, and which fit exactly (D,)."""
     # Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
@@ -62,9 +55,7 @@ def scan(
     return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
 
 
-def _leave_out(
-    M: Array, y: Array, own: Array, choices: Array, longest: int
-) -> Iterator[tuple[Array, Array]]:
+def _leave_out(M: Array, y: Array, own: Array, choices: Array, longest: int) -> Iterator[tuple]:
     """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
     b, Mown, My = choices.shape[1], M @ own, M @ y
     whole = _blocks(own.T @ Mown, own.T @ My, choices)[:, :, None]
