@@ -20,10 +20,10 @@ REAL = (Real, Decimal, np.bool_)
 MOST_POWER = 965  # of two: 1e290
 
 
-def require(true: bool, message: str) -> None:
-    """Raise a ValueError with `message` unless `true`."""
+def require(true: bool, message: str, error: type[ValueError] = ValueError) -> None:
+    """Raise a ValueError, or one of its kinds, with `message` unless `true`."""
     if not true:
-        raise ValueError(message)
+        raise error(message)
 
 
 def shown(value: object) -> str:
@@ -82,7 +82,7 @@ def check_regression(
     y: Array, X: Array, exposure: Array | None = None, *, counts: bool = False
 ) -> tuple[Array, Array, Array | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
-    y, X, exposure = match_rows(y, X, "the outcome"), X, match_rows(exposure, X, "the exposure")
+    y, exposure = match_rows(y, X, "the outcome"), match_rows(exposure, X, "the exposure")
     names, X = getattr(X, "columns", None), real_numbers(X, "the design").astype(float)
     y = real_numbers(y, "the outcome").astype(float)
     fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
@@ -123,10 +123,9 @@ def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
     """Raise a ValueError that says which column if those of a design (..., n, k) are dependent."""
     lost = idle_columns(X)
     if lost.any():
-        column = lost.argmax()
-        name = column if names is None else repr(list(names)[column])
-        fault = f"the design's columns are linearly dependent: column {name} adds nothing to those"
-        raise ValueError(f"{fault} before it. Leave a column out.")
+        name = list(range(len(lost)) if names is None else names)[lost.argmax()]
+        fault = f"the design's columns are linearly dependent: column {name!r} adds nothing"
+        raise ValueError(f"{fault} to those before it. Leave a column out.")
 
 
 def real_numbers(values: Any, name: str) -> Array:
@@ -140,9 +139,8 @@ def real_numbers(values: Any, name: str) -> Array:
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of real numbers; {error}") from None
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
-    if array.dtype not in (np.float32, np.float64):
-        with np.errstate(over="ignore"):
-            array = array.astype(float)
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32 if array.dtype == np.float32 else float, copy=False)
     if not all(np.isfinite(part).all() for part in np.atleast_1d(array)):  # little at a time
         bad = np.nonzero(~np.isfinite(np.atleast_1d(array)))[0]
         found = f"found {len(bad)} that are not, the first at position {bad[0]}"

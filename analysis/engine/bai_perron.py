@@ -179,9 +179,8 @@ def break_intervals(
     low, high = first.copy(), first.copy()
     for i, change in enumerate(np.diff(fits, axis=0)):
         effect = (rows[:, :-1] @ change) ** 2
-        before, after = (effect.mean(),) * 2
-        if regressors_differ:
-            before, after = (part.mean() for part in np.split(effect, first)[i : i + 2])
+        near = np.split(effect, first)[i : i + 2] if regressors_differ else [effect, effect]
+        before, after = (part.mean() for part in near)
         if min(before, after) * len(rows) <= UNCHANGED * variance[i : i + 2].max():
             raise ValueError(f"the coefficients do not change at {first[i]}: no interval for it")
         # a date found too late lies under the new regime, whose moments tell how far it may err

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
-from analysis.engine.law import Grid, noise_grid
+from analysis.engine.law import noise_grid
 from analysis.engine.posterior import Posterior
 
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
@@ -20,9 +20,8 @@ def working_response(
 ) -> tuple[Array, Array]:
     """Return log rates, linearised, and the variance that counting gives them, each (n,)."""
     # Breslow and Clayton (1993), doi:10.2307/2290687: with mu = exposure exp(eta) these are eta +
-    # (deaths - mu) / mu and 1 / mu (unbounded where not `seen`), at the Poisson regression's line;
-    # with enough deaths at that plus the disturbance, as it shows through the noise, until it
-    # settles: with many deaths that is the log rate itself.
+    # (deaths - mu) / mu and 1 / mu (unbounded where not `seen`), at the Poisson regression's line,
+    # with enough deaths at that plus the disturbance as it shows through the noise once it settles.
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
     line = X @ fit_poisson(deaths[seen], X[seen], exposure[seen]).params
     turns, largest = TURNS if deaths[seen].mean() >= FEWEST_TO_SMOOTH else 0, np.inf
@@ -95,23 +94,7 @@ class _Solved(NamedTuple):
     inverse: Array  # (G, k, k) of X'PX
     rss: Array  # (G,)
     log_weight: Array  # (G,)
-    parts: tuple[Array, ...]  # of `_disturbance`
-
-
-def _disturbance(
-    grid: Grid, mask: Array, variance: Array, after: int | None
-) -> tuple[Array, Array, Array, Array]:
-    """Return phi and the disturbance's first variance (G,), its shocks' and the noise's (G, n)."""
-    t, u, v = np.nonzero(mask)
-    phi, noise = grid.phi[t, u], grid.theta[t]
-    # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
-    # times 1 - phi^2 s to s times 1 - phi^2
-    signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2))
-    signal = signal * variance[np.isfinite(variance)].mean()
-    larger = np.ones((len(phi), len(variance)))
-    if after is not None:
-        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
-    return phi, signal, (signal * (1 - phi**2))[:, None] * larger, variance * larger
+    parts: tuple[Array, ...]  # phi, first variance (G,), shocks' and noise's variances (G, n)
 
 
 def _solve(
@@ -121,13 +104,19 @@ def _solve(
     n, k = X.shape
     grid = noise_grid(n, after is not None)
     mask = first_nodes(grid) if mask is None else mask
-    phi, spread, shocks, noise = parts = _disturbance(grid, mask, variance, after)
-    seen = np.isfinite(variance)
+    t, u, v = np.nonzero(mask)
+    phi, noise, seen = grid.phi[t, u], grid.theta[t], np.isfinite(variance)
+    # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
+    # times 1 - phi^2 s to s times 1 - phi^2
+    signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2)) * variance[seen].mean()
+    larger = np.ones((len(phi), n))
+    if after is not None:
+        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
+    shocks, noise = (signal * (1 - phi**2))[:, None] * larger, variance * larger
     start, *_ = np.linalg.lstsq(X[seen], response[seen], rcond=None)  # a high level costs digits
     columns = np.column_stack([X, response - X @ start])
-    state = np.zeros((len(phi), k + 1))
-    surprises = np.zeros((n, len(phi), k + 1))  # in standard deviations
-    log_det = np.zeros(len(phi))
+    state, surprises = np.zeros((len(phi), k + 1)), np.zeros((n, len(phi), k + 1))  # in sds
+    log_det, spread = np.zeros(len(phi)), signal
     for period, row in enumerate(columns):
         gain = np.zeros(len(phi))
         if seen[period]:
@@ -141,10 +130,9 @@ def _solve(
         if period + 1 < n:
             spread = phi**2 * spread * (1 - gain) + shocks[:, period + 1]
     moments = surprises.transpose(1, 2, 0) @ surprises.transpose(1, 0, 2)
-    Xy = moments[:, :k, k]
-    inverse = np.linalg.inv(moments[:, :k, :k])
+    Xy, inverse = moments[:, :k, k], np.linalg.inv(moments[:, :k, :k])
     b = np.einsum("gij,gj->gi", inverse, Xy)
     rss = moments[:, k, k] - (Xy * b).sum(axis=1)
     log_det -= np.linalg.slogdet(inverse)[1]
     log_weight = grid.log_weight[mask] - 0.5 * ((seen.sum() - k) * np.log(rss) + log_det)
-    return _Solved(b + start, inverse, rss, log_weight, parts)
+    return _Solved(b + start, inverse, rss, log_weight, (phi, signal, shocks, noise))

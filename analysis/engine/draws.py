@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from scipy.signal import lfilter
 
 from analysis.checks import Array, full_size, unit_size
@@ -23,7 +24,7 @@ class Draws(NamedTuple):
 
 
 def draw_parameters(
-    y: Array, X: Array, rng: np.random.Generator, draws: int, *, after: int | None = None
+    y: Array, X: Array, rng: Generator, draws: int, *, after: int | None = None
 ) -> Draws:
     """Draw from the joint distribution of the errors' law, their first one, sigma and b."""
     n, k = X.shape
@@ -57,9 +58,7 @@ def draw_parameters(
     return Draws(*(column[order] for column in (*law, sigma, np.ldexp(known, power), b)))
 
 
-def simulate_law(
-    drawn: Draws, n: int, rng: np.random.Generator, *, after: int | None = None
-) -> Array:
+def simulate_law(drawn: Draws, n: int, rng: Generator, *, after: int | None = None) -> Array:
     """Simulate errors (n, draws), each series of the law that was drawn for it."""
     start = np.sqrt(start_variance(drawn.phi, drawn.theta)) * drawn.sigma
     shocks = drawn.sigma * rng.standard_normal((n, len(drawn.sigma)))

@@ -36,27 +36,26 @@ class Block:
     """Outcomes (n, N) with one design, or one with D of them: a row each, at nodes of a grid."""
 
     def __init__(self, X: Array, C: Array, y: Array, grid: Grid, after: Array | None) -> None:
-        basis = self.basis = gls.Basis(X, C)
-        self.grid = grid
+        self.grid, self.basis = grid, gls.Basis(X, C)
+        self.periods = gls.split_periods(len(y), after)
         y, power = unit_size(y.astype(float), axis=0)
-        self.unit = full_size(1.0, power.T + basis.power)  # of every contrast, (R, m)
+        self.unit = full_size(1.0, power.T + self.basis.power)  # of every contrast, (R, m)
         self.power = np.broadcast_to(power[0], len(self.unit))
-        self.ols, left = basis.take_out(np.ascontiguousarray(y))
-        designs, series, n = left.shape
-        self.left = left
-        self.df = n - basis.columns.shape[1]
+        self.ols, self.left = self.basis.take_out(np.ascontiguousarray(y))
+        designs, series, n = self.left.shape
+        self.df = n - X.shape[2]
         total = np.broadcast_to((y**2).sum(axis=0), designs * series)
-        self.exact = (left**2).sum(axis=2).ravel() <= gls.EXACT * np.maximum(total, 1e-300)
+        self.exact = (self.left**2).sum(axis=2).ravel() <= gls.EXACT * np.maximum(total, 1e-300)
         self.tiny = 1e-13 * np.maximum(np.sqrt(total / n), 1e-100)
-        self.periods = periods = gls.split_periods(n, after)
         self.designs, self.alone = designs > 1, designs == 1 and series <= ALONE
-        self.narrow = series > ALONE and periods.sum(axis=2).min() >= NARROW
+        self.narrow = series > ALONE and self.periods.sum(axis=2).min() >= NARROW
         if series > ALONE:
-            lagged = gls.lag(basis, periods, grid.theta)
-            chunks = (left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
-            found = zip(*(gls.add_up(lagged, c, periods, grid.theta) for c in chunks), strict=True)
-            self.sums = gls.Sums(*(np.concatenate(part, axis=-1) for part in found))
-            self.turned = gls.turn(basis, lagged, grid.theta, grid.phi)
+            lagged = gls.lag(self.basis, self.periods, grid.theta)
+            chunks = (self.left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
+            found = (gls.add_up(lagged, part, self.periods, grid.theta) for part in chunks)
+            joined = (np.concatenate(sums, axis=-1) for sums in zip(*found, strict=True))
+            self.sums = gls.Sums(*joined)
+            self.turned = gls.turn(self.basis, lagged, grid.theta, grid.phi)
 
     def parts(self, mask: Array, rows: Array) -> list[_Part]:
         """Weigh the nodes of `mask`, and those that they leave out of a box of ratios."""
@@ -116,18 +115,16 @@ class Block:
             nodes = np.broadcast_arrays(part.phi[..., None], part.theta[..., None], ratios)
             log_weight = self.by_row(part.log_weight)
             found.append((log_weight, *rows_of, *(node.ravel() for node in nodes)))
-        log_weight, step, rss, variance, phi, theta, ratio = (
-            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
-        )
+        joined = (np.concatenate(x, axis=-1) for x in zip(*found, strict=True))
+        log_weight, step, rss, variance, *values = joined
+        law: dict[str, Any] = dict(zip(("phi", "theta", "ratio"), values, strict=True))
         top = log_weight.max(axis=1, keepdims=True)
         weight = np.exp(log_weight - top)
         sums = weight.sum(axis=1, keepdims=True)
         return Posterior(
             weight=weight / sums,
             **self.components(rows, step, rss, variance),
-            phi=phi,
-            theta=theta,
-            ratio=ratio,
+            **law,
             size=full_size(np.sqrt(np.maximum(rss[:, 0], 0)), self.power[rows, None]),
             log_marginal=(top + np.log(sums))[:, 0] - self.df * np.log(2) * self.power[rows],
         )
@@ -145,9 +142,8 @@ class Block:
             log_ratio, share = two_ratios(part.log_ratio, weight, place)
             solved = gls.solve(part.turned, part.seen, place, np.exp(log_ratio))
             found.append((place % len(rows), share * pair.take(place), *solved))
-        row, share, step, rss, variance = (
-            np.concatenate(x, axis=-1) for x in zip(*found, strict=True)
-        )
+        joined = (np.concatenate(x, axis=-1) for x in zip(*found, strict=True))
+        row, share, step, rss, variance = joined
         count, order = np.bincount(row), np.argsort(row, kind="stable")
         place = np.empty_like(row)  # of each component in a table with a line a row
         place[order] = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -170,10 +166,8 @@ class Block:
         exact, unit = self.exact[rows], self.unit[rows][..., None]
         scale = np.sqrt(np.maximum(rss, 0) * variance / self.df)
         scale[exact] = self.tiny[rows][exact][:, None, None]
-        scale *= unit
-        mean = self.ols[rows][..., None] + step
-        mean *= unit
-        return {"mean": mean, "scale": scale, "df": self.df, "exact": exact}
+        mean = (self.ols[rows][..., None] + step) * unit
+        return {"mean": mean, "scale": scale * unit, "df": self.df, "exact": exact}
 
 
 def two_ratios(log_ratio: Array, weight: Array, place: Array) -> tuple[Array, Array]:

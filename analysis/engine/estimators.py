@@ -14,7 +14,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
 from analysis.arguments import Count, checked, whole
-from analysis.checks import Array, check_regression, check_whole, full_size, unit_size
+from analysis.checks import Array, check_regression, check_whole, full_size, require, unit_size
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -106,8 +106,7 @@ def fit_prais_winsten(y: Array, X: Array, *, iterations: Count = 1000) -> Coeffi
         fit, before = OLS(white[:, 0], white[:, 1:]).fit(), rho
         left = residual - Q @ fit.params
         rho = float(left[1:] @ left[:-1] / (left[:-1] @ left[:-1]))
-        if not abs(rho) < 1:
-            raise EstimatorError(f"rho = {rho:.3f} is not stationary")
+        require(abs(rho) < 1, f"rho = {rho:.3f} is not stationary", EstimatorError)
         if abs(rho - before) < SETTLED:
             note = f"rho = {rho:.2f}; first period kept"
             return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, note)
@@ -166,11 +165,9 @@ def fit_negative_binomial(
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     X, sizes = unit_size(X, axis=0)
     poisson = fit_poisson(deaths, X, exposure)
-    expected = poisson.mu
-    moment = ((deaths - expected) ** 2 - expected).sum() / (expected**2).sum()
-    if poisson.scale <= 1 or moment <= 0:
-        found = f"(dispersion {poisson.scale:.2f})"
-        raise EstimatorError(f"counts vary no more than Poisson counts do {found}")
+    moment = ((deaths - poisson.mu) ** 2 - poisson.mu).sum() / (poisson.mu**2).sum()
+    no_more = f"counts vary no more than Poisson counts do (dispersion {poisson.scale:.2f})"
+    require(poisson.scale > 1 and moment > 0, no_more, EstimatorError)
     Q, R = optimise.orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
     starts = [np.append(R @ poisson.params, alpha) for alpha in (moment / 3, moment / 30)]
@@ -185,20 +182,19 @@ def fit_negative_binomial(
 
 def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
     """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
-    if not np.any(deaths):
-        raise EstimatorError("no maximum: there are no deaths at all")
+    require(bool(np.any(deaths)), "no maximum: there are no deaths at all", EstimatorError)
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)
     try:
         fit = optimise.quietly(lambda: model.fit(scale="X2", maxiter=200))
     except ValueError as error:  # statsmodels' words for a deviance of exactly zero
         raise EstimatorError(optimise.NO_VARIATION) from error
-    if ((deaths - fit.mu) ** 2).sum() <= EXACT_COUNTS * (deaths**2).sum():
-        raise EstimatorError(optimise.NO_VARIATION)
+    varies = ((deaths - fit.mu) ** 2).sum() > EXACT_COUNTS * (deaths**2).sum()
+    require(varies, optimise.NO_VARIATION, EstimatorError)
     information = X.T @ (fit.mu[:, None] * X)
     size = np.sqrt(np.diag(information))
     values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]
     if values[0] < NOT_IDENTIFIED or fit.mu.min() < 1e-6:
         raise EstimatorError("no maximum: some periods have no deaths and a term fits them exactly")
-    if (np.abs(X.T @ (deaths - fit.mu)) > FLAT * size).any():
-        raise EstimatorError("the likelihood still rises where the optimiser stopped")
+    rises = bool((np.abs(X.T @ (deaths - fit.mu)) > FLAT * size).any())
+    require(not rises, "the likelihood still rises where the optimiser stopped", EstimatorError)
     return fit

@@ -9,6 +9,7 @@ diagonal both before and after the shift, and then every q is a weighted sum.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
 from analysis.checks import Array, unit_size
 from analysis.engine.law import start_variance
@@ -22,8 +23,7 @@ class Basis:
     def __init__(self, X: Array, C: Array) -> None:
         X, sizes = unit_size(X, axis=1)  # (D, 1, k)
         Q, R = np.linalg.qr(X)
-        pivots = np.abs(np.diagonal(R, axis1=1, axis2=2))
-        log_pivots = np.log(pivots) + np.log(2) * sizes[:, 0]
+        log_pivots = np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))) + np.log(2) * sizes[:, 0]
         self.log_size = 2 * log_pivots.sum(axis=1)  # log |X'X|, (D,)
         self.columns = np.ascontiguousarray(Q.swapaxes(1, 2))  # (D, k, n)
         own = np.where(C == 0, -9999, np.frexp(C)[1] - 1 - sizes)
@@ -63,11 +63,9 @@ def split_periods(n: int, after: Array | None) -> Array:
 
 
 class Lagged(NamedTuple):
-    """B designs, or one design at B values of theta, as weights that make sums over the periods.
+    """B designs, or one at B values of theta, as weights for sums, by side of `after` (S)."""
 
-    At lags 00, 01 + 10 and 11, of k columns and theta^t, by side of `after` (S, 1 or 2).
-    """
-
+    # at lags 00, 01 + 10 and 11, of k columns and theta^t
     rows: Array  # (B, 3, k + 1, S, n)
     own: Array  # (B, 3, k + 1, S, k) sums with the k columns
     fading: Array  # (B, S, 1) of theta^t with itself
@@ -81,11 +79,9 @@ class Sums(NamedTuple):
 
 
 class Turned(NamedTuple):
-    """B designs at J values of phi, in coordinates w in which no two mix.
+    """B designs at J values of phi, in coordinates w in which no two mix."""
 
-    The precision of w is 1 - late from what is before or known beforehand, late / q^2 from after.
-    """
-
+    # the precision of w is 1 - late from what is before or known beforehand, late / q^2 from after
     turn: Array  # (B, J, k + 1, 3 (k + 1)) from `Sums.left` to w
     powers: Array  # (B or 1, J, 3) from `Sums.squares` to the sum of squares of f
     late: Array  # (B, J, k + 1)
@@ -126,10 +122,8 @@ def add_up(lagged: Lagged, left: Array, periods: Array, theta: Array) -> Sums:
 def _filter(x: Array, theta: Array) -> Array:
     """Return x / (1 - theta B) of x (D, M, n), shape (B, n, M)."""
     x = x.transpose(2, 0, 1)
-    filtered = np.repeat(x, len(theta), axis=1) if len(theta) > 1 else x.copy()
-    for now, before in zip(filtered[1:], filtered[:-1], strict=True):
-        now += theta[:, None] * before
-    return filtered.swapaxes(0, 1)
+    parts = [lfilter([1.0], [1.0, -each], x, axis=0) for each in theta]
+    return np.concatenate(parts, axis=1).swapaxes(0, 1)
 
 
 def _move(x: Array, periods: int) -> Array:
@@ -192,17 +186,16 @@ def weigh(turned: Turned, seen: Seen, ratio: Array) -> tuple[Array, Array]:
 
 def solve(turned: Turned, seen: Seen, place: Array, ratio: Array) -> tuple[Array, ...]:
     """Return each contrast's GLS less OLS (m, P, L), the RSS (P, L), c (X'PX)^-1 c' (m, P, L)."""
+
     # at L places in (B, J, N), counted through, and at P ratios q of each, (P, L)
+    def pick(x: Array, axis: int, at: Array) -> Array:
+        return np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
+
     pair, size = place // seen.w.shape[4], (1 / ratio**2)[:, None]
-    late, contrasts, w, squares = (
-        np.ascontiguousarray(x).reshape(*x.shape[:axis], -1).take(at, axis=axis)
-        for x, axis, at in (
-            (turned.late.transpose(2, 0, 1), 1, pair),
-            (turned.contrasts.transpose(2, 3, 0, 1), 2, pair),
-            (seen.w.transpose(3, 2, 0, 1, 4), 2, place),
-            (seen.squares.transpose(2, 0, 1, 3), 1, place),
-        )
-    )
+    late = pick(turned.late.transpose(2, 0, 1), 1, pair)
+    contrasts = pick(turned.contrasts.transpose(2, 3, 0, 1), 2, pair)
+    w = pick(seen.w.transpose(3, 2, 0, 1, 4), 2, place)
+    squares = pick(seen.squares.transpose(2, 0, 1, 3), 1, place)
     inverse = 1 / (1 + (size - 1) * late)  # (P, k + 1, L)
     sums, rss = np.broadcast_to(w[0], inverse.shape), squares[0]
     if len(w) > 1:

@@ -5,12 +5,12 @@ on: an AR(1) disturbance plus white noise, whose share of a period's surprise is
 """
 
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.signal import lfilter
 
-from analysis.checks import Array, require
+from analysis.checks import Array
 
 LawName = Literal["ar1_noise", "ar1"]
 
@@ -31,13 +31,9 @@ class Grid(NamedTuple):
 
 @lru_cache(maxsize=128)
 def law_grid(law: LawName, n: int, changes: bool, rough: bool = False) -> Grid:
-    """Return the grid for `n` periods; unless the size `changes`, q is 1.
-
-    A likelihood's features narrow with the root of n: so many nodes that a finer grid moves no end
-    of an interval by much more than 1e-3 of its width; half if `rough`: means by 1e-2 of it.
-    """
-    names = get_args(LawName)
-    require(law in names, f"unknown law {law!r}; use one of {list(names)}")
+    """Return the grid for `n` periods; unless the size `changes`, q is 1."""
+    # a likelihood's features narrow with the root of n: so many nodes that a finer grid moves no
+    # end of an interval by much more than 1e-3 of its width; half if `rough`: means by 1e-2 of it
     root = np.sqrt(n)
     if law == "ar1":  # even in arcsin(rho), where likelihoods are equally wide
         low, high = np.arcsin(RHO_RANGE)

@@ -6,13 +6,14 @@ of R rows and m contrasts, G components.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
 from analysis.checks import Array
 
-Parts = tuple[Array, Array, Array]  # weight, mean and scale
+Parts = tuple[Array, Array, Array, float]  # weight, mean, scale and df
 
 SQRT_2PI = np.sqrt(2 * np.pi)
 MOST_STEPS = 20  # of Newton's method
@@ -24,10 +25,10 @@ LIGHT = 3e-4  # share of a mixture that these may make up
 BLOCK = 64_000  # components at a time: enough for threads to share the work
 
 
-def lighten(weight: Array, mean: Array, scale: Array) -> Parts:
+def lighten(weight: Array, mean: Array, scale: Array, df: float) -> Parts:
     """Return the mixtures with as few components as carry all but `LIGHT` of each."""
     if weight.shape[1] <= MANY:
-        return weight, mean, scale
+        return weight, mean, scale, df
     row, node = np.nonzero(weight > LIGHT / weight.shape[1])
     count = np.bincount(row)
     place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -37,7 +38,7 @@ def lighten(weight: Array, mean: Array, scale: Array) -> Parts:
     light[row, place] = weight[row, node]
     light /= light.sum(axis=1, keepdims=True)
     mean, scale = (np.take_along_axis(part, kept[:, None], axis=2) for part in (mean, scale))
-    return light, mean, scale
+    return light, mean, scale, df
 
 
 class StudentTable:
@@ -73,44 +74,34 @@ class StudentTable:
 student_table = lru_cache(maxsize=32)(StudentTable)
 
 
-def mixture_cdf(
-    x: Array, weight: Array, mean: Array, scale: Array, df: float
-) -> tuple[Array, Array]:
+def mixture_cdf(x: Array, weight: Array, mean: Array, scale: Array, df: float) -> tuple[Array, ...]:
     """Return distribution function and density of the mixtures at `x`, each of shape (R, m)."""
     inverse = 1 / scale
     cdf, pdf = student_table(df).cdf_pdf((x[..., None] - mean) * inverse)
     return (cdf @ weight[..., None])[..., 0], ((pdf * inverse) @ weight[..., None])[..., 0]
 
 
-def mixture_quantiles(
-    qs: Sequence[float],
-    weight: Array,
-    mean: Array,
-    scale: Array,
-    df: float,
-    *,
-    tolerance: float = TOLERANCE,
-) -> Array:
+def mixture_quantiles(qs: Sequence[float], *parts: Any, tolerance: float = TOLERANCE) -> Array:
     """Return the quantiles of each mixture, shape (len(qs), R, m)."""
     # Newton's method on the normal scale, from a Cornish-Fisher start: for a mixture close to a
     # normal distribution ndtri(F(x)) is close to a straight line
-    quantiles = np.empty((len(qs), *mean.shape[:2]))
-    for rows, parts in _blocks(weight, mean, scale):
-        moments = _moments(*parts, df)
+    quantiles = np.empty((len(qs), *parts[1].shape[:2]))
+    for rows, block in _blocks(*parts):
+        moments = _moments(*block)
         for number, q in enumerate(qs):
-            quantiles[number, rows] = _quantile(q, parts, df, moments, tolerance)
+            quantiles[number, rows] = _quantile(q, block, moments, tolerance)
     return quantiles
 
 
-def mixture_tails(x: Array, weight: Array, mean: Array, scale: Array, df: float) -> Array:
+def mixture_tails(x: Array, *parts: Any) -> Array:
     """Return twice the smaller tail of each mixture at `x`, shape (R, m)."""
     below = np.empty_like(x)
-    for rows, parts in _blocks(weight, mean, scale):
-        below[rows] = mixture_cdf(x[rows], *parts, df)[0]
+    for rows, block in _blocks(*parts):
+        below[rows] = mixture_cdf(x[rows], *block)[0]
     return np.clip(2 * np.minimum(below, 1 - below), 0, 1)
 
 
-def _blocks(weight: Array, mean: Array, scale: Array) -> Iterator[tuple[Array, Parts]]:
+def _blocks(weight: Array, mean: Array, scale: Array, df: float) -> Iterator[tuple[Array, Parts]]:
     """Yield blocks of like mixtures without the components that none of them needs."""
     order = np.argsort(weight @ np.arange(weight.shape[1]), kind="stable")
     together = max(1, BLOCK // (mean.shape[1] * mean.shape[2]))
@@ -118,7 +109,7 @@ def _blocks(weight: Array, mean: Array, scale: Array) -> Iterator[tuple[Array, P
         rows = order[start : start + together]
         needed = np.nonzero((weight[rows] > NO_WEIGHT).any(axis=0))[0]
         part = slice(needed[0], needed[-1] + 1)
-        yield rows, (weight[rows, part], mean[rows, :, part], scale[rows, :, part])
+        yield rows, (weight[rows, part], mean[rows, :, part], scale[rows, :, part], df)
 
 
 def _moments(weight: Array, mean: Array, scale: Array, df: float) -> tuple[Array, ...]:
@@ -140,33 +131,29 @@ def _moments(weight: Array, mean: Array, scale: Array, df: float) -> tuple[Array
     return centre, sd, third / variance**1.5, fourth / variance**2 - 3
 
 
-def _quantile(
-    q: float, parts: Parts, df: float, moments: tuple[Array, ...], tolerance: float
-) -> Array:
-    (weight, mean, scale), (centre, sd, skewness, kurtosis) = parts, moments
-    z = ndtri(q)
+def _quantile(q: float, parts: Parts, moments: tuple[Array, ...], tolerance: float) -> Array:
+    (weight, mean, scale, df), (centre, sd, skewness, kurtosis), z = parts, moments, ndtri(q)
     a, b = np.clip(skewness, -1, 1) / 6, np.clip(kurtosis, -1, 2) / 24
     start = z + a * (z**2 - 1) + b * (z**3 - 3 * z) - a**2 * (2 * z**3 - 5 * z)
     x = centre + start * sd
-    step = _newton_step(x, z, sd, parts, df)
+    step = _newton_step(x, z, sd, parts)
     x -= step
     row, column = np.nonzero(~(np.abs(step) <= tolerance * sd))
     for _ in range(MOST_STEPS):
         if not len(row):
             return x
         at, mean_at, scale_at, sd_at = (p[row, column][:, None] for p in (x, mean, scale, sd))
-        step = _newton_step(at, z, sd_at, (weight[row], mean_at, scale_at), df)
+        step = _newton_step(at, z, sd_at, (weight[row], mean_at, scale_at, df))
         x[row, column] = (at - step)[:, 0]
         late = ~(np.abs(step) <= tolerance * sd_at)[:, 0]
         row, column = row[late], column[late]
-    # what has not converged
-    parts = weight[row], mean[row, column][:, None], scale[row, column][:, None]
-    x[row, column] = _bisect(q, *parts, df)[:, 0]
+    slow = weight[row], mean[row, column][:, None], scale[row, column][:, None], df
+    x[row, column] = _bisect(q, *slow)[:, 0]
     return x
 
 
-def _newton_step(x: Array, z: float, sd: Array, parts: Parts, df: float) -> Array:
-    cdf, pdf = mixture_cdf(x, *parts, df)
+def _newton_step(x: Array, z: float, sd: Array, parts: Parts) -> Array:
+    cdf, pdf = mixture_cdf(x, *parts)
     reached = ndtri(np.clip(cdf, 1e-15, 1 - 1e-15))
     step = (reached - z) * np.exp(-0.5 * reached**2) / (SQRT_2PI * np.maximum(pdf, 1e-300))
     return np.clip(step, -LONGEST_STEP * sd, LONGEST_STEP * sd)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.checks import Array, full_size, unit_size
+from analysis.checks import Array, full_size, require, unit_size
 from analysis.engine.gls import is_exact
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
@@ -36,8 +36,7 @@ class Coefficients:
 def best_of_starts(fit: Callable[[Array], Any], starts: Sequence[Array]) -> Any:
     """Return the best fit from `starts`; where they differ, go on until nothing is gained."""
     fits = [found for start in starts if (found := _attempt(fit, start)) is not None]
-    if not fits:
-        raise EstimatorError("the optimiser failed from every start")
+    require(bool(fits), "the optimiser failed from every start", EstimatorError)
     best = max(fits, key=lambda found: found.llf)
     if len(fits) > 1 and best.llf - min(found.llf for found in fits) < SAME_OPTIMUM:
         return best
@@ -78,8 +77,7 @@ def at_unit_scale(y: Array, X: Array) -> tuple[Array, Array, Callable[..., tuple
     Q, R = orthonormal(X)
     start = np.linalg.solve(R, Q.T @ y / len(y))
     residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
-    if is_exact(residual, y):
-        raise EstimatorError(NO_VARIATION)
+    require(not is_exact(residual, y), NO_VARIATION, EstimatorError)
     size = np.sqrt(residual @ residual / len(y))
     inverse, power = size * np.linalg.inv(R), power - sizes[0]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.checks import Array
-from analysis.engine.mixture import lighten, mixture_quantiles
+from analysis.engine.mixture import Parts, lighten, mixture_quantiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Mixture:
     exact: Array  # (R,) rows without residual variation
 
     @property
-    def parts(self) -> tuple[Array, Array, Array, int]:
+    def parts(self) -> Parts:
         """What the functions of `analysis.engine.mixture` take."""
         return self.weight, self.mean, self.scale, self.df
 
@@ -44,9 +44,9 @@ class Posterior(Mixture):
     log_marginal: Array  # (R,) log integral over the law of the restricted likelihood
 
     @property
-    def light(self) -> tuple[Array, Array, Array, int]:
+    def light(self) -> Parts:
         """What makes the quantiles: the mixture without its lightest nodes."""
-        return *lighten(self.weight, self.mean, self.scale), self.df
+        return lighten(*self.parts)
 
     @cached_property
     def noise(self) -> Array:

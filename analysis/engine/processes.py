@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import gamma
 from statsmodels.tsa.arima_process import arma_acovf
 
@@ -16,30 +17,19 @@ TAIL_DF = 3  # of the innovations in "heavy_tails": variance, no kurtosis
 
 
 def process_covariance(process: str, n: int, rho: float) -> Array:
-    """Return the covariance (n, n) of errors whose innovations have variance 1.
-
-    With B the step back by one period:
-
-    - *ar1*, *heavy_tails*, *sd_doubled*, *variance_doubled*: (1 - rho B) u = e
-    - *ar1_noise*, *ar1_much_noise*: the same plus white noise, 1/2 or 3/4 of the variance
-    - *arma*: (1 - rho B) u = (1 - 0.4 B) e
-    - *ar2*: (1 - rho B - 0.3 B^2) u = e; *ar3*: (1 - rho B - 0.2 B^2 - 0.2 B^3) u = e
-    - *seasonal_noise*: (1 - rho B)(1 - 0.4 B^12) x = e, and white noise, 1/2 of the variance
-    - *arfima*: (1 - B)^rho u = e
-    - *local_level*: white noise plus a level that starts at zero, its steps of variance rho
-    """
+    """Return the covariance (n, n) of errors whose innovations have variance 1."""
     check_known(process, PROCESSES, "process")
-    if process == "local_level":
+    if process == "local_level":  # white noise plus a level from zero, its steps of variance rho
         require(rho > 0, f"the variance of a level's steps must be positive; found {rho}")
         return np.eye(n) + rho * np.minimum.outer(np.arange(n), np.arange(n))
-    if process == "arfima":
+    if process == "arfima":  # (1 - B)^rho u = e, with B the step back by one period
         require(0 < rho < 0.5, f"the order of an ARFIMA must lie between 0 and 0.5; found {rho}")
         lag = np.arange(1, n)
         correlation = np.cumprod(np.append(1.0, (lag - 1 + rho) / (lag - rho)))
         covariance = gamma(1 - 2 * rho) / gamma(1 - rho) ** 2 * correlation
     else:
         autoregressive: Any = {
-            "ar2": [1.0, -rho, -0.3],
+            "ar2": [1.0, -rho, -0.3],  # (1 - rho B - 0.3 B^2) u = e
             "ar3": [1.0, -rho, -0.2, -0.2],
             "seasonal_noise": np.convolve([1.0, -rho], [1.0, *[0.0] * 11, -0.4]),
         }.get(process, [1.0, -rho])
@@ -51,13 +41,7 @@ def process_covariance(process: str, n: int, rho: float) -> Array:
 
 
 def simulate_errors(
-    process: str,
-    n: int,
-    count: int,
-    rng: np.random.Generator,
-    *,
-    rho: float,
-    shift_at: int | None = None,
+    process: str, n: int, count: int, rng: Generator, *, rho: float, shift_at: int | None = None
 ) -> Array:
     """Simulate errors (n, count) of `process_covariance`; the first are the same at any `count`."""
     shift_at = check_whole(n // 2 if shift_at is None else shift_at, "shift_at", 1, n - 1)

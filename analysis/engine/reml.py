@@ -3,38 +3,21 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from analysis.arguments import Share, check_number, check_several, checked, whole
-from analysis.checks import (
-    Array,
-    check_columns,
-    match_rows,
-    real_numbers,
-    require,
-    unit_size,
-)
+from analysis.checks import Array, check_columns, match_rows, real_numbers, require, unit_size
+from analysis.engine import gls
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
-from analysis.engine.gls import (
-    Basis,
-    add_up,
-    is_exact,
-    lag,
-    look,
-    split_periods,
-    take_out,
-    turn,
-    weigh,
-)
 from analysis.engine.law import LawName, law_grid
 from analysis.engine.mixture import mixture_quantiles, mixture_tails
 from analysis.engine.posterior import Mixture, Posterior
 
-Maker = Callable[[], Iterator[tuple[Array, Mixture]]]  # of rows and their mixtures
+Work = Callable[[Mixture], tuple[Array, ...]]
 
 ROUGH = 0.001  # of the standard deviation: what is left is its square
 FAR = 0.01  # tail areas below which no component is left out
@@ -97,26 +80,34 @@ def fit_many(
     Harville (1977), JASA 72, 320-338, doi:10.1080/01621459.1977.10480998
     """
     summary = partial(summarise, confidence=confidence)
-    return Fits(*_share(_jobs(outcomes, design, contrasts, after, law), summary, jobs))
+    return Fits(*_share(summary, jobs, outcomes, design, contrasts, after, law=law))
 
 
-def screen_many(
-    outcomes: Array, design: Array, contrasts: Array, *, jobs: Jobs = None
-) -> tuple[Array, Array]:
+def screen_many(y: Array, X: Array, C: Array, *, jobs: Jobs = None) -> tuple[Array, ...]:
     """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
     # errors of one size, and a rough grid: made for many fits that are compared
-    mean, p = _share(_jobs(outcomes, design, contrasts, rough=True), _brief, jobs)
-    return mean, p
+    return tuple(_share(_brief, jobs, y, X, C, rough=True))
 
 
-def _share(makers: list[Maker], work: Callable[[Mixture], tuple], jobs: Jobs) -> list[Array]:
-    """Do `work` on every mixture, on as many threads as wanted, and join the results."""
+def _share(
+    work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise", rough: bool = False
+) -> list[Array]:
+    """Do `work` on the mixtures of all rows, on as many threads as wanted, and join the results."""
+    y, X, C, sides = _check_shapes(*given)
+    grid = law_grid(law, len(y), sides is not None, rough)
+    if len(X) > 1:
+        parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
+        own = None if sides is None else np.broadcast_to(sides, len(X))
+        makers = [partial(mix, X[at], C, y, grid, None if own is None else own[at]) for at in parts]
+    else:
+        starts = range(0, y.shape[1], SERIES)
+        makers = [partial(mix, X, C, y[:, at : at + SERIES], grid, sides) for at in starts]
     with open_executor(jobs) as pool:
-        parts = list(pool.map(partial(_do, work), makers))
-    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+        found = list(pool.map(partial(_do, work), makers))
+    return [np.concatenate(columns) for columns in zip(*found, strict=True)]
 
 
-def _do(work: Callable[[Mixture], tuple], make: Maker) -> list[Array]:
+def _do(work: Work, make: Callable[[], Iterator[tuple[Array, Mixture]]]) -> list[Array]:
     rows, parts = zip(*((rows, work(mixture)) for rows, mixture in make()), strict=True)
     order = np.argsort(np.concatenate(rows), kind="stable")
     return [np.concatenate(columns)[order] for columns in zip(*parts, strict=True)]
@@ -130,15 +121,10 @@ def _brief(mixture: Mixture) -> tuple[Array, Array]:
 
 
 def integrate(
-    outcomes: Array,
-    design: Array,
-    contrasts: Array,
-    *,
-    after: int | None = None,
-    law: LawName = "ar1_noise",
+    y: Array, X: Array, C: Array, *, after: int | None = None, law: LawName = "ar1_noise"
 ) -> Posterior:
     """Return the mixture of one series with one design, or with some that share their nodes."""
-    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
+    y, X, C, sides = _check_shapes(y, X, C, after)
     _, mixture = next(mix(X, C, y, law_grid(law, len(y), sides is not None), sides))
     return cast("Posterior", mixture)
 
@@ -166,31 +152,23 @@ def restricted_log_likelihood(
     array, shape (G,)
         -1/2 [(n - k) log RSS + log |X'PX| + log |Sigma|], without the constants.
     """
-    own, shape = (
-        real_numbers(x, name).shape for x, name in ((outcome, "outcome"), (design, "design"))
-    )
-    found = f"{own} and {shape}"
-    require(
-        len(own) == 1 and len(shape) == 2,
-        f"expected one outcome (n,) and one design (n, k); found {found}",
-    )
-    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]), None)
+    own, shape = real_numbers(outcome, "outcome").shape, real_numbers(design, "design").shape
+    wanted = "expected one outcome (n,) and one design (n, k)"
+    require((len(own), len(shape)) == (1, 2), f"{wanted}; found {own} and {shape}")
+    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]))
     phi = np.atleast_1d(real_numbers(phi, "phi"))
     outside = phi[~(np.abs(phi) < 1)].tolist()
     require(not outside, f"phi must lie inside (-1, 1); found {outside}")
     y, power = unit_size(y.astype(float))
-    exact = is_exact(take_out(y[:, 0], X[0]), y[:, 0])
+    exact = gls.is_exact(gls.take_out(y[:, 0], X[0]), y[:, 0])
     require(not exact, "the design fits the outcome exactly: its likelihood has no bound")
-    basis = Basis(X, C)
-    periods = split_periods(len(y), None)
-    at = np.array([theta])
-    lagged = lag(basis, periods, at)
-    sums = add_up(lagged, basis.take_out(y)[1], periods, at)
-    turned = turn(basis, lagged, at, phi[None])
-    rss, log_det = weigh(turned, look(turned, sums), np.ones(1))
-    df = X.shape[1] - X.shape[2]
+    basis, periods, at = gls.Basis(X, C), gls.split_periods(len(y), None), np.array([theta])
+    lagged = gls.lag(basis, periods, at)
+    sums = gls.add_up(lagged, basis.take_out(y)[1], periods, at)
+    turned = gls.turn(basis, lagged, at, phi[None])
+    rss, log_det = gls.weigh(turned, gls.look(turned, sums), np.ones(1))
     log_rss = np.log(rss[0, :, 0, 0]) + 2 * np.log(2) * power
-    return -0.5 * (df * log_rss + log_det[0, :, 0] + basis.log_size)
+    return -0.5 * ((len(y) - shape[1]) * log_rss + log_det[0, :, 0] + basis.log_size)
 
 
 def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
@@ -200,53 +178,33 @@ def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
     low, estimate, high = mixture_quantiles(shares, *parts, tolerance=ROUGH)
     p = mixture_tails(np.zeros_like(estimate), *parts)
     far = (p < FAR).any(axis=1)  # there the lightest components have a say
-    weight, mean, scale = (part[far] for part in mixture.parts[:3])
-    p[far] = mixture_tails(np.zeros_like(p[far]), weight, mean, scale, mixture.df)
+    heavy_and_light = (part[far] for part in mixture.parts[:3])
+    p[far] = mixture_tails(np.zeros_like(p[far]), *heavy_and_light, mixture.df)
     low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
     p[mixture.exact] = np.nan
     return estimate, low, high, p
 
 
-def _jobs(
-    outcomes: Array,
-    design: Array,
-    contrasts: Array,
-    after: int | Sequence[int] | None = None,
-    law: LawName = "ar1_noise",
-    rough: bool = False,
-) -> list[Maker]:
-    """Return functions that each make the mixtures of some rows: of series, or of designs."""
-    y, X, C, sides = _check_shapes(outcomes, design, contrasts, after)
-    grid = law_grid(law, len(y), sides is not None, rough)
-    if len(X) > 1:
-        parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
-        own = [None if sides is None else np.broadcast_to(sides, len(X))[part] for part in parts]
-        return [partial(mix, X[part], C, y, grid, at) for part, at in zip(parts, own, strict=True)]
-    starts = range(0, y.shape[1], SERIES)
-    return [partial(mix, X, C, y[:, start : start + SERIES], grid, sides) for start in starts]
-
-
 def _check_shapes(
-    outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None
+    outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None = None
 ) -> tuple[Array, Array, Array, Array | None]:
     names = getattr(design, "columns", None)
     if names is not None and isinstance(rows, pd.Series | pd.DataFrame):
         rows = match_rows(rows.T, pd.DataFrame(index=names), "contrasts").T
     y = real_numbers(match_rows(outcomes, design, "outcomes"), "outcomes")
     X, C = real_numbers(design, "design").astype(float), real_numbers(rows, "contrasts")
-    y = y[:, None] if y.ndim == 1 else y
-    X = X[None] if X.ndim == 2 else X
+    found = f"{y.shape}, {X.shape} and {C.shape}"
+    y, X = y[:, None] if y.ndim == 1 else y, X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C).astype(float)
     fit = (y.ndim, X.ndim, C.ndim) == (2, 3, 2) and len(y) == X.shape[1]
+    fit &= 0 not in (*y.shape, *X.shape, *C.shape)
     wanted = "outcomes (n,) or (n, N), design (n, k) or (D, n, k) and contrasts (m, k)"
-    found = f"{np.shape(outcomes)}, {np.shape(design)} and {np.shape(rows)}"
-    empty = 0 in (*y.shape, *X.shape, *C.shape)
-    require(fit and not empty, f"expected {wanted}; found {found}")
+    require(fit, f"expected {wanted}; found {found}")
     D, n, k = X.shape
     require(C.shape[1] == k, f"contrasts need {k} columns, as the design has; found {C.shape[1]}")
     require(bool(C.any(axis=1).all()), "contrasts must say something; found one of zeros alone")
-    both = "many series with many designs at once are not supported: loop over one"
-    require(D == 1 or y.shape[1] == 1, both)
+    many = D > 1 and y.shape[1] > 1
+    require(not many, "many series with many designs at once are not supported: loop over one")
     few = f"{n} periods are too few for {k} coefficients; at least {k + 3} are needed"
     require(n - k >= 3, f"{few}. Use fewer harmonics or a longer series.")
     check_columns(X, names)

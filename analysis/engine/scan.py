@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.checks import Array, unit_size
-from analysis.engine.gls import EXACT, eliminate
+from analysis.engine.gls import EXACT, eliminate, take_out
 from analysis.engine.law import law_grid, precision
 
 CLOSE = 1e-9  # of the sum of squares: too near to tell from an exact fit without more digits
@@ -14,14 +14,7 @@ NO_PERIOD = 1e-9  # of its precision is left to a period that a column has for i
 
 
 def scan(
-    y: Array,
-    shared: Array,
-    own: Array,
-    choices: Array,
-    *,
-    longest: int = 0,
-    ratio: float = 1.0,
-    after: int = 0,
+    y: Array, shared: Array, own: Array, choices: Array, *, longest: int, ratio: float, after: int
 ) -> tuple[list[Array], Array]:
     """Return the log of the integrated likelihood of each choice, and which fit exactly (D,)."""
     # Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
@@ -39,10 +32,8 @@ def scan(
     close = y @ y - (eliminate(start, b)[0][:, b, 0] ** 2).sum(axis=0) <= CLOSE * n
     exact = np.zeros(len(choices), dtype=bool)
     for choice in np.flatnonzero(close):  # rounding hides how close
-        W = own[:, choices[choice]]
-        left = y - W @ np.linalg.lstsq(W, y, rcond=None)[0]
-        left -= W @ np.linalg.lstsq(W, left, rcond=None)[0]
-        exact[choice] = left @ left * size**2 <= EXACT * total_square
+        rest = take_out(y, own[:, choices[choice]])
+        exact[choice] = rest @ rest * size**2 <= EXACT * total_square
     runs = [1, *range(n, n - longest, -1)]  # of 0 to `longest` periods
     total = [np.full((count, len(choices)), -np.inf) for count in runs]
     if exact.any():  # nothing is left to explain, and no likelihood has a bound
@@ -64,9 +55,7 @@ def scan(
     return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
 
 
-def _leave_out(
-    M: Array, y: Array, own: Array, choices: Array, longest: int
-) -> Iterator[tuple[Array, Array]]:
+def _leave_out(M: Array, y: Array, own: Array, choices: Array, longest: int) -> Iterator[tuple]:
     """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
     b, Mown, My = choices.shape[1], M @ own, M @ y
     whole = _blocks(own.T @ Mown, own.T @ My, choices)[:, :, None]

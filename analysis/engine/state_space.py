@@ -10,7 +10,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
 
-from analysis.arguments import Reader, checked
+from analysis.arguments import checked
 from analysis.checks import Array, check_regression, is_whole, require, shown
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
@@ -20,18 +20,14 @@ MOST = 2_400  # observations of a wandering level: time grows with their cube
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
-def _orders(length: int) -> Reader:
-    """Return what reads so many orders."""
-
-    def read(value: Any, name: str) -> tuple[int, ...]:
-        sizes = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
-        limits = zip(sizes, (12, 12, 12, 60), strict=False)  # the last: periods in a season
-        whole = len(sizes) == length and all(is_whole(x) and 0 <= x <= most for x, most in limits)
-        wanted = f"{length} whole numbers from 0 to 12, such as {(1, 0, 0, 12)[-length:]}"
-        require(whole, f"{name} must be {wanted}; found {shown(value)}")
-        return tuple(int(part) for part in sizes)
-
-    return read
+def _read_orders(value: Any, name: str, length: int) -> tuple[int, ...]:
+    """Read so many orders, for an annotation."""
+    sizes = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
+    limits = zip(sizes, (12, 12, 12, 60), strict=False)  # the last: periods in a season
+    whole = len(sizes) == length and all(is_whole(x) and 0 <= x <= most for x, most in limits)
+    wanted = f"{length} whole numbers from 0 to 12, such as {(1, 0, 0, 12)[-length:]}"
+    require(whole, f"{name} must be {wanted}; found {shown(value)}")
+    return tuple(int(part) for part in sizes)
 
 
 @checked
@@ -39,8 +35,8 @@ def fit_arima(
     y: Array,
     X: Array,
     *,
-    order: Annotated[tuple, _orders(3)] | None = None,
-    seasonal_order: Annotated[tuple, _orders(4)] = (0, 0, 0, 0),
+    order: Annotated[tuple, partial(_read_orders, length=3)] | None = None,
+    seasonal_order: Annotated[tuple, partial(_read_orders, length=4)] = (0, 0, 0, 0),
 ) -> Coefficients:
     """Fit a regression with ARIMA errors by maximum likelihood, from two starts.
 
@@ -70,8 +66,12 @@ def fit_arima(
     fits, failures = {}, []
     for tried in [order] if order else ARMA_ORDERS:
         model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
+        near = optimise.quietly(partial(getattr, model, "start_params"))
+        far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
+        # as near to the optimum as the choice of an order asks
+        search = partial(model.fit, maxiter=500, factr=1e9, disp=0, cov_type="none")
         try:
-            fit = _search(model)  # as near to the optimum as the choice of an order asks
+            fit = optimise.best_of_starts(search, [near, far])
             if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
                 raise EstimatorError(f"ARMA{tried}: the moving average is not invertible")
             fits[tried] = fit
@@ -151,17 +151,8 @@ def _likeliest(residual: Array, Q: Array) -> tuple[Array, float]:
     return covariance, share / (1 - share) if share < 1 else np.inf
 
 
-def _search(model: Any) -> Any:
-    near = optimise.quietly(lambda: np.asarray(model.start_params))
-    far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
-    search = partial(model.fit, maxiter=500, factr=1e9, disp=0, cov_type="none")
-    return optimise.best_of_starts(search, [near, far])
-
-
-def _difference(
-    y: Array, X: Array, order: tuple | None, seasonal_order: tuple
-) -> tuple[Array, Array]:
-    times = order[1] if order else 0, seasonal_order[1], seasonal_order[3] or 1
+def _difference(y: Array, X: Array, order: Any, seasonal: tuple) -> tuple[Array, Array]:
+    times = order[1] if order else 0, seasonal[1], seasonal[3] or 1
     changes = diff(X, *times)
     gone = np.abs(changes).max(axis=0, initial=0) <= 1e-10 * np.abs(X).max(axis=0)
     which = f"column {gone.argmax()} away: leave that column of the design out"

@@ -42,8 +42,8 @@ def prepare(y: Array, X: Array, trimming: float, most: int) -> tuple[Array, floa
     """Return what `orthogonalise` does, and the length of the shortest segment."""
     rows, exact, power = orthogonalise(y, X)
     n, k = len(rows), rows.shape[1] - 1
-    share = f"trimming must be a share above 0 and at most 0.5; found {trimming!r}"
-    require(0 < trimming <= 0.5, share)
+    share = "trimming must be a share above 0 and at most 0.5"
+    require(0 < trimming <= 0.5, f"{share}; found {trimming}")
     shortest = max(int(trimming * n), k + 1)
     fault = f"{n} observations cannot hold {most} breaks"
     needs = f"{most + 1} segments need at least {shortest} each"
@@ -53,10 +53,7 @@ def prepare(y: Array, X: Array, trimming: float, most: int) -> tuple[Array, floa
 
 
 def orthogonalise(y: Array, X: Array) -> tuple[Array, float, int]:
-    """Return [orthonormal X, residuals of y] (n, k + 1), what is rounding error in their RSS.
-
-    And the power of two that y was divided by.
-    """
+    """Return [orthonormal X, residuals of y / 2^power] (n, k + 1), their rounding error, power."""
     # No segment's residual sum of squares changes, whatever the scales of X and the level of y
     y, X, _ = check_regression(y, X)
     y, power = unit_size(y)

@@ -132,7 +132,7 @@ def test_lighter_mixtures_have_lost_less_than_they_may():
     rng = np.random.default_rng(1)
     weight = rng.dirichlet(np.full(500, 0.02), 6)
     mean, scale = rng.standard_normal((2, 6, 3, 500)) * [[[[1.0]]], [[[0.1]]]]
-    light, means, scales = lighten(weight, mean, abs(scale) + 1)
+    light, means, scales, _ = lighten(weight, mean, abs(scale) + 1, 5)
     assert means.shape == scales.shape == (6, 3, light.shape[1])
     assert light.shape[1] < 400
     np.testing.assert_allclose(light.sum(axis=1), 1, rtol=1e-12)
