@@ -11,10 +11,15 @@ import pandas as pd
 
 from analysis.checks import name_some, plain, require
 from analysis.mexico import readings
-from analysis.mexico.compile import check_municipalities, check_table, count_years, write_package
+from analysis.mexico.compile import (
+    check_municipalities,
+    check_table,
+    compare_releases,
+    count_years,
+    write_package,
+)
 from analysis.mexico.readers import LARGEST, LAYOUTS, Sheet, explained, fetch_file, open_sheets
 from analysis.mexico.readings import MONTHS, Reading
-from analysis.mexico.releases import compare_releases
 from analysis.mexico.tables import DATA_FOLDER, forget_tables, load_descriptor, load_table
 
 SHORT = [month[:3] for month in MONTHS]

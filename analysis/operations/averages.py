@@ -1,4 +1,4 @@
-"""Average effects by method and choice, what the quarters before say of them, all as a table."""
+"""Average effects by method and choice, what the quarters before say of them, told and tabled."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
+from analysis.its.words import format_effect
+from analysis.language import Words
 from analysis.operations import event_study, randomisation
 from analysis.operations.event_study import ALPHA, BOOTED, ESTIMATE, PERCENT, RANDOMISED, ROBUST
 from analysis.operations.inversion import share_as_large
 from analysis.operations.randomisation import ReassignedEventStudy
 from analysis.operations.stacks import Operations, leave_out
 
+WORDS = Words("operations-words.toml")
 HEADLINE = "headline"
 KEYS = ["label", "method", "months"]
 RISE, NET = "rise before, in a year", "net of the rise before"
@@ -160,6 +163,27 @@ def allow_trends(
                 rows[label, method, months] = [estimate, each[low].min(), each[high].max()]
     index = pd.MultiIndex.from_tuples(rows, names=["label", "method", "months"])
     return pd.DataFrame(rows.values(), index, ESTIMATE[:3]), breakdown
+
+
+def describe_verdicts(verdicts: pd.DataFrame, choices: pd.DataFrame, allowed: pd.DataFrame) -> str:
+    """Return what of the effect is identified, one Markdown list item a horizon."""
+    lines, quarter = [], allowed.xs(KNOWN, level="method")["estimate"].groupby("months").first()
+    for months, row in verdicts.iterrows():
+        pair = ((HEADLINE, BOOTED), (NET, RANDOMISED))
+        first, net = (format_effect(choices.loc[(*one, months)], PERCENT) for one in pair)
+        told = {"first": first, "net": net, "months": months, "quarter": quarter[months]}
+        lines.append(WORDS["verdict"].format(row=row, **told))
+    return "\n".join(lines)
+
+
+def describe_leads(
+    study: event_study.EventStudy, reassigned: ReassignedEventStudy, line: pd.DataFrame
+) -> str:
+    """Return the rise before, both tests of the leads, and how many quarters stand out."""
+    bins, rise = reassigned.bins, line.loc[(RISE, RANDOMISED, 12)]
+    outside = (~bins["estimate"].between(bins["low"], bins["high"])).sum()
+    told = {"rise": format_effect(rise, PERCENT), "p": rise["p"], "lead_p": reassigned.lead_p}
+    return WORDS["leads"].format(lead=study.pre_trend, outside=outside, of=len(bins), **told)
 
 
 def _mean_after(starts: pd.Index, months: int) -> np.ndarray:
