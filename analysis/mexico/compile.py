@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.checks import name_some, require
 from analysis.files import DATA_FOLDER, read_toml, sha256, write_together
 from analysis.mexico.readings import Reading
-from analysis.mexico.tables import load_descriptor
+from analysis.mexico.tables import ERRORS, load_descriptor
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 NUMBERS = ("integer", "number")  # kinds of fields; all others are read as text
@@ -127,8 +127,7 @@ def _check_totals(table: pd.DataFrame, resource: dict) -> None:
     found = count_years(table, whole=False)
     known = {int(year): count for year, count in totals.items() if year != "through"}
     wrong = {year: found.get(str(year)) for year in known if found.get(str(year)) != known[year]}
-    fault = f"yearly totals {wrong} differ from the published {known}; if these were revised,"
-    require(not wrong, f"{name}: {fault} put them into `totals` of {name} in datapackage.json.")
+    require(not wrong, ERRORS["totals"].format(name=name, wrong=wrong, known=known))
 
 
 def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
@@ -138,8 +137,7 @@ def check_municipalities(tables: Mapping[str, pd.DataFrame]) -> None:
     states = tables["population"].pivot(index="state", columns="year", values="population")
     states = states.rename(columns=str).reindex(STATES, columns=table.columns)
     off = [*states.index[by_state.reindex(STATES).ne(states).any(axis=1)]]
-    fault = f"municipalities do not add up to the population of {off[:6]}"
-    require(not off, f"municipal_population: {fault}. Take both of one projection.")
+    require(not off, ERRORS["sums"].format(off=off[:6]))
 
 
 def check_table(table: pd.DataFrame, resource: dict) -> None:
@@ -150,8 +148,7 @@ def check_table(table: pd.DataFrame, resource: dict) -> None:
     require(not twice, f"{name}: {key} must be unique; found more than once {twice}")
     if "totals" in resource:
         wrong = table.loc[~table["month"].str.fullmatch(r"\d{4}-(0[1-9]|1[0-2])"), "month"].unique()
-        found = wrong.tolist()[:6]
-        require(not found, f"{name}: months must look like 2006-12; found {found}")
+        require(len(wrong) == 0, f"{name}: months must look like 2006-12; found {[*wrong[:6]]}")
         months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
         expected = pd.MultiIndex.from_product([months, STATES])
         missing = expected.difference(pd.MultiIndex.from_frame(table[["month", "state"]]))
@@ -188,10 +185,8 @@ def compare_releases(
     share = moved.abs().groupby("year").sum() / size  # what moves between states moves too
     large = sorted(closed.intersection(share.index[share > LARGEST_MOVE]))
     years = ", ".join(f"{y} {size[y]:,.10g} {change:+,.10g}" for y, change in shift.items())
-    spans = []
-    for each in (gone, fresh):
-        periods = each.get_level_values("period")
-        spans.append(f"{len(each):,} figures, {periods.min()} to {periods.max()}")
+    periods = (each.get_level_values("period") for each in (gone, fresh))
+    spans = [f"{len(each):,} figures, {each.min()} to {each.max()}" for each in periods]
     odd = _find_odd(before, after, yearly=reading.registered > 0) if "month" in old else []
     faults = {
         f"hard to believe: {name_some(odd)}": len(odd) > 0,
@@ -244,8 +239,7 @@ def _find_odd(before: pd.Series, after: pd.Series, *, yearly: bool) -> list[str]
         by_month = new.groupby("period").sum() / months.mean()
         by_place = (new.groupby("place").sum() / usual)[usual >= FEW]
         far = [by_month[~by_month.between(0.7, 1.5)], by_place[~by_place.between(0.25, 4)]]
-        shares = pd.concat(far).items()
-        odd += [f"{name} has {share:.0%} of the usual deaths" for name, share in shares]
+        odd += [f"{name} has {x:.0%} of the usual deaths" for name, x in pd.concat(far).items()]
     return odd
 
 
