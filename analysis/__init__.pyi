@@ -28,11 +28,11 @@ from .its.plots import plot_series as plot_series
 from .its.result import ITSResult as ITSResult
 from .its.result import fit_its as fit_its
 from .its.shifts import PolicyShift as PolicyShift
-from .mexico.completeness import load_releases as load_releases
 from .mexico.countries import load_country_panel as load_country_panel
 from .mexico.gaps import find_gaps as find_gaps
 from .mexico.gaps import national_gaps as national_gaps
 from .mexico.municipalities import load_municipalities as load_municipalities
+from .mexico.record import load_releases as load_releases
 from .mexico.shifts import load_inaugurations as load_inaugurations
 from .mexico.shifts import load_policy_shifts as load_policy_shifts
 from .mexico.sources import load_completeness as load_completeness

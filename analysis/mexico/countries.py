@@ -11,7 +11,7 @@ from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION
-from analysis.mexico.tables import load_table
+from analysis.mexico.tables import ERRORS, load_table
 
 MEXICO = "MEX"
 DECLARED = read_toml(DATA_FOLDER / "regions.toml")[1]["latin_america"]
@@ -47,8 +47,7 @@ def treated_years(shift: PolicyShift) -> tuple[int, int]:
     first = shift.month.year + (shift.month.start_time.month > 1)
     newest = int(load_country_rates()[MEXICO].dropna().index[-1])
     last = newest if shift.end is None else min(newest, shift.end.end_time.year)
-    fault = f"the first full year under it is {first}, but Mexico's last UNODC rate is of {newest}"
-    require(first <= last, f"{shift.slug}: {fault}. Use an earlier shift.")
+    require(first <= last, ERRORS["no_rate"].format(shift=shift, first=first, newest=newest))
     return first, last
 
 

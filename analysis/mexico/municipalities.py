@@ -14,10 +14,9 @@ from pyarrow import csv
 
 from analysis.arguments import AnyPath, checked
 from analysis.checks import name_some, require
-from analysis.mexico.readers import explained
 from analysis.mexico.record import SOURCES, days_from_july
 from analysis.mexico.sources import load_states
-from analysis.mexico.tables import check_file, load_table
+from analysis.mexico.tables import ERRORS, check_file, explained, load_table
 
 FILE = "mexico-muni-month-homicide-rates-2000-2022.csv"
 WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again, or give no path."
@@ -99,10 +98,9 @@ def assemble_municipalities(
     people = population.set_index("municipality")
     wide = spread_counts(counts, months)
     named = ~wide.index.str.endswith(UNSPECIFIED)
-    unknown = wide.index[named].difference(people.index)
-    no_state = states_of(wide.index).difference(by_state["deaths"].columns)
-    fault = f"codes {name_some([*unknown, *no_state])} are not in municipal_population: misspelt"
-    require(unknown.empty and no_state.empty, f"{fault}, or of a later catalogue. {WHERE}")
+    unknown = [*wide.index[named].difference(people.index)]
+    unknown += [*states_of(wide.index).difference(by_state["deaths"].columns)]
+    require(not unknown, ERRORS["codes"].format(found=name_some(unknown), cure=WHERE))
     later = check_sums(wide, by_state["deaths"], states.index[-1][1].year - months[-1].year)
     absent = people.index.difference(wide.index)
     if (counts["deaths"] > 0).all():
@@ -160,8 +158,7 @@ def check_sums(wide: pd.DataFrame, deaths: pd.DataFrame, later: int = 0) -> int:
     wrong = (gap > 0) | ((gap < 0) & lost)
     where = np.argwhere(wrong.to_numpy())
     off = [f"{sums.index[i]} {sums.columns[j]}: {gap.iloc[i, j]:+d}" for i, j in where[:6]]
-    fault = f"municipalities do not add up to inegi_deaths in {len(where):,} state-months, by {off}"
-    require(not off, f"{fault}: the file is changed, cut or of another release. {WHERE}")
+    require(not off, ERRORS["months"].format(wrong=len(where), off=off, cure=WHERE))
     return int(-gap.to_numpy().sum())
 
 
@@ -243,8 +240,7 @@ def _find_mark(content: bytes) -> str:
     mark = "|" if "|" in start else ","
     header = [column.strip('"') for column in start.split(mark)]
     missing = [column for column in COLUMNS if column not in header]
-    fault = f"columns {missing}, separated by | or commas, are missing; found {start[:60]!r}"
-    require(not missing, f"{fault}. {WHERE}")
+    require(not missing, ERRORS["header"].format(missing=missing, found=start[:60], cure=WHERE))
     twice = {column for column in header if header.count(column) > 1}
     require(not twice, f"columns {sorted(twice)} appear twice")
     return mark

@@ -13,7 +13,7 @@ from analysis.checks import UnknownNameError, check_known, check_month, plain, r
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.mexico import record
 from analysis.mexico.record import NATION
-from analysis.mexico.tables import load_table
+from analysis.mexico.tables import ERRORS, load_table
 
 RATIO = "SESNSP / INEGI"
 NAMES = read_toml(DATA_FOLDER / "place-names.toml")[1]  # of places by code, beside states.csv
@@ -199,10 +199,9 @@ def load_completeness(source: str) -> pd.DataFrame:
 
 
 def _inside(month: pd.Period | None, index: pd.PeriodIndex, default: pd.Period) -> pd.Period:
-    period = default if month is None else month
-    fault = f"{period} is outside the source's complete months, {index[0]} to {index[-1]}; months"
-    require(period in index, f"{fault} still being registered need complete_only=False")
-    return period
+    month = default if month is None else month
+    require(month in index, ERRORS["outside"].format(month=month, first=index[0], last=index[-1]))
+    return month
 
 
 def freeze_month(source: str, published: str | pd.Period) -> pd.Period:

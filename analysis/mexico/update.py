@@ -10,12 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import name_some, plain, require
-from analysis.mexico import readings
-from analysis.mexico.compile import check_municipalities, check_table, count_years, write_package
-from analysis.mexico.readers import LARGEST, LAYOUTS, Sheet, explained, fetch_file, open_sheets
+from analysis.mexico import compile as package
+from analysis.mexico import readings, tables
 from analysis.mexico.readings import MONTHS, Reading
-from analysis.mexico.releases import compare_releases
-from analysis.mexico.tables import DATA_FOLDER, forget_tables, load_descriptor, load_table
+from analysis.mexico.tables import DATA_FOLDER, ERRORS, LARGEST, LAYOUTS, Sheet, explained
 
 SHORT = [month[:3] for month in MONTHS]
 TABLE = re.compile(r"^[^:]*\.(csv|xlsx|dbf|zip):", re.IGNORECASE)
@@ -34,48 +32,46 @@ def update_tables(
     fits = re.fullmatch(r"([0-9]{4}-(0[1-9]|1[0-2]))?", release)
     require(bool(fits), f"--release must be a month like 2026-02; found {release!r}")
     base = into if (into / "datapackage.json").is_file() else DATA_FOLDER
-    forget_tables()
-    descriptor = deepcopy(load_descriptor(base))
+    tables.forget_tables()
+    descriptor = deepcopy(tables.load_descriptor(base))
     resources = {each["name"]: each for each in descriptor["resources"]}
     given = [reading for file in files for reading in read_file(Path(file), release)]
     require(len(given) > 0, "no file was given")
-    tables = {x: load_table(x, folder=base) for x in resources if x != "state_outlines"}
-    before = dict(tables)
+    held = {x: tables.load_table(x, folder=base) for x in resources if x != "state_outlines"}
+    before = dict(held)
     said = []
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
-        name, old = reading.table, tables.get(reading.table)
+        name, old = reading.table, held.get(reading.table)
         if old is None:
-            fault = f"no rows, or fewer than elsewhere, of {reading.absent}: is the file cut?"
-            cure = "No file came before it to tell; --accept-revisions counts what is lacking as 0."
-            require(accept_revisions or not reading.absent, f"{name}: {fault} {cure}")
+            require(accept_revisions or not reading.absent, ERRORS["cut"].format(reading=reading))
             resources[name] = deepcopy(resources["sesnsp_victims"]) | LAYOUTS[name]
             descriptor["resources"].append(resources[name])
         resource = resources[name]
         with explained(reading.origin):
-            new = tables[name] = _complete_table(reading, old, resource)
+            new = held[name] = _complete_table(reading, old, resource)
         last = new["month"].max() if "month" in new else ""
         named = reading.release or last
         said.append(f"{name}: {reading.said}")
         if old is not None:
             months = resource.get("release", ""), named
-            said += compare_releases(reading, old, new, months, accept=accept_revisions)
+            said += package.compare_releases(reading, old, new, months, accept=accept_revisions)
         if named:
             resource["release"] = named
         if last:
-            resource["totals"] = {"through": last} | count_years(new)
+            resource["totals"] = {"through": last} | package.count_years(new)
         if name.endswith("_victims"):
             resource["published"] = named
-        if name == "sesnsp_victims" and "sesnsp_revisions" in tables:
-            tables["sesnsp_revisions"] = _append_release(tables["sesnsp_revisions"], new, named)
-    changed = [name for name in tables if tables[name] is not before.get(name)]
+        if name == "sesnsp_victims" and "sesnsp_revisions" in held:
+            held["sesnsp_revisions"] = _append_release(held["sesnsp_revisions"], new, named)
+    changed = [name for name in held if held[name] is not before.get(name)]
     # States may come before their municipalities, if the user says so.
     if "municipal_population" in changed or ("population" in changed and not accept_revisions):
-        check_municipalities(tables)
+        package.check_municipalities(held)
     if dry_run:
         return [*said, "nothing written: --dry-run"]
     others = {} if base == into else {path.name: path.read_bytes() for path in base.glob("*.*")}
-    write_package(into, descriptor, {name: tables[name] for name in changed}, others)
-    forget_tables()
+    package.write_package(into, descriptor, {name: held[name] for name in changed}, others)
+    tables.forget_tables()
     return [*said, f"written to {into}: {', '.join(changed)}, datapackage.json"]
 
 
@@ -84,7 +80,7 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
     with explained(path.name):
         require(path.is_file(), f"no file {path}")
         require(path.stat().st_size <= LARGEST, f"it is larger than {LARGEST:,} bytes")
-        sheets = open_sheets(path.name, path.read_bytes())
+        sheets = tables.open_sheets(path.name, path.read_bytes())
         known = [(sheet, recognise(sheet)) for sheet in sheets]
         usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
         parts = [[layout[x] for x in ("title", "refuse") if x in layout] for _, layout in known[:4]]
@@ -135,16 +131,15 @@ def _complete_table(reading: Reading, old: pd.DataFrame | None, resource: dict) 
         table = table.merge(old[["municipality", "name"]], how="left")
     columns = [field["name"] for field in resource["schema"]["fields"]]
     table = table[columns].sort_values(resource["schema"]["primaryKey"], ignore_index=True)
-    check_table(table, resource)
+    package.check_table(table, resource)
     return table
 
 
 def _add_certificates(reading: Reading, old: pd.DataFrame, through: str) -> pd.DataFrame:
     """Add a year's certificates to the months in which the deaths occurred."""
-    year, wanted, deaths = reading.registered, int(through[:4]) + 1, reading.frame
-    why = "they are in it already" if year < wanted else "a year between is missing"
-    fault = f"deaths registered in {year} are given, the table has those until {through}: {why}"
-    require(year == wanted, f"inegi_deaths: {fault}. Give the file of {wanted}.")
+    year, due, deaths = reading.registered, int(through[:4]) + 1, reading.frame
+    why = "they are in it already" if year < due else "a year between is missing"
+    require(year == due, ERRORS["year"].format(year=year, through=through, why=why, due=due))
     new = deaths[deaths["month"] >= f"{year}-01"]
     for word, number in (("month", 12), ("state", 32)):
         found = sorted(new[word].unique())
@@ -184,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     try:
         for url in given.pop("fetch"):
-            path, line = fetch_file(url)
+            path, line = tables.fetch_file(url)
             print(line)
             given["files"].append(path)
         said = update_tables(**given)

@@ -1,4 +1,4 @@
-"""Average effects by method and choice, what the quarters before say of them, all as a table."""
+"""Average effects by method and choice, what the quarters before say of them, told and tabled."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.its.series import as_percent
+from analysis.its.words import format_effect
+from analysis.language import Words
 from analysis.operations import event_study, randomisation
-from analysis.operations.event_study import ALPHA, BOOTED, ESTIMATE, PERCENT, RANDOMISED, ROBUST
+from analysis.operations.event_study import ESTIMATE, PERCENT, RANDOMISED, ROBUST, EventStudy
 from analysis.operations.inversion import share_as_large
 from analysis.operations.randomisation import ReassignedEventStudy
 from analysis.operations.stacks import Operations, leave_out
 
+WORDS = Words("operations-words.toml")
 HEADLINE = "headline"
 KEYS = ["label", "method", "months"]
 RISE, NET = "rise before, in a year", "net of the rise before"
@@ -34,7 +37,7 @@ def infer_averages(
     test = partial(randomisation.randomisation_test, panel, operations, draws=draws, **given)
     tests = {months: test(after=months) for months in effects.index}
     methods = {
-        (HEADLINE, BOOTED): _bootstrap(panel, operations, effects.index, **given),
+        (HEADLINE, event_study.BOOTED): _bootstrap(panel, operations, effects.index, **given),
         (HEADLINE, RANDOMISED): pd.DataFrame({months: one.row for months, one in tests.items()}).T,
         (HEADLINE, ROBUST): effects[ESTIMATE],
     }
@@ -61,7 +64,7 @@ def vary_choices(
     for name, places in left_out.items():
         choices[f"without {name}"] = (*leave_out(panel, first, places), {})
     varied = {
-        (name, BOOTED): _bootstrap(part, chosen, horizons, **given | options)
+        (name, event_study.BOOTED): _bootstrap(part, chosen, horizons, **given | options)
         for name, (part, chosen, options) in choices.items()
     }
     grouped = event_study.impute_effects(panel, first, horizons, before=given["before"])
@@ -93,7 +96,7 @@ def _bootstrap(
 
 
 def result_rows(
-    study: event_study.EventStudy,
+    study: EventStudy,
     reassigned: ReassignedEventStudy,
     others: Iterable[tuple[str, pd.DataFrame]],
 ) -> pd.DataFrame:
@@ -108,7 +111,7 @@ def result_rows(
 
 
 def fit_lead_line(
-    study: event_study.EventStudy, reassigned: ReassignedEventStudy, horizons: Iterable[int]
+    study: EventStudy, reassigned: ReassignedEventStudy, horizons: Iterable[int]
 ) -> pd.DataFrame:
     """Return by `label`, `method` and `months` the leads' line and the effects net of it."""
     b, V = _with_reference(study)
@@ -116,7 +119,7 @@ def fit_lead_line(
     clustered = event_study.with_intervals(lines @ b, _errors(lines.to_numpy(), V), study.places)
     # Each reassignment has a line of its own, so that they scatter as line and effect do together.
     logs = lines.to_numpy() @ reassigned.log_ratios.to_numpy()
-    reach = np.quantile(logs[:, 1:], [1 - ALPHA / 2, ALPHA / 2], axis=1)
+    reach = np.quantile(logs[:, 1:], [1 - event_study.ALPHA / 2, event_study.ALPHA / 2], axis=1)
     found = as_percent(np.column_stack([logs[:, 0], *(logs[:, 0] - reach)]))
     randomised = pd.DataFrame(found, lines.index, ESTIMATE[:3])
     randomised["p"] = [share_as_large(row) for row in logs]
@@ -138,7 +141,7 @@ def weigh_quarters(starts: pd.Index, horizons: Iterable[int]) -> pd.DataFrame:
 
 
 def allow_trends(
-    study: event_study.EventStudy, horizons: Iterable[int]
+    study: EventStudy, horizons: Iterable[int]
 ) -> tuple[pd.DataFrame, dict[int, float]]:
     """Return relative-magnitude sets by `label`, `method`, `months`, and each breakdown value."""
     # Rambachan and Roth (2023), doi:10.1093/restud/rdad018: trends may part from quarter to quarter
@@ -162,13 +165,32 @@ def allow_trends(
     return pd.DataFrame(rows.values(), index, ESTIMATE[:3]), breakdown
 
 
+def describe_verdicts(verdicts: pd.DataFrame, choices: pd.DataFrame, allowed: pd.DataFrame) -> str:
+    """Return what of the effect is identified, one Markdown list item a horizon."""
+    lines, quarter = [], allowed.xs(KNOWN, level="method")["estimate"].groupby("months").first()
+    for months, row in verdicts.iterrows():
+        pair = ((HEADLINE, event_study.BOOTED), (NET, RANDOMISED))
+        first, net = (format_effect(choices.loc[(*one, months)], PERCENT) for one in pair)
+        told = {"first": first, "net": net, "months": months, "quarter": quarter[months]}
+        lines.append(WORDS["verdict"].format(row=row, **told))
+    return "\n".join(lines)
+
+
+def describe_leads(study: EventStudy, reassigned: ReassignedEventStudy, line: pd.DataFrame) -> str:
+    """Return the rise before, both tests of the leads, and how many quarters stand out."""
+    bins, rise = reassigned.bins, line.loc[(RISE, RANDOMISED, 12)]
+    outside = (~bins["estimate"].between(bins["low"], bins["high"])).sum()
+    told = {"rise": format_effect(rise, PERCENT), "p": rise["p"], "lead_p": reassigned.lead_p}
+    return WORDS["leads"].format(lead=study.pre_trend, outside=outside, of=len(bins), **told)
+
+
 def _mean_after(starts: pd.Index, months: int) -> np.ndarray:
     """Return weights, (bins,), of the mean over the first months under the operations."""
     after = (starts >= 0) & (starts < months)
     return after / after.sum()
 
 
-def _with_reference(study: event_study.EventStudy) -> tuple[pd.Series, np.ndarray]:
+def _with_reference(study: EventStudy) -> tuple[pd.Series, np.ndarray]:
     """Return log ratios and covariance, (bins,) and (bins, bins), with the reference's zeros."""
     starts = study.effects.index
     V = study.covariance.reindex(index=starts, columns=starts, fill_value=0.0)

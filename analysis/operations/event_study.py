@@ -13,7 +13,7 @@ from analysis.arguments import Months, checked, table
 from analysis.checks import require
 from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
-from analysis.operations.stacks import MOST, Operations
+from analysis.operations.stacks import ERRORS, MOST, Operations
 
 BIN = 3  # months
 HORIZONS = (6, 12, 24)
@@ -35,8 +35,7 @@ def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
     whole = (time == np.floor(time)) & (time.abs() < MOST_MONTHS)
     likely = (deaths >= 0) & (person_years > 0) & (person_years < MOST) & (deaths <= person_years)
     true = rows["treated"].dtype == bool and bool((whole & likely).all())
-    wanted = "treated True or False, whole event_time, person_years above zero and not below deaths"
-    require(true, f"{name} must be as stack_operations gives it: {wanted}, none missing")
+    require(true, ERRORS["stacked"].format(name=name))
     twice = int(rows.duplicated(["operation", "place", "month"]).sum())
     require(not twice, f"{name} has {twice} rows twice of an operation, place and month: drop them")
     return rows.astype({"event_time": int})
@@ -101,8 +100,7 @@ def fit_event_study(stacked: Stacked, *, months: Months = BIN) -> EventStudy:
 def list_bins(before: int, after: int, months: int) -> range:
     """Return the first months of the bins, or raise a ValueError if they do not come out even."""
     even = not (before % months or after % months) and before >= 2 * months and after
-    wanted = f"must be whole bins of {months} months, at least two before and one after"
-    require(even, f"{before} months before and {after} from the operation on {wanted}")
+    require(even, ERRORS["bins"].format(before=before, after=after, months=months))
     return range(-before, after, months)
 
 
@@ -125,11 +123,10 @@ def average_effects(stacked: Stacked, *, horizons: Sequence[Months] = HORIZONS) 
         treated. Columns `deaths` and `person_years`, observed under the operations in these months.
     """
     require(len(horizons) > 0, "horizons names no months; give one or more")
-    available = int(stacked["event_time"].max()) + 1
+    most = int(stacked["event_time"].max()) + 1
     rows = {}
     for horizon in horizons:
-        fault = f"horizons must be 1 to {available} months, as many as the stack has"
-        require(horizon <= available, f"{fault}; found {horizon}")
+        require(horizon <= most, ERRORS["horizons"].format(most=most, found=horizon))
         window = stacked[stacked["event_time"] < horizon]
         under = window["treated"] & (window["event_time"] >= 0)
         row, *_ = _fit_poisson(window.assign(under=under.astype(float)), {horizon: "under"})
@@ -158,8 +155,7 @@ def _fit_poisson(
             deaths = rows.groupby(["operation", name], observed=True)["deaths"].transform("sum")
             rows = rows[deaths > 0]
     empty = [term for term in terms if not rows.loc[rows[term] > 0, "deaths"].any()]
-    fault = f"no deaths under the operations in {len(empty)} of {len(terms)} bins of months"
-    require(not empty, f"{fault}: use longer bins or horizons, or stack more operations")
+    require(not empty, ERRORS["no_deaths"].format(empty=len(empty), bins=len(terms)))
     data = rows[["deaths", *terms]].assign(
         offset=np.log(rows["person_years"]),
         place=pd.factorize(rows["place"])[0],

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from analysis.checks import require
 from analysis.operations.event_study import ALPHA
-from analysis.operations.stacks import Experiment, Layout
+from analysis.operations.stacks import ERRORS, Experiment, Layout
 
 TOLERANCE = 1e-10  # of the effect, on the log scale
 MOST_STEPS = 100
@@ -54,9 +54,7 @@ def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect
             moved = max(moved, np.abs(step).max())
         if not moved >= TOLERANCE:
             break
-    if not moved < TOLERANCE:
-        why = "are there deaths on both sides of every date, in treated places and controls?"
-        raise ValueError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+    require(moved < TOLERANCE, ERRORS["unsettled"].format(steps=MOST_STEPS))
     clusters = np.count_nonzero(scores, axis=0)
     spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
     return Fits(b, spread / information, scores)
@@ -83,8 +81,7 @@ def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: 
         ratio = ratio * step
         if max(moved, np.abs(step - 1).max()) < TOLERANCE:
             return np.log(ratio / ratio[reference])
-    why = "are there deaths in every bin of the treated places and of their controls?"
-    raise ValueError(f"the fit did not converge in {MOST_STEPS} steps: {why}")
+    raise ValueError(ERRORS["bins_unsettled"].format(steps=MOST_STEPS))
 
 
 def _split(history: np.ndarray) -> list[np.ndarray]:
@@ -169,8 +166,7 @@ def reassign_histories(layout: Layout, draws: int, seed: int) -> np.ndarray:
 
 def draw_signs(layout: Layout, draws: int, seed: int) -> np.ndarray:
     """Return ones and `draws` columns of random signs by place, shape (n, 1 + draws)."""
-    shape = len(layout.places), draws + 1
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], shape)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (len(layout.places), draws + 1))
     signs[:, 0] = 1
     return signs
 
@@ -183,8 +179,7 @@ def randomised_statistics(layout: Layout, reassigned: np.ndarray, null: float) -
 
 def t_statistics(fits: Fits) -> np.ndarray:
     """Return the t statistics (R,), or raise a ValueError if there is no error to divide by."""
-    fault = "the deaths of all places move alike: there is no error to compare an effect with"
-    require(bool((np.abs(fits.estimate) + fits.se > TIED).any()), fault)
+    require(bool((np.abs(fits.estimate) + fits.se > TIED).any()), ERRORS["alike"])
     return fits.estimate / fits.se
 
 

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from analysis.arguments import checked, table
+from analysis.arguments import Ax, checked, table
 from analysis.checks import require
 from analysis.its.series import as_logs
 from analysis.operations.event_study import EventStudy
@@ -25,7 +24,7 @@ DIGITS = 4  # of a percent: what is drawn does not follow the last bits of an it
 
 @checked
 def plot_event_study(
-    study: EventStudy, reassigned: ReassignedEventStudy | None = None, *, ax: Axes | None = None
+    study: EventStudy, reassigned: ReassignedEventStudy | None = None, *, ax: Ax = None
 ) -> Axes:
     """Draw the effect of every few months with its clustered 95% interval, and the leads marked.
 
@@ -40,7 +39,6 @@ def plot_event_study(
     -------
     Axes
     """
-    ax = ax or plt.gca()
     effects = study.effects.round(DIGITS)
     middle = effects.index + (effects["months"] - 1) / 2
     if reassigned is not None:
@@ -68,7 +66,7 @@ def plot_event_study(
 
 
 @checked
-def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
+def plot_randomisation(test: Randomisation, *, ax: Ax = None) -> Axes:
     """Draw the estimates of operations reassigned at random, and the real one with its interval.
 
     Parameters
@@ -80,7 +78,6 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     sns.histplot(x=as_logs(test.placebo), bins=30, color="0.75", edgecolor="white", ax=ax)
     ends = [end for end in as_logs(np.array([test.low, test.high])) if np.isfinite(end)]
     if len(ends) == 2:
@@ -94,7 +91,7 @@ def plot_randomisation(test: Randomisation, *, ax: Axes | None = None) -> Axes:
 
 
 @checked
-def plot_operations(table: Varied, *, ax: Axes | None = None) -> Axes:
+def plot_operations(table: Varied, *, ax: Ax = None) -> Axes:
     """Draw each operation alone among its reassignments, and all the others without it.
 
     Parameters
@@ -107,7 +104,6 @@ def plot_operations(table: Varied, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = ax or plt.gca()
     possible = (table[[*COLUMNS]].fillna(0) >= -100).all(axis=None)
     require(bool(possible), "table must hold percent, none below -100, as vary_operations gives it")
     place = range(len(table))

@@ -9,12 +9,14 @@ import pandas as pd
 
 from analysis.arguments import Months, checked, table
 from analysis.checks import name_some, require
+from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift
 
 Operations = Sequence[PolicyShift]
 Controls = Literal["never", "not_yet"]
 
+ERRORS = read_toml(DATA_FOLDER / "operations-words.toml")[1]["errors"]
 FEWEST_PLACES = 3  # with two, one treated and one control, no error can be estimated
 MOST = 1e15  # person-years of a month
 NUMBERS = ("deaths", "person_years")  # columns of a panel
@@ -156,8 +158,7 @@ def lay_out(
         end = np.where(again & (later > starts[k]), later, NEVER).min(axis=1, initial=NEVER)
         counted &= months.asi8 < end[:, None]
         left = (counted.any(axis=1) & ~treated)[history].any()
-        fault = f"{operation.slug}: no place is left as a control ({controls})"
-        require(left, f"{fault}. Leave operations out, or use controls='not_yet'.")
+        require(left, ERRORS["no_control"].format(slug=operation.slug, controls=controls))
         exposed = treated[:, None] & counted & (np.arange(before + after) >= before)
         experiments.append(Experiment(operation.slug, months, *cut, counted, exposed, treated))
     return Layout(tuple(experiments), deaths.index, history.ravel())
@@ -170,7 +171,7 @@ def check_panel(panel: pd.DataFrame) -> None:
     twice = panel.index[panel.index.duplicated()].tolist()[:1]
     require(not twice, f"each place needs one row a month; {twice} appears more than once")
     months = panel.index.get_level_values(1)
-    if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M" or months.hasnans:
+    if months.freqstr != "M" or months.hasnans:
         raise TypeError(f"the panel's second level must be months (Period 'M'); found {months[:1]}")
     numbers = table(numbers=NUMBERS)(panel, "panel")[[*NUMBERS]].astype(float)
     for name, least in (("deaths", 0), ("person_years", numbers["deaths"].clip(lower=1e-9))):
@@ -205,7 +206,6 @@ def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.nda
     found = wide.reindex(columns=months).isna()
     if found.any(axis=None):
         place = found.index[found.any(axis=1)][0]
-        missing = months[found.loc[place]].astype(str).tolist()
-        fault = f"needs {months[0]} to {months[-1]} for every place; {place} has no {missing[:3]}"
-        raise ValueError(f"{slug}: {fault}. Take a shorter `before` or `after`, or fill the panel.")
+        told = {"missing": months[found.loc[place]].astype(str).tolist()[:3], "place": place}
+        raise ValueError(ERRORS["hole"].format(slug=slug, first=months[0], last=months[-1], **told))
     return wide[months].to_numpy(dtype=float)

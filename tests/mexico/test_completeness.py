@@ -4,14 +4,14 @@ import pytest
 from scipy import optimize, stats
 
 from analysis import fit_its, load_completeness, load_policy_shifts, load_series, load_states
-from analysis.mexico.completeness import (
+from analysis.mexico.record import (
     ALIKE,
     YEARLY,
     YEARLY_NATION,
+    complete_through,
     estimate_shares,
     months_complete,
 )
-from analysis.mexico.record import complete_through
 from analysis.mexico.tables import load_table
 
 MONTHS = pd.period_range("2020-01", periods=12, freq="M")

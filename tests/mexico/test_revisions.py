@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from analysis import load_completeness, load_policy_shifts, load_releases, load_series
-from analysis.mexico.completeness import first_print_shares
+from analysis.mexico.record import first_print_shares
 from analysis.mexico.shifts import load_records
 
 

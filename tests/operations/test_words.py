@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from analysis.operations import words
+from analysis.operations import averages
 
 ROW = {"estimate": 12.0, "low": -5.0, "high": 30.0, "p": 0.2}
 
@@ -17,7 +17,7 @@ def test_leads_are_said_with_their_line_both_tests_and_the_quarters_outside_the_
     study = SimpleNamespace(pre_trend=lead)
     reassigned = SimpleNamespace(bins=bins, lead_p=0.456)
     line = by_keys({("rise before, in a year", "randomisation", 12): ROW})
-    assert words.describe_leads(study, reassigned, line) == (
+    assert averages.describe_leads(study, reassigned, line) == (
         "Before the operations the rate of the states they went to moved against the controls' by "
         "+12.0% (-5.0 to +30.0) a year (the line through the quarters before), p = 0.2 among "
         "operations reassigned at random. That all leads are zero has p = 0.46 among them, and "
@@ -49,7 +49,7 @@ ALLOWED = pd.DataFrame(
 
 
 def test_each_horizon_has_its_verdict_range_and_two_estimates():
-    first, second = words.describe_verdicts(VERDICTS, CHOICES, ALLOWED).splitlines()
+    first, second = averages.describe_verdicts(VERDICTS, CHOICES, ALLOWED).splitlines()
     assert first == (
         "- **First 6 months: not identified.** By the choices, the rate under the operations moved "
         "beyond the controls' by -9% to +50%: "
