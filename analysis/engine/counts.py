@@ -9,7 +9,7 @@ from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
 from analysis.engine.estimators import fit_poisson
 from analysis.engine.law import noise_grid
-from analysis.engine.posterior import Posterior
+from analysis.engine.mixture import Posterior
 
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
 TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the log scale at its end

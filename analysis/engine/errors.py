@@ -9,7 +9,7 @@ from scipy.ndimage import maximum_filter
 from analysis.checks import Array, full_size, unit_size
 from analysis.engine import gls
 from analysis.engine.law import Grid
-from analysis.engine.posterior import Mixture, Posterior
+from analysis.engine.mixture import Mixture, Posterior
 
 ALONE = 8  # series: of so few, all nodes are solved at once, and kept
 NARROW = 30  # periods on either side, from which two ratios stand for all

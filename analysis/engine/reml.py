@@ -14,8 +14,7 @@ from analysis.engine import gls
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import LawName, law_grid
-from analysis.engine.mixture import mixture_quantiles, mixture_tails
-from analysis.engine.posterior import Mixture, Posterior
+from analysis.engine.mixture import Mixture, Posterior, mixture_quantiles, mixture_tails
 
 Work = Callable[[Mixture], tuple[Array, ...]]
 

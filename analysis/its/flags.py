@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from analysis.checks import check_month, unit_size
 from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
-from analysis.engine.posterior import Posterior
+from analysis.engine.mixture import Posterior
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import break_posterior
 from analysis.its.design import FEWEST_MONTHS, background, omitted_periods, outside_window

@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 from analysis.arguments import check_named
 from analysis.engine.counts import split_noise, working_response
 from analysis.engine.law import LawName
-from analysis.engine.posterior import Posterior, join_months
+from analysis.engine.mixture import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
 from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, read_attrs

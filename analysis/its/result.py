@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.arguments import Draws, Seed, Waves, checked, whole
 from analysis.checks import require
+from analysis.engine.mixture import Posterior
 from analysis.engine.optimise import NO_VARIATION
-from analysis.engine.posterior import Posterior
 from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
 from analysis.its.design import outside_window

@@ -13,7 +13,7 @@ from analysis.arguments import checked
 from analysis.checks import name_some
 from analysis.engine.counts import split_noise
 from analysis.engine.estimators import newey_west_lags
-from analysis.engine.posterior import join_months
+from analysis.engine.mixture import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS, Estimand
 from analysis.its.series import as_logs, as_percent

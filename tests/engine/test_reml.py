@@ -12,8 +12,7 @@ from support.independent_law import fit_law
 from analysis import fit_many
 from analysis.engine import errors, reml
 from analysis.engine.law import RHO_RANGE
-from analysis.engine.mixture import mixture_cdf, mixture_quantiles
-from analysis.engine.posterior import join_months
+from analysis.engine.mixture import join_months, mixture_cdf, mixture_quantiles
 from analysis.engine.reml import integrate, screen_many
 
 NAMES = ("estimate", "low", "high")
