@@ -17,6 +17,10 @@ from analysis.claims.outcome import measure_outcome
 from analysis.claims.rows import RATE, Measured, conclude, list_by_count, make_row, name_cell
 from analysis.language import say_month
 
+STEPS = 16  # from a constant to the end of its range, if it is no whole number or month
+NEAR = 1e-4  # how near its turn is then found, as a share of that way
+NONE = "none"  # where nothing tried changes the verdict
+
 
 def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured]:
     """Measure every claim by the function of its slug; the evidence is not changed."""
@@ -165,11 +169,6 @@ MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
     "lopez-obrador-two-years": measure_two_years,
     "almost-certain-worse": measure_outcome,
 }
-
-
-STEPS = 16  # from a constant to the end of its range, if it is no whole number or month
-NEAR = 1e-4  # how near its turn is then found, as a share of that way
-NONE = "none"  # where nothing tried changes the verdict
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:

@@ -24,12 +24,7 @@ CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
 def worse_probabilities(
-    forecasts: dict[str, Forecast],
-    observed: pd.Series,
-    claim: Claim,
-    *,
-    source: str,
-    base_rate: tuple[int, int],
+    made: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str, base_rate: tuple
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
     # By `method`, first the base rate (as `count_base_rate` gives it), by `year`, then "every",
@@ -40,10 +35,10 @@ def worse_probabilities(
     came = apart.map(lambda gap: CAME[None if np.isnan(gap) else gap > 0])
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
     parts[BASE_RATE] = pd.DataFrame(plain, index=["every"])
-    for slug, made in forecasts.items():
-        drawn = made.yearly()
+    for slug, forecast in made.items():
+        drawn = forecast.yearly()
         # as counted if that year ended before the freeze, and otherwise drawn with the rest
-        base = drawn if than in drawn else yearly_rates(made.known)
+        base = drawn if than in drawn else yearly_rates(forecast.known)
         require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
@@ -53,7 +48,7 @@ def worse_probabilities(
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
         parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
-    frozen = {str(made.known.index[-1]) for made in forecasts.values()}
+    frozen = {str(forecast.known.index[-1]) for forecast in made.values()}
     require(len(frozen) == 1, f"forecasts must share one freeze; found {sorted(frozen)}")
     table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
     table = table.assign(source=source, freeze=frozen.pop(), than=than)
@@ -175,7 +170,8 @@ def ask_earlier(
 ) -> pd.DataFrame:
     """Ask the claim's question of every earlier year, with what was known that much earlier."""
     # Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
-    observed, tables = figures.observed_years(yearly, FORECAST[source]), []
+    name, tables = SOURCES[source].name, []
+    observed = figures.observed_years(yearly, FORECAST[source])
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back
         at = freeze_month(source, then)
@@ -187,7 +183,7 @@ def ask_earlier(
         made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
         made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
         base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
-        tables.append(worse_probabilities(made, observed, asked, source=SOURCES[source].name, base_rate=base))
+        tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
     table = pd.concat(tables, ignore_index=True)
     return table[(table["year"] == "every") & (table["came"] != CAME[None])]
 

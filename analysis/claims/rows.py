@@ -54,11 +54,12 @@ class Measured:
         rows = self.rows[(self.rows["measure"] == self.decides) & self.rows["judges"]]
         if rows.empty:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
-        holds = self.claim_verdict.startswith("holds") and self.claim_verdict != "holds in part"
-        wanted = "yes" if holds else "no"
+        whole = self.claim_verdict.startswith("holds") and self.claim_verdict != "holds in part"
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
+        return rows.iloc[
+            np.lexsort((rows["holds"] != ("yes" if whole else "no"), ~own, ~newest))[0]
+        ]
 
     @property
     def sentence(self) -> str:
@@ -126,16 +127,13 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["number", "slug", *ROW_COLUMNS]]
 
 
-def by_cell(
-    claim: Claim, evidence: Evidence, column: str, *years: int
-) -> Iterator[tuple[Cell, pd.Series]]:
+def by_cell(claim: Claim, evidence: Evidence, column: str, *years: int) -> Iterator[tuple]:
     """Yield the deaths or rates by year of each way of counting that has these years."""
     # The claim's sources come in their order, and the count of its figures first.
-    counted = claim.parameters.get("counted")
     grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
     found = {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
     for source in claim.sources:
-        for cell in sorted(found, key=lambda cell: cell[1] != counted):
+        for cell in sorted(found, key=lambda cell: cell[1] != claim.parameters.get("counted")):
             if cell[0] == source and set(years) <= set(found[cell].index):
                 yield cell, found[cell]
 

@@ -1,6 +1,6 @@
 """The front page: a card for each national shift, how sure it is, the answer, the pictures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -131,14 +131,9 @@ def yearly_rate(series: pd.DataFrame) -> pd.Series:
 
 
 def plot_rate(
-    series: Mapping[str, pd.DataFrame],
-    shifts: Iterable[PolicyShift],
-    expected: Iterable[pd.DataFrame] = (),
+    series: dict[str, pd.DataFrame], shifts: list[PolicyShift], expected: Sequence = ()
 ) -> Figure:
-    """Draw the rate of each source with every shift as a numbered line, and the record's holes.
-
-    `expected` are counterfactual paths, as `ITSResult.counterfactual` gives them.
-    """
+    """Draw each source's rate, a numbered line a shift, the record's holes, counterfactuals."""
     fig, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
     for source, frame in series.items():
         rate, name = rate_of(frame["deaths"], frame["person_years"]), SOURCES[source].name
@@ -149,14 +144,13 @@ def plot_rate(
         dates, style = path.index.to_timestamp(), {"color": COLOURS["forecast"]}
         ax.plot(dates, path["expected"], linestyle="--", label=DRAWN["expected"], **style)
         ax.fill_between(dates, path["low"], path["high"], alpha=0.18, linewidth=0, **style)
-    imputed = IMPUTED[[0, -1]].to_timestamp()
-    ax.axvspan(*imputed, color="0.92", linewidth=0, label=DRAWN["imputed"])
+    ax.axvspan(*IMPUTED[[0, -1]].to_timestamp(), color="0.92", linewidth=0, label=DRAWN["imputed"])
     gaps = gap_months([gap for frame in series.values() for gap in frame.attrs["gaps"]])
     style = {"color": "0.4", "linestyle": "", "marker": "|", "markersize": 5, "clip_on": False}
     dates = pd.PeriodIndex(gaps, freq="M").to_timestamp()
     ax.plot(dates, [0] * len(dates), label=DRAWN["gap"], **style)
     ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
-    _number_shifts(ax, list(shifts))
+    _number_shifts(ax, shifts)
     ax.set(xlabel="", ylabel=DRAWN["rate"])
     ax.spines[["top", "right"]].set_visible(False)
     fig.legend(loc="outside lower center", ncols=2, **LEGEND)

@@ -25,6 +25,9 @@ from analysis.mexico.sources import load_series
 WORDS = ("shift", "source", "estimator", "comparison_verdict", "flags")  # columns of estimates.csv
 NUMBERS = ("n_before", "n_after", "phi", "noise")
 SOURCE = "{0.name}, {0.title}, complete through {0.complete_through} ({1} runs)"
+EXCESS_MONTHS = 24
+ESTIMATE_COLUMNS = ["shift", "source", "place", "estimator", "estimand", "estimate", "low", "high"]
+ESTIMATE_COLUMNS += ["p", "unit", *NUMBERS, "sd_ratio", "comparison_verdict", "flags", "note"]
 
 
 @checked
@@ -61,24 +64,18 @@ def fill_checklist(
     rises = certificates.loc[certificates["estimand"] == "slope", "mde_rise"].dropna()
     require(len(rises) > 0, "the certificates have no least rise of a slope; run `pytask`")
     counts = runs["source"].value_counts(sort=False)
-    numbers = runs[[*NUMBERS]]
-    told = {
-        "runs": len(runs),
-        "shifts": len(used),
-        "data": "; ".join(SOURCE.format(SOURCES[slug], n) for slug, n in counts.items()),
-        "least": numbers.min(),
-        "most": numbers.max(),
-        "ranges": f"; {ranges} as a range of months" if ranges else "",
-        "impacts": _count(pd.Series([shift.impact.replace("_", " ") for shift in used]), "{} ({})"),
-        "flags": Counter(" ".join(runs["flags"].fillna("").astype(str)).split()),
-        "dispersion": _dispersion(estimates, shifts),
-        "estimators": len(ESTIMATORS),
-        "verdicts": _count(runs["comparison_verdict"], "{} {}"),
-        "specifications": robustness["specifications"].agg(["min", "max"]).tolist(),
-        "rises": rises.agg(["min", "max"]).tolist(),
-    }
-    fields = {"sourced": "source", "beside": "beside", "overlaps": "overlaps", "omit": "omit"}
-    told |= {key: sum(bool(getattr(each, name)) for each in used) for key, name in fields.items()}
+    impacts = pd.Series([shift.impact.replace("_", " ") for shift in used])
+    told = {"runs": len(runs), "shifts": len(used), "estimators": len(ESTIMATORS)}
+    told |= {"data": "; ".join(SOURCE.format(SOURCES[slug], n) for slug, n in counts.items())}
+    told |= {"least": runs[[*NUMBERS]].min(), "most": runs[[*NUMBERS]].max()}
+    told |= {"ranges": f"; {ranges} as a range of months" if ranges else ""}
+    told |= {"impacts": _count(impacts, "{} ({})"), "dispersion": _dispersion(estimates, shifts)}
+    told |= {"flags": Counter(" ".join(runs["flags"].fillna("").astype(str)).split())}
+    told |= {"verdicts": _count(runs["comparison_verdict"], "{} {}")}
+    told |= {"specifications": robustness["specifications"].agg(["min", "max"]).tolist()}
+    told |= {"rises": rises.agg(["min", "max"]).tolist()}
+    for name in ("source", "beside", "overlaps", "omit"):
+        told[name] = sum(bool(getattr(each, name)) for each in used)
     items = read_toml(DATA_FOLDER / "checklist.toml")[1]
     answers = {item: answer.format(**told) for item, answer in items.items()}
     return pd.DataFrame(answers.items(), columns=["Item", "Answer"])
@@ -99,14 +96,6 @@ def _dispersion(estimates: pd.DataFrame, shifts: Mapping[str, PolicyShift]) -> l
         (deaths, exposure), X = model.counts, model.designs[0].to_numpy()
         found.append(fit_quasi_poisson(deaths, X, exposure=exposure).dispersion)
     return [min(found), max(found)]
-
-
-EXCESS_MONTHS = 24
-
-ESTIMATE_COLUMNS = [
-    *("shift", "source", "place", "estimator", "estimand", "estimate", "low", "high", "p", "unit"),
-    *("n_before", "n_after", "phi", "noise", "sd_ratio", "comparison_verdict", "flags", "note"),
-]
 
 
 def refit(result: ITSResult, series: pd.DataFrame, every: Sequence[pd.DataFrame]) -> dict:
@@ -160,8 +149,7 @@ def _size(fit: ITSResult) -> dict[str, float]:
 def read_rows(paths: list[Path]) -> pd.DataFrame:
     """Read and join tables of estimates, in the order of `paths`; name those that are missing."""
     if missing := [path.stem for path in paths if not path.is_file()]:
-        failed = "run `pytask`, and read why if one of them failed"
-        raise FileNotFoundError(f"no result yet of {missing}: {failed}")
+        raise FileNotFoundError(f"no result yet of {missing}: run `pytask`, or read why it failed")
     read = {"dtype": {"flags": str, "note": str}, "keep_default_na": False, "na_values": [""]}
     tables = pd.concat([pd.read_csv(path, **read) for path in paths], ignore_index=True)
     return tables.fillna({"flags": "", "note": ""})

@@ -23,6 +23,8 @@ from analysis.synthetic.study import UNIT
 from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
 WORDS = Words("answer.toml")
+SUMMARY = read_toml(DATA_FOLDER / "summary.toml")[1]  # the columns of the table of shifts
+HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 
@@ -58,19 +60,14 @@ def list_names(names: list[str]) -> str:
     return f": {'; '.join(names)}" if names else ""
 
 
-def tell_course(found: Findings, row: pd.Series) -> str:
-    """Return the yearly trend before and after a shift, the row of whose change is given."""
-    keys, estimates = ["shift", "source", "estimator"], found.estimates
-    same = estimates[(estimates[keys] == row[keys]).all(axis=1)].set_index("estimand")["estimate"]
-    return name_trends(same["pre_trend"], same["post_trend"])
-
-
 def _trends(found: Findings) -> Told:
-    slopes = found.headline("slope")
-    names = found.apart(slopes, partial(tell_course, found))
+    slopes, *trends = map(found.headline, ("slope", "pre_trend", "post_trend"))
+    keys = ["shift", "source"]
+    before, after = (each.set_index(keys)["estimate"] for each in trends)
+    names = found.apart(slopes, lambda row: name_trends(before[*row[keys]], after[*row[keys]]))
     bent = f"{len(names)} {'shows' if len(names) == 1 else 'show'}"
     told = {"estimates": len(slopes), "bent": bent, "names": list_names(names)}
-    return told, pd.concat([slopes, *map(found.headline, ("pre_trend", "post_trend"))])
+    return told, pd.concat([slopes, *trends])
 
 
 def _steps(found: Findings) -> Told:
@@ -174,13 +171,8 @@ def _forecast(found: Findings) -> Told:
     return {**table.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}, table
 
 
-# in the order of ``answer.toml``
-TELLERS = (_trends, _steps, _trust, _own_breaks, _deaths, _states)
+TELLERS = (_trends, _steps, _trust, _own_breaks, _deaths, _states)  # as in ``answer.toml``
 TELLERS += (_operations, _countries, _claims, _forecast)
-
-
-SUMMARY = read_toml(DATA_FOLDER / "summary.toml")[1]  # the columns of the table of shifts
-HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
 
 
 class Sentence(NamedTuple):
@@ -207,10 +199,9 @@ def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
     lines = [
         (number, said.file.format(**key), ", ".join(f"{name}={key[name]}" for name in key))
         for number, said in enumerate(sentences, start=1)
-        for key in said.rows.to_dict("records")
+        for key in said.rows.drop_duplicates().to_dict("records")
     ]
-    table = pd.DataFrame(lines, columns=["sentence", "file", "row"])
-    return table.drop_duplicates(ignore_index=True)
+    return pd.DataFrame(lines, columns=["sentence", "file", "row"])
 
 
 def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:

@@ -19,6 +19,9 @@ from analysis.mexico.tables import check_file, forget_tables
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 FILES = ("recorded", "tables", "figures")  # of a run, as below
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
+SHOWN = ("shift", "source")  # what every name of a run tells
+SAME_NUMBERS = ("results", "jobs", "progress")  # parameters that change no number
+MARKS = ("^# Parameters\n", "(?m)^results: str = ")  # of papermill's cell, and of the notebook's
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,6 @@ def _run(notebook: str, shift: PolicyShift | None = None, source: str = "", **gi
     return Run(notebook, key, chosen | parameters, (), *map(tuple, files), title=title)
 
 
-SHOWN = ("shift", "source")  # what every name of a run tells
-SAME_NUMBERS = ("results", "jobs", "progress")  # parameters that change no number
-MARKS = ("^# Parameters\n", "(?m)^results: str = ")  # of papermill's cell, and of the notebook's
-
-
 class Folders(NamedTuple):
     """The project, the results of the published runs, and where this run writes."""
 
@@ -96,12 +94,9 @@ class Folders(NamedTuple):
 
 
 def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
-    """Return the folders of a run of a notebook, by its stem and its ``globals()``.
-
-    `results` is the project's where the parameters are those of a declared run, else
-    ``results/explored/NAME``, whose name tells them, which is printed. A parameter that is unknown
-    or of another type, a source that the shift does not declare, a changed record: all are refused.
-    """
+    """Return the folders of a run of a notebook, by its stem and its ``globals()``."""
+    # `results` is the project's where the parameters are those of a declared run, else
+    # ``results/explored/NAME``, whose name tells them and is printed.
     pd.set_option("styler.format.escape", "html")  # texts in tables are text
     project = _find_project(notebook)
     # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.
@@ -134,9 +129,7 @@ def _find_project(notebook: str) -> Path:
     raise FileNotFoundError(f"{told}; run the notebook from a folder of the project")
 
 
-def _read_parameters(
-    notebook: str, known: Mapping[str, Any], namespace: Mapping[str, Any]
-) -> dict[str, Any]:
+def _read_parameters(notebook: str, known: Mapping, namespace: Mapping) -> dict[str, Any]:
     """Return the parameters as `known`, each of its type, if no other was given."""
     for mark in MARKS:
         for cell in [cell for cell in namespace.get("In", ()) if re.search(mark, cell)][-1:]:
@@ -156,8 +149,7 @@ def _read_parameters(
         check_known(given["shift"], shifts, "policy shift")
         sources, source = shifts[given["shift"]].sources, given.get("source")
         told = f"{given['shift']} declares the source {' and '.join(sources)}; found {source!r}"
-        few = "whose months around the shift are too few, or none"
-        require(source in (None, *sources), f"{told}, {few}")
+        require(source in (None, *sources), f"{told}: too few months around the shift, or none")
     return given
 
 
