@@ -76,7 +76,6 @@ class SavedFigure(NamedTuple):
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     """Save as ``stem.svg`` and ``stem.png``, with no date or random identifier, and close it."""
-    # `alt` tells the finding from the numbers
     width = figure.get_figwidth()
     texts = [text for text in figure.findobj(Text) if text.get_visible()]
     sizes = [(text.get_text(), text.get_fontsize() / 72 * PHONE / width) for text in texts]

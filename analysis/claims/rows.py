@@ -54,12 +54,11 @@ class Measured:
         rows = self.rows[(self.rows["measure"] == self.decides) & self.rows["judges"]]
         if rows.empty:
             return pd.Series(dict.fromkeys(ROW_COLUMNS, np.nan), dtype=object)
-        whole = self.claim_verdict.startswith("holds") and self.claim_verdict != "holds in part"
+        holds = self.claim_verdict.startswith("holds") and self.claim_verdict != "holds in part"
+        wanted = "yes" if holds else "no"
         newest = rows["vintage"] == rows.groupby(COUNT)["vintage"].transform("max")
         own = rows["counted"] == self.claim.parameters.get("counted")
-        return rows.iloc[
-            np.lexsort((rows["holds"] != ("yes" if whole else "no"), ~own, ~newest))[0]
-        ]
+        return rows.iloc[np.lexsort((rows["holds"] != wanted, ~own, ~newest))[0]]
 
     @property
     def sentence(self) -> str:
