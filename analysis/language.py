@@ -75,17 +75,15 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
 
 def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:
     """Return periods in order as runs: ``January 2005 to March 2005, May and June 2005``."""
-    numbered = groupby(enumerate(periods), lambda pair: pair[1].ordinal - pair[0])
-    runs = [[period for _, period in run] for _, run in numbered]
-    return ", ".join(_say_run(run[0], run[-1], say) for run in runs)
-
-
-def _say_run(first: pd.Period, last: pd.Period, say: Callable[[pd.Period], str]) -> str:
-    """Return a run by its ends; two months in words share the name of their year."""
-    to, both, year = RUNS[spoken()]
-    if say is say_month and last == first + 1:
-        return f"{say(first).removesuffix(year.format(last.year))}{both}{say(last)}"
-    return say(first) if first == last else f"{say(first)}{to}{say(last)}"
+    (to, both, year), said = RUNS[spoken()], []
+    for _, run in groupby(enumerate(periods), lambda pair: pair[1].ordinal - pair[0]):
+        months = [period for _, period in run]
+        first, last = say(months[0]), say(months[-1])
+        if say is say_month and len(months) == 2:  # they share the name of their year
+            said.append(f"{first.removesuffix(year.format(months[-1].year))}{both}{last}")
+        else:
+            said.append(first if len(months) == 1 else f"{first}{to}{last}")
+    return ", ".join(said)
 
 
 def literal(text: object) -> str:

@@ -31,11 +31,11 @@ BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
 COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
 
 
-def percent_axis(axis: Axis, ticks: Sequence[float], zero: str = "0") -> None:
+def percent_axis(axis: Axis, ticks: Sequence[float]) -> None:
     """Give an axis of log rate ratios its ticks and their labels in percent."""
     axis.set_major_locator(FixedLocator(np.log1p(np.array(ticks) / 100).tolist()))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else zero)
+    axis.set_major_formatter(lambda x, _: f"{100 * np.expm1(x):+.0f}%" if x else "0")
 
 
 def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: bool = True) -> None:
@@ -56,12 +56,11 @@ def legend_above(ax: Axes, ncols: int, **options: Any) -> None:
         text.set_parse_math(False)  # a dollar is a dollar
 
 
-def name_line(ax: Axes, place: Any, name: str, *, left: bool = False) -> None:
-    """Write a name down the right side of a vertical line, or down its left one."""
-    beside: dict[str, Any] = {"xytext": (-2, -3), "ha": "right"} if left else {"xytext": (2, -3)}
+def name_line(ax: Axes, place: Any, name: str) -> None:
+    """Write a name down the right side of a vertical line."""
     frame = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     style = {"rotation": 90, "va": "top", "fontsize": "small", "color": "0.25"}
-    ax.annotate(name, (place, 1), parse_math=False, **frame, **style, **beside)
+    ax.annotate(name, (place, 1), (2, -3), parse_math=False, **frame, **style)
 
 
 class SavedFigure(NamedTuple):
@@ -76,10 +75,7 @@ class SavedFigure(NamedTuple):
 
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
-    """Save as ``stem.svg`` and ``stem.png``, without a date or a random identifier, and close it.
-
-    `alt` tells the finding from the numbers. A text below LEAST pixels on a phone is a ValueError.
-    """
+    """Save as ``stem.svg`` and ``stem.png``, with no date or random identifier, and close it."""
     width = figure.get_figwidth()
     texts = [text for text in figure.findobj(Text) if text.get_visible()]
     sizes = [(text.get_text(), text.get_fontsize() / 72 * PHONE / width) for text in texts]
@@ -98,5 +94,4 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     names = {part: f"p{name[:10]}".encode() for part, name in zip(parts, salted, strict=True)}
     drawn[".svg"] = PART.sub(lambda part: names[part[0]], drawn[".svg"])
     write_together({Path(f"{stem}{suffix}"): content for suffix, content in drawn.items()})
-    name = Path(stem).as_posix().rpartition("figures/")[2]
-    return SavedFigure(drawn[".svg"].decode(), alt, name)
+    return SavedFigure(drawn[".svg"].decode(), alt, Path(stem).as_posix().rpartition("figures/")[2])

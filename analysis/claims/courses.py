@@ -61,8 +61,7 @@ def date_rise(posterior: BreakPosterior, courses: pd.DataFrame) -> Rise:
 def fit_courses(window: pd.DataFrame, bends: Sequence[pd.Period] = ()) -> pd.DataFrame:
     """Fit the trends around bends, taken as known: `estimate`, `low`, `high` in percent a year."""
     shifts = [PolicyShift(f"bend-{month}", month) for month in bends]
-    first = shifts[0] if shifts else None
-    design = build_design(window.index, first, beside=shifts[1:])
+    design = build_design(window.index, shifts[0] if shifts else None, beside=shifts[1:])
     slopes = ["trend", "slope", *(f"slope:{shift.slug}" for shift in shifts[1:])]
     contrasts = [design.columns.isin(slopes[: count + 1]) for count in range(len(bends) + 1)]
     fit = fit_many(outcome(window, "log"), design.to_numpy(), np.array(contrasts, dtype=float))
@@ -119,8 +118,7 @@ def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
 def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer, str]:
     """Answer whether the rise began in the year, and say when it did."""
     if rise.start.empty:
-        fell = (rise.courses["high"].iloc[1:] < 0).all()
-        return "no" if fell else "cannot tell", TOLD["no_rise"]
+        return "no" if (rise.courses["high"].iloc[1:] < 0).all() else "cannot tell", TOLD["no_rise"]
     told = {"month": say_month(rise.start.idxmax()), "credible": say_runs(rise.credible)}
     told |= {"year": claim["year"], "unseen": TOLD["unseen"].get(rise.unseen, "")}
     undecided = bool(rise.unseen) or claim["unlikely"] <= inside <= claim["likely"]

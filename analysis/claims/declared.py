@@ -112,8 +112,7 @@ def load_claims(path: AnyPath | None = None) -> Declared:
         check_known(row["counted"], (HOMICIDE, WITH_FEMICIDE), f"count in {name}:")
         check_month(row["vintage"], f"{name}: vintage")
         require(row["deaths"] >= 0, f"{name}: expected 0 deaths or more; found {row['deaths']}")
-    published, not_judged = (pd.DataFrame(content[name]) for name in ("published", "not_judged"))
-    return Declared(claims, published, not_judged)
+    return Declared(claims, *(pd.DataFrame(content[name]) for name in ("published", "not_judged")))
 
 
 def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> str:

@@ -102,12 +102,11 @@ def observed_years(yearly: pd.DataFrame, name: str) -> pd.Series:
 def freeze_source(series: pd.DataFrame, source: str, at: pd.Period) -> pd.DataFrame:
     """Cut a source's series at a month, its last months as complete as such months are then."""
     known, shares = freeze(series, at=at), load_completeness(source)["share"].loc[NATION]
-    last = known.index[-len(shares) :]
-    counted = known.loc[last, "deaths"]
+    counted = known["deaths"].iloc[-len(shares) :]
     then = counted * shares.to_numpy()
     if source == "inegi":  # the year's total is of what was registered in it, and no longer grows
         then *= counted.sum() / then.sum()
-    known.loc[last, "deaths"] = then.round().astype(int)
+    known.loc[then.index, "deaths"] = then.round().astype(int)
     return known
 
 

@@ -1,29 +1,30 @@
-"""Claim 10, what would come: how probable forecasts made it, what came, and the one rule."""
+"""Claim 10, what would come: how probable forecasts made it, what came, and earlier years."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks import require
+from analysis.claims import evidence as figures
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
 from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
-from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
+from analysis.forecasts.paths import BASE_RATE, FEWEST, POOL, Forecast, forecast_all
+from analysis.forecasts.scores import judge_record, pool_forecasts
 from analysis.forecasts.words import in_words
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
+from analysis.mexico.sources import freeze_month
 
 WORSE = "lowest rate of {} to {} against {}"  # the measure that decides
 CAME = {True: "higher", False: "not higher", None: "not known"}
 
 
 def worse_probabilities(
-    forecasts: dict[str, Forecast],
-    observed: pd.Series,
-    claim: Claim,
-    *,
-    source: str,
-    base_rate: tuple[int, int],
+    made: dict[str, Forecast], observed: pd.Series, claim: Claim, *, source: str, base_rate: tuple
 ) -> pd.DataFrame:
     """Return the probability that each method gave to a higher rate than in the claim's year."""
     # By `method`, first the base rate (as `count_base_rate` gives it), by `year`, then "every",
@@ -34,10 +35,10 @@ def worse_probabilities(
     came = apart.map(lambda gap: CAME[None if np.isnan(gap) else gap > 0])
     plain = {"probability": base_rate[0] / base_rate[1], "came": came["every"]}
     parts[BASE_RATE] = pd.DataFrame(plain, index=["every"])
-    for slug, made in forecasts.items():
-        drawn = made.yearly()
+    for slug, forecast in made.items():
+        drawn = forecast.yearly()
         # as counted if that year ended before the freeze, and otherwise drawn with the rest
-        base = drawn if than in drawn else yearly_rates(made.known)
+        base = drawn if than in drawn else yearly_rates(forecast.known)
         require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
         fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
@@ -47,7 +48,7 @@ def worse_probabilities(
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
         part = bands.set_axis(["expected", "low", "high"], axis=1).reindex(worse.columns)
         parts[slug] = part.assign(probability=worse.mean(), observed=observed, came=came)
-    frozen = {str(made.known.index[-1]) for made in forecasts.values()}
+    frozen = {str(forecast.known.index[-1]) for forecast in made.values()}
     require(len(frozen) == 1, f"forecasts must share one freeze; found {sorted(frozen)}")
     table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
     table = table.assign(source=source, freeze=frozen.pop(), than=than)
@@ -147,3 +148,53 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     row |= {"years": (came != CAME[None]).sum(), "years_higher": (came == CAME[True]).sum()}
     row["figure"] = say("claim_10", name=name, said=tell_chances(every), **claim.parameters, **row)
     return pd.DataFrame([row | {"claim_verdict": judge_claim(rows.collect(parts))}])
+
+
+def count_base_rate(yearly: pd.DataFrame, claim: Claim, through: int) -> tuple[int, int]:
+    """Return how many years said yes by the deaths registered `through` one, and of how many."""
+    rates = figures.observed_years(yearly, figures.SCALED)
+    ahead = [year - claim["year"] for year in claim.years]
+    asked = [year for year in rates.index if year + ahead[-1] <= through]
+    return sum(all(rates[year + gap] > rates[year] for gap in ahead) for year in asked), len(asked)
+
+
+def ask_earlier(
+    series: pd.DataFrame,
+    yearly: pd.DataFrame,
+    claim: Claim,
+    *,
+    source: str,
+    published: str,
+    rolled: pd.DataFrame,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask the claim's question of every earlier year, with what was known that much earlier."""
+    # Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
+    name, tables = SOURCES[source].name, []
+    observed = figures.observed_years(yearly, FORECAST[source])
+    for back in range(1, len(series) // 12):
+        then = pd.Period(published, "M") - 12 * back
+        at = freeze_month(source, then)
+        if at < series.index[FEWEST - 1]:
+            break
+        moved = {each: claim[each] - back for each in ("year", "first", "last")}
+        asked = replace(claim, parameters=claim.parameters | moved)
+        known = figures.freeze_source(series, source, at)
+        made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
+        made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
+        base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
+        tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
+    table = pd.concat(tables, ignore_index=True)
+    return table[(table["year"] == "every") & (table["came"] != CAME[None])]
+
+
+def score_earlier(asked: pd.DataFrame) -> pd.DataFrame:
+    """Return the Brier score of each method's answers, with the base rate's on the same years."""
+    higher = asked["came"] == CAME[True]
+    table = asked.assign(higher=higher, brier=(asked["probability"] - higher) ** 2)
+    base = table[table["method"] == BASE_RATE].set_index("than")["brier"]
+    table["brier_base_rate"] = table["than"].map(base)
+    columns = {"first": ("than", "min"), "last": ("than", "max"), "years": ("than", "size")}
+    columns |= {"higher": ("higher", "sum"), "brier": ("brier", "mean")}
+    columns["brier_base_rate"] = ("brier_base_rate", "mean")
+    return table.groupby("method", sort=False).agg(**columns).reset_index()

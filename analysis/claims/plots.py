@@ -1,9 +1,8 @@
-"""Every way of counting, the verdicts, the courses -> Axes."""
+"""Every way of counting, the verdicts and the courses, drawn on an Axes."""
 
 import textwrap
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,11 +22,8 @@ COLUMNS = [200 + APART * place for place in range(5)]  # SESNSP then, today; INE
 SHADES = {"INEGI": BLUE, "SESNSP": ORANGE}
 
 
-def plot_years(
-    yearly: pd.DataFrame, years: Sequence[int], figures: dict[int, float], *, ax: Axes | None = None
-) -> Axes:
+def plot_years(yearly: pd.DataFrame, years: range, figures: dict[int, float], *, ax: Axes) -> None:
     """Draw the deaths by year under every way of counting; the article's figures are crosses."""
-    ax = ax or plt.gca()
     table = yearly[yearly["year"].isin(years)].dropna(subset=["deaths"])
     for cell, part in table.groupby(CELL, sort=False):
         main, earlier = cell[1] in (WITH_FEMICIDE, OCCURRED), is_earlier(cell)
@@ -40,14 +36,10 @@ def plot_years(
     ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set(xlabel="", ylabel="Deaths in the year")
     legend_above(ax, 2)
-    return ax
 
 
-def plot_cells(
-    measured: Measured, measure: str, *, band: Sequence[float] = (), ax: Axes | None = None
-) -> Axes:
+def plot_cells(measured: Measured, measure: str, *, ax: Axes, band: Sequence[float] = ()) -> None:
     """Draw one measure under every way of counting: value, interval, answer; yes in the `band`."""
-    ax = ax or plt.gca()
     rows = measured.rows[measured.rows["measure"] == measure].reset_index(drop=True)
     if band:
         ax.axvspan(*band, color=ANSWERS["yes"][0], alpha=0.12, label="rule says yes")
@@ -63,13 +55,12 @@ def plot_cells(
     interval_rows(ax, labels, zero=rows["value"].min() <= 0)
     ax.set_xlabel(textwrap.fill(f"{measure.capitalize()}, {rows['unit'].iloc[0]}", 36))
     legend_above(ax, 2)
-    return ax
 
 
-def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes:
+def plot_verdicts(found: dict[str, Measured], *, ax: Axes) -> None:
     """Draw a row a claim: what it says, its verdict, and what each source answers."""
     # The Axes becomes the whole figure, in points from its top left; its height follows the rows.
-    ax, small, words = ax or plt.gca(), {"fontsize": "small", "va": "center"}, TOLD["drawn"]
+    small, words = {"fontsize": "small", "va": "center"}, TOLD["drawn"]
     for place, name in enumerate(words["columns"]):
         ax.text(COLUMNS[place], 22, name, ha="center", **small)
     for place, name in ((0.5, "SESNSP"), (3, "INEGI")):
@@ -101,7 +92,6 @@ def plot_verdicts(found: dict[str, Measured], *, ax: Axes | None = None) -> Axes
     ax.figure.set_size_inches(WIDTH, height / 72)
     ax.set(xlim=(0, 72 * WIDTH), ylim=(height, 0), position=(0, 0, 1, 1))
     ax.axis("off")
-    return ax
 
 
 def _mark(ax: Axes, rows: pd.DataFrame, height: float) -> None:
@@ -125,9 +115,8 @@ def _mark(ax: Axes, rows: pd.DataFrame, height: float) -> None:
         ax.text(COLUMNS[1] + 12, height, name, va="center", fontsize="small")
 
 
-def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> Axes:
+def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes) -> None:
     """Draw the probability of each month as the start of a rise, by source; the year is shaded."""
-    ax = ax or plt.gca()
     ends = [pd.Timestamp(f"{each}-01-01") for each in (year, year + 1)]
     ax.axvspan(*ends, color=REAL, alpha=0.12, linewidth=0, label=f"{year}, the article")
     for source, rise in rises.items():
@@ -140,4 +129,3 @@ def plot_start(rises: dict[str, Rise], year: int, *, ax: Axes | None = None) -> 
         ax.axvline(dates[0], color=colour, ls=":", lw=1.2, label=f"earliest {source} can show")
     ax.set(xlabel="", ylabel="Probability that the rise began")
     legend_above(ax, 1)
-    return ax

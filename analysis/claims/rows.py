@@ -126,16 +126,13 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["number", "slug", *ROW_COLUMNS]]
 
 
-def by_cell(
-    claim: Claim, evidence: Evidence, column: str, *years: int
-) -> Iterator[tuple[Cell, pd.Series]]:
+def by_cell(claim: Claim, evidence: Evidence, column: str, *years: int) -> Iterator[tuple]:
     """Yield the deaths or rates by year of each way of counting that has these years."""
     # The claim's sources come in their order, and the count of its figures first.
-    counted = claim.parameters.get("counted")
     grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
     found = {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
     for source in claim.sources:
-        for cell in sorted(found, key=lambda cell: cell[1] != counted):
+        for cell in sorted(found, key=lambda cell: cell[1] != claim.parameters.get("counted")):
             if cell[0] == source and set(years) <= set(found[cell].index):
                 yield cell, found[cell]
 

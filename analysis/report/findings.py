@@ -1,25 +1,30 @@
-"""The answer's ten sentences: what each one tells of the run's tables, and the rows it rests on."""
+"""The answer: ten sentences by rule with the rows they rest on, and the front page's table."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks import require
 from analysis.claims.declared import TOLD
+from analysis.files import DATA_FOLDER, read_toml, write_atomically, write_table
 from analysis.its.counterfactual import Kind
 from analysis.its.series import as_percent
+from analysis.its.words import WORDS as FIT_WORDS
 from analysis.its.words import format_effect, name_trends, significant
-from analysis.language import Words
+from analysis.language import Words, literal
 from analysis.mexico.record import SOURCES
 from analysis.synthetic.study import UNIT
 from analysis.synthetic.words import NO_NUMBER, say_change, say_range
 
 WORDS = Words("answer.toml")
+SUMMARY = read_toml(DATA_FOLDER / "summary.toml")[1]  # the columns of the table of shifts
+HEADLINES = {"reml": "", "reml_common_months": ", months that both sources have"}
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows
 
 
@@ -55,19 +60,14 @@ def list_names(names: list[str]) -> str:
     return f": {'; '.join(names)}" if names else ""
 
 
-def tell_course(found: Findings, row: pd.Series) -> str:
-    """Return the yearly trend before and after a shift, the row of whose change is given."""
-    keys, estimates = ["shift", "source", "estimator"], found.estimates
-    same = estimates[(estimates[keys] == row[keys]).all(axis=1)].set_index("estimand")["estimate"]
-    return name_trends(same["pre_trend"], same["post_trend"])
-
-
 def _trends(found: Findings) -> Told:
-    slopes = found.headline("slope")
-    names = found.apart(slopes, partial(tell_course, found))
+    slopes, *trends = map(found.headline, ("slope", "pre_trend", "post_trend"))
+    keys = ["shift", "source"]
+    before, after = (each.set_index(keys)["estimate"] for each in trends)
+    names = found.apart(slopes, lambda row: name_trends(before[*row[keys]], after[*row[keys]]))
     bent = f"{len(names)} {'shows' if len(names) == 1 else 'show'}"
     told = {"estimates": len(slopes), "bent": bent, "names": list_names(names)}
-    return told, pd.concat([slopes, *map(found.headline, ("pre_trend", "post_trend"))])
+    return told, pd.concat([slopes, *trends])
 
 
 def _steps(found: Findings) -> Told:
@@ -171,6 +171,64 @@ def _forecast(found: Findings) -> Told:
     return {**table.iloc[0][["than", "base_rate"]], "sources": "; ".join(said)}, table
 
 
-# in the order of ``answer.toml``
-TELLERS = (_trends, _steps, _trust, _own_breaks, _deaths, _states)
+TELLERS = (_trends, _steps, _trust, _own_breaks, _deaths, _states)  # as in ``answer.toml``
 TELLERS += (_operations, _countries, _claims, _forecast)
+
+
+class Sentence(NamedTuple):
+    """A sentence and the rows whose numbers it tells."""
+
+    text: str
+    page: str
+    file: str
+    rows: pd.DataFrame  # of the file: the columns that name a row
+
+
+def write_sentences(found: Findings) -> list[Sentence]:
+    """Return the sentences of ``answer.toml``, in their order, filled in from a run."""
+    sentences = []
+    for block, tell in zip(WORDS.values(), TELLERS, strict=True):
+        told, rows = tell(found)
+        text, rested = block["text"].format(**told), rows[block["keys"]]
+        sentences.append(Sentence(text, block["page"], block["file"], rested))
+    return sentences
+
+
+def trace_table(sentences: list[Sentence]) -> pd.DataFrame:
+    """Return the rows that each sentence rests on: its number, a file, and what names the row."""
+    lines = [
+        (number, said.file.format(**key), ", ".join(f"{name}={key[name]}" for name in key))
+        for number, said in enumerate(sentences, start=1)
+        for key in said.rows.drop_duplicates().to_dict("records")
+    ]
+    return pd.DataFrame(lines, columns=["sentence", "file", "row"])
+
+
+def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
+    """Return rows of ``estimates.csv`` as words, a row or two per shift (by title) and source."""
+    rows, keys = [], ["shift", "source", "estimator"]
+    headline = estimates[estimates["estimator"].isin(HEADLINES)].fillna({"flags": ""})
+    for (slug, source, estimator), part in headline.groupby(keys, sort=False):
+        first, numbers = part.iloc[0], part.set_index("estimand")["estimate"]
+        told = defaultdict(lambda: "not estimated", first)
+        for _, row in part.iterrows():
+            told[row["estimand"]] = format_effect(row, row["unit"], named=row["unit"] != "deaths")
+        told |= {"title": titles[slug] + HEADLINES[estimator], "name": SOURCES[source].name}
+        told |= {"trend": name_trends(numbers["pre_trend"], numbers["post_trend"])}
+        warned = ", ".join(FIT_WORDS["flags"][name]["title"] for name in first["flags"].split())
+        told["warnings"] = warned.lower() or "none"
+        row = {column: form.format_map(told) for column, form in SUMMARY.items()}
+        if HEADLINES[estimator]:  # these are said of all months
+            row |= dict.fromkeys(list(row)[-3:], "as above")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: Path) -> None:
+    """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
+    words = (f"{number}. {literal(each.text)}\n" for number, each in enumerate(sentences, start=1))
+    write_atomically(results / "answer.md", "".join(words).encode())
+    write_table(summary, results / "tables/summary.csv")
+    latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
+    write_atomically(results / "tables/summary.tex", latex.encode())
+    write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())

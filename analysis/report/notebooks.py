@@ -21,13 +21,10 @@ from analysis.checks import check_known
 from analysis.files import sha256, write_atomically
 
 # A kernel inherits these. One thread each: several run at once, and sums add up in one order.
-KERNEL_ENVIRONMENT = {
-    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
-    "PYTHONHASHSEED": "0",
-    # Dask has what a worker starts return freed memory at once: kernels took 1.7 times as long
-    "MALLOC_TRIM_THRESHOLD_": "134217728",
-    "MALLOC_MMAP_THRESHOLD_": "33554432",
-}
+INHERITED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+INHERITED["PYTHONHASHSEED"] = "0"
+# Dask has what a worker starts return freed memory at once: kernels took 1.7 times as long
+INHERITED |= {"MALLOC_TRIM_THRESHOLD_": "134217728", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 LONGEST = 65  # bytes of a folder for sockets: with their names, systems allow 103 to 107
 BY_CHANCE = r" at 0x[0-9a-f]+|(?:/[\w.+-]+)*/ipykernel_\d+/"  # addresses; where a cell's code lay
 STYLED = r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])'  # the identifier of a pandas Styler
@@ -44,16 +41,14 @@ class Kernel(AsyncKernelManager):
 
 
 def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
-    """Execute `notebook` as `executed`, with `parameters` that its tagged cell must name.
-
-    Two runs on one machine make the same bytes; the second of two runs at once is refused.
-    """
+    """Execute `notebook` as `executed`, with `parameters` that its tagged cell must name."""
+    # Two runs on one machine make the same bytes; the second of two runs at once is refused.
     # papermill takes a second to import: only here, where it is used
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    os.environ.update(KERNEL_ENVIRONMENT)
+    os.environ.update(INHERITED)
     stored = nbformat.read(notebook, as_version=4)  # of a path, papermill would fill in braces
     known = papermill.inspect_notebook(stored)
     for name in parameters:
@@ -62,9 +57,8 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
     try:
         lock = executed.with_name(f".running-{executed.name}")
         with hold(lock, notebook.name), _open_folder(executed) as folder:
-            options = {"progress_bar": False, "shutdown_kernel": "immediate"}
-            options |= {"kernel_manager_class": Kernel, "kernel_name": "python3"}
-            options["record_timing"] = False
+            options = {"progress_bar": False, "record_timing": False, "kernel_name": "python3"}
+            options |= {"shutdown_kernel": "immediate", "kernel_manager_class": Kernel}
             options["extra_arguments"] = [f"--ipython-dir={folder}"]  # nobody's startup files
             # The kernel talks through files where the system has them: no port, no network.
             files = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
@@ -77,11 +71,9 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
             except PapermillExecutionError as error:
                 write_atomically(failed, _read_made(running, stored))
                 executed.unlink(missing_ok=True)
-                raise NotebookError(
-                    f"{notebook.name}, cell {error.cell_index} ({error.exec_count}. executed), "
-                    f"failed with {error.ename}: {error.evalue}\nParameters: {dict(parameters)}\n"
-                    f"The partly executed copy is {failed}"
-                ) from None
+                told = f"{notebook.name}, cell {error.cell_index} ({error.exec_count}. executed), "
+                told += f"failed with {error.ename}: {error.evalue}\nParameters: {dict(parameters)}"
+                raise NotebookError(f"{told}\nThe partly executed copy is {failed}") from None
             write_atomically(executed, _read_made(running, stored))
         failed.unlink(missing_ok=True)
     except (OSError, DeadKernelError) as error:

@@ -1,17 +1,27 @@
-"""Every run of a notebook, in one table: pytask, the site's menu and the RO-Crate read it."""
+"""Every run of a notebook, in one table, and where a run of one's own writes."""
 
+import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from analysis.files import DATA_FOLDER, read_toml
+import pandas as pd
+
+from analysis.checks import check_known, require
+from analysis.files import DATA_FOLDER, read_toml, sha256
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import INAUGURATIONS, load_policy_shifts
+from analysis.mexico.tables import check_file, forget_tables
 
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
 FILES = ("recorded", "tables", "figures")  # of a run, as below
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
+SHOWN = ("shift", "source")  # what every name of a run tells
+SAME_NUMBERS = ("results", "jobs", "progress")  # parameters that change no number
+MARKS = ("^# Parameters\n", "(?m)^results: str = ")  # of papermill's cell, and of the notebook's
 
 
 @dataclass(frozen=True)
@@ -73,3 +83,79 @@ def _run(notebook: str, shift: PolicyShift | None = None, source: str = "", **gi
     named = {"shift": shift and shift.title, "source": source and SOURCES[source].name}
     title = block.get("title", "").format(**named)
     return Run(notebook, key, chosen | parameters, (), *map(tuple, files), title=title)
+
+
+class Folders(NamedTuple):
+    """The project, the results of the published runs, and where this run writes."""
+
+    project: Path
+    published: Path
+    results: Path
+
+
+def open_folders(notebook: str, namespace: Mapping[str, Any]) -> Folders:
+    """Return the folders of a run of a notebook, by its stem and its ``globals()``."""
+    # `results` is the project's where the parameters are those of a declared run, else
+    # ``results/explored/NAME``, whose name tells them and is printed.
+    pd.set_option("styler.format.escape", "html")  # texts in tables are text
+    project = _find_project(notebook)
+    # What is declared stands in runs.toml: whoever tries a value may save it in the notebook.
+    declared = [run for run in declare_runs().values() if run.notebook == notebook]
+    forget_tables()
+    for path in (path for each in declared[0].recorded for path in project.glob(each)):
+        check_file(path.stem, folder=path.parent)
+    runs = [run.parameters for run in declared]
+    given = _read_parameters(notebook, {**runs[0], "results": ""}, namespace)
+    published = Path(given["results"]).resolve() if given["results"] else project / "results"
+    compared = {name: value for name, value in given.items() if name not in SAME_NUMBERS}
+    differing = [{n: v for n, v in compared.items() if v != run[n]} for run in runs]
+    own = min(differing, key=lambda each: (len(each.keys() & SHOWN), len(each)))
+    if not own:
+        return Folders(project, published, published)
+    shown = {name: given[name] for name in SHOWN if name in given}
+    results = published / "explored" / _name(notebook, shown | own)
+    print(f"Not a run of the published analysis: it writes to {results}")
+    return Folders(project, published, results)
+
+
+def _find_project(notebook: str) -> Path:
+    """Return the nearest folder upwards with this notebook, not what a run keeps of it."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        results = folder.name == "results" and (folder.parent / "notebooks").is_dir()
+        if (folder / f"notebooks/{notebook}.ipynb").is_file() and not results:
+            return folder
+    told = f"no folder from {here} upwards holds notebooks/{notebook}.ipynb"
+    raise FileNotFoundError(f"{told}; run the notebook from a folder of the project")
+
+
+def _read_parameters(notebook: str, known: Mapping, namespace: Mapping) -> dict[str, Any]:
+    """Return the parameters as `known`, each of its type, if no other was given."""
+    for mark in MARKS:
+        for cell in [cell for cell in namespace.get("In", ()) if re.search(mark, cell)][-1:]:
+            names = [each for each in ast.walk(ast.parse(cell)) if isinstance(each, ast.Name)]
+            for name in [each.id for each in names if isinstance(each.ctx, ast.Store)]:
+                check_known(name, known, f"parameter of {notebook}")
+    given = {name: namespace[name] for name in known if name in namespace}
+    missing = [name for name in known if name not in given]
+    require(not missing, f"{notebook}: the cell tagged parameters must set {missing}")
+    for name, value in given.items():
+        if type(value) is not type(known[name]):
+            wanted = f"{name} must be of type {type(known[name]).__name__}; found {value!r}"
+            raise TypeError(f"{wanted} (papermill takes text as it stands after -r)")
+    check_known(given.get("source", "inegi"), SOURCES, "source")
+    if "shift" in given:
+        shifts = load_policy_shifts()
+        check_known(given["shift"], shifts, "policy shift")
+        sources, source = shifts[given["shift"]].sources, given.get("source")
+        told = f"{given['shift']} declares the source {' and '.join(sources)}; found {source!r}"
+        require(source in (None, *sources), f"{told}: too few months around the shift, or none")
+    return given
+
+
+def _name(notebook: str, own: Mapping[str, Any]) -> str:
+    """Return a folder's name: ``03-policy-shift--calderon-2006-12--inegi--harmonics=4``."""
+    parts = [value if name in SHOWN else f"{name}={value}" for name, value in own.items()]
+    told = "--".join([notebook, *parts]).replace(":", "..")
+    name = re.sub(r"[^A-Za-z0-9_.+=-]", "-", told)[:120]
+    return name if name == told else f"{name}-{sha256(repr(own).encode())[:8]}"

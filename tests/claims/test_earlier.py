@@ -5,8 +5,8 @@ from support.forecast_series import CLAIM
 from support.measured_claims import EVIDENCE
 
 from analysis import load_inaugurations
-from analysis.claims.earlier import ask_earlier, count_base_rate, score_earlier
 from analysis.claims.evidence import SCALED, observed_years
+from analysis.claims.outcome import ask_earlier, count_base_rate, score_earlier
 from analysis.forecasts.paths import BASE_RATE, POOL
 from analysis.mexico.tables import load_table
 

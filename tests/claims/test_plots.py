@@ -35,7 +35,7 @@ def measured():
 def test_years_are_drawn_by_count_with_the_articles_figures(ax):
     rows = [(*NEW, year, 100 + year - 2018, 1.0) for year in (2017, 2018, 2019)]
     table = pd.DataFrame([*rows, (*STEP, 2018, np.nan, 2.0)], columns=COLUMNS)
-    assert plots.plot_years(table, range(2018, 2020), {2019: 103.0}, ax=ax) is ax
+    plots.plot_years(table, range(2018, 2020), {2019: 103.0}, ax=ax)
     (course,) = ax.lines
     assert course.get_xydata().tolist() == [[2018, 100], [2019, 101]]
     assert course.get_label() == "SESNSP"
@@ -45,7 +45,7 @@ def test_years_are_drawn_by_count_with_the_articles_figures(ax):
 
 
 def test_cells_are_drawn_by_their_answer_with_interval_and_band(ax):
-    assert plots.plot_cells(measured(), "decline", band=(1, 150), ax=ax) is ax
+    plots.plot_cells(measured(), "decline", band=(1, 150), ax=ax)
     points = {each.get_label(): each.lines[0].get_xydata().tolist() for each in ax.containers}
     assert points == {
         "not borne out": [[-154, 0]],

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from support.measured_claims import CLAIMS, DECLARED, EVIDENCE, plant
 
-from analysis.claims.sensitivity import (
+from analysis.claims.counts import (
     NONE,
     describe_turns,
     find_turn,

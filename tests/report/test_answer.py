@@ -3,14 +3,14 @@ import pytest
 from support import answer_tables as made
 from support.answer_tables import COMMON, HEADLINE, TITLES, estimate_rows
 
-from analysis.report.answer import (
+from analysis.report.findings import (
+    Findings,
     Sentence,
     summary_table,
     trace_table,
     write_front_page,
     write_sentences,
 )
-from analysis.report.findings import Findings
 
 TABLES = {
     "estimates": estimate_rows(),

@@ -11,11 +11,11 @@ from analysis.mexico.record import NATION
 from analysis.report.cards import (
     make_cards,
     tell_counts,
+    tell_rate,
     tell_trends,
     tell_turn,
     write_answer,
 )
-from analysis.report.pictures import tell_rate
 from report.card_words import describe_doubts, describe_sure
 
 SHIFTS = load_policy_shifts()

@@ -11,7 +11,7 @@ from support.published import assert_published, published_estimates
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.files import round_table, write_table
 from analysis.its.words import significant
-from analysis.report.estimates import ESTIMATE_COLUMNS, estimate_rows, read_rows, refit
+from analysis.report.checklist import ESTIMATE_COLUMNS, estimate_rows, read_rows, refit
 from analysis.style import save_figure
 
 SINALOA, CALDERON = ("sinaloa-2008-05", "inegi"), ("calderon-2006-12", "inegi")

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.folders import ROOT
 
-from analysis.report.folders import SAME_NUMBERS, open_folders
-from analysis.report.runs import DECLARED, declare_runs
+from analysis.report.runs import DECLARED, SAME_NUMBERS, declare_runs, open_folders
 
 RUNS = declare_runs()
 FIT = RUNS["03-policy-shift--calderon-2006-12--inegi"].parameters

@@ -199,8 +199,8 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("forecasts/methods.py", {"02", "08"}), ("data/forecasts-words.toml", {"02", "08"}),
         ("validation/coverage.py", {"09"}), ("data/validation-words.toml", {"09"}),
         ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
-        ("claims/rows.py", {"02", "08"}), ("report/answer.py", {"10"}),
-        ("data/checklist.toml", {"10"}), ("data/answer.toml", {"10"}),
+        ("claims/rows.py", {"02", "08"}), ("report/findings.py", {"10"}),
+        ("data/checklist.toml", {"02", "03", "10"}), ("data/answer.toml", {"10"}),
         ("data/summary.toml", {"10"}),
         ("data/claims.toml", {"02", "08", "10"}), ("data/claims-words.toml", {"02", "08", "10"}),
         ("data/policy-shifts.toml", ALL),
@@ -219,7 +219,7 @@ def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, 
 
 def test_what_is_reached_is_what_an_independent_reader_of_imports_finds():
     graph = grimp.build_graph("analysis", cache_dir=None)
-    for module in ("analysis.its.result", "analysis.report.answer", "analysis.claims.counts"):
+    for module in ("analysis.its.result", "analysis.report.findings", "analysis.claims.counts"):
         reached = reached_files(f"import {module}")
         upstream = {module} | graph.find_upstream_modules(module)
         expected = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in upstream}

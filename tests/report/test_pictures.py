@@ -7,9 +7,9 @@ from support.published import published_estimates
 from analysis import load_policy_shifts, load_series
 from analysis.language import speaking
 from analysis.mexico.record import NATION
-from analysis.report.cards import make_cards
-from analysis.report.pictures import (
+from analysis.report.cards import (
     load_window,
+    make_cards,
     plot_rate,
     plot_small,
     plot_trends,
