@@ -8,8 +8,7 @@ import pandas as pd
 from analysis.claims.declared import Claim
 from analysis.claims.evidence import FORECAST, SCALED, freeze_source, observed_years
 from analysis.claims.outcome import CAME, worse_probabilities
-from analysis.forecasts.paths import BASE_RATE, FEWEST, forecast_all
-from analysis.forecasts.scores import judge_record, pool_forecasts
+from analysis.forecasts.paths import BASE_RATE, FEWEST, forecast_all, judge_record, pool_forecasts
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
 

@@ -18,8 +18,7 @@ from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS, Estimand
 from analysis.its.series import as_logs, as_percent
 from analysis.its.shifts import PolicyShift
-from analysis.places.effects import PlaceEffects, fit_places
-from analysis.places.shrinkage import FEWEST_PLACES, NORMAL, combine, own_variances, shrink_effects
+from analysis.places.effects import FEWEST_PLACES, PlaceEffects, combine, fit_places, own_variances
 
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
@@ -82,7 +81,7 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(average, logs)
-    shrunken = as_logs(shrink_effects(known))
+    shrunken = as_logs(known["shrunken"])
     for name, end in zip(ABOVE, ("estimate", "low", "high"), strict=True):
         shared[name] = 100 * (shrunken + shared[end] - shared["estimate"] > 0).mean()
     rows = {
@@ -158,7 +157,7 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
         mean = average(weights)
-        total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
+        total = own_variances(mean)
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
         pooled = combine(effects, np.maximum(variances - common, LEAST_OWN * variances))
         if abs(common - before) <= 1e-3 * common:
