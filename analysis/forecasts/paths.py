@@ -12,7 +12,7 @@ from analysis.arguments import Draws, Month, Seed, checked, whole
 from analysis.checks import check_known, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
-from analysis.its.series import PER, check_frame, choose_scale, outcome, rate_of
+from analysis.its.series import ERRORS, PER, check_frame, choose_scale, outcome, rate_of
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words
 
@@ -45,8 +45,7 @@ def freeze(series: pd.DataFrame, *, at: Month) -> pd.DataFrame:
         last June are carried on from the year before: interpolated, they would lean on the next.
     """
     months = series.index
-    monthly = isinstance(months, pd.PeriodIndex) and months.freqstr == "M"
-    require(monthly, "series needs months, a PeriodIndex of freq 'M', to be frozen at one of them")
+    require(isinstance(months, pd.PeriodIndex) and months.freqstr == "M", ERRORS["frozen"])
     require(at in months, f"at must be in the series, {months.min()} to {months.max()}; found {at}")
     known = check_known_months(series.loc[months <= at]).astype({"person_years": float})
     middle = pd.Period(year=at.year - (at.month < 6), month=6, freq="M")

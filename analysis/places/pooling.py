@@ -16,7 +16,7 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.posterior import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS, Estimand
-from analysis.its.series import as_logs, as_percent
+from analysis.its.series import ERRORS, as_logs, as_percent
 from analysis.its.shifts import PolicyShift
 from analysis.places.effects import FEWEST_PLACES, PlaceEffects, combine, fit_places, own_variances
 
@@ -74,9 +74,8 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     if len(known) < FEWEST_PLACES:
         notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
         why = f" ({notes.index[0]})" if len(notes) else ""
-        few = f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}"
-        cure = "Use larger places or a longer window."
-        raise ValueError(f"{few}; at least {FEWEST_PLACES} are needed to pool them. {cure}")
+        told = {"known": len(known), "estimand": estimand, "why": why, "fewest": FEWEST_PLACES}
+        raise ValueError(ERRORS["few_places"].format(shift=fitted.shift, **told))
     logs = as_logs(known[["estimate", "low", "high"]])
     average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])

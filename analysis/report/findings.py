@@ -16,8 +16,7 @@ from analysis.its.series import as_percent
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.language import Words
 from analysis.mexico.record import SOURCES
-from analysis.synthetic.study import UNIT
-from analysis.synthetic.words import NO_NUMBER, say_change, say_range
+from analysis.synthetic.study import NO_NUMBER, UNIT, say_change, say_range
 
 WORDS = Words("answer.toml")
 Told = tuple[dict[str, Any], pd.DataFrame]  # what a text of ``answer.toml`` asks for; its rows

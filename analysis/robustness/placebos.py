@@ -13,6 +13,7 @@ from analysis.its.breaks import BreakPosterior, admissible_positions, share_evid
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS, TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import (
+    ERRORS,
     EmptyPeriodsError,
     Scale,
     as_logs,
@@ -80,9 +81,8 @@ def placebo_dates(
     before = model.window.iloc[: model.n_before]
     beside = [other for other in shift.beside if is_earlier(other, shift)]
     positions = admissible_positions(before.index, beside=beside)
-    none = f"{len(before)} periods before the shift leave no admissible placebo date"
-    needed = f"{fewest_periods(before.index)} are needed on either side. Use a longer series."
-    require(len(positions) > 0, f"{shift.slug}: {none}: {needed}")
+    told = {"shift": shift, "n": len(before), "fewest": fewest_periods(before.index)}
+    require(len(positions) > 0, ERRORS["no_placebo"].format(**told))
     designs = break_designs(before.index, positions, beside, harmonics, shift.impact, omit)
     terms = TERMS[shift.impact]
     C = np.zeros((len(terms) + 1, designs.shape[2]))

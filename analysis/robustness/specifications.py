@@ -175,10 +175,8 @@ def _fit_case(
     log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
     X = design.break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
-    firsts = [
-        [design.first_position(x.index, y.month) for y in shift.beside] for x in (part, paths)
-    ]
-    lost = any(short <= 0 < whole for short, whole in zip(*firsts, strict=True))
+    first, beside = design.first_position, [other.month for other in shift.beside]
+    lost = any(first(part.index, month) <= 0 < first(paths.index, month) for month in beside)
     if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
         return []  # the shorter window has lost what tells a shift beside apart
     level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it

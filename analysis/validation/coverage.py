@@ -21,7 +21,7 @@ from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
 from analysis.its.model import ESTIMANDS, prepare_model
-from analysis.its.series import Scale, as_percent
+from analysis.its.series import ERRORS, Scale, as_percent
 from analysis.its.shifts import PolicyShift
 
 BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on 10,000 a month
@@ -51,8 +51,7 @@ def check_cells(value: Any, name: str) -> tuple[Cell, ...]:
 
 def _read_cell(cell: Any, name: str) -> Cell:
     if not isinstance(cell, tuple | list) or len(cell) not in (3, 4):
-        wanted = "must be a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
-        raise TypeError(f"each of {name} {wanted}; found {shown(cell)}")
+        raise TypeError(ERRORS["setting"].format(name=name, found=shown(cell)))
     process, n, rho, place = Cell(*cell)
     check_known(place, ("middle", "late"), "place")
     n = check_whole(n, f"months in {name}", 2 * LATE, 2_000)
@@ -220,8 +219,7 @@ def certificate(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
     drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)
-    fault = "the model fits without any residual variation: there is no error to simulate"
-    require(drawn.sigma.all(), f"{fault}. Use a series with noise, or fewer terms.")
+    require(drawn.sigma.all(), ERRORS["exact"])
     wanted = [name for name in ESTIMANDS if name.startswith(JUDGED) and name not in model.notes]
     C = model.contrasts[[ESTIMANDS.index(name) for name in wanted]]
     errors = simulate_law(drawn, len(X), rng, after=after)
