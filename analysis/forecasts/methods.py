@@ -36,17 +36,13 @@ def latest_inauguration(
     return None
 
 
-def _draw_last_value(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
-    sigma = _draw_sigma(np.diff(known.y), len(known.y) - 1, draws, rng)
-    return known.y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
-
-
-def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_walk(known: Known, draws: int, rng: np.random.Generator, *, lag: int) -> np.ndarray:
+    """Draw each month from the one `lag` months before it, and a normal step."""
     y, months = known.y, len(known.ahead)
-    sigma = _draw_sigma(y[12:] - y[:-12], len(y) - 12, draws, rng)
+    sigma = _draw_sigma(y[lag:] - y[:-lag], len(y) - lag, draws, rng)
     paths = sigma * rng.standard_normal((draws, months))
     for month in range(months):
-        paths[:, month] += y[month - 12] if month < 12 else paths[:, month - 12]
+        paths[:, month] += y[month - lag] if month < lag else paths[:, month - lag]
     return paths
 
 
@@ -125,8 +121,8 @@ def _size(changes: np.ndarray) -> float:
 
 
 METHODS: dict[str, Callable[..., np.ndarray]] = {  # (known, draws, rng) -> (draws, months)
-    "last_value": _draw_last_value,
-    "seasonal_naive": _draw_seasonal_naive,
+    "last_value": partial(_draw_walk, lag=1),
+    "seasonal_naive": partial(_draw_walk, lag=12),
     "linear_trend_ar1": partial(_draw_regression, in_office=False),
     "local_linear_trend": _draw_local_linear_trend,
     "damped_trend": _draw_damped_trend,

@@ -240,8 +240,7 @@ def judge_record(rolled: pd.DataFrame, at: pd.Period, *, least: float, fewest: i
 def pool_forecasts(made: dict[str, Forecast], record: pd.DataFrame) -> dict[str, Forecast]:
     """Return the forecasts, and last the equal mixture of those that the record keeps."""
     # Hall and Mitchell (2007), Combining density forecasts, doi:10.1016/j.ijforecast.2006.08.001.
-    rejected = record.index[~record["kept"]]
-    kept = [one for slug, one in made.items() if slug not in rejected]
+    kept = [one for slug, one in made.items() if record["kept"].get(slug, True)]
     if not kept:
         raise EstimatorError(f"the record rejects every method: {list(made)}; ask less of it")
     pooled = np.concatenate([one.paths for one in kept])

@@ -24,10 +24,9 @@ from analysis.its.series import (
 from analysis.its.shifts import PolicyShift, is_earlier
 
 JUDGED = ("level", "slope", "effect_12m")
-CONTRASTS = ("level", "slope")
 MOST_MONTHS = 24  # that a window's edge is moved
 LONGEST_TRANSITION = 12  # months left out from the shift on, or the phase-in that it declares
-LONGEST_RUN = 3  # periods left out to see whether a date survives
+RUN = 3  # periods left out to see whether a date survives
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 
@@ -177,8 +176,7 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
 
 def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2) -> pd.DataFrame:
     """Ask the date of the break again without each run of one to three periods, and with all."""
-    weighed = weigh_dates(series, shift, harmonics=harmonics, longest=LONGEST_RUN)
-    index, choices, found, exact = weighed
+    index, choices, found, exact = weigh_dates(series, shift, harmonics=harmonics, longest=RUN)
     dates, rows = index[[place for (place,) in choices]], []
     for periods, evidence in enumerate(found):
         known = np.isfinite(evidence).all(axis=1)
@@ -218,7 +216,7 @@ def _rows(
     X = design.loc[:, (design != 0).any()]
     # one column for each month left out: it is fitted exactly, and the months around it stay put
     full = np.column_stack([X, np.eye(len(X))[:, (out & ~model.omitted)[part]]])
-    names = [name for name in CONTRASTS if name in X]
+    names = [name for name in ("level", "slope") if name in X]
     n, k = full.shape
     C = np.eye(k)[X.columns.get_indexer(names)]
     changed = out.any() or n < len(out)

@@ -164,10 +164,8 @@ def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
                 yield chosen, slice(part[0], part[-1]), position
 
 
-def _fit_case(
-    shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame
-) -> list[tuple[dict, np.ndarray, np.ndarray]]:
-    """Fit one design to the series and its null, on both scales, with both denominators."""
+def _fit_case(shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame) -> list:
+    """Return one design's (choices, estimates, p) on both scales, with both denominators."""
     chosen, months, position = case
     part = frame.loc[months]
     out = design.omitted_periods(part.index, shift.omit)

@@ -11,6 +11,7 @@ from scipy.optimize import nnls
 
 from analysis.arguments import Count, Share, Year, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
+from analysis.files import DATA_FOLDER, read_toml
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e250  # of a rate
@@ -18,6 +19,7 @@ FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
 CONFIDENCE = 0.9  # of every interval: a dozen placebo units cannot give 95%
 PERFECT = 1e-9  # an error this small beside the rate is rounding
+ERRORS = read_toml(DATA_FOLDER / "synthetic-words.toml")[1]["errors"]
 
 
 @dataclass(frozen=True)
@@ -185,27 +187,24 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(len(rates) > 0, "rates has no rows; give one for each year")
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
-    index, wanted = rates.index, "the index of rates must be consecutive years"
-    cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+    index = rates.index
     try:
         years = pd.Index([check_year(year, "a year") for year in index], name=index.name)
     except ValueError as error:
-        raise ValueError(f"{wanted}: {error}{cure}") from None
+        cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+        raise ValueError(ERRORS["years"].format(found=error, cure=cure)) from None
     odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
-    cure = "Give each year from the first to the last once, in order (rates.sort_index())."
-    require(not odd, f"{wanted}; found {name_some(odd)}. {cure}")
+    require(not odd, ERRORS["order"].format(found=name_some(odd)))
     other = name_some(str(name) for name in units if infer_dtype(rates[name]) not in NUMBERS)
     require(other == "[]", f"rates must be numbers; found other things in {other}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
     rates.index = years
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
-    fault = f"every unit needs a rate in every year, below 1e250; missing in {name_some(missing)}"
-    require(not missing, f"{fault}. Leave those donors out, or use other years.")
+    require(not missing, ERRORS["missing"].format(found=name_some(missing)))
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
     before = int((years < first_year).sum())
-    needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
-    found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
-    require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
-    still = f"{treated} has the same rate in every year before {first_year}: leave it out"
-    require(bool(np.ptp(rates[treated].iloc[:before]) > 0), still)
+    told = {"first": first_year, "fewest": FEWEST_BEFORE, "before": before, "treated": treated}
+    told |= {"after": len(years) - before, "least": years.min(), "most": years.max()}
+    require(FEWEST_BEFORE <= before < len(years), ERRORS["few"].format(**told))
+    require(np.ptp(rates[treated].iloc[:before]) > 0, ERRORS["still"].format(**told))
     return rates

@@ -117,7 +117,7 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
         carrying = placebos[start].real.carrying.index
         left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
         shifted = fit_synthetic(rates, unit, **change, intercept=True)
-        fits = [*(("without_one_donor", fit, 1) for fit in left_out)]
+        fits = [("without_one_donor", fit, 1) for fit in left_out]
         fits += [("shifted_by_a_constant", shifted, 1)]
         fits += [("ridge_augmented", control.fit_augmented(rates, unit, **change), 1)]
         fits += [(f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE)]
@@ -150,22 +150,19 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
         rows.append([name, table["estimate"].min(), table["estimate"].max(), *reach, UNIT])
     used = choices[choices["explained"] >= HALF].groupby("choice")["estimate"]
     own = controls.map(lambda fit: fit.changes().mean())
-    rows += [
-        _range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT),
-        _range("rank", pd.Series([each.rank for each in study.placebos.values()]), "place"),
-        _range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT),
-    ]
+    ranks = pd.Series([each.rank for each in study.placebos.values()])
+    rows += [_range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT)]
+    rows += [_range("rank", ranks, "place")]
+    rows += [_range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT)]
     rows += [_range(f"change_{name}", values, UNIT) for name, values in used]
     if not study.has_number:
         rows = [[name, *[np.nan] * 5, 0, unit] for name, *_, unit in rows]
     shares = {"explained": study.explained}
     shares |= {f"explained_{name}": part for name, part in choices.groupby("choice")["explained"]}
     rows += [_range(name, values, "share of the variance") for name, values in shares.items()]
-    rows += [
-        _range("error_before", controls.map(lambda fit: fit.rmspe), UNIT),
-        _range("donors", controls.map(lambda fit: len(fit.weights)), "countries"),
-        _range("start", pd.Series(controls.index), "year"),
-    ]
+    rows += [_range("error_before", controls.map(lambda fit: fit.rmspe), UNIT)]
+    rows += [_range("donors", controls.map(lambda fit: len(fit.weights)), "countries")]
+    rows += [_range("start", pd.Series(controls.index), "year")]
     columns = ["estimand", "least", "most", "low", "high", "apart", "fits", "unit"]
     return pd.DataFrame(rows, columns=columns).assign(shift=slug)[["shift", *columns]]
 

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import draw_parameters, simulate_law
-from analysis.engine.optimise import Coefficients, EstimatorError
+from analysis.engine.optimise import EstimatorError
 from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
@@ -162,9 +162,7 @@ def intervals(
     return estimate - reach, estimate + reach
 
 
-def _estimate_one(
-    fit: Callable[..., Coefficients], y: np.ndarray, X: np.ndarray, C: np.ndarray
-) -> np.ndarray:
+def _estimate_one(fit: Callable, y: np.ndarray, X: np.ndarray, C: np.ndarray) -> np.ndarray:
     """Return estimate, standard error and df of each contrast, shape (3, m); nan if none."""
     try:
         found = fit(y, X)
