@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from analysis.engine.draws import draw_parameters
 from analysis.engine.law import run_errors
@@ -36,7 +37,7 @@ def latest_inauguration(
     return None
 
 
-def _draw_walk(known: Known, draws: int, rng: np.random.Generator, *, lag: int) -> np.ndarray:
+def _draw_walk(known: Known, draws: int, rng: Generator, *, lag: int) -> np.ndarray:
     """Draw each month from the one `lag` months before it, and a normal step."""
     y, months = known.y, len(known.ahead)
     sigma = _draw_sigma(y[lag:] - y[:-lag], len(y) - lag, draws, rng)
@@ -46,9 +47,7 @@ def _draw_walk(known: Known, draws: int, rng: np.random.Generator, *, lag: int) 
     return paths
 
 
-def _draw_regression(
-    known: Known, draws: int, rng: np.random.Generator, *, in_office: bool
-) -> np.ndarray:
+def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: bool) -> np.ndarray:
     """Draw from the engine: coefficients and errors' law of the months known, errors ahead."""
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
@@ -67,7 +66,7 @@ def _draw_regression(
     return drawn.b @ design[n:].T + errors.T
 
 
-def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_local_linear_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:
     from statsmodels.tsa.statespace.structural import UnobservedComponents  # takes half a second
 
     y, months = known.y, len(known.ahead)
@@ -92,7 +91,7 @@ def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator)
     return middle + size * paths
 
 
-def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_damped_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     y, months = known.y, len(known.ahead)
@@ -108,7 +107,7 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
     return middle + size * np.asarray(simulated).T
 
 
-def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: Generator) -> np.ndarray:
     """Draw the standard deviation of independent normal errors, shape (draws, 1)."""
     return np.sqrt((errors @ errors) / rng.chisquare(df, size=(draws, 1)))
 

@@ -27,11 +27,8 @@ POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after
 POOLED += ["note"]
 PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
 # What of a panel's ``attrs`` is heeded, one after another.
-RECORDS = {
-    "with every month and state": [],
-    "without the holes": ["gaps"],
-    "without unreliable states too": ["gaps", "unreliable"],
-}
+RECORDS: dict[str, list[str]] = {"with every month and state": [], "without the holes": ["gaps"]}
+RECORDS |= {"without unreliable states too": ["gaps", "unreliable"]}
 
 
 @checked
@@ -83,13 +80,10 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     shrunken = as_logs(known["shrunken"])
     for name, end in zip(ABOVE, ("estimate", "low", "high"), strict=True):
         shared[name] = 100 * (shrunken + shared[end] - shared["estimate"] > 0).mean()
-    rows = {
-        "average": average(np.full(len(logs), 1 / len(logs))),
-        "weighted_average": average(size / size.sum()),
-        "random_effects": single,
-        "random_effects_shared": shared,
-        "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
-    }
+    rows = {"average": average(np.full(len(logs), 1 / len(logs)))}
+    rows |= {"weighted_average": average(size / size.sum()), "random_effects": single}
+    rows["random_effects_shared"] = shared
+    rows["driscoll_kraay"] = _driscoll_kraay(fitted, estimand, logs.index)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=POOLED).rename_axis("method")
     table[PERCENT] = as_percent(table[PERCENT].astype(float))
     return table.fillna({"note": ""})

@@ -150,9 +150,8 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
         rows.append([name, table["estimate"].min(), table["estimate"].max(), *reach, UNIT])
     used = choices[choices["explained"] >= HALF].groupby("choice")["estimate"]
     own = controls.map(lambda fit: fit.changes().mean())
-    ranks = pd.Series([each.rank for each in study.placebos.values()])
     rows += [_range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT)]
-    rows += [_range("rank", ranks, "place")]
+    rows += [_range("rank", pd.Series(study.placebos).map(lambda each: each.rank), "place")]
     rows += [_range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT)]
     rows += [_range(f"change_{name}", values, UNIT) for name, values in used]
     if not study.has_number:
