@@ -14,7 +14,7 @@ from .engine.state_space import fit_structural as fit_structural
 from .engine.sup_f import sup_f as sup_f
 from .forecasts.paths import forecast_all as forecast_all
 from .forecasts.paths import freeze as freeze
-from .forecasts.scores import roll_origins as roll_origins
+from .forecasts.paths import roll_origins as roll_origins
 from .its.breaks import BreakPosterior as BreakPosterior
 from .its.breaks import break_posterior as break_posterior
 from .its.breaks import date_breaks as date_breaks
@@ -60,13 +60,13 @@ from .places.pooling import pool_places as pool_places
 from .report.checklist import fill_checklist as fill_checklist
 from .robustness.placebos import placebo_dates as placebo_dates
 from .robustness.placebos import placebo_places as placebo_places
+from .robustness.placebos import vary_window as vary_window
 from .robustness.plots import plot_break_posterior as plot_break_posterior
 from .robustness.plots import plot_choices as plot_choices
 from .robustness.plots import plot_curve as plot_curve
 from .robustness.plots import plot_placebos as plot_placebos
 from .robustness.plots import plot_variation as plot_variation
 from .robustness.specifications import specification_curve as specification_curve
-from .robustness.windows import vary_window as vary_window
 from .synthetic.control import fit_synthetic as fit_synthetic
 from .synthetic.study import placebo_countries as placebo_countries
 from .validation.coverage import certificate as certificate

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from analysis.engine.draws import draw_parameters
 from analysis.engine.law import run_errors
@@ -36,23 +37,17 @@ def latest_inauguration(
     return None
 
 
-def _draw_last_value(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
-    sigma = _draw_sigma(np.diff(known.y), len(known.y) - 1, draws, rng)
-    return known.y[-1] + np.cumsum(sigma * rng.standard_normal((draws, len(known.ahead))), axis=1)
-
-
-def _draw_seasonal_naive(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_walk(known: Known, draws: int, rng: Generator, *, lag: int) -> np.ndarray:
+    """Draw each month from the one `lag` months before it, and a normal step."""
     y, months = known.y, len(known.ahead)
-    sigma = _draw_sigma(y[12:] - y[:-12], len(y) - 12, draws, rng)
+    sigma = _draw_sigma(y[lag:] - y[:-lag], len(y) - lag, draws, rng)
     paths = sigma * rng.standard_normal((draws, months))
     for month in range(months):
-        paths[:, month] += y[month - 12] if month < 12 else paths[:, month - 12]
+        paths[:, month] += y[month - lag] if month < lag else paths[:, month - lag]
     return paths
 
 
-def _draw_regression(
-    known: Known, draws: int, rng: np.random.Generator, *, in_office: bool
-) -> np.ndarray:
+def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: bool) -> np.ndarray:
     """Draw from the engine: coefficients and errors' law of the months known, errors ahead."""
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
@@ -71,7 +66,7 @@ def _draw_regression(
     return drawn.b @ design[n:].T + errors.T
 
 
-def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_local_linear_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:
     from statsmodels.tsa.statespace.structural import UnobservedComponents  # takes half a second
 
     y, months = known.y, len(known.ahead)
@@ -96,7 +91,7 @@ def _draw_local_linear_trend(known: Known, draws: int, rng: np.random.Generator)
     return middle + size * paths
 
 
-def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_damped_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     y, months = known.y, len(known.ahead)
@@ -112,7 +107,7 @@ def _draw_damped_trend(known: Known, draws: int, rng: np.random.Generator) -> np
     return middle + size * np.asarray(simulated).T
 
 
-def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: Generator) -> np.ndarray:
     """Draw the standard deviation of independent normal errors, shape (draws, 1)."""
     return np.sqrt((errors @ errors) / rng.chisquare(df, size=(draws, 1)))
 
@@ -125,8 +120,8 @@ def _size(changes: np.ndarray) -> float:
 
 
 METHODS: dict[str, Callable[..., np.ndarray]] = {  # (known, draws, rng) -> (draws, months)
-    "last_value": _draw_last_value,
-    "seasonal_naive": _draw_seasonal_naive,
+    "last_value": partial(_draw_walk, lag=1),
+    "seasonal_naive": partial(_draw_walk, lag=12),
     "linear_trend_ar1": partial(_draw_regression, in_office=False),
     "local_linear_trend": _draw_local_linear_trend,
     "damped_trend": _draw_damped_trend,

@@ -1,13 +1,11 @@
 """Forecasts and their probabilities -> matplotlib Axes."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import YearLocator
 
-from analysis.forecasts.paths import BANDS, Forecast, band_table, title_of
-from analysis.forecasts.words import CERTAINTY, SURE
+from analysis.forecasts.paths import BANDS, CERTAINTY, SURE, TITLES, Forecast, band_table
 from analysis.its.series import outcome
 from analysis.language import say_month
 from analysis.style import FITTED, LEGEND, REAL, ZERO, interval_rows
@@ -18,11 +16,8 @@ SHOWN = 72  # months before the freeze
 HEADROOM = 2.0  # top of the frame, in highest rates shown before the freeze
 
 
-def plot_forecast(
-    made: Forecast, came: pd.DataFrame | None = None, *, ax: Axes | None = None
-) -> Axes:
+def plot_forecast(made: Forecast, came: pd.DataFrame | None = None, *, ax: Axes) -> Axes:
     """Draw the months known, which set the frame, the fan of a forecast, and what came."""
-    ax = ax or plt.gca()
     known = made.known.iloc[-SHOWN:]
     rate = outcome(known, "rate")
     dates, ahead = known.index.to_timestamp(), made.person_years.index.to_timestamp()
@@ -37,15 +32,14 @@ def plot_forecast(
         months, rates = later.index.to_timestamp(), outcome(later, "rate")
         ax.plot(months, rates, color=REAL, linewidth=1.4, label="what came")
     ax.axvline(ahead[0], color="0.3", lw=1, label=f"frozen after {say_month(known.index[-1])}")
-    ax.set_title(title_of(made.method), fontsize="medium")
+    ax.set_title(TITLES[made.method], fontsize="medium")
     ax.set(xlabel="", ylabel="", xlim=(dates[0], ahead[-1]), ylim=(0, HEADROOM * rate.max()))
     ax.xaxis.set_major_locator(YearLocator(3))
     return ax
 
 
-def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw each method's probability of a worse year, and where "almost certain" begins."""
-    ax = ax or plt.gca()
     methods = list(probabilities["method"].unique())
     kinds = sorted(probabilities["year"].unique())  # the years, then every one of them
     colours = [*sns.color_palette("colorblind")[: len(kinds) - 1], "0.15"]
@@ -60,7 +54,7 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes | None = None) -
     label = f"“{SURE}”: {least:.2f} or more"
     ax.axvspan(least, 1, color=REAL, alpha=0.15, linewidth=0, label=label)
     ax.axvline(0.5, **ZERO)
-    interval_rows(ax, [title_of(slug) for slug in methods], zero=False, grid=False)
+    interval_rows(ax, [TITLES[slug] for slug in methods], zero=False, grid=False)
     than = probabilities["than"].iloc[0]
     ax.set(xlabel=f"Probability of a higher rate than in {than}", ylabel="", xlim=(-0.02, 1.02))
     ax.grid(axis="y", color="0.93")

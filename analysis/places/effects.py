@@ -1,10 +1,11 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
 from analysis.arguments import Waves, checked, whole
@@ -13,14 +14,15 @@ from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
 from analysis.its.model import ESTIMANDS, Estimand, SegmentedModel, prepare_model
-from analysis.its.series import has_counts, periods_of, read_attrs, split_panel
+from analysis.its.series import as_logs, as_percent, has_counts, periods_of, read_attrs, split_panel
 from analysis.its.shifts import PolicyShift
-from analysis.places.shrinkage import shrink_effects
 
 FEWEST_DEATHS = 20  # on either side of the shift
 NEAREST = 3  # periods on either side of the shift: without most of them no level is reliable
 WIDEST = 20  # times: an interval whose ends are farther apart says nothing of use
 FALSE_DISCOVERIES = 0.05
+NORMAL = 1.959963984540054  # half a 95% interval in standard errors
+FEWEST_PLACES = 4  # to say how much they differ
 MAIN = "count_reml"  # the estimator that answers in every place with deaths enough
 BESIDE = ("quasi_poisson", "negative_binomial", "reml")
 COLUMNS = ["place", "estimator", "estimand"]
@@ -184,3 +186,29 @@ def _doubts(own: pd.DataFrame, hidden: str) -> pd.DataFrame:
         said[estimands[row]] = verdict, doubt
     table = pd.DataFrame.from_dict(said, orient="index", columns=["comparison_verdict", "doubt"])
     return own.join(table, on="estimand")
+
+
+def shrink_effects(effects: pd.DataFrame) -> pd.Series:
+    """Return `estimate` (percent) with less of its distance from the random-effects mean."""
+    # Empirical Bayes: drawn towards their mean as far as their own errors ask for it.
+    known = effects[["estimate", "low", "high", "p"]].dropna()
+    logs = as_logs(known[["estimate", "low", "high"]].astype(float))
+    logs = logs[np.isfinite(logs).all(axis=1)]
+    if len(logs) < FEWEST_PLACES:
+        return pd.Series(np.nan, effects.index)
+    variances = own_variances(logs)
+    pooled = combine(logs["estimate"].to_numpy(), variances)
+    kept = pooled.tau2 / (pooled.tau2 + variances)
+    distance = logs["estimate"] - pooled.mean_effect_re
+    return as_percent(pooled.mean_effect_re + kept * distance).reindex(effects.index)
+
+
+def own_variances(logs: pd.DataFrame | dict) -> np.ndarray:
+    """Return the variance (m,) behind each interval `low` to `high`, on the log scale."""
+    return (np.asarray(logs["high"] - logs["low"]) / 2 / NORMAL) ** 2
+
+
+def combine(effects: np.ndarray, variances: np.ndarray) -> Any:
+    """Return statsmodels' random effects of (m,) with Paule and Mandel's variance between them."""
+    with np.errstate(divide="ignore"):  # I squared of equal effects, which is not used
+        return combine_effects(effects, variances, method_re="pm")

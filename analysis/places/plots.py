@@ -7,13 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import cm, collections, colors, lines, patches, path
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PathCollection
-from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.path import Path as Outline
 
 from analysis.arguments import Ax, checked, table
 from analysis.checks import name_some, require
@@ -103,8 +98,8 @@ def plot_forest(
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize="small")
     sns.despine(ax=ax, left=True)
-    lines = {"linewidth": 1.4, "markersize": 4.5}
-    handles = [Line2D([], [], label=FIGURE[kind], **lines, **MARKS[kind]) for kind in MARKS]
+    size = {"linewidth": 1.4, "markersize": 4.5}
+    handles = [lines.Line2D([], [], label=FIGURE[kind], **size, **MARKS[kind]) for kind in MARKS]
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handles=handles, **LEGEND)
     return ax
 
@@ -137,8 +132,8 @@ def plot_map(
     effects = fitted.of(estimand)
     fault = f"the map has {len(outlines)} places; found {name_some(effects.index.astype(str))}"
     require(set(effects.index) == set(outlines), f"{fault}. Give the outlines of these.")
-    palette = ListedColormap(sns.color_palette("PuOr_r", len(CLASSES) + 1))
-    scale = ScalarMappable(BoundaryNorm(CLASSES, palette.N, extend="both"), palette)
+    palette = colors.ListedColormap(sns.color_palette("PuOr_r", len(CLASSES) + 1))
+    scale = cm.ScalarMappable(colors.BoundaryNorm(CLASSES, palette.N, extend="both"), palette)
     shapes = {np.shape(ring)[1:] for rings in outlines.values() for ring in rings}
     require(shapes == {(2,)}, "outlines must be rings (n, 2) of degrees; use load_outlines()")
     for place, rings in outlines.items():
@@ -146,8 +141,8 @@ def plot_map(
         doubtful = effect["doubt"] or np.isnan(effect["shrunken"])
         colour = HATCHED if doubtful else {"facecolor": scale.to_rgba(effect["shrunken"])}
         style = OUTLINE | colour | (BOLD | {"zorder": 2} if is_found(effect) else {})
-        outline = Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
-        ax.add_collection(PathCollection([outline], **style))
+        outline = path.Path.make_compound_path(*(path.Path(ring, closed=True) for ring in rings))
+        ax.add_collection(collections.PathCollection([outline], **style))
     ax.autoscale_view()
     ax.set_aspect(1 / np.cos(np.radians(LATITUDE)))
     ax.axis("off")
@@ -156,8 +151,8 @@ def plot_map(
     bar.set_label(LABELS["map"][estimand], fontsize="small")
     kinds = {"doubt": HATCHED} | ({"found": BOLD} if effects["q"].notna().any() else {})
     names = LABELS["map"]
-    patches = [Patch(**OUTLINE | style, label=names[kind]) for kind, style in kinds.items()]
-    ax.legend(handles=patches, loc="upper right", **LEGEND)
+    handles = [patches.Patch(**OUTLINE | kinds[kind], label=names[kind]) for kind in kinds]
+    ax.legend(handles=handles, loc="upper right", **LEGEND)
     return ax
 
 

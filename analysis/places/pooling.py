@@ -16,10 +16,9 @@ from analysis.engine.estimators import newey_west_lags
 from analysis.engine.mixture import join_months
 from analysis.engine.reml import summarise
 from analysis.its.model import ESTIMANDS, Estimand
-from analysis.its.series import as_logs, as_percent
+from analysis.its.series import ERRORS, as_logs, as_percent
 from analysis.its.shifts import PolicyShift
-from analysis.places.effects import PlaceEffects, fit_places
-from analysis.places.shrinkage import FEWEST_PLACES, NORMAL, combine, own_variances, shrink_effects
+from analysis.places.effects import FEWEST_PLACES, PlaceEffects, combine, fit_places, own_variances
 
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
 LEAST_OWN = 0.05  # of a place's variance: the least that is left as its own
@@ -28,11 +27,8 @@ POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after
 POOLED += ["note"]
 PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
 # What of a panel's ``attrs`` is heeded, one after another.
-RECORDS = {
-    "with every month and state": [],
-    "without the holes": ["gaps"],
-    "without unreliable states too": ["gaps", "unreliable"],
-}
+RECORDS: dict[str, list[str]] = {"with every month and state": [], "without the holes": ["gaps"]}
+RECORDS |= {"without unreliable states too": ["gaps", "unreliable"]}
 
 
 @checked
@@ -75,23 +71,19 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     if len(known) < FEWEST_PLACES:
         notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
         why = f" ({notes.index[0]})" if len(notes) else ""
-        few = f"{fitted.shift.slug}: {len(known)} places have an estimate of {estimand!r}{why}"
-        cure = "Use larger places or a longer window."
-        raise ValueError(f"{few}; at least {FEWEST_PLACES} are needed to pool them. {cure}")
+        told = {"known": len(known), "estimand": estimand, "why": why, "fewest": FEWEST_PLACES}
+        raise ValueError(ERRORS["few_places"].format(shift=fitted.shift, **told))
     logs = as_logs(known[["estimate", "low", "high"]])
     average = partial(_average, fitted, estimand, logs.index)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(average, logs)
-    shrunken = as_logs(shrink_effects(known))
+    shrunken = as_logs(known["shrunken"])
     for name, end in zip(ABOVE, ("estimate", "low", "high"), strict=True):
         shared[name] = 100 * (shrunken + shared[end] - shared["estimate"] > 0).mean()
-    rows = {
-        "average": average(np.full(len(logs), 1 / len(logs))),
-        "weighted_average": average(size / size.sum()),
-        "random_effects": single,
-        "random_effects_shared": shared,
-        "driscoll_kraay": _driscoll_kraay(fitted, estimand, logs.index),
-    }
+    rows = {"average": average(np.full(len(logs), 1 / len(logs)))}
+    rows |= {"weighted_average": average(size / size.sum()), "random_effects": single}
+    rows["random_effects_shared"] = shared
+    rows["driscoll_kraay"] = _driscoll_kraay(fitted, estimand, logs.index)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=POOLED).rename_axis("method")
     table[PERCENT] = as_percent(table[PERCENT].astype(float))
     return table.fillna({"note": ""})
@@ -158,7 +150,7 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
         mean = average(weights)
-        total = ((mean["high"] - mean["low"]) / 2 / NORMAL) ** 2
+        total = own_variances(mean)
         common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
         pooled = combine(effects, np.maximum(variances - common, LEAST_OWN * variances))
         if abs(common - before) <= 1e-3 * common:

@@ -52,10 +52,9 @@ def describe_places(fitted: PlaceEffects, names: dict[str, str], *, estimand: st
     holes = places.loc[(places["left_out"] != "") & effects["estimate"].notna(), "left_out"]
     for kind, column in (("doubt", doubtful["doubt"]), ("left_out", holes)):
         if len(column):
-            listed = "; ".join(
-                f"{', '.join(str(names.get(place, place)) for place in rows.index)} ({why})"
-                for why, rows in column.groupby(column, sort=False)
-            )
+            called = column.rename(lambda place: str(names.get(place, place)))
+            alike = called.groupby(called, sort=False)
+            listed = "; ".join(f"{', '.join(rows.index)} ({why})" for why, rows in alike)
             lines.append(said[kind].format(listed=literal(listed)))
     return "\n\n".join(lines)
 

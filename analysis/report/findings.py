@@ -19,8 +19,7 @@ from analysis.its.words import WORDS as FIT_WORDS
 from analysis.its.words import format_effect, name_trends, significant
 from analysis.language import Words, literal
 from analysis.mexico.record import SOURCES
-from analysis.synthetic.study import UNIT
-from analysis.synthetic.words import NO_NUMBER, say_change, say_range
+from analysis.synthetic.study import NO_NUMBER, UNIT, say_change, say_range
 
 WORDS = Words("answer.toml")
 SUMMARY = read_toml(DATA_FOLDER / "summary.toml")[1]  # the columns of the table of shifts

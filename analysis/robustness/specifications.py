@@ -21,14 +21,8 @@ from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import screen_many
+from analysis.its import design
 from analysis.its.breaks import taken_positions
-from analysis.its.design import (
-    FEWEST_MONTHS,
-    break_designs,
-    build_design,
-    first_position,
-    omitted_periods,
-)
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, outcome
 from analysis.its.shifts import PolicyShift
@@ -133,7 +127,7 @@ def _prepare(name: str, frame: pd.DataFrame, shift: PolicyShift) -> SegmentedMod
 def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
     """Simulate the log rate (n, draws): one line and season through the window, and errors."""
     index, y, after = model.window.index, model.outcome, model.n_before
-    X = build_design(index, beside=model.shift.beside, omit=model.shift.omit).to_numpy()
+    X = design.build_design(index, beside=model.shift.beside, omit=model.shift.omit).to_numpy()
     # The errors' law is that of the model with step and slope: without these a true change would
     # pass for a series that wanders, and hide in a null as wide.
     full = model.designs[0].to_numpy()
@@ -154,8 +148,8 @@ def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
 
 def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
     index, own, shift = model.window.index, model.n_before, model.shift
-    before = SHORTER if own - SHORTER >= FEWEST_MONTHS["before"] else 0
-    after = SHORTER if len(index) - own - SHORTER >= FEWEST_MONTHS["after"] else 0
+    before = SHORTER if own - SHORTER >= design.FEWEST_MONTHS["before"] else 0
+    after = SHORTER if len(index) - own - SHORTER >= design.FEWEST_MONTHS["after"] else 0
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
     used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}
@@ -170,19 +164,17 @@ def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
                 yield chosen, slice(part[0], part[-1]), position
 
 
-def _fit_case(
-    shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame
-) -> list[tuple[dict, np.ndarray, np.ndarray]]:
-    """Fit one design to the series and its null, on both scales, with both denominators."""
+def _fit_case(shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame) -> list:
+    """Return one design's (choices, estimates, p) on both scales, with both denominators."""
     chosen, months, position = case
     part = frame.loc[months]
-    out = omitted_periods(part.index, shift.omit)
+    out = design.omitted_periods(part.index, shift.omit)
     own, before = outcome(part, "log", out), np.flatnonzero(~out[:position])
     log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
-    X = break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
-    firsts = [[first_position(x.index, y.month) for y in shift.beside] for x in (part, paths)]
-    lost = any(short <= 0 < whole for short, whole in zip(*firsts, strict=True))
+    X = design.break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
+    first, beside = design.first_position, [other.month for other in shift.beside]
+    lost = any(first(part.index, month) <= 0 < first(paths.index, month) for month in beside)
     if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
         return []  # the shorter window has lost what tells a shift beside apart
     level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it

@@ -34,7 +34,6 @@ def robustness_row(
     # when up to three months are left out
     least = left_out.iloc[left_out["mass_near"].to_numpy().argmin()]
     without = pd.period_range(least["first"], periods=least["periods"])
-    dated = ("{} ({} to {})".format(*each) for each in classical.to_numpy())
     row = {"shift": shift.slug, "source": source, "place": "+".join(shift.places)}
     row |= {"own_break": str(mode), "months_off": months_off(mode, shift)}
     row["mass_near"] = max(posterior.mass_near(month) for month in shift.months)
@@ -42,7 +41,7 @@ def robustness_row(
     row["then"] = str(least["mode"])
     for name in ("level", "slope"):  # of the break at the likeliest date, by a fit there
         row[f"own_{name}"] = at_mode["estimate"].get(name, np.nan)
-    row["classical"] = "; ".join(dated)
+    row["classical"] = "; ".join("{} ({} to {})".format(*each) for each in classical.to_numpy())
     row |= {"credible_first": str(credible[0]), "credible_last": str(credible[-1])}
     row |= {"credible_periods": len(credible), "candidates": len(posterior.probability)}
     row |= {"estimand": estimand, "date_p": dates.rank.loc[estimand, "p"]}

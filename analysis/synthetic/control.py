@@ -9,13 +9,17 @@ from pandas.api.types import infer_dtype
 from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
-from analysis.arguments import Count, Year, check_class, check_year, checked
+from analysis.arguments import Count, Share, Year, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
+from analysis.files import DATA_FOLDER, read_toml
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e250  # of a rate
 FEWEST_BEFORE = 5  # years to fit the weights on
 NO_WEIGHT = 0.005  # a donor below this carries nothing worth naming
+CONFIDENCE = 0.9  # of every interval: a dozen placebo units cannot give 95%
+PERFECT = 1e-9  # an error this small beside the rate is rounding
+ERRORS = read_toml(DATA_FOLDER / "synthetic-words.toml")[1]["errors"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,50 @@ class SyntheticControl:
         """Share of the unit's own variance before the change that its synthetic control follows."""
         own, power = unit_size(self.observed.loc[: self.first_year - 1].to_numpy())
         return float(1 - np.ldexp(self.rmspe, -power) ** 2 / own.var())
+
+
+@dataclass(frozen=True)
+class PlaceboCountries:
+    """The real synthetic control, and one of every donor as if the change had been there."""
+
+    real: SyntheticControl
+    placebo: dict[str, SyntheticControl]  # by donor, fitted from all the other units
+    pairs: dict[str, tuple[SyntheticControl, SyntheticControl]]  # unit and donor without each other
+
+    @property
+    def rank(self) -> int:
+        """Place of the unit by the size of its mean change over its error before, the first 1."""
+        error = self.real.rmspe
+        size = abs(self.real.changes().mean()) / error if error else np.inf
+        return 1 + sum(abs(x.changes().mean()) >= size * x.rmspe for x in self.placebo.values())
+
+    @checked
+    def intervals(self, confidence: Share = CONFIDENCE) -> pd.DataFrame:
+        """Return the changes of the gap, and ``"average"``, with intervals and p of no effect."""
+        # An effect is inside if, without it, the unit's change is no larger than the donor's, each
+        # over its own error: 2 ends x years x donors.
+        ends = []
+        for own, other in self.pairs.values():
+            change, reach = _with_average(own), np.inf  # without error nothing is as far off
+            if other.rmspe >= PERFECT * other.observed.abs().max():
+                reach = own.rmspe / other.rmspe * _with_average(other).abs()
+            ends.append([change - reach, change + reach])
+        low, high = np.moveaxis(np.array(ends), 0, 2)
+        units = len(self.pairs) + 1
+        table = _with_average(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
+        # So many donors are as far off, for p > 1 - confidence; too few leave the ends infinite.
+        if needed := int(round((1 - confidence) * units, 9)):
+            table["low"] = np.sort(low, axis=1)[:, needed - 1]
+            table["high"] = np.sort(high, axis=1)[:, -needed]
+        if (self.real.observed >= 0).all():  # no synthetic rate is below zero
+            most = self.real.observed.loc[self.real.first_year :] - self.real.before.iloc[-1]
+            table["high"] = table["high"].clip(upper=pd.Series({**most, "average": most.mean()}))
+        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
+
+
+def _with_average(control: SyntheticControl) -> pd.Series:
+    changes = control.changes()
+    return pd.Series({**changes, "average": changes.mean()})
 
 
 @checked
@@ -134,33 +182,29 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
 
 def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.DataFrame:
     """Return numbers by years and units, or raise an error if no control can be made of them."""
-    rates = check_class(rates, "rates", pd.DataFrame)
     units = rates.columns
     flat = units.nlevels == 1 and units.is_unique and not units.hasnans
     require(len(rates) > 0, "rates has no rows; give one for each year")
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
-    index, wanted = rates.index, "the index of rates must be consecutive years"
-    cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+    index = rates.index
     try:
         years = pd.Index([check_year(year, "a year") for year in index], name=index.name)
     except ValueError as error:
-        raise ValueError(f"{wanted}: {error}{cure}") from None
+        cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+        raise ValueError(ERRORS["years"].format(found=error, cure=cure)) from None
     odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
-    cure = "Give each year from the first to the last once, in order (rates.sort_index())."
-    require(not odd, f"{wanted}; found {name_some(odd)}. {cure}")
+    require(not odd, ERRORS["order"].format(found=name_some(odd)))
     other = name_some(str(name) for name in units if infer_dtype(rates[name]) not in NUMBERS)
     require(other == "[]", f"rates must be numbers; found other things in {other}")
     rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
     rates.index = years
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
-    fault = f"every unit needs a rate in every year, below 1e250; missing in {name_some(missing)}"
-    require(not missing, f"{fault}. Leave those donors out, or use other years.")
+    require(not missing, ERRORS["missing"].format(found=name_some(missing)))
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")
     before = int((years < first_year).sum())
-    needs = f"{first_year} must leave at least {FEWEST_BEFORE} years before it and one from it on"
-    found = f"found {before} and {len(years) - before} in {years.min()} to {years.max()}"
-    require(FEWEST_BEFORE <= before < len(years), f"{needs}; {found}")
-    still = f"{treated} has the same rate in every year before {first_year}: leave it out"
-    require(bool(np.ptp(rates[treated].iloc[:before]) > 0), still)
+    told = {"first": first_year, "fewest": FEWEST_BEFORE, "before": before, "treated": treated}
+    told |= {"after": len(years) - before, "least": years.min(), "most": years.max()}
+    require(FEWEST_BEFORE <= before < len(years), ERRORS["few"].format(**told))
+    require(np.ptp(rates[treated].iloc[:before]) > 0, ERRORS["still"].format(**told))
     return rates

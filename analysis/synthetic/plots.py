@@ -1,6 +1,5 @@
 """Synthetic controls, their placebos and starts -> matplotlib Axes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,9 +12,8 @@ from analysis.synthetic.study import CONFIDENCE, UNIT, PlaceboCountries, Synthet
 OTHER = "0.7"
 
 
-def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None) -> Axes:
+def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes) -> Axes:
     """Draw a unit's rate, its synthetic control's, and the latter moved to meet it before."""
-    ax = ax or plt.gca()
     real, name = placebos.real, names[placebos.real.treated].replace("$", r"\$")
     changes = placebos.intervals().drop("average")
     years, observed = changes.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
@@ -32,11 +30,8 @@ def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | N
     return _finish(ax, real)
 
 
-def plot_placebo_gaps(
-    placebos: PlaceboCountries, names: pd.Series, *, ax: Axes | None = None
-) -> Axes:
+def plot_placebo_gaps(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes) -> Axes:
     """Draw the gap of the unit among those of the placebo countries, each from its year before."""
-    ax = ax or plt.gca()
     real = placebos.real
     # A placebo without error before the change has no multiple of it to be drawn in.
     fits = [real, *(fit for fit in placebos.placebo.values() if fit.rmspe > 0)]
@@ -52,9 +47,8 @@ def plot_placebo_gaps(
     return _finish(ax, real)
 
 
-def plot_starts(study: SyntheticStudy, *, ax: Axes | None = None) -> Axes:
+def plot_starts(study: SyntheticStudy, *, ax: Axes) -> Axes:
     """Draw the mean change by first year of the panel, with other choices, if there is a number."""
-    ax = ax or plt.gca()
     table, fits = study.intervals.xs("average", level=1), study.controls.items()
     labels = [f"{year} ({len(fit.weights)}, {fit.explained:.0%})" for year, fit in fits]
     interval_rows(ax, labels, zero=study.has_number)

@@ -1,4 +1,4 @@
-"""One unit among placebos, from every start of the panel, by other choices, and as a table."""
+"""One unit among placebos, from every start of the panel, by other choices, told in words."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,56 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.arguments import Share, Year, checked
+from analysis.arguments import Year, checked
 from analysis.checks import require
+from analysis.language import Words
 from analysis.synthetic import control
-from analysis.synthetic.control import SyntheticControl, fit_synthetic
+from analysis.synthetic.control import CONFIDENCE, PlaceboCountries, SyntheticControl, fit_synthetic
 
-CONFIDENCE = 0.9  # of every interval: a dozen placebo units cannot give 95%
-PERFECT = 1e-9  # an error this small beside the rate is rounding
 HALF = 0.5  # of the variance before the change: a mixture that explains less gives no number
 SHAM_BEFORE = 10  # years before a sham change: with fewer, a dozen donors can fit anything
 YEARS_BEFORE = 3  # the other gap before: the mean of so many years
 UNIT = "deaths per 100,000 and year"
-
-
-@dataclass(frozen=True)
-class PlaceboCountries:
-    """The real synthetic control, and one of every donor as if the change had been there."""
-
-    real: SyntheticControl
-    placebo: dict[str, SyntheticControl]  # by donor, fitted from all the other units
-    pairs: dict[str, tuple[SyntheticControl, SyntheticControl]]  # unit and donor without each other
-
-    @property
-    def rank(self) -> int:
-        """Place of the unit by the size of its mean change over its error before, the first 1."""
-        error = self.real.rmspe
-        size = abs(self.real.changes().mean()) / error if error else np.inf
-        return 1 + sum(abs(x.changes().mean()) >= size * x.rmspe for x in self.placebo.values())
-
-    @checked
-    def intervals(self, confidence: Share = CONFIDENCE) -> pd.DataFrame:
-        """Return the changes of the gap, and ``"average"``, with intervals and p of no effect."""
-        # An effect is inside if, without it, the unit's change is no larger than the donor's, each
-        # over its own error: 2 ends x years x donors.
-        ends = []
-        for own, other in self.pairs.values():
-            change, reach = _with_average(own), np.inf  # without error nothing is as far off
-            if other.rmspe >= PERFECT * other.observed.abs().max():
-                reach = own.rmspe / other.rmspe * _with_average(other).abs()
-            ends.append([change - reach, change + reach])
-        low, high = np.moveaxis(np.array(ends), 0, 2)
-        units = len(self.pairs) + 1
-        table = _with_average(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
-        # So many donors are as far off, for p > 1 - confidence; too few leave the ends infinite.
-        if needed := int(round((1 - confidence) * units, 9)):
-            table["low"] = np.sort(low, axis=1)[:, needed - 1]
-            table["high"] = np.sort(high, axis=1)[:, -needed]
-        if (self.real.observed >= 0).all():  # no synthetic rate is below zero
-            most = self.real.observed.loc[self.real.first_year :] - self.real.before.iloc[-1]
-            table["high"] = table["high"].clip(upper=pd.Series({**most, "average": most.mean()}))
-        return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
+WORDS = Words("synthetic-words.toml")
+NO_NUMBER = WORDS["no_number"]
 
 
 @checked
@@ -103,11 +65,6 @@ def placebo_countries(
     alone = rates.drop(columns=treated)
     pairs = {unit: (fit(rates.drop(columns=unit), treated), fit(alone, unit)) for unit in donors}
     return PlaceboCountries(real, placebo, pairs)
-
-
-def _with_average(control: SyntheticControl) -> pd.Series:
-    changes = control.changes()
-    return pd.Series({**changes, "average": changes.mean()})
 
 
 @dataclass(frozen=True)
@@ -160,7 +117,7 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
         carrying = placebos[start].real.carrying.index
         left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
         shifted = fit_synthetic(rates, unit, **change, intercept=True)
-        fits = [*(("without_one_donor", fit, 1) for fit in left_out)]
+        fits = [("without_one_donor", fit, 1) for fit in left_out]
         fits += [("shifted_by_a_constant", shifted, 1)]
         fits += [("ridge_augmented", control.fit_augmented(rates, unit, **change), 1)]
         fits += [(f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE)]
@@ -193,22 +150,18 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
         rows.append([name, table["estimate"].min(), table["estimate"].max(), *reach, UNIT])
     used = choices[choices["explained"] >= HALF].groupby("choice")["estimate"]
     own = controls.map(lambda fit: fit.changes().mean())
-    rows += [
-        _range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT),
-        _range("rank", pd.Series([each.rank for each in study.placebos.values()]), "place"),
-        _range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT),
-    ]
+    rows += [_range("gap_before", controls.map(lambda fit: fit.before.iloc[-1]), UNIT)]
+    rows += [_range("rank", pd.Series(study.placebos).map(lambda each: each.rank), "place")]
+    rows += [_range("change_every_choice", pd.concat([own, study.beside["estimate"]]), UNIT)]
     rows += [_range(f"change_{name}", values, UNIT) for name, values in used]
     if not study.has_number:
         rows = [[name, *[np.nan] * 5, 0, unit] for name, *_, unit in rows]
     shares = {"explained": study.explained}
     shares |= {f"explained_{name}": part for name, part in choices.groupby("choice")["explained"]}
     rows += [_range(name, values, "share of the variance") for name, values in shares.items()]
-    rows += [
-        _range("error_before", controls.map(lambda fit: fit.rmspe), UNIT),
-        _range("donors", controls.map(lambda fit: len(fit.weights)), "countries"),
-        _range("start", pd.Series(controls.index), "year"),
-    ]
+    rows += [_range("error_before", controls.map(lambda fit: fit.rmspe), UNIT)]
+    rows += [_range("donors", controls.map(lambda fit: len(fit.weights)), "countries")]
+    rows += [_range("start", pd.Series(controls.index), "year")]
     columns = ["estimand", "least", "most", "low", "high", "apart", "fits", "unit"]
     return pd.DataFrame(rows, columns=columns).assign(shift=slug)[["shift", *columns]]
 
@@ -216,3 +169,64 @@ def country_rows(slug: str, study: SyntheticStudy) -> pd.DataFrame:
 def _range(name: str, values: pd.Series, unit: str) -> list[Any]:
     """Return the row of an estimand that has no interval."""
     return [name, values.min(), values.max(), np.nan, np.nan, np.nan, len(values), unit]
+
+
+def say_range(row: pd.Series, form: str = "+.1f") -> str:
+    """Return the ends of a row's estimates."""
+    return f"{row['least']:{form}} to {row['most']:{form}}"
+
+
+def say_change(row: pd.Series) -> str:
+    """Return the range of a change over the starts, and how far its intervals reach."""
+    told = {"range": say_range(row), "leave": "leaves" if row["apart"] == 1 else "leave"}
+    return WORDS["moved"].format(row=row, confidence=CONFIDENCE, **told)
+
+
+def describe_fit(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series) -> str:
+    """Return in words who the synthetic control is made of, and how well it follows the unit."""
+    real, said = study.pictured.real, WORDS["fit"]
+    parts = ", ".join(f"{names[code]} {weight:.0%}" for code, weight in real.carrying.items())
+    missed = int((study.explained < HALF).sum())
+    told = {"first": real.observed.index[0], "name": names[real.treated], "parts": parts}
+    text = said["told"] + said["missed" if missed else "close"]
+    return text.format(missed=missed, unit=UNIT, **told, **rows.T)
+
+
+def describe_change(study: SyntheticStudy, rows: pd.DataFrame, names: pd.Series) -> str:
+    """Return in words the change of the gap over all starts, its intervals and its rank."""
+    real, said = study.pictured.real, WORDS["change"]
+    name, first = names[real.treated], real.first_year
+    if not study.has_number:
+        return said["none"].format(name=name, no_number=NO_NUMBER)
+    years = {"before": first - 1, "first": first, "last": real.observed.index[-1]}
+    told = {"name": name, "unit": UNIT, "moved": say_change(rows.loc["change"])}
+    return said["told"].format(**years, **told, **rows.T)
+
+
+def describe_choices(study: SyntheticStudy, rows: pd.DataFrame) -> str:
+    """Return in words how far the mean change moves with other choices, over all starts."""
+    if not study.has_number:
+        return WORDS["choices"]["none"].format(**rows.T)
+    made, said = WORDS["choices"], []
+    for choice in (*study.beside["choice"].unique(), "every_choice"):
+        row = rows.loc[f"change_{choice}"]
+        said.append(f"{choice.replace('_', ' ')} {say_range(row)} ({row['fits']:.0f} fits)")
+    every = rows.loc["change_every_choice"]
+    signs = made["one_sign" if every["least"] * every["most"] > 0 else "differ"]
+    return made["told"].format(said="; ".join(said), signs=signs)
+
+
+def describe_sham(study: SyntheticStudy, rows: pd.DataFrame, within: list[str]) -> str:
+    """Return in words the change at the sham date, with the shifts declared within its years."""
+    row, real = rows.reindex(["change_sham"]).iloc[0], rows.loc["change"]
+    said, first = WORDS["sham"], study.sham_year
+    if not row["fits"] > 0:
+        return said["none"]
+    sham = study.choices.query("choice == 'sham' and explained >= @HALF")
+    own = pd.DataFrame([(fit.changes().mean(), fit.rmspe) for fit in study.controls.values()])
+    sizes, reals = sham["estimate"].abs(), own[0].abs()
+    large = sizes.max() >= reals.min(), (sizes / sham["error"]).max() >= (reals / own[1]).min()
+    told = {"size": said["as_large" if any(large) else "smaller"], "fits": row["fits"]}
+    told |= {"moved": say_range(row), "real": say_range(real), "unit": UNIT}
+    told |= {"within": ", ".join(within) or "none", "before": first - 1, "first": first}
+    return said["told"].format(last=study.pictured.real.first_year - 1, **told)

@@ -15,13 +15,13 @@ from scipy.stats import t as student
 from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import draw_parameters, simulate_law
-from analysis.engine.optimise import Coefficients, EstimatorError
+from analysis.engine.optimise import EstimatorError
 from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
 from analysis.its.model import ESTIMANDS, prepare_model
-from analysis.its.series import Scale, as_percent
+from analysis.its.series import ERRORS, Scale, as_percent
 from analysis.its.shifts import PolicyShift
 
 BASE_DEATHS, DEATHS_SD = 10_000, 0.05  # of the simulated counts: exp(0.05 u) on 10,000 a month
@@ -51,8 +51,7 @@ def check_cells(value: Any, name: str) -> tuple[Cell, ...]:
 
 def _read_cell(cell: Any, name: str) -> Cell:
     if not isinstance(cell, tuple | list) or len(cell) not in (3, 4):
-        wanted = "must be a setting such as ('ar1', 100, 0.8) or ('ar1', 100, 0.8, 'late')"
-        raise TypeError(f"each of {name} {wanted}; found {shown(cell)}")
+        raise TypeError(ERRORS["setting"].format(name=name, found=shown(cell)))
     process, n, rho, place = Cell(*cell)
     check_known(place, ("middle", "late"), "place")
     n = check_whole(n, f"months in {name}", 2 * LATE, 2_000)
@@ -163,9 +162,7 @@ def intervals(
     return estimate - reach, estimate + reach
 
 
-def _estimate_one(
-    fit: Callable[..., Coefficients], y: np.ndarray, X: np.ndarray, C: np.ndarray
-) -> np.ndarray:
+def _estimate_one(fit: Callable, y: np.ndarray, X: np.ndarray, C: np.ndarray) -> np.ndarray:
     """Return estimate, standard error and df of each contrast, shape (3, m); nan if none."""
     try:
         found = fit(y, X)
@@ -220,8 +217,7 @@ def certificate(
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
     X, after = model.designs[0].to_numpy(), model.n_before
     drawn = draw_parameters(model.outcome, X, rng, simulations, after=after)
-    fault = "the model fits without any residual variation: there is no error to simulate"
-    require(drawn.sigma.all(), f"{fault}. Use a series with noise, or fewer terms.")
+    require(drawn.sigma.all(), ERRORS["exact"])
     wanted = [name for name in ESTIMANDS if name.startswith(JUDGED) and name not in model.notes]
     C = model.contrasts[[ESTIMANDS.index(name) for name in wanted]]
     errors = simulate_law(drawn, len(X), rng, after=after)

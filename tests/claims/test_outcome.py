@@ -11,8 +11,7 @@ from analysis.claims.declared import WITH_FEMICIDE, answer_cells, judge_claim
 from analysis.claims.evidence import BY_UNODC, OCCURRED, REGISTERED
 from analysis.claims.outcome import claim_10, pooled_chance, worse_probabilities
 from analysis.claims.rows import collect
-from analysis.forecasts.paths import BASE_RATE, POOL
-from analysis.forecasts.words import CERTAINTY, SURE
+from analysis.forecasts.paths import BASE_RATE, CERTAINTY, POOL, SURE
 
 COUNTED = {"sesnsp": WITH_FEMICIDE, "inegi": REGISTERED}  # what 08-forecast sets beside a source
 NAMES = {"sesnsp": "SESNSP", "inegi": "INEGI"}

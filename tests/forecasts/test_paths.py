@@ -187,7 +187,7 @@ def test_every_method_is_declared_in_words():
     told = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
     rows = next(words for words in told if "## What was declared" in words).splitlines()
     table = [re.split(r"\*: |\. Why: ", row[3:]) for row in rows if row.startswith("- *")]
-    assert [title for title, *_ in table] == [paths.title_of(slug) for slug in [*METHODS, POOL]]
+    assert [title for title, *_ in table] == [paths.TITLES[slug] for slug in [*METHODS, POOL]]
     assert all(len(words) > 20 for _, *both in table for words in both)
     assert "errors of the headline's law: memory seen through noise" in table[2][1]
 

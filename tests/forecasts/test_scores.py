@@ -4,8 +4,7 @@ import pytest
 
 from analysis import forecast_all, roll_origins
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.paths import POOL
-from analysis.forecasts.scores import judge_record, pool_forecasts, score_draws
+from analysis.forecasts.paths import POOL, judge_record, pool_forecasts, score_draws
 
 QUICK = ["last_value", "seasonal_naive"]
 ROLL = {"methods": QUICK, "every": 6, "horizon": 24, "draws": 100}

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.forecasts.words import in_words
+from analysis.forecasts.paths import in_words
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from analysis import (
     specification_curve,
 )
 from analysis.its.series import EmptyPeriodsError
-from analysis.robustness.windows import leave_out_dates, vary_window
+from analysis.robustness.placebos import leave_out_dates, vary_window
 
 SHIFT = PolicyShift("reform", "2005-01")
 INDEX = pd.period_range("2000-01", periods=120, freq="M")

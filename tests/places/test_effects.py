@@ -16,8 +16,7 @@ from analysis import (
     pool_places,
 )
 from analysis.its.comparison import judge_estimand
-from analysis.places.effects import BESIDE, FEWEST_DEATHS
-from analysis.places.shrinkage import shrink_effects
+from analysis.places.effects import BESIDE, FEWEST_DEATHS, shrink_effects
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
 CHOSEN = ["MX01", "MX08", "MX16", "MX25"]

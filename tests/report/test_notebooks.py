@@ -194,7 +194,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("checks.py", ALL), ("__init__.py", ALL), ("report/notebooks.py", ALL),
         ("engine/gls.py", ALL - {"07"}), ("engine/processes.py", {"09"}),
         ("its/result.py", ALL - {"07", "08", "09"}),
-        ("robustness/windows.py", {"04"}), ("places/pooling.py", {"05", "11"}),
+        ("robustness/placebos.py", {"04"}), ("places/pooling.py", {"05", "11"}),
         ("operations/event_study.py", {"06"}), ("synthetic/control.py", {"07", "10"}),
         ("forecasts/methods.py", {"02", "08"}), ("data/forecasts-words.toml", {"02", "08"}),
         ("validation/coverage.py", {"09"}), ("data/validation-words.toml", {"09"}),

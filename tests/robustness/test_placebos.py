@@ -6,8 +6,13 @@ import pytest
 from support.independent import monthly_values, simulate_ar1
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series, load_states
-from analysis.robustness.placebos import JUDGED, Placebos, placebo_dates, placebo_places
-from analysis.robustness.windows import vary_window
+from analysis.robustness.placebos import (
+    JUDGED,
+    Placebos,
+    placebo_dates,
+    placebo_places,
+    vary_window,
+)
 
 SHIFT = PolicyShift("reform", "2003-06")
 SIERRA = load_policy_shifts()["sierra-madre-2007-02"]

