@@ -12,8 +12,16 @@ from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
 from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
-from analysis.forecasts.paths import BASE_RATE, FEWEST, POOL, Forecast, forecast_all, in_words
-from analysis.forecasts.scores import judge_record, pool_forecasts
+from analysis.forecasts.paths import (
+    BASE_RATE,
+    FEWEST,
+    POOL,
+    Forecast,
+    forecast_all,
+    in_words,
+    judge_record,
+    pool_forecasts,
+)
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
