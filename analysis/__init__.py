@@ -20,9 +20,9 @@ Whoever reads a notebook finds nearly all of its code, its drawings and its word
 04-robustness                         robustness    09-validation            validation
 05-states, 11-municipalities          places        10-synthesis             report
 
-In a method's room some files compute, ``plots.py`` draws on an Axes, ``words.py`` says it in
-sentences and ``rows.py`` lays it out as a table. An interval comes from `its.model`, `engine.reml`
-and `engine.mixture`, in this order. The public names are those of ``__init__.pyi``.
+In a method's room some files compute, ``plots.py`` draws, ``words.py`` (if there is much to say)
+says it in sentences and ``rows.py`` lays it out as a table. An interval comes from `its.model`,
+`engine.reml` and `engine.mixture`, in this order. The public names are those of ``__init__.pyi``.
 """
 
 import lazy_loader
