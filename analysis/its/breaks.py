@@ -12,8 +12,7 @@ from analysis.arguments import Count, Waves, checked, whole
 from analysis.checks import read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
-from analysis.engine.scan import scan
-from analysis.engine.sup_f import sup_f
+from analysis.engine.sup_f import scan, sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
 from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift

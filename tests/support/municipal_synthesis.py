@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from analysis.checks import check_seed
-from analysis.engine.processes import simulate_errors
+from analysis.engine.draws import simulate_errors
 from analysis.files import write_atomically
 from analysis.its.series import rate_of
 from analysis.mexico.municipalities import UNSPECIFIED, share_person_years, states_of
