@@ -173,8 +173,7 @@ def plot_comparison(
     Axes
     """
     rows = comparison[comparison["estimand"] == estimand]
-    columns = ["estimator", "estimate", "low", "high"]
-    for place, (name, estimate, low, high) in enumerate(rows[columns].to_numpy()):
+    for place, (name, estimate, low, high) in enumerate(rows[["estimator", *ENDS]].to_numpy()):
         if np.isnan(estimate):
             ax.annotate(SAID["none"], (0, place), fontsize="small", color="0.4", va="center")
             continue
@@ -204,8 +203,7 @@ def _band(ax: Axes, kind: Kind, name: str, mid: pd.Series, low: pd.Series, high:
 
 def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:
     """Draw a line at the first month, and a band over a range of them; return where."""
-    dates: list[Any] = [month.to_timestamp() for month in shift.months]  # an Axes takes dates too
-    first, last = dates[0], dates[-1]
+    first, last = (shift.months[place].to_timestamp() for place in (0, -1))
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
