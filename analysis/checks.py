@@ -151,10 +151,9 @@ def unit_size(values: Array, axis: int | None = None) -> tuple[Array, Array]:
 
 def full_size(values: Array | float, power: Array | int) -> Array:
     """Return numbers times a power of two, or raise a ValueError if no number is so large."""
-    most = int(np.abs(power).max())
-    size = "more than 1e290 times larger or smaller than 1"
+    fault = "the results are more than 1e290 times larger or smaller than 1: no number holds them."
     cure = "Bring outcome and design to other units, such as thousands."
-    require(most <= MOST_POWER, f"the results are {size}: no number holds them. {cure}")
+    require(bool(np.abs(power).max() <= MOST_POWER), f"{fault} {cure}")
     return np.ldexp(values, power)
 
 

@@ -203,7 +203,8 @@ def _band(ax: Axes, kind: Kind, name: str, mid: pd.Series, low: pd.Series, high:
 
 def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:
     """Draw a line at the first month, and a band over a range of them; return where."""
-    first, last = (shift.months[place].to_timestamp() for place in (0, -1))
+    dates: list[Any] = [month.to_timestamp() for month in shift.months]  # an Axes takes dates too
+    first, last = dates[0], dates[-1]
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")

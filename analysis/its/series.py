@@ -181,10 +181,8 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     numbers = column.astype(float)
     kept = numbers.dropna() if missing else numbers
     require(len(kept) > 0, f"every {name} is missing")
-    bad = ~np.isfinite(kept)
-    if bad.any():
-        found = name_some(kept.index[bad].astype(str))
-        raise ValueError(ERRORS["not_finite"].format(name=name, found=found))
+    bad = kept.index[~np.isfinite(kept)].astype(str)
+    require(bad.empty, ERRORS["not_finite"].format(name=name, found=name_some(bad)))
     decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
     return numbers if decimal else column.astype("int64")
 
