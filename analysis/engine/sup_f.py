@@ -47,7 +47,8 @@ def prepare(y: Array, X: Array, trimming: float, most: int) -> tuple[Array, floa
     """Return what `orthogonalise` does, and the length of the shortest segment."""
     rows, exact, power = orthogonalise(y, X)
     n, k = len(rows), rows.shape[1] - 1
-    require(0 < trimming <= 0.5, f"trimming must be a share above 0 up to 0.5; found {trimming}")
+    share = "trimming must be a share above 0 and at most 0.5"
+    require(0 < trimming <= 0.5, f"{share}; found {trimming}")
     shortest = max(int(trimming * n), k + 1)
     fault = f"{n} observations cannot hold {most} breaks: {most + 1} segments need at least"
     less = f"{shortest} each. Ask for fewer breaks, a smaller trimming or fewer columns of X."
