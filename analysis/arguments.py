@@ -13,16 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast
 import numpy as np
 import pandas as pd
 
-from analysis.checks import (
-    MOST_SIMULATIONS,
-    check_known,
-    check_month,
-    check_seed,
-    check_whole,
-    name_some,
-    require,
-    shown,
-)
+from analysis import checks
+from analysis.checks import MOST_SIMULATIONS, check_known, check_whole, name_some, require, shown
 
 F = TypeVar("F", bound=Callable)
 Reader = Callable[[Any, str], Any]  # of a value and the argument's name
@@ -49,8 +41,7 @@ def checked(function: F) -> F:
         except TypeError as error:
             takes = ", ".join(name for name in known if name != "self")
             raise TypeError(f"{function.__name__}: {error}; it takes {takes}") from None
-        if "ax" in known:
-            given.arguments.setdefault("ax", None)
+        given.apply_defaults()
         for name, value in given.arguments.items():
             given.arguments[name] = readers()[name](value, name)
         return function(*given.args, **given.kwargs)
@@ -170,8 +161,8 @@ def table(*columns: str, numbers: Sequence[str] = ()) -> Reader:
     def read(value: Any, name: str) -> pd.DataFrame:
         held = check_class(value, name, pd.DataFrame).columns
         missing = [each for each in (*columns, *numbers) if (held == each).sum() != 1]
-        fault = f"must have one column of each of {[*columns, *numbers]}"
-        require(not missing, f"{name} {fault}; found {name_some(held)}")
+        wanted = f"one column of each of {[*columns, *numbers]}; found {name_some(held)}"
+        require(not missing, f"{name} must have {wanted}")
         other = [each for each in numbers if value[each].dtype.kind not in "iuf"]
         require(not other, f"{name} must have numbers in {other}; found other things")
         require(len(value) > 0, f"{name} has no rows; there is nothing to show")
@@ -185,8 +176,8 @@ def whole(least: int, most: int = MOST_SIMULATIONS) -> Reader:
     return partial(check_whole, least=least, most=most)
 
 
-Month = Annotated[str | pd.Period, check_month]
-Seed = Annotated[int, check_seed]
+Month = Annotated[str | pd.Period, checks.check_month]
+Seed = Annotated[int, whole(0, 2**63 - 1)]  # without a number the draws could not come again
 Waves = Annotated[int, whole(0, 6)]  # 12 months tell no more pairs of waves apart
 Frames = Annotated[Mapping[str, pd.DataFrame], check_frames]
 Ax = Annotated[Any, check_axes]

@@ -68,14 +68,8 @@ def is_whole(value: object) -> bool:
 def check_whole(value: int, name: str, least: int, most: int = MOST_SIMULATIONS) -> int:
     """Return `value` as an int, or raise a ValueError unless it is whole and in the range."""
     fits = is_whole(value) and least <= value <= most
-    wanted = f"a whole number from {least} to {most:,}"
-    require(fits, f"{name} must be {wanted}; found {shown(value)}")
+    require(fits, f"{name} must be a whole number from {least} to {most:,}; found {shown(value)}")
     return int(value)
-
-
-def check_seed(seed: int, name: str = "seed") -> int:
-    """Return `seed`, or raise a ValueError: without a number the draws could not come again."""
-    return check_whole(seed, name, 0, 2**63 - 1)
 
 
 def check_regression(
@@ -124,8 +118,8 @@ def check_columns(X: Array, names: Iterable[object] | None = None) -> None:
     lost = idle_columns(X)
     if lost.any():
         name = list(range(len(lost)) if names is None else names)[lost.argmax()]
-        fault = f"the design's columns are linearly dependent: column {name!r} adds nothing"
-        raise ValueError(f"{fault} to those before it. Leave a column out.")
+        fault = f"column {name!r} adds nothing to those before it. Leave a column out."
+        raise ValueError(f"the design's columns are linearly dependent: {fault}")
 
 
 def real_numbers(values: Any, name: str) -> Array:
@@ -157,10 +151,9 @@ def unit_size(values: Array, axis: int | None = None) -> tuple[Array, Array]:
 
 def full_size(values: Array | float, power: Array | int) -> Array:
     """Return numbers times a power of two, or raise a ValueError if no number is so large."""
-    most = int(np.abs(power).max())
-    size = "more than 1e290 times larger or smaller than 1"
+    fault = "the results are more than 1e290 times larger or smaller than 1: no number holds them."
     cure = "Bring outcome and design to other units, such as thousands."
-    require(most <= MOST_POWER, f"the results are {size}: no number holds them. {cure}")
+    require(bool(np.abs(power).max() <= MOST_POWER), f"{fault} {cure}")
     return np.ldexp(values, power)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.engine.draws import simulate_errors
 from analysis.engine.executors import open_executor
-from analysis.engine.processes import simulate_errors
 from analysis.mexico.shifts import load_policy_shifts
 from analysis.places.effects import FEWEST_DEATHS, fit_places
 from benchmarks.recording import write_record

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import check_whole
+from analysis.engine.draws import FEWEST, process_covariance, simulate_errors
 from analysis.engine.executors import open_executor
-from analysis.engine.processes import FEWEST, process_covariance, simulate_errors
 from analysis.its.shifts import PolicyShift
 from analysis.places.effects import fit_places
 from analysis.places.pooling import pool_places
@@ -67,7 +67,7 @@ def simulate_panel(
     shared : float
         Correlation of the disturbances of any two places.
     process : str
-        As `analysis.engine.processes.process_covariance` names it.
+        As `analysis.engine.draws.process_covariance` names it.
     shift_at : int
         Position of the shift.
 

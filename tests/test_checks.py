@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,8 @@ from analysis import (
     restricted_log_likelihood,
     specification_curve,
 )
-from analysis.checks import check_seed, check_whole
+from analysis.arguments import Seed
+from analysis.checks import check_whole
 from analysis.engine.optimise import EstimatorError
 
 INDEX = pd.period_range("2005-01", periods=96, freq="M")
@@ -45,7 +48,7 @@ def test_whole_numbers_in_their_range_alone_are_taken(value):
 @pytest.mark.parametrize("seed", [None, -1, 1.5, True, [1, 2]])
 def test_seed_that_could_not_give_the_same_draws_again_is_refused(seed):
     with pytest.raises(ValueError, match="seed must be a whole number"):
-        check_seed(seed)
+        get_args(Seed)[1](seed, "seed")
     with pytest.raises(ValueError, match="seed must be a whole number"):
         analysis.certificate(counts(np.arange(100, 196)), SHIFT, seed=seed)
 

@@ -12,6 +12,7 @@ from analysis.checks import Array, check_whole, full_size, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 MOST = 5_000  # observations: memory grows with their square
+UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard errors, that is none
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,6 @@ def _best_partitions(squares: Array, most: int) -> tuple[Array, tuple[Array, ...
             dates.append(int(back[dates[-1]]))
         first.append(np.array(dates[:0:-1], dtype=int))
     return np.array([row[n] for row in cost]), tuple(first)
-
-
-UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard errors, that is none
 
 
 @dataclass(frozen=True)

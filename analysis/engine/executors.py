@@ -44,8 +44,7 @@ def open_executor(jobs: Jobs = None, *, processes: bool = False) -> Executor:
     whole = jobs is None or (is_whole(jobs) and jobs >= 1)
     require(whole, f"jobs must be 'dask' or a whole number from 1 up; found {shown(jobs)}")
     if processes:  # for functions that hold Python's global lock
-        context = get_context("spawn")
-        return ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+        return ProcessPoolExecutor(jobs, get_context("spawn"), _end_with_parent)
     return ThreadPoolExecutor(jobs or os.cpu_count())
 
 
@@ -93,8 +92,7 @@ def connect(*, project: Path | None = None) -> "Client":
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        address = client.scheduler.address
-        raise ClusterError(TOLD["no_workers"].format(address=address, patience=PATIENCE)) from None
+        raise ClusterError(TOLD["no_workers"].format(client=client, patience=PATIENCE)) from None
     for worker, found in client.run(_look_around, project, on_error="return").items():
         if isinstance(found, OSError) and worker not in client.scheduler_info()["workers"]:
             continue  # it died while it was asked

@@ -12,8 +12,7 @@ from analysis.arguments import Count, Waves, checked, whole
 from analysis.checks import read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
-from analysis.engine.scan import scan
-from analysis.engine.sup_f import sup_f
+from analysis.engine.sup_f import scan, sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
 from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift
@@ -33,9 +32,8 @@ def weigh_dates(
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
     window, index, omit, omitted = window_of(series, shift, harmonics)
-    many = f"{len(window):,} periods are too many to weigh all dates of {breaks} break(s)"
-    cut = f"at most {MOST[breaks]} can be. Use a shift with start and end, or longer periods."
-    require(len(window) <= MOST[breaks], f"{many}; {cut}")
+    many = ERRORS["many_dates"].format(n=len(window), most=MOST[breaks], breaks=breaks)
+    require(len(window) <= MOST[breaks], many)
     scale = choose_scale(window, scale, out=omitted)
     own, beside = range(0), () if shift is None else shift.beside
     if shift is not None:

@@ -21,21 +21,15 @@ from analysis.its.shifts import PolicyShift
 
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
 
-LINEAR: dict[str, Callable[..., Coefficients]] = {
-    "newey_west": textbook.fit_newey_west,
-    "prais_winsten": textbook.fit_prais_winsten,
-    "arima": fit_arima,
-    "structural": fit_structural,
-}
-COUNTS: dict[str, Callable[..., Coefficients]] = {
-    "quasi_poisson": textbook.fit_quasi_poisson,
-    "negative_binomial": textbook.fit_negative_binomial,
-}
+Fits = dict[str, Callable[..., Coefficients]]
+LINEAR: Fits = {"newey_west": textbook.fit_newey_west, "prais_winsten": textbook.fit_prais_winsten}
+LINEAR |= {"arima": fit_arima, "structural": fit_structural}
+COUNTS: Fits = {"quasi_poisson": textbook.fit_quasi_poisson}
+COUNTS |= {"negative_binomial": textbook.fit_negative_binomial}
 ESTIMATORS = ("reml", "reml_ar1", "newey_west", "prais_winsten", *COUNTS, "arima", "structural")
 ON_REQUEST = ("count_reml",)  # for months with few or no deaths
-Names = Sequence[
-    Annotated[str, partial(check_named, known=(*ESTIMATORS, *ON_REQUEST), what="estimator")]
-]
+NAMED = partial(check_named, known=(*ESTIMATORS, *ON_REQUEST), what="estimator")
+Names = Sequence[Annotated[str, NAMED]]
 COLUMNS = ["estimator", "estimand", "estimate", "se", "low", "high", "p", "note"]
 JUDGED = ("level", "slope")
 

@@ -68,8 +68,7 @@ def window_of(
     index = periods_of(window)
     omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
     out = omitted_periods(index, omit)
-    many = f"{len(index):,} periods are too many; at most {MOST:,} can be fitted at once"
-    require(len(index) <= MOST, f"{many}. Use a shift with start and end, or longer periods.")
+    require(len(index) <= MOST, ERRORS["too_many"].format(n=len(index), most=MOST))
     if shift is None:
         return window, index, omit, out
     told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}

@@ -141,9 +141,8 @@ def memory_rows(mixture: Posterior) -> pd.DataFrame:
     weight = mixture.weight[0]
     if mixture.exact[0]:  # nothing varies about the fit, and no law is identified
         return pd.DataFrame(np.nan, ["phi", "noise", "sd_ratio"], ["estimate", "low", "high"])
-    ratio = np.exp(_smooth_quantiles(np.log(mixture.ratio), weight))
-    phi, noise = _quantiles(mixture.phi, weight), _noise_quantiles(mixture, weight)
-    rows = {"phi": phi, "noise": noise, "sd_ratio": ratio}
+    rows = {"phi": _quantiles(mixture.phi, weight), "noise": _noise_quantiles(mixture, weight)}
+    rows["sd_ratio"] = np.exp(_smooth_quantiles(np.log(mixture.ratio), weight))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 

@@ -173,8 +173,7 @@ def plot_comparison(
     Axes
     """
     rows = comparison[comparison["estimand"] == estimand]
-    columns = ["estimator", "estimate", "low", "high"]
-    for place, (name, estimate, low, high) in enumerate(rows[columns].to_numpy()):
+    for place, (name, estimate, low, high) in enumerate(rows[["estimator", *ENDS]].to_numpy()):
         if np.isnan(estimate):
             ax.annotate(SAID["none"], (0, place), fontsize="small", color="0.4", va="center")
             continue

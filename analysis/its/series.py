@@ -64,15 +64,12 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     """Return `frame` if it can be used, its numbers of 64 bits; `missing`: but for some values."""
     columns = check_class(frame, "series", pd.DataFrame).columns
     check_index(frame)
-    one = columns.nlevels == 1
-    require(one, "columns must have one level, such as 'deaths' and 'person_years'")
+    require(columns.nlevels == 1, ERRORS["levels"])
     duplicated = columns[columns.duplicated()].unique().tolist()
     require(not duplicated, f"columns must be unique; {duplicated} appear twice")
-    wanted = "the columns 'deaths' and 'person_years', or 'value'"
     known = has_counts(frame) or "value" in columns
-    require(known, f"series needs {wanted}; found {columns.tolist()}")
-    used = (COUNTS if has_counts(frame) else set()) | ({"value"} & set(columns))
-    for name in sorted(used):
+    require(known, ERRORS["no_columns"].format(found=columns.tolist()))
+    for name in sorted((COUNTS if has_counts(frame) else set()) | ({"value"} & set(columns))):
         numbers = _read_numbers(frame[name], name, missing=missing and name == "value")
         if numbers.dtype != frame[name].dtype:  # of fewer digits, or of another kind of missing
             frame = frame.assign(**{name: numbers})
@@ -119,8 +116,7 @@ def choose_scale(
 ) -> Scale:
     """Return `scale`, or the default, if it can be used: on a log scale no period may be empty."""
     if scale is None:
-        both = has_counts(frame) and "value" in frame.columns
-        require(not both, ERRORS["both"])
+        require(not has_counts(frame) or "value" not in frame, ERRORS["both"])
         scale = "log" if has_counts(frame) else "value"
     held = "value" in frame.columns if scale == "value" else has_counts(frame)
     wanted = "a column 'value'" if scale == "value" else "'deaths' and 'person_years'"
@@ -185,10 +181,8 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     numbers = column.astype(float)
     kept = numbers.dropna() if missing else numbers
     require(len(kept) > 0, f"every {name} is missing")
-    bad = ~np.isfinite(kept)
-    if bad.any():
-        found = name_some(kept.index[bad].astype(str))
-        raise ValueError(ERRORS["not_finite"].format(name=name, found=found))
+    bad = kept.index[~np.isfinite(kept)].astype(str)
+    require(bad.empty, ERRORS["not_finite"].format(name=name, found=name_some(bad)))
     decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
     return numbers if decimal else column.astype("int64")
 
@@ -196,10 +190,9 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
 def _advise(frame: pd.DataFrame) -> str:
     """Return the line of pandas that gives `frame` such an index, by where its dates are."""
     if frame.index.nlevels > 1:
-        return "a panel goes to fit_places, and to fit_its one place of it: panel.loc[PLACE]"
+        return INPUT["advice"]["panel"]
     if {"year", "month"} <= set(frame) and frame["month"].dtype.kind in "iu":
-        made = "pd.PeriodIndex.from_fields(year=frame['year'], month=frame['month'], freq='M')"
-        return f"use frame.set_index({made})"
+        return INPUT["advice"]["fields"]
     held: dict[str, Any] = {"frame.index": frame.index}
     for name in frame.columns if frame.columns.is_unique else ():
         if frame[name].dtype.kind not in "iufbc" or any(x in str(name).lower() for x in DATED):

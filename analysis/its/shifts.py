@@ -72,8 +72,7 @@ class PolicyShift:
         distinct = len(set(slugs)) == len(slugs)
         require(distinct, ERRORS["slugs"].format(slug=self.slug, found=slugs))
         alike = self.until is None or self.until.freqstr == self.month.freqstr
-        found = f"{self.month!r} and {self.until!r}"
-        require(alike, ERRORS["frequency"].format(slug=self.slug, found=found))
+        require(alike, ERRORS["frequency"].format(shift=self))
         ordered = [self.start, self.month, self.until, self.end]
         dates = [period.start_time for period in ordered[:3] if period is not None]
         dates += [self.end.end_time] if self.end is not None else []

@@ -14,9 +14,8 @@ from scipy.stats import t as student
 
 from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
-from analysis.engine.draws import draw_parameters, simulate_law
+from analysis.engine.draws import FEWEST, draw_parameters, simulate_errors, simulate_law
 from analysis.engine.optimise import EstimatorError
-from analysis.engine.processes import FEWEST, simulate_errors
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
@@ -79,7 +78,7 @@ def coverage_table(
     Parameters
     ----------
     cells : iterable of Cell or tuple
-        Process, months, its parameter (`analysis.engine.processes`), place of the shift:
+        Process, months, its parameter (`analysis.engine.draws`), place of the shift:
         ``("ar1", 100, 0.8)``, ``("local_level", 100, 0.2, "late")``.
     estimators : sequence of str
         Of `CALIBRATED`: *reml* (the headline), *reml_ar1*, *ols*, and those of the comparison.

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import load_policy_shifts, load_series
-from analysis.engine.processes import simulate_errors
+from analysis.engine.draws import simulate_errors
 from analysis.its.design import build_design
 from benchmarks.recording import write_record
 
@@ -30,7 +30,7 @@ SHIFTS = ["calderon-2006-12", "merida-2008-07", "pena-nieto-2012-12", "lopez-obr
 SERIES, LENGTH, SEED = 10_000, 100, 20061211
 KINDS = ("level", "slope")
 TREND, SD = 0.05, 0.2  # of the simulated log rates: per year, and of their errors
-WORLDS = {  # the process of the errors and its parameter (analysis.engine.processes)
+WORLDS = {  # the process of the errors and its parameter (analysis.engine.draws)
     "AR(1) 0.8": ("ar1", 0.8),
     "AR(1) 0.4": ("ar1", 0.4),
     "AR(1) 0.95 + noise": ("ar1_noise", 0.95),

@@ -4,7 +4,7 @@ from scipy.signal import lfilter
 from scipy.special import gammaln
 from scipy.stats import t as student
 
-from analysis.engine.processes import PROCESSES, process_covariance, simulate_errors
+from analysis.engine.draws import PROCESSES, process_covariance, simulate_errors
 
 LAGS = np.arange(60)
 

@@ -192,7 +192,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
     ("changed", "expected"),
     [
         ("checks.py", ALL), ("__init__.py", ALL), ("report/notebooks.py", ALL),
-        ("engine/gls.py", ALL - {"07"}), ("engine/processes.py", {"09"}),
+        ("engine/gls.py", ALL - {"07"}),
         ("its/result.py", ALL - {"07", "08", "09"}),
         ("robustness/placebos.py", {"04"}), ("places/pooling.py", {"05", "11"}),
         ("operations/event_study.py", {"06"}), ("synthetic/control.py", {"07", "10"}),

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from analysis.checks import check_seed
-from analysis.engine.processes import simulate_errors
+from analysis.checks import check_whole
+from analysis.engine.draws import simulate_errors
 from analysis.files import write_atomically
 from analysis.its.series import rate_of
 from analysis.mexico.municipalities import UNSPECIFIED, share_person_years, states_of
@@ -51,7 +51,7 @@ def synthesise_municipalities(path: Path | str, *, seed: int = 0) -> None:
     ValueError
         If `seed` is not a whole number from 0 up.
     """
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(check_whole(seed, "seed", 0))
     by_state = load_states("inegi", complete_only=False).unstack("state")
     changes = load_table("municipal_changes").set_index("municipality")
     people = load_table("municipal_population").set_index("municipality")
