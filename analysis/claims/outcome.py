@@ -12,16 +12,8 @@ from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
 from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
-from analysis.forecasts.paths import (
-    BASE_RATE,
-    FEWEST,
-    POOL,
-    Forecast,
-    forecast_all,
-    in_words,
-    judge_record,
-    pool_forecasts,
-)
+from analysis.forecasts import paths
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
@@ -59,7 +51,7 @@ def worse_probabilities(
     require(len(frozen) == 1, f"forecasts must share one freeze; found {sorted(frozen)}")
     table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
     table = table.assign(source=source, freeze=frozen.pop(), than=than)
-    table["words"] = table["probability"].map(in_words)
+    table["words"] = table["probability"].map(paths.in_words)
     table["observed_than"] = observed.get(than, np.nan)
     first = ["source", "freeze", "method", "year", "than", "probability", "words"]
     return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
@@ -182,13 +174,13 @@ def ask_earlier(
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back
         at = freeze_month(source, then)
-        if at < series.index[FEWEST - 1]:
+        if at < series.index[paths.FEWEST - 1]:
             break
         moved = {each: claim[each] - back for each in ("year", "first", "last")}
         asked = replace(claim, parameters=claim.parameters | moved)
         known = figures.freeze_source(series, source, at)
-        made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
-        made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
+        made = paths.forecast_all(known, until=f"{asked.years[-1]}-12", **options)
+        made = paths.pool_forecasts(made, paths.judge_record(rolled, at, **claim["record"]))
         base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
         tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
     table = pd.concat(tables, ignore_index=True)

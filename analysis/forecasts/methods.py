@@ -26,11 +26,9 @@ class Known(NamedTuple):
     inaugurations: Sequence[PolicyShift] = ()  # in the order of their months
 
 
-def latest_inauguration(
-    index: pd.PeriodIndex, inaugurations: Sequence[PolicyShift]
-) -> PolicyShift | None:
+def latest_inauguration(index: pd.PeriodIndex, shifts: Sequence[PolicyShift]) -> PolicyShift | None:
     """Return the last inauguration with a year of `index` after it and a year before, or None."""
-    for shift in reversed(inaugurations):
+    for shift in reversed(shifts):
         before = (index < shift.month) & (index >= (shift.start or index[0]))
         if (index >= shift.month).sum() >= FEWEST_IN_OFFICE <= before.sum():
             return shift

@@ -60,8 +60,9 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     known = check_frame(known)
     months = known.index
     require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
-    few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
-    require(len(known) >= FEWEST, f"{few}; at least {FEWEST} are needed. Freeze later.")
+    require(
+        len(known) >= FEWEST, ERRORS["unready"].format(n=len(known), at=months[-1], least=FEWEST)
+    )
     choose_scale(known, "log")
     return known
 
@@ -167,7 +168,6 @@ def forecast_all(
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
     """Score draws (draws, m) of the rate against what was observed, (m,), one row per target."""
     # Gneiting and Raftery (2007), Strictly proper scoring rules, doi:10.1198/016214506000001437.
-    observed = np.asarray(observed, dtype=float)
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
@@ -212,8 +212,7 @@ def roll_origins(
     """
     known = check_known_months(known)
     origins = known.index[FEWEST - 1 : -12 : every]
-    needs = f"{FEWEST} must be known before it and a year after"
-    require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
+    require(len(origins) > 0, ERRORS["no_origin"].format(months=len(known), fewest=FEWEST))
     options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     parts = {}
     for origin in origins:
