@@ -14,6 +14,7 @@ from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, ye
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
 from analysis.forecasts import paths
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
+from analysis.its.series import ERRORS
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
@@ -40,8 +41,7 @@ def worse_probabilities(
         base = drawn if than in drawn else yearly_rates(forecast.known)
         require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
-        fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
-        require(not missing, f"{fault}; forecast further, or ask about other years")
+        require(not missing, ERRORS["undrawn"].format(slug, list(drawn), missing))
         worse = drawn[years].gt(base[than], axis=0)
         worse["every"] = worse.all(axis=1)
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
@@ -81,10 +81,8 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
     by_year = own.set_index("year")["probability"]
     found = sorted(int(year) for year in by_year.index if year.isdigit())
     than = own["than"].unique().tolist()
-    asked = f"the forecasts from {source} were asked about {found} against {than}"
-    wanted = f"claim {claim.number} about {claim.years} against {claim['year']}"
     same = found == claim.years and than == [claim["year"]]
-    require(same, f"{asked}, {wanted}; run 08-forecast again")
+    require(same, ERRORS["asked"].format(source, found, than, claim))
     return float(by_year["every"])
 
 

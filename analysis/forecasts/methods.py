@@ -60,8 +60,7 @@ def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: boo
     design = build_design(index.append(ahead), shift, beside=()).to_numpy()
     drawn = draw_parameters(y, design[:n], rng, draws)
     shocks = drawn.sigma * rng.standard_normal((len(ahead), draws))
-    errors = run_errors(drawn.phi, drawn.theta, drawn.known, shocks)
-    return drawn.b @ design[n:].T + errors.T
+    return drawn.b @ design[n:].T + run_errors(drawn.phi, drawn.theta, drawn.known, shocks).T
 
 
 def _draw_local_linear_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:

@@ -60,9 +60,7 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     known = check_frame(known)
     months = known.index
     require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
-    require(
-        len(known) >= FEWEST, ERRORS["unready"].format(n=len(known), at=months[-1], least=FEWEST)
-    )
+    require(len(known) >= FEWEST, ERRORS["unready"].format(len(known), months[-1], FEWEST))
     choose_scale(known, "log")
     return known
 
@@ -154,9 +152,8 @@ def forecast_all(
     require(len(chosen) > 0, f"methods names none; choose of {list(METHODS)}")
     for slug in chosen:
         check_known(slug, METHODS, "method")
-        rng = np.random.default_rng([seed, *slug.encode()])
         try:
-            paths = METHODS[slug](given, draws, rng)
+            paths = METHODS[slug](given, draws, np.random.default_rng([seed, *slug.encode()]))
         except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
         made[slug] = Forecast(slug, known, person_years, paths)

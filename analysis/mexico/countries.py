@@ -102,8 +102,7 @@ def load_starts(
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:
     ends = rates.index[0], rates.index[-1]
     inside = ends[0] <= start < first_year <= last_year <= ends[1]
-    found = f"found start {start}, first year {first_year}, last year {last_year}"
-    require(inside, f"years must be in order and within {ends[0]} to {ends[1]}; {found}")
+    require(inside, ERRORS["order"].format(ends, start, first_year, last_year))
     part = rates.loc[start:last_year]
     reasons = {code: _why_out(part[code], first_year) for code in part}
     excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)

@@ -198,8 +198,7 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
     phase_in = int(np.argmin([*model.omitted[own:], False]))  # periods left out from the shift on
     for length in range(0, max(LONGEST_TRANSITION // step, phase_in) + 1):
         if not length or (n - own - length) * step >= FEWEST_MONTHS["after"]:
-            out = (places >= own) & (places < own + length)
-            yield "transition", length * step, out, everything
+            yield "transition", length * step, (places >= own) & (places < own + length), everything
 
 
 def _rows(
@@ -212,8 +211,7 @@ def _rows(
     names = [name for name in ("level", "slope") if name in X]
     n, k = full.shape
     C = np.eye(k)[X.columns.get_indexer(names)]
-    changed = out.any() or n < len(out)
-    if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
+    if (out.any() or n < len(out)) and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
         return  # too little is left, or nothing that tells a shift beside apart
     fit = fit_many(model.outcome[part], full, C, after=model.n_before - (part.start or 0))
     numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
