@@ -50,9 +50,8 @@ def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: boo
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
     if in_office and shift is None:
-        none = f"no inauguration of {[one.slug for one in inaugurations]}"
-        needs = f"{FEWEST_IN_OFFICE} months on either side in {index[0]} to {index[-1]}"
-        raise EstimatorError(f"{none} has {needs}")
+        told = f"no inauguration of {[one.slug for one in inaugurations]} has {FEWEST_IN_OFFICE}"
+        raise EstimatorError(f"{told} months on either side in {index[0]} to {index[-1]}")
     if shift is not None and shift.start is not None:
         inside = index >= shift.start
         y, index = y[inside], index[inside]

@@ -68,8 +68,7 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
 def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     """Return person-years after `known` until `until`, growing on as in its last twelve months."""
     last = known.index[-1]
-    ends = f"until must be 1 to {MOST_MONTHS} months after the last known one, {last}"
-    require(0 < (until - last).n <= MOST_MONTHS, f"{ends}; found {until}")
+    require(0 < (until - last).n <= MOST_MONTHS, ERRORS["until"].format(MOST_MONTHS, last, until))
     population = known["person_years"] / known.index.days_in_month
     growth = population.iloc[-1] / population.iloc[-13]
     ahead = pd.period_range(last + 1, until, freq="M")

@@ -42,8 +42,7 @@ def load_country_rates() -> pd.DataFrame:
 
 def treated_years(shift: PolicyShift) -> tuple[int, int]:
     """Return the first and last full year under a national shift that Mexico has a rate for."""
-    national = shift.places in ((), (NATION,))
-    require(national, f"{shift.slug}: the rates of countries carry national shifts only")
+    require(shift.places in ((), (NATION,)), ERRORS["national"].format(shift))
     first = shift.month.year + (shift.month.start_time.month > 1)
     newest = int(load_country_rates()[MEXICO].dropna().index[-1])
     last = newest if shift.end is None else min(newest, shift.end.end_time.year)
