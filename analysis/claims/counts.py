@@ -91,8 +91,7 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
             continue
         for when, figure in ((base, claim["before"]), (year, claim["rate"])):
             bounds = figure - claim["rounding"], figure + claim["rounding"]
-            told = cell, f"rate of {when}", rates[when], RATE, figure
-            made.append(make_row(*told, bounds=bounds))
+            made.append(make_row(cell, f"rate of {when}", rates[when], RATE, figure, bounds=bounds))
         before, rate = (rows.tell_near(row["value"], row["bound"]) for row in made[-2:])
         top, highest = rates[rates.index < year].max(), "highest rate of an earlier year"
         made.append(make_row(cell, highest, top, RATE, holds=rates[year] > top))

@@ -12,16 +12,9 @@ from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
 from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
-from analysis.forecasts.paths import (
-    BASE_RATE,
-    FEWEST,
-    POOL,
-    Forecast,
-    forecast_all,
-    in_words,
-    judge_record,
-    pool_forecasts,
-)
+from analysis.forecasts import paths
+from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
+from analysis.its.series import ERRORS
 from analysis.language import say_month
 from analysis.mexico.record import SOURCES
 from analysis.mexico.sources import freeze_month
@@ -48,8 +41,7 @@ def worse_probabilities(
         base = drawn if than in drawn else yearly_rates(forecast.known)
         require(than in base, f"{than} is neither known in full at the freeze nor forecast in full")
         missing = [year for year in years if year not in drawn]
-        fault = f"{slug}: the forecast has draws of {list(drawn)} and none of {missing}"
-        require(not missing, f"{fault}; forecast further, or ask about other years")
+        require(not missing, ERRORS["undrawn"].format(slug, list(drawn), missing))
         worse = drawn[years].gt(base[than], axis=0)
         worse["every"] = worse.all(axis=1)
         bands = drawn[years].quantile([0.5, 0.025, 0.975]).T
@@ -59,7 +51,7 @@ def worse_probabilities(
     require(len(frozen) == 1, f"forecasts must share one freeze; found {sorted(frozen)}")
     table = pd.concat(parts, names=["method", "year"]).reset_index().astype({"year": str})
     table = table.assign(source=source, freeze=frozen.pop(), than=than)
-    table["words"] = table["probability"].map(in_words)
+    table["words"] = table["probability"].map(paths.in_words)
     table["observed_than"] = observed.get(than, np.nan)
     first = ["source", "freeze", "method", "year", "than", "probability", "words"]
     return table[[*first, "expected", "low", "high", "observed", "observed_than", "came"]]
@@ -89,10 +81,8 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
     by_year = own.set_index("year")["probability"]
     found = sorted(int(year) for year in by_year.index if year.isdigit())
     than = own["than"].unique().tolist()
-    asked = f"the forecasts from {source} were asked about {found} against {than}"
-    wanted = f"claim {claim.number} about {claim.years} against {claim['year']}"
     same = found == claim.years and than == [claim["year"]]
-    require(same, f"{asked}, {wanted}; run 08-forecast again")
+    require(same, ERRORS["asked"].format(source, found, than, claim))
     return float(by_year["every"])
 
 
@@ -182,13 +172,13 @@ def ask_earlier(
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back
         at = freeze_month(source, then)
-        if at < series.index[FEWEST - 1]:
+        if at < series.index[paths.FEWEST - 1]:
             break
         moved = {each: claim[each] - back for each in ("year", "first", "last")}
         asked = replace(claim, parameters=claim.parameters | moved)
         known = figures.freeze_source(series, source, at)
-        made = forecast_all(known, until=f"{asked.years[-1]}-12", **options)
-        made = pool_forecasts(made, judge_record(rolled, at, **claim["record"]))
+        made = paths.forecast_all(known, until=f"{asked.years[-1]}-12", **options)
+        made = paths.pool_forecasts(made, paths.judge_record(rolled, at, **claim["record"]))
         base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
         tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
     table = pd.concat(tables, ignore_index=True)

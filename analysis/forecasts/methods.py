@@ -26,11 +26,9 @@ class Known(NamedTuple):
     inaugurations: Sequence[PolicyShift] = ()  # in the order of their months
 
 
-def latest_inauguration(
-    index: pd.PeriodIndex, inaugurations: Sequence[PolicyShift]
-) -> PolicyShift | None:
+def latest_inauguration(index: pd.PeriodIndex, shifts: Sequence[PolicyShift]) -> PolicyShift | None:
     """Return the last inauguration with a year of `index` after it and a year before, or None."""
-    for shift in reversed(inaugurations):
+    for shift in reversed(shifts):
         before = (index < shift.month) & (index >= (shift.start or index[0]))
         if (index >= shift.month).sum() >= FEWEST_IN_OFFICE <= before.sum():
             return shift
@@ -52,9 +50,8 @@ def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: boo
     y, index, ahead, inaugurations = known
     shift = latest_inauguration(index, inaugurations) if in_office else None
     if in_office and shift is None:
-        none = f"no inauguration of {[one.slug for one in inaugurations]}"
-        needs = f"{FEWEST_IN_OFFICE} months on either side in {index[0]} to {index[-1]}"
-        raise EstimatorError(f"{none} has {needs}")
+        told = f"no inauguration of {[one.slug for one in inaugurations]} has {FEWEST_IN_OFFICE}"
+        raise EstimatorError(f"{told} months on either side in {index[0]} to {index[-1]}")
     if shift is not None and shift.start is not None:
         inside = index >= shift.start
         y, index = y[inside], index[inside]
@@ -62,8 +59,7 @@ def _draw_regression(known: Known, draws: int, rng: Generator, *, in_office: boo
     design = build_design(index.append(ahead), shift, beside=()).to_numpy()
     drawn = draw_parameters(y, design[:n], rng, draws)
     shocks = drawn.sigma * rng.standard_normal((len(ahead), draws))
-    errors = run_errors(drawn.phi, drawn.theta, drawn.known, shocks)
-    return drawn.b @ design[n:].T + errors.T
+    return drawn.b @ design[n:].T + run_errors(drawn.phi, drawn.theta, drawn.known, shocks).T
 
 
 def _draw_local_linear_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:

@@ -60,8 +60,7 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
     known = check_frame(known)
     months = known.index
     require(months.freqstr == "M", f"a forecast needs months; found frequency {months.freqstr!r}")
-    few = f"{len(known)} months until {known.index[-1]} are too few to forecast from"
-    require(len(known) >= FEWEST, f"{few}; at least {FEWEST} are needed. Freeze later.")
+    require(len(known) >= FEWEST, ERRORS["unready"].format(len(known), months[-1], FEWEST))
     choose_scale(known, "log")
     return known
 
@@ -69,8 +68,7 @@ def check_known_months(known: pd.DataFrame) -> pd.DataFrame:
 def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     """Return person-years after `known` until `until`, growing on as in its last twelve months."""
     last = known.index[-1]
-    ends = f"until must be 1 to {MOST_MONTHS} months after the last known one, {last}"
-    require(0 < (until - last).n <= MOST_MONTHS, f"{ends}; found {until}")
+    require(0 < (until - last).n <= MOST_MONTHS, ERRORS["until"].format(MOST_MONTHS, last, until))
     population = known["person_years"] / known.index.days_in_month
     growth = population.iloc[-1] / population.iloc[-13]
     ahead = pd.period_range(last + 1, until, freq="M")
@@ -153,9 +151,8 @@ def forecast_all(
     require(len(chosen) > 0, f"methods names none; choose of {list(METHODS)}")
     for slug in chosen:
         check_known(slug, METHODS, "method")
-        rng = np.random.default_rng([seed, *slug.encode()])
         try:
-            paths = METHODS[slug](given, draws, rng)
+            paths = METHODS[slug](given, draws, np.random.default_rng([seed, *slug.encode()]))
         except EstimatorError:  # no inauguration, or too early for the slope of one
             continue
         made[slug] = Forecast(slug, known, person_years, paths)
@@ -167,7 +164,6 @@ def forecast_all(
 def score_draws(observed: np.ndarray, rates: np.ndarray, index: pd.Index) -> pd.DataFrame:
     """Score draws (draws, m) of the rate against what was observed, (m,), one row per target."""
     # Gneiting and Raftery (2007), Strictly proper scoring rules, doi:10.1198/016214506000001437.
-    observed = np.asarray(observed, dtype=float)
     bands = band_table(rates, index)
     table = pd.DataFrame({"observed": observed, "expected": bands["expected"]}, index=index)
     table["crps"] = scoringrules.crps_ensemble(observed, rates, m_axis=0, estimator="qd")
@@ -212,8 +208,7 @@ def roll_origins(
     """
     known = check_known_months(known)
     origins = known.index[FEWEST - 1 : -12 : every]
-    needs = f"{FEWEST} must be known before it and a year after"
-    require(len(origins) > 0, f"{len(known)} months leave no origin: {needs}")
+    require(len(origins) > 0, ERRORS["no_origin"].format(months=len(known), fewest=FEWEST))
     options = {"methods": methods, "inaugurations": inaugurations, "draws": draws, "seed": seed}
     parts = {}
     for origin in origins:

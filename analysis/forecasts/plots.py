@@ -51,8 +51,7 @@ def plot_probabilities(probabilities: pd.DataFrame, *, ax: Axes) -> Axes:
         style = {"color": colour, "marker": marker, "label": label}
         ax.scatter(part["probability"], rows, s=26, zorder=3, **style)
     least = CERTAINTY[SURE]
-    label = f"“{SURE}”: {least:.2f} or more"
-    ax.axvspan(least, 1, color=REAL, alpha=0.15, linewidth=0, label=label)
+    ax.axvspan(least, 1, color=REAL, alpha=0.15, lw=0, label=f"“{SURE}”: {least:.2f} or more")
     ax.axvline(0.5, **ZERO)
     interval_rows(ax, [TITLES[slug] for slug in methods], zero=False, grid=False)
     than = probabilities["than"].iloc[0]

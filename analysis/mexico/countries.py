@@ -42,8 +42,7 @@ def load_country_rates() -> pd.DataFrame:
 
 def treated_years(shift: PolicyShift) -> tuple[int, int]:
     """Return the first and last full year under a national shift that Mexico has a rate for."""
-    national = shift.places in ((), (NATION,))
-    require(national, f"{shift.slug}: the rates of countries carry national shifts only")
+    require(shift.places in ((), (NATION,)), ERRORS["national"].format(shift))
     first = shift.month.year + (shift.month.start_time.month > 1)
     newest = int(load_country_rates()[MEXICO].dropna().index[-1])
     last = newest if shift.end is None else min(newest, shift.end.end_time.year)
@@ -102,8 +101,7 @@ def load_starts(
 def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int) -> CountryPanel:
     ends = rates.index[0], rates.index[-1]
     inside = ends[0] <= start < first_year <= last_year <= ends[1]
-    found = f"found start {start}, first year {first_year}, last year {last_year}"
-    require(inside, f"years must be in order and within {ends[0]} to {ends[1]}; {found}")
+    require(inside, ERRORS["order"].format(ends, start, first_year, last_year))
     part = rates.loc[start:last_year]
     reasons = {code: _why_out(part[code], first_year) for code in part}
     excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)

@@ -105,8 +105,7 @@ def _low_runs(counts: np.ndarray, days: np.ndarray, length: int) -> np.ndarray:
     daily = np.lib.stride_tricks.sliding_window_view(counts / days, length, axis=0)[first]
     squared = (found - expected) ** 2 / np.maximum(expected, 0.5)
     beyond = np.median(squared, axis=0) / 0.455 - 1  # 0.455: that of a squared standard normal
-    usual = np.maximum(np.median(expected, axis=0), 0.1)
-    size = 1 / np.maximum(beyond / usual, LEAST_SPREAD**2)
+    size = 1 / np.maximum(beyond / np.maximum(np.median(expected, axis=0), 0.1), LEAST_SPREAD**2)
     chance = betainc(size, found + 1, size / (size + lower))  # negative binomial, up to `found`
     limit = np.where(chance[:, -1:] < ALONE, TOGETHER, ALONE)
     low = (daily.max(axis=-1) < HALF * lower / time[1]) & (chance < limit)

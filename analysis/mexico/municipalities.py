@@ -23,9 +23,7 @@ WHERE = f"Download {FILE} from https://doi.org/10.17605/OSF.IO/U8DC3 again, or g
 COLUMNS = ["ent_mun", "year", "month", "homicides"]
 CHUNK = 2**20  # bytes
 MOST_ROWS, MOST_BYTES = 1_000_000, 2**27  # a row for each of 2,475 places and 276 months is 683,100
-# Last digits of the code of deaths whose municipality is not known. The publisher's tables leave
-# such deaths out, the state table too; INEGI's own tables have them.
-UNSPECIFIED = "999"
+UNSPECIFIED = "999"  # ends codes of deaths of no known municipality: only INEGI's tables have them
 # What a release may lack of the next year's deaths of a state and year: in its last year, in the
 # four before, and earlier (three deaths). That of 2021 lacks 6.8% and 2.5% at most, and 3 deaths.
 LATE, LATER, FEW, RECENT = 0.1, 0.03, 3, 5
@@ -207,9 +205,8 @@ def read_counts(path: Path) -> pd.DataFrame:
         for name, column in numbers.items():
             least, most = (1, 12) if name == "month" else (0, 999_999)
             wrong = ~((column >= least) & (column <= most) & (column == np.floor(column)))
-            found = f"{column[wrong][:3].tolist()}, the first in row {np.argmax(wrong) + 1}"
-            wanted = f"{name} must be whole numbers from {least} to {most:,}"
-            require(not wrong.any(), f"{wanted}; found {found}")
+            told = name, least, most, column[wrong][:3].tolist(), np.argmax(wrong) + 1
+            require(not wrong.any(), ERRORS["whole"].format(*told))
         codes = table["ent_mun"].to_pandas()
         wrong = name_some(codes[~codes.str.fullmatch("[0-9]{4,5}")].unique())
         require(wrong == "[]", f"ent_mun must be codes of five digits; found {wrong}")
@@ -223,8 +220,7 @@ def _read_bytes(path: Path) -> bytes:
     """Return the file's content, unpacked, reading no more of it than such a table can have."""
     parts, rows, size = [], 0, 0
     with path.open("rb") as stream:
-        packed = stream.peek(2)[:2] == b"\x1f\x8b"
-        source = gzip.GzipFile(fileobj=stream) if packed else stream
+        source = gzip.GzipFile(fileobj=stream) if stream.peek(2)[:2] == b"\x1f\x8b" else stream
         while part := source.read(CHUNK):
             parts.append(part)
             rows += max(part.count(b"\n"), part.count(b"\r"))  # whichever ends a line

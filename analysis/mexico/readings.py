@@ -48,9 +48,8 @@ def name_states(numbers: pd.Series) -> pd.Series:
 def check_rows(rows: pd.DataFrame, group: list[str], parts: Iterable[str]) -> None:
     """Refuse rows that come twice, and a group with fewer rows than nearly all others have."""
     key = [*group, *parts]
-    twice = rows[rows.duplicated(key)]
-    found = twice[key].head(1).to_numpy().tolist()
-    require(twice.empty, f"{len(twice):,} rows come more than once, such as {found}")
+    twice = rows.loc[rows.duplicated(key), key].to_numpy().tolist()
+    require(not twice, f"{len(twice):,} rows come more than once, such as {twice[:1]}")
     sizes = rows.groupby(group).size()
     usual = sizes.mode().max()
     short = name_some(map(str, sizes.index[sizes < usual]))

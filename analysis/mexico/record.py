@@ -88,8 +88,7 @@ def known_shares(source: str) -> pd.DataFrame:
     if source != "inegi":
         return first_print_shares(load_releases(), deaths.index[-1])
     table = load_table("municipal_deaths").query("year == year.max()")
-    state = "MX" + table["ent_mun"].str[:2]
-    first = table.groupby(["month", state])["homicides"].sum().unstack()
+    first = table.groupby(["month", "MX" + table["ent_mun"].str[:2]])["homicides"].sum().unstack()
     later = deaths.loc[f"{table['year'].iloc[0]}"].drop(columns=NATION)
     first = first.reindex(columns=later.columns).fillna(0).set_axis(later.index)
     shares = estimate_shares(first, later, NATION)
@@ -123,13 +122,11 @@ def complete_through(source: str) -> pd.Series:
     last = len(deaths) - 1 - open_months
     position = pd.Series(last, deaths.columns)
     if open_months:
-        own = len(deaths) - 13 + months_complete(known_shares(source))
-        position = np.minimum(position, own)
+        position = np.minimum(position, len(deaths) - 13 + months_complete(known_shares(source)))
         # what has fallen against the other source is late in coming, whatever it was last year
         other, half = monthly_deaths("sesnsp"), deaths.index[-12 : last + 1]
         if half.isin(other.index).all():
-            hollow = find_hollow(deaths, other, half) < HOLLOW
-            position[hollow] = len(deaths) - 13
+            position[find_hollow(deaths, other, half) < HOLLOW] = len(deaths) - 13
     return pd.Series(deaths.index[position], deaths.columns)
 
 
@@ -228,8 +225,7 @@ def first_print_shares(releases: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     today, former = printed.loc[newest], printed.index.unique("release").drop(newest)
     shares = {}
     for back in range(AGES):
-        age = (newest - last).n + back
-        pairs = [(release, release - age) for release in former]
+        pairs = [(release, release - (newest - last).n - back) for release in former]
         first = printed.loc[printed.index.isin(pairs)].droplevel("release")
         now = today.loc[first.index]
         share = first / now.replace(0, np.nan)

@@ -136,8 +136,7 @@ def explained(name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        extra = "install it with: pip install 'mexico-homicide-its[update]'"
-        raise ValueError(f"{name}: its reader is missing ({error}); {extra}") from error
+        raise ValueError(ERRORS["no_reader"].format(name, error)) from error
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     except Exception as error:  # whatever damaged bytes make a reader say

@@ -38,8 +38,7 @@ def update_tables(
     given = [reading for file in files for reading in read_file(Path(file), release)]
     require(len(given) > 0, "no file was given")
     held = {x: tables.load_table(x, folder=base) for x in resources if x != "state_outlines"}
-    before = dict(held)
-    said = []
+    before, said = dict(held), []
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
         name, old = reading.table, held.get(reading.table)
         if old is None:

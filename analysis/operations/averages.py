@@ -24,10 +24,8 @@ EVEN = "quarters weighted alike"  # as NET, without its line
 MAGNITUDES = (0.0, 0.5, 1.0, 2.0)  # of the largest step from quarter to quarter before
 KNOWN = "quarters without error"
 LOST = 1.0  # a sign that steps as large as those before could turn is not identified
-COLUMNS = [
-    *("block", "label", "method", "first_month", "months", "unit", *ESTIMATE),
-    *("reassigned_low", "reassigned_high", "reassigned_p", "figure"),
-]
+COLUMNS = ["block", "label", "method", "first_month", "months", "unit", *ESTIMATE]
+COLUMNS += ["reassigned_low", "reassigned_high", "reassigned_p", "figure"]
 
 
 def infer_averages(
@@ -96,9 +94,7 @@ def _bootstrap(
 
 
 def result_rows(
-    study: EventStudy,
-    reassigned: ReassignedEventStudy,
-    others: Iterable[tuple[str, pd.DataFrame]],
+    study: EventStudy, reassigned: ReassignedEventStudy, others: Iterable[tuple[str, pd.DataFrame]]
 ) -> pd.DataFrame:
     """Return one row per estimate, columns COLUMNS, of the event study and of `others` by block."""
     tests = {ROBUST: study.pre_trend["p"], RANDOMISED: reassigned.lead_p}

@@ -137,9 +137,8 @@ def average_effects(stacked: Stacked, *, horizons: Sequence[Months] = HORIZONS) 
 def per_100k(effects: pd.DataFrame) -> pd.DataFrame:
     """Return percent effects as deaths per 100,000 person-years: observed less observed / ratio."""
     # The deaths observed under the operations are taken as they are: the interval is the ratio's.
-    observed = rate_of(effects["deaths"], effects["person_years"])
     ratio = 1 + effects[["estimate", "low", "high"]] / 100
-    return (1 - 1 / ratio).mul(observed, axis=0)
+    return (1 - 1 / ratio).mul(rate_of(effects["deaths"], effects["person_years"]), axis=0)
 
 
 def _fit_poisson(

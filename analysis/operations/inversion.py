@@ -138,8 +138,7 @@ class _Stack:
         a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
         mean_place = a * self._places(self.E, g, factor)
         mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
-        drawn = a * self._places(self.E, g * self.gamma, factor)
-        alpha = _divide(mean_exposed - drawn, mean_place)
+        alpha = _divide(mean_exposed - a * self._places(self.E, g * self.gamma, factor), mean_place)
         drawn = g * self._months(self.E, a * alpha, factor)
         gamma = _divide(self.month_exposed - drawn, self.y_month)
         moved = max(moved, np.abs(gamma - self.gamma).max())
@@ -148,8 +147,7 @@ class _Stack:
         self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=0)
         drawn = a * self._places(self.E, g * gamma, factor)
         weighted = self._places(self.y, gamma, self.counted) - drawn
-        residual = alpha * (self.y_place - mean_place)
-        self.scores = self.y_exposed - mean_exposed - residual - weighted
+        self.scores = self.y_exposed - mean_exposed - alpha * (self.y_place - mean_place) - weighted
         return moved
 
 

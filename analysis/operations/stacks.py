@@ -182,10 +182,9 @@ def check_panel(panel: pd.DataFrame) -> None:
 
 def check_operation(operation: PolicyShift) -> None:
     """Raise a TypeError or ValueError unless `operation` is a shift with one first month."""
-    slug, needs = operation.slug, "an operation needs"
     one = operation.month.freqstr == "M" and operation.until is None
-    require(one, f"{slug}: {needs} one first month, such as '2007-02'; found {operation.when}")
-    require(len(operation.places) > 0, f"{slug}: {needs} places, where it came; found none")
+    require(one, ERRORS["one_month"].format(operation))
+    require(len(operation.places) > 0, ERRORS["no_places"].format(operation))
 
 
 def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
@@ -196,8 +195,7 @@ def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
         known = name_some(map(str, places))
         require(not unknown, f"{operation.slug}: the panel has no place {unknown}, but {known}")
     slugs = [operation.slug for operation in operations]
-    own = 0 < len(slugs) == len(set(slugs))
-    require(own, f"operations must be one or more with slugs of their own; found {slugs}")
+    require(0 < len(slugs) == len(set(slugs)), ERRORS["slugs"].format(slugs))
     return np.column_stack([places.isin(operation.places) for operation in operations])
 
 

@@ -146,10 +146,9 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
 
 
 def _refuse(place: str, note: str) -> pd.DataFrame:
-    numbers = dict.fromkeys(["estimate", "low", "high", "p"], np.nan)
     said = {"comparison_verdict": "agree", "doubt": note, "note": note}
     main = {"place": place, "estimator": MAIN, "estimand": ESTIMANDS}
-    return pd.DataFrame(main | numbers | said)
+    return pd.DataFrame(main | dict.fromkeys(["estimate", "low", "high", "p"], np.nan) | said)
 
 
 def _inside(panel: pd.DataFrame, kind: str, place: str, model: SegmentedModel) -> list[dict]:

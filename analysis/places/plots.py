@@ -150,8 +150,7 @@ def plot_map(
     bar.set_ticks(CLASSES, labels=[f"{bound:+d}%" for bound in CLASSES], fontsize="small")
     bar.set_label(LABELS["map"][estimand], fontsize="small")
     kinds = {"doubt": HATCHED} | ({"found": BOLD} if effects["q"].notna().any() else {})
-    names = LABELS["map"]
-    handles = [patches.Patch(**OUTLINE | kinds[kind], label=names[kind]) for kind in kinds]
+    handles = [patches.Patch(**OUTLINE | kinds[kind], label=LABELS["map"][kind]) for kind in kinds]
     ax.legend(handles=handles, loc="upper right", **LEGEND)
     return ax
 

@@ -125,14 +125,13 @@ def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.
     kept = first.kept  # a month left out has a variance without bound instead of a column
     n = min(len(fitted.models[place].window) for place in places)  # the months of all
     wanted = [ESTIMANDS.index(name) for name in (estimand, "pre_trend", "post_trend")]
-    contrasts = first.contrasts[wanted][:, kept]
     months = zip(*(fitted.models[place].linearised for place in places), strict=True)
     mixtures = []
     for design, parts, after in zip(first.designs, months, first.sides, strict=True):
         cut = ([each[:n] for each in arrays] for arrays in zip(*parts, strict=True))
         responses, variances = map(np.column_stack, cut)
         mean, X = (responses @ weights, variances @ weights**2), design.to_numpy()[:n, kept]
-        mixtures.append(split_noise(*mean, X, contrasts, after=after))
+        mixtures.append(split_noise(*mean, X, first.contrasts[wanted][:, kept], after=after))
     estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
     row = dict(zip(["estimate", "trend_before", "trend_after"], estimate, strict=True))
     return row | {"low": low[0], "high": high[0], "p": p[0], "places": len(weights)}
@@ -150,8 +149,7 @@ def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -
     for _ in range(ROUNDS):
         weights, before = pooled.weights_rel_re, common
         mean = average(weights)
-        total = own_variances(mean)
-        common = max(0.0, (total - weights**2 @ variances) / (1 - weights @ weights))
+        common = max(0.0, (own_variances(mean) - weights**2 @ variances) / (1 - weights @ weights))
         pooled = combine(effects, np.maximum(variances - common, LEAST_OWN * variances))
         if abs(common - before) <= 1e-3 * common:
             break

@@ -63,9 +63,8 @@ def describe_pooled(pooled: pd.DataFrame, *, estimand: str = "slope") -> str:
     """Return what the states say together, how they differ, and what the nation says."""
     effect = {method: format_effect(row, UNITS[estimand]) for method, row in pooled.iterrows()}
     average, shared = pooled.loc["average"], pooled.loc["random_effects_shared"]
-    gap = pooled.loc["weighted_average", "minus_national"]
     told = {"effect": effect, "average": average, "tau": as_percent(shared["tau"])}
-    told["side"] = "higher" if gap > 0 else "lower"
+    told["side"] = "higher" if pooled.loc["weighted_average", "minus_national"] > 0 else "lower"
     differ = "differ" if pooled.loc["random_effects", "tau"] > 0 else "alike"
     lines = (WORDS["pooled"][name] for name in (estimand, differ, "nation"))
     return "\n".join(line.format(**told, **shared[ABOVE]) for line in lines)
@@ -79,6 +78,5 @@ def describe_records(records: pd.DataFrame) -> str:
     apart = average.index[(average["low"] > 0) | (average["high"] < 0)]
     which = {0: said["none"], len(average): said["all"]}
     which = which.get(len(apart), said["only"].format(listed=" and ".join(apart)))
-    up = (average["estimate"] > 0).sum()
-    signs = said["one_sign" if up in (0, len(average)) else "signs"]
+    signs = said["one_sign" if (average["estimate"] > 0).sum() in (0, len(average)) else "signs"]
     return said["moves"].format(signs=signs, which=which)

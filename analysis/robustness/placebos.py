@@ -9,18 +9,11 @@ import pandas as pd
 from analysis.arguments import Waves, checked
 from analysis.checks import require
 from analysis.engine.reml import fit_many
+from analysis.its import series as its_series
 from analysis.its.breaks import BreakPosterior, admissible_positions, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS, TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import (
-    ERRORS,
-    EmptyPeriodsError,
-    Scale,
-    as_logs,
-    as_percent,
-    periods_per_year,
-    split_panel,
-)
+from analysis.its.series import ERRORS, Scale, as_logs, as_percent
 from analysis.its.shifts import PolicyShift, is_earlier
 
 JUDGED = ("level", "slope", "effect_12m")
@@ -126,12 +119,12 @@ def placebo_places(
     Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
     rows, skipped = {}, {}
-    for place, series in split_panel(panel).items():
+    for place, series in its_series.split_panel(panel).items():
         if place in shift.places:
             continue
         try:
             rows[place] = _judged(prepare_model(series, shift, scale=scale, harmonics=harmonics))
-        except EmptyPeriodsError as error:
+        except its_series.EmptyPeriodsError as error:
             skipped[place] = str(error)
     model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
     placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
@@ -192,7 +185,7 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
     """Yield each change, its setting, the months left out (n,), and the window's part."""
     index, n = model.window.index, len(model.window)
     nothing, everything = np.zeros(n, dtype=bool), slice(None)
-    step = 12 // periods_per_year(index)
+    step = 12 // its_series.periods_per_year(index)
     own, places = model.n_before, np.arange(n)
     for year in index.year.unique():
         yield "year left out", year, np.asarray(index.year == year), everything
@@ -205,8 +198,7 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
     phase_in = int(np.argmin([*model.omitted[own:], False]))  # periods left out from the shift on
     for length in range(0, max(LONGEST_TRANSITION // step, phase_in) + 1):
         if not length or (n - own - length) * step >= FEWEST_MONTHS["after"]:
-            out = (places >= own) & (places < own + length)
-            yield "transition", length * step, out, everything
+            yield "transition", length * step, (places >= own) & (places < own + length), everything
 
 
 def _rows(
@@ -219,8 +211,7 @@ def _rows(
     names = [name for name in ("level", "slope") if name in X]
     n, k = full.shape
     C = np.eye(k)[X.columns.get_indexer(names)]
-    changed = out.any() or n < len(out)
-    if changed and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
+    if (out.any() or n < len(out)) and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
         return  # too little is left, or nothing that tells a shift beside apart
     fit = fit_many(model.outcome[part], full, C, after=model.n_before - (part.start or 0))
     numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])

@@ -134,8 +134,7 @@ def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
     drawn = draw_parameters(y, full, np.random.default_rng(seed), draws, after=after)
     b = draw_parameters(y, X, np.random.default_rng(seed), draws).b
     # series of one seed share their shocks month by month, as two sources share the deaths
-    months = 12 * index.year + index.month
-    generators = (np.random.default_rng([seed, month]) for month in months)
+    generators = (np.random.default_rng([seed, month]) for month in 12 * index.year + index.month)
     shocks = np.array([each.standard_normal(draws) for each in generators])
     first = np.random.default_rng([seed, 0]).standard_normal(draws)
     # of errors that wander anything may have been before the first month: no more than came after

@@ -61,10 +61,9 @@ def placebo_countries(
     donors = rates.columns.drop(treated)
     require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")
     fit = partial(fit_synthetic, first_year=first_year)
-    placebo = {unit: fit(rates, unit) for unit in donors}
     alone = rates.drop(columns=treated)
     pairs = {unit: (fit(rates.drop(columns=unit), treated), fit(alone, unit)) for unit in donors}
-    return PlaceboCountries(real, placebo, pairs)
+    return PlaceboCountries(real, {unit: fit(rates, unit) for unit in donors}, pairs)
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,8 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
         placebos[start] = placebo_countries(rates, unit, **change)
         carrying = placebos[start].real.carrying.index
         left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
-        shifted = fit_synthetic(rates, unit, **change, intercept=True)
         fits = [("without_one_donor", fit, 1) for fit in left_out]
-        fits += [("shifted_by_a_constant", shifted, 1)]
+        fits += [("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1)]
         fits += [("ridge_augmented", control.fit_augmented(rates, unit, **change), 1)]
         fits += [(f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE)]
         if sham_year - start >= SHAM_BEFORE:
