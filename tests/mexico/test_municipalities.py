@@ -262,7 +262,7 @@ EDITS = st.one_of(
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(edit=EDITS)
 def test_corruption_is_an_error_or_changes_nothing(tmp_path, undamaged, edit):

@@ -446,6 +446,7 @@ def run(project, *command):
     return subprocess.run([sys.executable, *command], cwd=project, **options)
 
 
+@pytest.mark.slow
 def test_the_study_runs_on_what_the_command_wrote(tmp_path):
     shutil.copytree(ROOT / "analysis", tmp_path / "analysis")
     july = lay_out_victims(add_months(VICTIMS, "2025-07"))

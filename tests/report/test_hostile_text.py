@@ -67,7 +67,7 @@ def test_every_mark_stands_in_markdown_as_it_is_written(place):
         check_shown(piece, place)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(text=texts, place=st.sampled_from(sorted(PLACES)))
 def test_any_text_stands_in_markdown_as_it_is_written(text, place):
     check_shown(text, place)

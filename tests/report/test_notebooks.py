@@ -121,6 +121,7 @@ display(pd.DataFrame({"a": [1]}).style.hide(), pd.DataFrame({"a": [2]}).style, a
 """
 
 
+@pytest.mark.slow
 def test_two_runs_in_two_folders_make_the_same_bytes_without_times_and_paths(tmp_path):
     for folder in ("one", "another/deeper"):
         (tmp_path / folder).mkdir(parents=True)
