@@ -10,7 +10,7 @@ robustness places operations synthetic          the methods
 forecasts validation | mexico                   more of them | this country's figures and dates
 its                                             a series and a shift in, a result out
 engine                                          arrays in, arrays out
-style, below it files, below it checks          the ground
+style, language, files, arguments, checks       the ground, each below the one before
 
 Whoever reads a notebook finds nearly all of its code, its drawings and its words in one room:
 
