@@ -78,6 +78,15 @@ def test_a_shift_leads_to_its_fit_its_date_and_its_states(laid_out):
     assert "**is the date special? (SESNSP)**" in heading
 
 
+def test_links_in_a_row_stand_apart(laid_out):
+    for page, apart in (
+        ("index.md", ") · \n["),
+        ("es/index.md", ") · \n["),
+        ("chapters.md", "), ["),
+    ):
+        assert apart in (laid_out / page).read_text(encoding="utf-8"), page
+
+
 def test_a_figure_carries_the_finding_of_its_run(laid_out):
     cells = json.loads((laid_out / "01-data.ipynb").read_text())["cells"]
     assert cells[1]["metadata"]["mystnb"]["image"]["alt"] == "Finding of rate"
