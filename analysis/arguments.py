@@ -117,9 +117,9 @@ def check_flag(value: object, name: str) -> bool:
 
 def check_number(value: Any, name: str, above: float = -math.inf, below: float = math.inf) -> float:
     """Return a number as a float, or raise a ValueError unless it is between two limits."""
-    real = isinstance(value, int | float | np.integer | np.floating) and value is not True
+    real = isinstance(value, int | float | np.integer | np.floating)
     inside = f" above {above:g} and below {below:g}" if math.isfinite(above) else ""
-    fits = real and value is not False and above < value < below
+    fits = real and not isinstance(value, bool) and above < value < below
     require(fits, f"{name} must be a number{inside}; found {shown(value)}")
     return float(value)
 

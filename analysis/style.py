@@ -31,6 +31,11 @@ BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
 COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
 
 
+def as_drawn(text: object) -> str:
+    """Return a text so that matplotlib draws it as it is written: a dollar begins no formula."""
+    return str(text).replace("$", r"\$")
+
+
 def percent_axis(axis: Axis, ticks: Sequence[float]) -> None:
     """Give an axis of log rate ratios its ticks and their labels in percent."""
     axis.set_major_locator(FixedLocator(np.log1p(np.array(ticks) / 100).tolist()))
@@ -42,7 +47,7 @@ def interval_rows(ax: Axes, labels: Sequence[str], *, zero: bool = True, grid: b
     """Name rows of intervals from the top down, with a line at zero and a grid behind them."""
     if zero:
         ax.axvline(0, **ZERO)
-    ax.set_yticks(range(len(labels)), [str(label).replace("$", r"\$") for label in labels])
+    ax.set_yticks(range(len(labels)), [as_drawn(label) for label in labels])
     ax.set_ylim(len(labels) - 0.5, -0.5)
     if grid:
         ax.grid(axis="x", color="0.9")

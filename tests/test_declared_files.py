@@ -51,6 +51,12 @@ def dump(value):
     return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
+def dump_document(content):
+    """Return a TOML file, also with what no file of UTF-8 can hold."""
+    text = "".join(f"{dump(key)} = {dump(value)}\n" for key, value in content.items())
+    return text.encode("utf-8", "surrogatepass")
+
+
 def load_or_explain(path, content):
     """Load a file; whatever is said against it is said by the package, and names the file."""
     path.write_bytes(content)
@@ -68,8 +74,7 @@ def load_or_explain(path, content):
 @tries
 @given(content=st.dictionaries(st.sampled_from(["shift", "claim", "x"]), values, max_size=3))
 def test_any_document_is_read_or_explained(tmp_path, name, content):
-    text = "".join(f"{dump(key)} = {dump(value)}\n" for key, value in content.items())
-    load_or_explain(tmp_path / name, text.encode("utf-8", "surrogatepass"))
+    load_or_explain(tmp_path / name, dump_document(content))
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -88,8 +93,7 @@ def test_any_field_of_another_kind_is_read_or_explained(tmp_path, name, data):
         }
     else:
         block[key] = data.draw(values)
-    text = "".join(f"{dump(kind)} = {dump(part)}\n" for kind, part in changed.items())
-    load_or_explain(tmp_path / name, text.encode("utf-8", "surrogatepass"))
+    load_or_explain(tmp_path / name, dump_document(changed))
 
 
 @pytest.mark.parametrize("name", LOADERS)

@@ -18,7 +18,7 @@ from analysis.its.series import fill_missing, has_counts, outcome, periods_of
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS, name_unit
 from analysis.language import say_runs
-from analysis.style import COLOURS, LABELS, ZERO, interval_rows, legend_above, name_line
+from analysis.style import COLOURS, LABELS, ZERO, as_drawn, interval_rows, legend_above, name_line
 
 KINDS: tuple[Kind, ...] = ("segmented", "forecast")
 ENDS = ("estimate", "low", "high")
@@ -45,7 +45,7 @@ def plot_series(series: Frames, shifts: Iterable[PolicyShift] = (), *, ax: Ax = 
     """
     for label, given in series.items():
         frame = fill_missing(given)
-        name = label.upper() if label in COLOURS else label.replace("$", r"\$")
+        name = label.upper() if label in COLOURS else as_drawn(label)
         rate = outcome(frame, "rate" if has_counts(frame) else "value")
         _line(pd.Series(rate, frame.index), label=name, color=COLOURS.get(label), ax=ax)
     for shift in shifts:

@@ -100,7 +100,7 @@ def load_series(
         For an unknown source or place, months outside its coverage, unknown registered totals.
     """
     check_known(source, record.LOADED, "source")
-    places = [place] if isinstance(place, str) else list(place)
+    places = list(place)
     deaths = record.monthly_deaths(source)[places].sum(axis=1)
     complete = record.complete_through(source)[places].min()
     if completed:

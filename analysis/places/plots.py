@@ -16,7 +16,7 @@ from analysis.its.model import Estimand
 from analysis.its.series import as_logs
 from analysis.places.effects import PlaceEffects, is_found
 from analysis.places.words import WORDS
-from analysis.style import COLOURS, LABELS, LEGEND, ZERO, percent_axis
+from analysis.style import COLOURS, LABELS, LEGEND, ZERO, as_drawn, percent_axis
 
 ENDS = ["estimate", "low", "high"]
 FIGURE, METHODS = WORDS.block("figure"), WORDS.block("methods")
@@ -75,7 +75,7 @@ def plot_forest(
     shown = pooled.loc[[name for name in SHOWN if name in pooled.index]].assign(kind="together")
     rows = [*range(len(every)), *range(len(every) + 1, len(every) + 1 + len(shown))]
     told = {} if names is None else names
-    labels = [str(told.get(place, place)).replace("$", r"\$") for place in every.index]
+    labels = [as_drawn(told.get(place, place)) for place in every.index]
     ax.set_yticks(rows, [*labels, *(METHODS[name] for name in shown.index)], fontsize="small")
     ax.set_ylim(rows[-1] + 1, -1)
     reach = 1.05 * min(np.nanmax(np.abs(as_logs(every[["low", "high"]].to_numpy()))), WIDEST)

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from analysis.style import FITTED, LEGEND, REAL, ZERO, interval_rows, legend_above
+from analysis.style import FITTED, LEGEND, REAL, ZERO, as_drawn, interval_rows, legend_above
 from analysis.synthetic.control import SyntheticControl
 from analysis.synthetic.study import CONFIDENCE, UNIT, PlaceboCountries, SyntheticStudy
 
@@ -14,7 +14,7 @@ OTHER = "0.7"
 
 def plot_synthetic(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes) -> Axes:
     """Draw a unit's rate, its synthetic control's, and the latter moved to meet it before."""
-    real, name = placebos.real, names[placebos.real.treated].replace("$", r"\$")
+    real, name = placebos.real, as_drawn(names[placebos.real.treated])
     changes = placebos.intervals().drop("average")
     years, observed = changes.index.to_numpy(dtype=float), real.observed.loc[real.first_year :]
     most = max(real.observed.max(), real.synthetic.max())
@@ -40,7 +40,7 @@ def plot_placebo_gaps(placebos: PlaceboCountries, names: pd.Series, *, ax: Axes)
     reach = max(1.3 * own.abs().max(), np.quantile(after, 0.9))
     lines = ax.plot(pd.concat(drawn, axis=1), color=OTHER, linewidth=0.8)
     lines[0].set_label(f"{len(drawn)} placebo countries")
-    ax.plot(own, color=REAL, linewidth=2, label=names[real.treated].replace("$", r"\$"))
+    ax.plot(own, color=REAL, linewidth=2, label=as_drawn(names[real.treated]))
     ax.axhline(0, **ZERO)
     ylabel = f"Gap less that of {real.first_year - 1}, in\nmultiples of the error before"
     ax.set(ylabel=ylabel, ylim=(-reach, reach))
