@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all environment test test-slow lint audit lock reference clean help
+.PHONY: all environment test test-slow test-newest test-lowest lint audit lock reference clean help
 
 all: environment  ## environment, full analysis and report (results/report/index.html)
 	@$(BIN)/pytask
@@ -32,6 +32,14 @@ test: environment  ## the fast tests, on all cores
 
 test-slow: environment  ## simulations, and the whole run from end to end
 	@$(BIN)/pytest -q -m slow -n auto --dist loadfile
+
+RESOLUTION_newest := highest
+RESOLUTION_lowest := lowest-direct
+
+test-newest test-lowest: test-%: environment  ## the fast tests with the newest, or lowest, versions that pyproject.toml allows
+	@$(BIN)/uv venv --quiet --clear --python "$(PYTHON)" .venv/$*
+	@VIRTUAL_ENV=.venv/$* $(BIN)/uv pip install --quiet --resolution $(RESOLUTION_$*) --editable '.[notebooks,cluster,update,dev]'
+	@.venv/$*/bin/pytest -q -n auto
 
 lint: environment  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .

@@ -99,7 +99,7 @@ def test_coefficients_and_what_is_known_of_the_next_error_are_dense_conditioning
         spread = np.block([[S, -S @ slope[:, None]], [-slope @ S, corner]]) * rss / (N - 4)
         expected = [*b, ahead @ P @ (Y - X @ b)]
         np.testing.assert_allclose(drawn.sigma, np.sqrt(rss / (N - 4)), rtol=1e-8)
-        np.testing.assert_allclose(found[0], expected, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(found[0], expected, rtol=1e-7, atol=1e-8)
         turned = found[1:] - found[0]
         size = np.sqrt(np.diag(spread))
         assert (abs(turned.T @ turned - spread) < 1e-7 * np.outer(size, size)).all()

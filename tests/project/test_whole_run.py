@@ -32,7 +32,12 @@ def tables(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
+    """A whole run: that of `make`, if one is here, of which pytask makes anew what has changed."""
     folder = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    if (ROOT / "pytask.lock").is_file():  # it knows every file of a run by its hash
+        shutil.copy(ROOT / "pytask.lock", folder)
+        kept = shutil.ignore_patterns("explored", ".*")
+        shutil.copytree(ROOT / "results", folder / "results", ignore=kept)
     code, output = run_pytask(folder)
     assert code == 0, output
     return folder
@@ -162,21 +167,21 @@ def test_a_changed_comment_reruns_only_what_reaches_it(undisturbed):
 
 def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):
     folder = copy_project(tmp_path)
-    part = ("-k", "01-data or 03-policy-shift")
+    part = ("-k", "03-policy-shift and (merida or pena or covid or sheinbaum)")
     shifts = folder / "results/shifts"
     process = start_pytask(folder, *part)
     started = time.monotonic()
-    while len(list(shifts.glob("*.csv"))) < 3:
+    while not list(shifts.glob("*.csv")):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() - started < 300
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert len(list(shifts.glob("*.csv"))) < 17
+    assert 0 < len(list(shifts.glob("*.csv"))) < 5
     code, output = run_pytask(folder, *part)
     assert code == 0, output
     found, expected = tables(folder), tables(undisturbed)
-    assert len(list(shifts.glob("*.csv"))) == 17
+    assert len(list(shifts.glob("*.csv"))) == 5
     assert found == {name: expected[name] for name in found}
 
 

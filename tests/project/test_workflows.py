@@ -1,0 +1,63 @@
+"""What continuous integration runs, read as it is written."""
+
+import re
+
+import pytest
+import yaml
+from support.folders import ROOT
+
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text("utf-8"))
+    for path in (ROOT / ".github/workflows").glob("*.yml")
+}
+JOBS = {
+    f"{workflow}-{name}": job
+    for workflow, declared in WORKFLOWS.items()
+    for name, job in declared["jobs"].items()
+}
+DEPLOYS = {"pages": "write", "id-token": "write"}
+PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
+SUPPORTED = re.findall(r"Python :: (3\.\d+)", PYPROJECT)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_a_workflow_may_do_nothing_by_itself_and_a_newer_push_ends_the_older_run(workflow):
+    assert WORKFLOWS[workflow]["permissions"] == {}
+    assert "github.ref" in WORKFLOWS[workflow]["concurrency"]["group"]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_pins_actions_by_commit_reads_alone_and_ends(job):
+    only = DEPLOYS if job == "ci-pages" else {"contents": "read"}
+    assert JOBS[job]["permissions"] == only
+    assert JOBS[job]["timeout-minutes"] <= 60
+    used = [step for step in JOBS[job]["steps"] if "uses" in step]
+    floating = [each for each in used if not re.search(r"@[0-9a-f]{40}$", each["uses"])]
+    assert floating == []
+    checkouts = [step for step in used if step["uses"].startswith("actions/checkout@")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(checkouts)
+    assert checkouts or job == "ci-pages"
+
+
+def test_every_supported_python_is_tested_and_every_make_target_is_there():
+    matrix = JOBS["ci-test"]["strategy"]["matrix"]
+    assert set(matrix["python"]) >= set(SUPPORTED)
+    runs = [step["run"] for job in JOBS.values() for step in job["steps"] if "run" in step]
+    runs += (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    called = {match for run in runs for match in re.findall(r"^make ([\w-]+)$", run.strip())}
+    targets = re.findall(
+        r"^([\w -]+?): .*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert called <= set(" ".join(targets).split())
+    assert {"test", "test-slow", "lint", "audit"} <= called
+
+
+@pytest.mark.parametrize("place", [".ci/run", ".github/workflows/weekly.yml"])
+def test_the_way_without_make_is_that_of_the_readme(place):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    told = [line.split("  #")[0] for line in re.findall(r"^\$ (uv .+)$", readme, re.MULTILINE)]
+    ran = [line.strip() for line in (ROOT / place).read_text("utf-8").splitlines()]
+    ran = {" ".join(re.sub(r"^- run: | --quiet|--python \S+", "", line).split()) for line in ran}
+    asked = [" ".join(re.sub(r"--python \S+", "", line).split()) for line in told]
+    assert len(asked) == 5
+    assert [line for line in asked if line not in ran] == ["uv run --no-sync pytask"]
