@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED_PYTHON = "3.11"  # the published numbers were made with this minor version
 # What conda-forge is asked for, and a version that its feedstock is known to have, with the source.
 CONDA = {
-    "python": (">=3.11.14,<3.12", "3.11.14", "conda-forge/python-feedstock#816, 2025-09-25"),
-    "pip": (">=25.3", "25.3", "conda-forge/pip-feedstock@1360e1e, read 2026-11-27"),
+    "python": (">=3.11,<3.12", "3.11.14", "conda-forge/python-feedstock#816, of 2025-09-25"),
+    "pip": (">=24", "25.3", "conda-forge/pip-feedstock@1360e1e, read 2026-11-27"),
 }
 
 
