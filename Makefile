@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export SOURCE_DATE_EPOCH ?= 1767225600
 export PYTHONHASHSEED := 0
+export PYTHONDONTWRITEBYTECODE :=
 # One thread for each process's linear algebra: with more, parallel tests wait for each other.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
@@ -16,21 +17,29 @@ all: environment  ## environment, full analysis and report (results/report/index
 	@$(BIN)/pytask
 	@echo "Report: results/report/index.html"
 
-environment: .venv/ready  ## .venv with the exact versions of requirements.lock
+environment: .venv/ready  ## .venv with the exact versions of requirements.lock; tests and lint add theirs
+
+# The lock's versions, by their hashes, of what pyproject.toml asks for. Bytecode is written when a
+# module is first imported: to compile all of it took most of the time and a fifth of the space.
+INSTALL := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --constraint requirements.lock --requirement pyproject.toml
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0])'
 	@$(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
+	@$(INSTALL) --extra notebooks --extra cluster --extra update --extra build
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: environment  ## the fast tests, on all cores
+.venv/tested: .venv/ready
+	@$(INSTALL) --all-extras
+	@touch $@
+
+test: .venv/tested  ## the fast tests, on all cores
 	@$(BIN)/pytest -q -n auto
 
-test-slow: environment  ## simulations, and the whole run from end to end
+test-slow: .venv/tested  ## simulations, and the whole run from end to end
 	@$(BIN)/pytest -q -m slow -n auto --dist loadfile
 
 RESOLUTION_newest := highest
@@ -38,10 +47,10 @@ RESOLUTION_lowest := lowest-direct
 
 test-newest test-lowest: test-%: environment  ## the fast tests with the newest, or lowest, versions that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python "$(PYTHON)" .venv/$*
-	@VIRTUAL_ENV=.venv/$* $(BIN)/uv pip install --quiet --resolution $(RESOLUTION_$*) --editable '.[notebooks,cluster,update,dev]'
+	@VIRTUAL_ENV=.venv/$* $(BIN)/uv pip install --quiet --resolution $(RESOLUTION_$*) --editable '.[notebooks,cluster,update,build,dev]'
 	@.venv/$*/bin/pytest -q -n auto
 
-lint: environment  ## errors, style, format and types; imports between the rooms
+lint: .venv/tested  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from warnings import catch_warnings
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
-from pysyncon import AugSynth, Dataprep
 from scipy.optimize import nnls
 
 from analysis.arguments import Count, Share, Year, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
 from analysis.files import DATA_FOLDER, read_toml
+
+with catch_warnings(action="ignore", category=SyntaxWarning):  # a docstring's "\h", from 3.12 on
+    from pysyncon import AugSynth, Dataprep
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e250  # of a rate
@@ -164,8 +167,7 @@ def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
     """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
-    # Ben-Michael, Feller and Rothstein (2021), doi:10.1080/01621459.2021.1929245. The penalty is
-    # chosen by pysyncon's cross-validation over the years before.
+    # Ben-Michael et al. (2021), doi:10.1080/01621459.2021.1929245; the penalty by cross-validation.
     rates = check_rates(rates, treated, first_year)
     donors = rates.columns.drop(treated)
     before = rates.loc[: first_year - 1].index.tolist()
@@ -187,18 +189,16 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     require(len(rates) > 0, "rates has no rows; give one for each year")
     require(flat, f"rates needs one column a unit, named once each; found {name_some(units)}")
     check_known(treated, units, "unit")
-    index = rates.index
     try:
-        years = pd.Index([check_year(year, "a year") for year in index], name=index.name)
+        years = pd.Index([check_year(x, "a year") for x in rates.index], name=rates.index.name)
     except ValueError as error:
-        cure = "; use rates.index.year" if hasattr(index, "year") else ""  # of periods and dates
+        cure = "; use rates.index.year" if hasattr(rates.index, "year") else ""  # of periods
         raise ValueError(ERRORS["years"].format(found=error, cure=cure)) from None
     odd = [f"{last}, {year}" for last, year in pairwise(years) if year != last + 1]
     require(not odd, ERRORS["order"].format(found=name_some(odd)))
     other = name_some(str(name) for name in units if infer_dtype(rates[name]) not in NUMBERS)
     require(other == "[]", f"rates must be numbers; found other things in {other}")
-    rates = rates.apply(lambda column: column.to_numpy(dtype=float, na_value=np.nan))
-    rates.index = years
+    rates = rates.apply(lambda each: each.to_numpy(dtype=float, na_value=np.nan)).set_axis(years)
     missing = units[~(rates.abs() < LARGEST).all()].tolist()
     require(not missing, ERRORS["missing"].format(found=name_some(missing)))
     require(rates.shape[1] > 2, f"at least two donors are needed; found {rates.shape[1] - 1}")

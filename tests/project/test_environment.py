@@ -8,8 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from support.folders import ROOT
-from support.locked import declared_requirements, environment_yml, locked_versions
+from support.locked import (
+    PUBLISHED_PYTHON,
+    declared_requirements,
+    environment_yml,
+    locked_versions,
+)
 
 from analysis.files import DATA_FOLDER
 from analysis.mexico.tables import load_table
@@ -64,8 +70,47 @@ def test_supported_pythons_are_those_that_pyproject_names():
     assert 'requires-python = ">=3.11"' in pyproject
 
 
-def test_conda_environment_has_the_versions_of_the_lock():
-    assert (ROOT / "environment.yml").read_text("utf-8") == environment_yml()
+def test_conda_is_asked_only_for_what_a_feedstock_is_known_to_have():
+    text = (ROOT / "environment.yml").read_text("utf-8")
+    assert text == environment_yml()
+    *conda, by_pip = yaml.safe_load(text)["dependencies"]
+    asked = [Requirement(entry) for entry in conda]
+    assert {each.name for each in asked} == {"python", "pip"}
+    for each in asked:
+        known = rf"  - {each.name} .+  # (\S+): conda-forge/{each.name}-feedstock[#@]\w+, .*20\d\d-"
+        assert each.specifier.contains(re.search(known, text)[1])
+    minor = [f"3.{number}" for number in range(10, 14) if f"3.{number}.99" in asked[0].specifier]
+    assert minor == [PUBLISHED_PYTHON]
+    assert by_pip == {"pip": ["-r requirements.lock"]}  # an editable here, and pip refuses all
+
+
+def test_binder_and_the_dev_container_take_the_lock_and_its_python():
+    binder = {path.name: path.read_text("utf-8") for path in (ROOT / "binder").iterdir()}
+    assert binder.pop("postBuild").startswith("#!/usr/bin/env bash\n")
+    assert os.access(ROOT / "binder/postBuild", os.X_OK)
+    assert binder == {
+        "requirements.txt": "-r ../requirements.lock\n",
+        "runtime.txt": f"python-{PUBLISHED_PYTHON}\n",
+    }
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text("utf-8"))
+    assert container["image"].split(":")[1].split("-")[0] == PUBLISHED_PYTHON
+    assert container["postCreateCommand"] == "make environment"
+    settings = container["customizations"]["vscode"]["settings"]
+    folder = "${containerWorkspaceFolder}"
+    assert settings == {"python.defaultInterpreterPath": f"{folder}/.venv/bin/python"}
+
+
+@pytest.mark.slow
+def test_what_binder_runs_at_its_end_installs_the_package_without_the_network(tmp_path):
+    project, prefix = tmp_path / "project", tmp_path / "prefix"
+    shutil.copytree(ROOT / "analysis", project / "analysis")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    alone = os.environ | {"PATH": path, "PIP_PREFIX": str(prefix), "PIP_NO_INDEX": "1"}
+    subprocess.run([ROOT / "binder/postBuild"], cwd=project, env=alone, check=True)
+    (link,) = prefix.rglob("*homicide*.pth")
+    assert link.read_text().strip() == str(project)
 
 
 def test_installed_versions_are_those_of_the_lock():

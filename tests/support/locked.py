@@ -12,6 +12,11 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED_PYTHON = "3.11"  # the published numbers were made with this minor version
+# What conda-forge is asked for, and a version that its feedstock is known to have, with the source.
+CONDA = {
+    "python": (">=3.11,<3.12", "3.11.14", "conda-forge/python-feedstock#816, of 2025-09-25"),
+    "pip": (">=24", "25.3", "conda-forge/pip-feedstock@1360e1e, read 2026-11-27"),
+}
 
 
 def locked_versions(python: str = PUBLISHED_PYTHON) -> dict[str, str]:
@@ -34,21 +39,23 @@ def declared_requirements() -> list[Requirement]:
 
 
 def environment_yml() -> str:
-    """Return the conda environment with the lock's versions of what pyproject.toml states."""
-    versions = locked_versions()
-    names = sorted({requirement.name for requirement in declared_requirements()})
+    """Return the conda environment: conda-forge's Python, and the lock's own files by pip."""
+    conda = [
+        f"  - {name} {asked}  # {known}: {where}" for name, (asked, known, where) in CONDA.items()
+    ]
     return "\n".join(
         [
-            "# Made by `make lock` from requirements.lock; the same versions for conda users:",
-            "# conda env create -f environment.yml && conda activate mexico-homicide-its && pytask",
+            "# Made by `make lock`. Python comes from conda-forge; every package by pip, from the",
+            "# files that requirements.lock names by their hashes: conda's are other builds. The",
+            "# project itself takes a second call: pip takes no folder where it checks hashes.",
+            "#   conda env create -f environment.yml && conda activate mexico-homicide-its",
+            "#   pip install --no-deps --no-build-isolation -e . && pytask",
             "name: mexico-homicide-its",
             "channels: [conda-forge]",
             "dependencies:",
-            f"  - python={PUBLISHED_PYTHON}",
-            "  - pip",
-            *[f"  - {name}={versions[name]}" for name in names],
+            *conda,
             "  - pip:",
-            "      - -e .",
+            "      - -r requirements.lock",
             "",
         ]
     )

@@ -3,7 +3,6 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from pysyncon import Synth
 from scipy.optimize import minimize
 from support.synthetic_panels import PACKS, PREDICTORS, SMOKING, control, panel
 
@@ -97,6 +96,8 @@ def test_california_by_its_predictors_is_the_published_one():
 
 
 def test_pysyncon_gives_california_the_published_weights():
+    from pysyncon import Synth  # after the package has imported it without its SyntaxWarning
+
     X, before = SMOKING[PREDICTORS].T, PACKS.loc[:1988]
     donors = before.columns.drop("California")
     named = PUBLISHED.reindex(donors, fill_value=0)
