@@ -29,6 +29,10 @@ def test_nearest_values_that_change_a_verdict_are_those_worked_by_hand():
     assert recent.loc["rate", "below"] == pytest.approx(28.623, abs=1e-3)  # as registered
     assert recent.loc["rate", "verdict_below"] == "holds under one source"
     assert recent.loc["last", ["below", "above"]].tolist() == [2018, 2021]
+
+
+@pytest.mark.slow  # half a minute of fits from one start after another
+def test_nearest_start_that_changes_a_verdict_is_the_one_worked_by_hand():
     upsurge = turns_of(
         "calderon-upsurge", factor=[1.0, 4.0], last_year=[2008, 2012], start=["2000-01", "2000-06"]
     )

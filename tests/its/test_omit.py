@@ -70,7 +70,7 @@ def test_months_left_out_are_months_never_seen():
     assert (abs(whole - expected) / width).max() > 0.1
 
 
-@pytest.mark.parametrize("number", [1, 400, 40_000])
+@pytest.mark.parametrize("number", [1, 40_000])
 def test_effects_are_the_same_whatever_number_stands_in_a_month_left_out(number):
     expected, found = (fit_its(f, SHIFT, omit=OUT) for f in (COUNTS, changed(COUNTS, number)))
     pd.testing.assert_frame_equal(found.effects, expected.effects, rtol=1e-8, atol=1e-9)
