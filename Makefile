@@ -40,7 +40,13 @@ test: .venv/tested  ## the fast tests, on all cores
 	@$(BIN)/pytest -q -n auto
 
 test-slow: .venv/tested  ## simulations, and the whole run from end to end
+	-@$(MAKE) --no-print-directory .venv/metadata/ready
 	@$(BIN)/pytest -q -m slow -n auto --dist loadfile
+
+.venv/metadata/ready: .ci/metadata.txt  # validators that do not go with the versions of the lock
+	@$(PYTHON) -m venv --clear .venv/metadata
+	@.venv/metadata/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/metadata.txt
+	@touch $@
 
 RESOLUTION_newest := highest
 RESOLUTION_lowest := lowest-direct
@@ -57,7 +63,7 @@ lint: .venv/tested  ## errors, style, format and types; imports between the room
 	@$(BIN)/lint-imports --no-logo --no-cache
 
 audit: .venv/audit/ready  ## known holes in the locked packages (asks PyPI), and in the workflows
-	@for lock in requirements.lock .ci/audit.txt; do .venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+	@for lock in requirements.lock .ci/audit.txt .ci/metadata.txt; do .venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
 	@.venv/audit/bin/zizmor --offline --no-progress .github
 
 .venv/audit/ready: .ci/audit.txt
@@ -67,9 +73,9 @@ audit: .venv/audit/ready  ## known holes in the locked packages (asks PyPI), and
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 
-lock: environment  ## requirements.lock, .ci/audit.txt and environment.yml from pyproject.toml; UPGRADE=--upgrade for newer versions
+lock: environment  ## requirements.lock, .ci/*.txt and environment.yml from pyproject.toml and .ci/*.in; UPGRADE=--upgrade for newer versions
 	@$(COMPILE) $(UPGRADE) --all-extras --output-file requirements.lock pyproject.toml
-	@$(COMPILE) $(UPGRADE) --output-file .ci/audit.txt .ci/audit.in
+	@for tools in audit metadata; do $(COMPILE) $(UPGRADE) --output-file .ci/$$tools.txt .ci/$$tools.in || exit 1; done
 	@$(BIN)/python tests/support/locked.py > environment.yml
 
 reference: environment  ## rerun the R references of tests/reference, where R is there

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import frictionless
 import pandas as pd
 import pytest
 from support.folders import ROOT
@@ -22,6 +23,13 @@ def records(tmp_path):
 def test_every_recorded_table_is_declared():
     found = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*.csv")}
     assert found == {record["path"] for record in RECORDS.values()}
+
+
+@pytest.mark.slow
+def test_records_are_a_valid_data_package():
+    report = frictionless.validate(str(HERE / "datapackage.json"))
+    assert report.flatten(["title", "rowNumber", "fieldName", "note"]) == []
+    assert [task.name for task in report.tasks] == list(RECORDS)
 
 
 @pytest.mark.parametrize("name", RECORDS)

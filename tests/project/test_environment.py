@@ -22,7 +22,7 @@ from analysis.files import DATA_FOLDER
 from analysis.mexico.tables import load_table
 
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
-AUDIT = (ROOT / ".ci/audit.txt").read_text("utf-8")
+TOOLS = {name: (ROOT / f".ci/{name}.txt").read_text("utf-8") for name in ("audit", "metadata")}
 SUPPORTED = ["3.11", "3.12", "3.13"]
 
 
@@ -33,7 +33,11 @@ def installed(name):
         return "none"
 
 
-@pytest.mark.parametrize(("lock", "least"), [(LOCK, 150), (AUDIT, 20)], ids=["lock", "audit"])
+@pytest.mark.parametrize(
+    ("lock", "least"),
+    [(LOCK, 150), *((tools, 20) for tools in TOOLS.values())],
+    ids=["lock", *TOOLS],
+)
 def test_lock_pins_every_package_by_hash_and_names_no_index(lock, least):
     blocks = re.split(r"\n(?=[^ #])", re.sub(r"(?m)^ *#.*\n", "", lock).strip())
     pinned = r"[\w.-]+==[^ ;]+( ; [^\\]+)?( \\\n +--hash=sha256:[0-9a-f]{64})+"

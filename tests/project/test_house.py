@@ -86,8 +86,3 @@ def test_face_loads_nothing_and_writing_a_table_loads_no_model():
     code += "print(sorted({'statsmodels', 'matplotlib', 'scipy'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout.split("\n")[:2] == ["False", "[]"], run.stderr
-
-
-def test_version_is_that_of_the_citation():
-    cited = re.search(r"(?m)^version: (\S+)", (ROOT / "CITATION.cff").read_text("utf-8"))[1]
-    assert analysis.__version__ == cited

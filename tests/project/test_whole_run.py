@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 from support.folders import ROOT
 from support.published import assert_published, published_estimates
+from support.validators import validate_crate
 from support.whole_run import copy_project, run_pytask, start_pytask
 
 from analysis.files import sha256
 from analysis.report.runs import declare_runs
+from report.task_crate import map_inputs
 
 pytestmark = pytest.mark.slow
 
@@ -133,10 +135,15 @@ def test_what_stands_in_the_results_is_what_is_declared(undisturbed):
     found = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
     declared = {path for run in runs.values() for path in run.writes}
     declared |= {f"notebooks/{name}.ipynb" for name in runs} | {"ro-crate-metadata.json"}
+    declared |= map_inputs(undisturbed, runs).keys()
     assert {path for path in found if not path.startswith("report/")} == declared
     crate = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
     described = {entity["@id"] for entity in crate["@graph"]}
     assert declared - {"ro-crate-metadata.json"} <= described
+
+
+def test_the_crate_is_valid(undisturbed, tmp_path):
+    assert validate_crate(undisturbed / "results", tmp_path) == set()
 
 
 def test_a_deleted_figure_and_an_edited_page_are_made_again(undisturbed):
