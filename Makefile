@@ -25,6 +25,7 @@ environment: .venv/ready  ## .venv with the exact versions of requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m ipykernel install --sys-prefix --display-name mexico-homicide-its > /dev/null  # JupyterLab shows it
 	@touch $@
 
 test: environment  ## the fast tests, on all cores
