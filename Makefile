@@ -30,6 +30,7 @@ INSTALL := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --co
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	@$(INSTALL) --extra notebooks --extra cluster --extra update --extra build
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m ipykernel install --sys-prefix --display-name mexico-homicide-its > /dev/null  # JupyterLab shows it
 	@touch $@
 
 .venv/tested: .venv/ready

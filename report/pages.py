@@ -31,6 +31,7 @@ KINDS = {  # the notebooks of a shift in the order of its page, and what each is
     "07-comparison-countries": "beside other countries",
 }
 FOLDERS = re.compile(r"(?m)^.*[/\\](?=[^/\\\n]+\.py:\d+: )")  # before the file that a warning names
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]+)\)")  # of a notebook, to a file of the project
 Page = tuple[str, str, str, dict[str, Any]]  # where, its template, its language, what only it knows
 
 
@@ -140,6 +141,8 @@ def lay_out_notebooks(executed: Mapping[str, dict], runs: Mapping[str, Run], sou
     shifts = load_policy_shifts()
     for name, run in runs.items():
         notebook = executed[name]
+        for cell in (each for each in notebook["cells"] if each["cell_type"] == "markdown"):
+            cell["source"] = LINK.sub(partial(_lead, runs=runs), "".join(cell["source"]))
         first, *others = notebook["cells"]
         heading, *text = "".join(first["source"]).splitlines(True)
         if run.title:  # the notebook serves many runs: its heading is that of this one
@@ -153,6 +156,14 @@ def lay_out_notebooks(executed: Mapping[str, dict], runs: Mapping[str, Run], sou
             tree = "\n".join(["```{toctree}", ":hidden:", "", *forecasts, "```"])
             notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": tree})
         (source / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def _lead(link: re.Match, runs: Mapping[str, Run]) -> str:
+    """Return a notebook's link as the site has it: to another's first page, or as plain text."""
+    told, target = link.groups()
+    pages = (f"{name}.ipynb" for name, run in runs.items() if f"{run.notebook}.ipynb" == target)
+    page = next(pages, None)
+    return f"[{told}]({page})" if page else told
 
 
 def pages_of(slug: str, runs: Mapping[str, Run]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from analysis.arguments import Draws, Seed, Waves, checked, whole
 from analysis.checks import require
 from analysis.engine.mixture import Posterior
 from analysis.engine.optimise import NO_VARIATION
-from analysis.its.comparison import ESTIMATORS, ComparisonVerdict, estimate_by, judge_comparison
+from analysis.its.comparison import ESTIMATORS, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
 from analysis.its.design import outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
@@ -55,7 +55,7 @@ class ITSResult:
         return estimate_by((headline, *ESTIMATORS[1:]), self._model)
 
     @property
-    def comparison_verdict(self) -> ComparisonVerdict:
+    def comparison_verdict(self) -> str:  # a Literal here would stop IPython's completion
         """Whether the estimators *agree*, their *intervals differ* or their *sign differs*."""
         return judge_comparison(self._comparison)
 

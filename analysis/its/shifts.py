@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
-from analysis.arguments import check_choice, check_class
+from analysis.arguments import Month, check_choice, check_class
 from analysis.checks import check_fields, read_period, require, shown
 from analysis.its.series import ERRORS
 from analysis.language import Words
@@ -29,8 +29,7 @@ class PolicyShift:
     text such as ``"2006-12"``, and one place, source or shift beside without a list around it.
     """
 
-    HOW: ClassVar = "use PolicyShift('reform', '2010-01') or load_policy_shifts()[SLUG]"
-
+    HOW: ClassVar[str] = "use PolicyShift('reform', '2010-01') or load_policy_shifts()[SLUG]"
     slug: str
     month: pd.Period  # first period under the new policy
     title: str = ""
@@ -51,9 +50,13 @@ class PolicyShift:
 
     if TYPE_CHECKING:  # what may be given is wider than what is read
 
-        def __init__(
-            self, slug: str, month: pd.Period | str, title: str = "", **declared: Any
-        ) -> None: ...
+        def __init__(self, slug: str, month: Month, title: str = "", until: Month | None = None,
+            impact: Impact = "level_and_slope", start: Month | None = None,
+            end: Month | None = None, window_reason: str = "",
+            beside: "PolicyShift | Iterable[PolicyShift]" = (), places: Iterable[str] = (),
+            sources: Iterable[str] = (), overlaps: Iterable[str] = (), reason: str = "",
+            source: str = "", words: str = "", caveat: str = "", omit: Iterable[Month] = (),
+        ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         named = isinstance(self.slug, str) and re.fullmatch(SLUG, self.slug) is not None

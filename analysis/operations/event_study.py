@@ -48,8 +48,7 @@ Stacked = Annotated[pd.DataFrame, check_stacked]
 class EventStudy:
     """Effects by months since the operation, relative to the months just before it."""
 
-    HOW: ClassVar = "use fit_event_study(stacked)"
-
+    HOW: ClassVar[str] = "use fit_event_study(stacked)"
     effects: pd.DataFrame  # index `first_month`; columns estimate, low, high (percent), p, months
     pre_trend: pd.Series  # joint test that the leads are zero: F, df, df_denominator, p
     places: int  # clusters

@@ -21,8 +21,7 @@ DRAWS = 999
 class Randomisation:
     """The real estimate among those of operations reassigned at random."""
 
-    HOW: ClassVar = "use randomisation_test(panel, operations)"
-
+    HOW: ClassVar[str] = "use randomisation_test(panel, operations)"
     estimate: float  # percent
     p: float
     low: float  # percent; -100 or infinite where the interval is open
@@ -126,8 +125,7 @@ def score_bootstrap(
 class ReassignedEventStudy:
     """An event study among those of the same operations in other places."""
 
-    HOW: ClassVar = "use reassign_event_study(panel, operations)"
-
+    HOW: ClassVar[str] = "use reassign_event_study(panel, operations)"
     # index `first_month`; columns estimate, low, high (95% of the reassigned; percent), p
     bins: pd.DataFrame
     lead_p: float  # of the leads together

@@ -55,7 +55,7 @@ def declare_runs() -> dict[str, Run]:
     forecasts = [_run("08-forecast", source=source, every=EVERY[source]) for source in EVERY]
     probabilities = tuple(run.tables[1] for run in forecasts)
     claims = _run("02-claims", probabilities=" ".join(probabilities))
-    runs = [_run("01-data"), replace(claims, reads=probabilities)]
+    runs = [_run("00-start"), _run("01-data"), replace(claims, reads=probabilities)]
     for shift, source in ((each, name) for each in shifts.values() for name in each.sources):
         runs.append(_run("03-policy-shift", shift, source))
         runs.append(_run("04-robustness", shift, source, jobs=1))

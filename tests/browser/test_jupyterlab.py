@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 from support.whole_run import copy_project
 
 pytestmark = pytest.mark.slow
@@ -117,6 +118,27 @@ def test_a_changed_parameter_shows_its_figure_and_writes_to_its_own_place(projec
     assert {path: made[path] for path in published} == published
     elsewhere = [path for path in made.keys() - published.keys() if EXPLORED not in str(path)]
     assert elsewhere == []
+
+
+def test_the_first_notebook_opens_with_its_kernel_runs_and_leads_on(project, within, desktop):
+    page, path = desktop, project / "notebooks/00-start.ipynb"
+    page.goto(f"{within}lab/workspaces/first/tree/notebooks/00-start.ipynb?token={TOKEN}")
+    page.get_by_role("heading", name="Start here").wait_for()
+    named = KernelSpecManager().get_kernel_spec("python3").display_name
+    page.locator(".jp-KernelName", has_text=named).wait_for()
+    assert page.locator(".jp-Dialog").count() == 0  # it asks for nothing
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    wait_for((project / "results/tables/start.csv").is_file, 120)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.keyboard.press("Control+s")
+    wait_for(lambda: ran_through(path), 60)
+    assert "error" not in {out["output_type"] for c in read_code(path) for out in c["outputs"]}
+    page.locator(".jp-WindowedPanel-outer").hover()
+    page.mouse.wheel(0, -20_000)
+    page.locator(".jp-Notebook a", has_text="the shifts").click()  # a file beside notebooks/
+    page.locator(".lm-TabBar-tabLabel", has_text="policy-shifts.toml").wait_for()
+    page.locator(".jp-FileEditor", has_text="calderon-2006-12").wait_for()
 
 
 def read_code(path):

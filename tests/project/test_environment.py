@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -177,3 +178,12 @@ def test_notebooks_are_stored_without_outputs():
     assert cells
     ran = [name for name, cell in cells if cell.get("outputs") or cell.get("execution_count")]
     assert ran == []
+
+
+def test_the_kernel_bears_the_projects_name_and_is_found_wherever_python_is():
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["name"]
+    recipe = (ROOT / "Makefile").read_text("utf-8")
+    assert re.findall(r"ipykernel install .*--display-name (\S+)", recipe) == [name]
+    named = {"display_name": name, "language": "python", "name": "python3"}
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert json.loads(path.read_text("utf-8"))["metadata"]["kernelspec"] == named

@@ -186,6 +186,19 @@ def test_a_notebook_keeps_the_house_rules(path):
             assert "plt." not in source or "import" in source or "save_figure(" in source
 
 
+def test_links_of_the_notebooks_lead_to_files():
+    found = []
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        told = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        found += [
+            (path.parent / link).resolve() for link in re.findall(r"\]\((?!https:)(.+?)\)", told)
+        ]
+    assert len(found) > 15
+    made = {ROOT / "results/estimates.csv"}
+    assert [link for link in set(found) - made if not link.is_file()] == []
+
+
 ALL = {path.stem[:2] for path in NOTEBOOKS}
 
 

@@ -108,6 +108,19 @@ def test_a_warning_on_a_page_names_its_file_and_no_folder_of_the_machine(tmp_pat
     assert cell["outputs"][1]["text"] == text
 
 
+def test_a_link_of_a_notebook_leads_to_a_page_or_is_text(tmp_path):
+    executed = {name: json.loads(notebook([])) for name in RUNS}
+    told = "[01](01-data.ipynb), [fit](03-policy-shift.ipynb), [runs](../analysis/data/runs.toml)"
+    far = "[doi](https://doi.org/10.1016/x)"
+    cell = {"cell_type": "markdown", "metadata": {}, "source": [f"{told}\n", far]}
+    executed["00-start"]["cells"].append(cell)
+    lay_out_notebooks(executed, RUNS, tmp_path)
+    cell = json.loads((tmp_path / "00-start.ipynb").read_text("utf-8"))["cells"][-1]
+    first = next(name for name in RUNS if name.startswith("03-policy-shift"))
+    shown = f"[01](01-data.ipynb), [fit]({first}.ipynb), runs\n{far}"
+    assert "".join(cell["source"]) == shown
+
+
 def test_spanish_words_of_a_fit_find_their_figures_and_the_english_page(laid_out):
     text = (laid_out / "es/03-policy-shift--covid-2020-04--inegi.md").read_text(encoding="utf-8")
     assert "(../figures/es/x.svg)" in text
