@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import requires, version
@@ -17,6 +17,7 @@ from analysis.files import hash_files, sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
 from analysis.report.runs import Run, declare_runs
 from notebooks.reached import reached_files
+from report.exports import EXPORTS, READ
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"
@@ -26,7 +27,7 @@ PACKAGE = PythonNode(value=hash_files(FILES, PROJECT), hash=True)
 DISTRIBUTION = "mexico-homicide-its"
 
 
-def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
+def write_crate(results: Path, runs: Mapping[str, Run], exported: Sequence[str] = ()) -> None:
     """Write ``ro-crate-metadata.json`` into `results`, a folder of the project's."""
     # Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate, doi:10.3233/DS-210053
     from rocrate.rocrate import ROCrate  # takes half a second to import
@@ -54,6 +55,14 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
             object=[notebook, *tables, *map(add, read), *values],
             result=[add(results / path) for path in (f"notebooks/{name}.ipynb", *run.writes)],
             properties={"name": f"papermill {run.notebook}.ipynb"},
+        )
+    if exported:
+        crate.add_action(
+            instrument=software,
+            identifier="#exports",
+            object=[add(results / path) for path in READ],
+            result=[add(results / path) for path in exported],
+            properties={"name": "report/task_exports.py"},
         )
     content = json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
     write_atomically(results / "ro-crate-metadata.json", content.encode())
@@ -90,9 +99,10 @@ def task_crate(
     made: list[Path] = [
         *(RESULTS / f"notebooks/{name}.ipynb" for name in RUNS),
         *(RESULTS / path for run in RUNS.values() for path in run.writes),
+        *(RESULTS / path for path in EXPORTS),
     ],
     package: Any = PACKAGE,
     crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
 ) -> None:
     """Say what the results were made from: inputs, parameters, versions, outputs."""
-    write_crate(RESULTS, RUNS)
+    write_crate(RESULTS, RUNS, EXPORTS)
