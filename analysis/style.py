@@ -80,23 +80,25 @@ class SavedFigure(NamedTuple):
 
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
-    """Save as ``stem.svg`` and ``stem.png``, with no date or random identifier, and close it."""
-    width = figure.get_figwidth()
+    """Save as SVG and PNG, as PDF below ``exports``, with no date or random name, and close it."""
+    place, width = Path(stem).as_posix(), figure.get_figwidth()
     texts = [text for text in figure.findobj(Text) if text.get_visible()]
     sizes = [(text.get_text(), text.get_fontsize() / 72 * PHONE / width) for text in texts]
     small = {text: round(pixels, 1) for text, pixels in sizes if text.strip() and pixels < LEAST}
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
     require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
     drawn = {}
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-        buffer = io.BytesIO()  # texts as paths: no font is missing
-        figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
-        drawn[suffix] = buffer.getvalue()
+    for end, date in (("svg", "Date"), ("png", "Software"), ("pdf", "CreationDate")):
+        buffer = io.BytesIO()  # texts as paths, or with their fonts: none is missing
+        with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
+            figure.savefig(buffer, format=end, dpi=150, metadata={date: None})
+        figure.set_layout_engine("none")  # as it is: to lay out takes as long as to draw
+        drawn[end] = buffer.getvalue()
     plt.close(figure)
     # matplotlib names parts by coordinates, whose last digits differ between processors
-    parts = list(dict.fromkeys(PART.findall(drawn[".svg"])))
-    salted = [sha256(f"{Path(stem).name} {place}".encode()) for place in range(len(parts))]
-    names = {part: f"p{name[:10]}".encode() for part, name in zip(parts, salted, strict=True)}
-    drawn[".svg"] = PART.sub(lambda part: names[part[0]], drawn[".svg"])
-    write_together({Path(f"{stem}{suffix}"): content for suffix, content in drawn.items()})
-    return SavedFigure(drawn[".svg"].decode(), alt, Path(stem).as_posix().rpartition("figures/")[2])
+    parts, own = dict.fromkeys(PART.findall(drawn["svg"])), Path(stem).name
+    names = {x: f"p{sha256(f'{own} {nth}'.encode())[:10]}".encode() for nth, x in enumerate(parts)}
+    drawn["svg"] = PART.sub(lambda part: names[part[0]], drawn["svg"])
+    stems = {"pdf": re.sub("^(.*/|)figures/", r"\1exports/figures/", place)}
+    write_together({Path(f"{stems.get(end, place)}.{end}"): made for end, made in drawn.items()})
+    return SavedFigure(drawn["svg"].decode(), alt, place.rpartition("figures/")[2])

@@ -11,6 +11,7 @@ myst_heading_anchors = 2
 html_theme = "furo"
 html_title = project
 html_static_path = ["static"]
+html_extra_path = ["extra"]
 html_css_files = ["report.css"]
 html_js_files = ["terms.js", "report.js"]
 html_show_sphinx = False

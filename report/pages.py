@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,9 +19,10 @@ from analysis.mexico.shifts import load_policy_shifts
 from analysis.report.cards import BELIEVED, load_window, tell_small, write_answer
 from analysis.report.runs import Run
 from report import card_words
+from report.exports import EXPORTS
+from report.tables import read_front
 
 REPORT = Path(__file__).parent
-FRONT = ("tables/cards.csv", "tables/claims-told.csv")  # the tables that the pages rest on
 KINDS = {  # the notebooks of a shift in the order of its page, and what each is called there
     "03-policy-shift": "the fit",
     "04-robustness": "is the date special?",
@@ -46,6 +46,9 @@ def write_pages(
 ) -> None:
     """Write every page that is no notebook into Sphinx's `source`, with the figures they show."""
     shutil.copytree(results / "figures", source / "figures", dirs_exist_ok=True)
+    (source / "extra/exports").mkdir(parents=True, exist_ok=True)  # what Sphinx hands on as it is
+    for path in EXPORTS:
+        shutil.copy(results / path, source / "extra" / path)
     context = _context(results, runs, executed)
     for place, template, language, own in _pages(context):
         with speaking(language):
@@ -96,8 +99,7 @@ def _context(
     results: Path, runs: Mapping[str, Run], executed: Mapping[str, dict]
 ) -> dict[str, Any]:
     """Return what the pages are told."""
-    cards, claims = (pd.read_csv(results / path, keep_default_na=False) for path in FRONT)
-    cards["deaths_last"] = pd.to_numeric(cards["deaths_last"])
+    cards, claims = read_front(results)
     by_shift = cards.groupby("shift", sort=False)
     by_language = claims.groupby("language", sort=False)
     shifts = load_policy_shifts()

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import metadata, requires, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from analysis.files import DATA_FOLDER, hash_files, sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
 from analysis.report.runs import Run, declare_runs
 from notebooks.reached import reached_files
+from report.exports import EXPORTS, READ
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"
@@ -26,7 +27,10 @@ DISTRIBUTION = "mexico-homicide-its"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"  # which is one of RO-Crate 1.1
 LICENCE = "https://spdx.org/licenses/MIT"
 MEDIA = {
+    ".R": "text/plain",
     ".csv": "text/csv",
+    ".do": "text/plain",
+    ".dta": "application/x-stata-dta",
     ".geojson": "application/geo+json",
     ".gz": "application/gzip",
     ".html": "text/html",
@@ -34,6 +38,7 @@ MEDIA = {
     ".json": "application/json",
     ".md": "text/markdown",
     ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".tex": "application/x-tex",
@@ -51,7 +56,7 @@ def map_inputs(project: Path, runs: Mapping[str, Run]) -> dict[str, Path]:
     return data | {f"inputs/{path.relative_to(project).as_posix()}": path for path in own}
 
 
-def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
+def write_crate(results: Path, runs: Mapping[str, Run], exported: Sequence[str] = ()) -> None:
     """Write ``ro-crate-metadata.json`` and copies of the inputs into the project's `results`."""
     # Soiland-Reyes et al. (2022), Packaging research artefacts with RO-Crate, doi:10.3233/DS-210053
     # Leo et al. (2024), Recording provenance of workflow runs, doi:10.1371/journal.pone.0309210
@@ -93,6 +98,19 @@ def write_crate(results: Path, runs: Mapping[str, Run]) -> None:
             properties={
                 "name": f"papermill {notebook}",
                 "description": f"{run.title or run.notebook}: the notebook run with its parameters",
+            },
+        )
+        crate.root_dataset.append_to("mentions", action)
+    if exported:
+        files = [_add_file(crate, path, (results / path).read_bytes()) for path in exported]
+        action = crate.add_action(
+            instrument=software,
+            identifier="#exports",
+            object=[made[path] for path in READ],
+            result=files,
+            properties={
+                "name": "report/task_exports.py",
+                "description": "The estimates and the front page's tables for other programs",
             },
         )
         crate.root_dataset.append_to("mentions", action)
@@ -157,6 +175,7 @@ def task_crate(
     made: list[Path] = [
         *(RESULTS / f"notebooks/{name}.ipynb" for name in RUNS),
         *(RESULTS / path for run in RUNS.values() for path in run.writes),
+        *(RESULTS / path for path in EXPORTS),
     ],
     given: list[Path] = [*INPUTS.values()],
     package: Any = PACKAGE,
@@ -164,4 +183,4 @@ def task_crate(
     crate: Annotated[Path, Product] = RESULTS / "ro-crate-metadata.json",
 ) -> None:
     """Say what the results were made from: inputs, parameters, versions, outputs."""
-    write_crate(RESULTS, RUNS)
+    write_crate(RESULTS, RUNS, EXPORTS)

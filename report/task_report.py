@@ -14,7 +14,9 @@ from pytask import Product, PythonNode
 from analysis.files import hash_files, sha256
 from analysis.report.runs import Run, declare_runs
 from notebooks.reached import reached_files
-from report.pages import FRONT, lay_out_notebooks, read_notebooks, write_pages
+from report.exports import EXPORTS
+from report.pages import lay_out_notebooks, read_notebooks, write_pages
+from report.tables import FRONT
 
 REPORT = Path(__file__).parent
 RESULTS = REPORT.parent / "results"
@@ -79,7 +81,7 @@ class SiteNode:
 def task_report(
     site: Annotated[Path, SiteNode(folder=RESULTS / "report"), Product],
     executed: dict[str, Path] = EXECUTED,
-    front: list[Path] = [RESULTS / path for path in FRONT],
+    front: list[Path] = [RESULTS / path for path in (*FRONT, *EXPORTS)],
     configuration: list[Path] = CONFIGURATION,
     package: Any = PythonNode(value=hash_files(REACHED, REPORT.parent), hash=True),
 ) -> None:

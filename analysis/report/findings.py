@@ -224,10 +224,8 @@ def summary_table(estimates: pd.DataFrame, titles: dict[str, str]) -> pd.DataFra
 
 
 def write_front_page(sentences: list[Sentence], summary: pd.DataFrame, results: Path) -> None:
-    """Write the front page's words and the summary table as CSV, LaTeX and HTML."""
+    """Write the front page's words and the summary table as CSV and HTML."""
     words = (f"{number}. {literal(each.text)}\n" for number, each in enumerate(sentences, start=1))
     write_atomically(results / "answer.md", "".join(words).encode())
     write_table(summary, results / "tables/summary.csv")
-    latex = summary.to_latex(index=False, escape=True, column_format="l" * summary.shape[1])
-    write_atomically(results / "tables/summary.tex", latex.encode())
     write_atomically(results / "tables/summary.html", summary.to_html(index=False).encode())

@@ -17,6 +17,7 @@ from analysis.mexico.shifts import INAUGURATIONS, load_policy_shifts
 from analysis.mexico.tables import check_file, forget_tables
 
 EVERY = {"sesnsp": 3, "inegi": 6}  # months between the origins of earlier forecasts
+FIGURE = ("figures/{}.svg", "figures/{}.png", "exports/figures/{}.pdf")
 FILES = ("recorded", "tables", "figures")  # of a run, as below
 DECLARED = read_toml(DATA_FOLDER / "runs.toml")[1]  # by notebook
 SHOWN = ("shift", "source")  # what every name of a run tells
@@ -34,7 +35,7 @@ class Run:
     reads: tuple[str, ...] = ()  # what other runs wrote, below results/
     recorded: tuple[str, ...] = ()  # the project's own files, patterns from its root
     tables: tuple[str, ...] = ()  # written below results/
-    figures: tuple[str, ...] = ()  # written below results/figures/, without ending
+    figures: tuple[str, ...] = ()  # written as FIGURE says, without ending
     title: str = ""  # of the page; empty: the notebook's own heading
 
     @property
@@ -45,8 +46,7 @@ class Run:
     @property
     def writes(self) -> tuple[str, ...]:
         """Every file that the run writes below ``results/``, but for the executed notebook."""
-        drawn = (f"figures/{stem}.{end}" for stem in self.figures for end in ("svg", "png"))
-        return (*self.tables, *drawn)
+        return (*self.tables, *(place.format(stem) for stem in self.figures for place in FIGURE))
 
 
 def declare_runs() -> dict[str, Run]:

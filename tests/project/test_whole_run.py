@@ -19,13 +19,14 @@ from support.whole_run import copy_project, run_pytask, start_pytask
 
 from analysis.files import sha256
 from analysis.report.runs import declare_runs
+from report.exports import EXPORTS
 from report.task_crate import map_inputs
 
 pytestmark = pytest.mark.slow
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    kept = {".csv", ".md", ".parquet", ".tex", ".html", ".svg"}
+    kept = {".csv", ".md", ".parquet", ".tex", ".html", ".svg", ".pdf", ".dta"}
     results = folder / "results"
     paths = [path.relative_to(results) for path in results.rglob("*") if path.suffix in kept]
     made = [path for path in paths if path.parts[0] not in {"report", "notebooks"}]
@@ -86,7 +87,7 @@ def test_site_and_crate_have_the_same_bytes_wherever_they_are_built(undisturbed,
     made, folder = undisturbed / "results", copy_project(tmp_path / "a place of its own")
     own = {"ro-crate-metadata.json", "report"}
     shutil.copytree(made, folder / "results", ignore=lambda *_: own)
-    build = "from report.task_crate import *; write_crate(RESULTS, RUNS)\n"
+    build = "from report.task_crate import *; write_crate(RESULTS, RUNS, EXPORTS)\n"
     build += "from report.task_report import *; make_report(REPORT, RESULTS, RUNS)"
     other = {"PYTHONPATH": str(folder), "PYTHONHASHSEED": "77", "TMPDIR": str(tmp_path)}
     other |= {"HOME": str(tmp_path), "USER": "somebody", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
@@ -135,7 +136,7 @@ def test_what_stands_in_the_results_is_what_is_declared(undisturbed):
     found = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
     declared = {path for run in runs.values() for path in run.writes}
     declared |= {f"notebooks/{name}.ipynb" for name in runs} | {"ro-crate-metadata.json"}
-    declared |= map_inputs(undisturbed, runs).keys()
+    declared |= {*map_inputs(undisturbed, runs), *EXPORTS}
     assert {path for path in found if not path.startswith("report/")} == declared
     crate = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
     described = {entity["@id"] for entity in crate["@graph"]}
@@ -166,9 +167,13 @@ def test_a_changed_comment_reruns_only_what_reaches_it(undisturbed):
     path.write_bytes(before)
     assert code == 0, output
     rerun = set(re.findall(r"(task_\w+(?:\[[\w-]+\])?)\s+│ w", output))
-    # what they write is read by the last notebook, the report and the crate
+    # what they write is read by the last notebook, the exports, the report and the crate
     runs = ("02-claims", "08-forecast--inegi", "08-forecast--sesnsp", "10-synthesis")
-    expected = {f"task_notebook[{name}]" for name in runs} | {"task_report", "task_crate"}
+    expected = {f"task_notebook[{name}]" for name in runs} | {
+        "task_exports",
+        "task_report",
+        "task_crate",
+    }
     assert rerun == expected
 
 

@@ -200,5 +200,5 @@ def test_the_front_page_numbers_its_sentences(tmp_path):
     sentences = [Sentence(text, "x.md", "x.csv", rows) for text in ("First.", "Second.")]
     write_front_page(sentences, summary_table(estimate_rows(), TITLES), tmp_path)
     assert (tmp_path / "answer.md").read_text() == "1. First.\n2. Second.\n"
-    for suffix in ("csv", "tex", "html"):
+    for suffix in ("csv", "html"):
         assert (tmp_path / f"tables/summary.{suffix}").is_file()

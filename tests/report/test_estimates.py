@@ -187,7 +187,7 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         figure, ax = plt.subplots()
         ax.plot([0, 1], [1, 0])
         save_figure(figure, tmp_path / name, "What it shows.")
-    for name in ("figure.svg", "figure.png"):
+    for name in ("figure.svg", "figure.png", "figure.pdf"):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 1000

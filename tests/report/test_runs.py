@@ -40,7 +40,7 @@ def test_recorded_files_stand_in_the_project():
 def test_figures_come_as_vectors_and_as_pixels():
     run = Run("a", "b", tables=("t.csv",), figures=("f",))
     assert run.name == "a--b"
-    assert run.writes == ("t.csv", "figures/f.svg", "figures/f.png")
+    assert run.writes == ("t.csv", "figures/f.svg", "figures/f.png", "exports/figures/f.pdf")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from support.published import published_estimates
 from analysis.files import write_table
 from analysis.mexico.record import NATION
 from analysis.report.cards import make_cards
+from report.exports import EXPORTS
 from report.pages import lay_out_notebooks, read_notebooks, write_pages
 
 HEADING = "# The heading\n\n**Question.** What?\n\n**Reads** it."
@@ -55,6 +56,9 @@ def write_results(results, runs, shifts, *, finding="Finding of", claim=CLAIM, s
     both = [claim, claim | {"number": 2, "changed": ""}]
     claims = [each | {"language": code} for code in ("en", "es") for each in both]
     write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
+    for path in EXPORTS:  # the pages hand them on unread
+        (results / path).parent.mkdir(exist_ok=True)
+        (results / path).write_text("x")
 
 
 def lay_out_site(results, source, runs):
