@@ -13,7 +13,7 @@ from analysis.arguments import Count, Share, Year, check_year, checked
 from analysis.checks import check_known, name_some, require, unit_size
 from analysis.files import DATA_FOLDER, read_toml
 
-with catch_warnings(action="ignore", category=SyntaxWarning):  # a docstring's "\h", from 3.12 on
+with catch_warnings(action="ignore"):  # of a docstring's "\h", when it is first compiled
     from pysyncon import AugSynth, Dataprep
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
