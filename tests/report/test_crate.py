@@ -10,6 +10,7 @@ from analysis.files import DATA_FOLDER
 from analysis.mexico.tables import load_descriptor
 from analysis.report.runs import Run, declare_runs
 from report import task_crate
+from report.exports import READ
 from report.task_crate import MEDIA, map_inputs, write_crate
 
 # Who ran it, and when, is left out on purpose; what wants an address waits for the project's.
@@ -62,6 +63,20 @@ def test_files_of_the_project_and_of_other_runs_are_inputs(results):
     entities = crate_of(results)
     assert {"@id": "inputs/benchmarks/recorded.csv"} in entities["#a--x"]["object"]
     assert {"@id": "tables/a.csv"} in entities["#b"]["object"]
+
+
+def test_exports_are_described_with_what_they_were_made_from(results):
+    for path in (*READ, "exports/estimates.dta"):
+        (results / path).parent.mkdir(exist_ok=True)
+        (results / path).write_text("x\n1\n")
+    write_crate(results, {"a--x": Run("a", "x", tables=READ)}, ["exports/estimates.dta"])
+    metadata = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
+    action = next(each for each in metadata["@graph"] if each["@id"] == "#exports")
+    assert action["result"] in (
+        {"@id": "exports/estimates.dta"},
+        [{"@id": "exports/estimates.dta"}],
+    )
+    assert {"@id": "estimates.csv"} in action["object"]
 
 
 def test_hashes_are_those_of_the_files(results):

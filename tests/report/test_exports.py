@@ -152,6 +152,7 @@ def test_latex_escapes_what_it_would_read_as_more_than_text():
     assert escape_latex("−5 to 7\u202f% → año\n “x”") == (
         r"$-$5 to 7\,\% $\rightarrow$ año \textquotedblleft{}x\textquotedblright{}"
     )
+    assert escape_latex("[1em] is no length") == "{[}1em] is no length"  # of the line before
     for text in HARD:
         bare = escape_latex(text)
         for written in sorted(LETTERS.values(), key=len, reverse=True):

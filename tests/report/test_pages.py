@@ -18,7 +18,8 @@ def laid_out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     write_results(folder / "results", RUNS, SHIFTS)
     lay_out_site(folder / "results", folder / "source", RUNS)
-    shutil.rmtree(folder / "source/templates")
+    for name in ("templates", "extra"):  # no pages
+        shutil.rmtree(folder / "source" / name)
     return folder / "source"
 
 
