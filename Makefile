@@ -88,4 +88,4 @@ clean:  ## remove what a run made; the environment stays
 	@rm -rf results .pytask pytask.lock .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 — /'
+	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## /  make \1 — /'

@@ -116,7 +116,7 @@ def make_codebook(estimates: pd.DataFrame, meanings: Meanings) -> pd.DataFrame:
 def tell_codebook(codebook: pd.DataFrame) -> str:
     """Return the codebook as Markdown: the variables, then the codes of each."""
     variables = codebook[codebook["code"] == ""].drop(columns="code")
-    text = [f"# {literal(TITLE)}", DECLARED["text"]["codebook"], to_markdown(variables)]
+    text = [f"# {literal(TITLE)}", DECLARED["text"]["codebook"], to_markdown(variables, "variable")]
     for name, part in codebook[codebook["code"] != ""].groupby("variable", sort=False):
-        text += [f"## {literal(name)}", to_markdown(part[["code", "meaning"]])]
+        text += [f"## `{name}`", to_markdown(part[["code", "meaning"]], "code")]
     return "\n\n".join(each.strip() for each in text) + "\n"

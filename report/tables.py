@@ -18,7 +18,9 @@ WHERE = "report/exports.toml"
 DECLARED = read_toml(Path(__file__).parent / "exports.toml")[1]
 LETTERS = DECLARED["latex"]
 ESCAPES = str.maketrans(LETTERS)
-NEEDS = r"% \usepackage[T1]{fontenc}, \usepackage{array,booktabs}; the file is UTF-8" + "\n"
+NEEDS = r"""% \usepackage[T1]{fontenc}, \usepackage{array,booktabs,longtable}; UTF-8
+% in \footnotesize as wide as A4 with margins of 25 mm
+"""
 COLUMN = r">{{\raggedright\arraybackslash}}p{{\dimexpr {:.3f}\linewidth-2\tabcolsep}}"
 LIGATURES = re.compile(r"([-',])(?=\1)")  # what two of them would become one sign
 LATIN = {chr(code) for code in range(0xA1, 0x180)} - set("ĦħĸĿŀŉŦŧſ")  # but what T1 has not
@@ -93,26 +95,31 @@ def _known(sign: str) -> bool:
 
 
 def to_latex(table: pd.DataFrame) -> str:
-    """Return a whole ``tabular`` as wide as the line, a column by the length of its texts."""
+    """Return a whole ``longtable`` as wide as the line, a column by the length of its texts."""
     weights = [_weigh(column) for column in zip(*_rows(table), strict=True)]
     columns = "".join(COLUMN.format(weight / sum(weights)) for weight in weights)
     cells = [map(escape_latex, row) for row in _rows(table)]
     head, *body = (" & ".join(row) + r" \\" for row in cells)
-    begin = NEEDS + rf"\begin{{tabular}}{{{columns}}}"
-    inner = (r"\toprule", head, r"\midrule", "\n\\addlinespace\n".join(body), r"\bottomrule")
-    return "\n".join([begin, *inner, r"\end{tabular}", ""])
+    begin = NEEDS + rf"\begin{{longtable}}{{{columns}}}"
+    ends = (r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot")
+    return "\n".join([begin, *ends, "\n\\addlinespace\n".join(body), r"\end{longtable}", ""])
 
 
 def _weigh(column: Iterable[object]) -> float:
     """Return how wide a column should be against others: its longest word fits, prose wraps."""
     texts = [str(text) for text in column]
     words = (len(word) for text in texts for word in text.split())
-    return max(*words, 1, 2 * max(map(len, texts)) ** 0.5)
+    return max(1.2 * max(words, default=0) + 4, 2 * max(map(len, texts)) ** 0.5)  # 4: the gap
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """Return a table of Markdown, each cell as it is written."""
-    lines = [" | ".join(map(literal, row)) for row in _rows(table)]
+def to_markdown(table: pd.DataFrame, code: str = "") -> str:
+    """Return a table of Markdown, each cell as it is written, the column `code` to be copied."""
+    if code:
+        table = table.assign(**{code: [f"`{each}`" for each in table[code]]})
+    plain = [name != code for name in table]
+    head, *body = _rows(table)
+    rows = [[literal(x) if p else x for p, x in zip(plain, row, strict=True)] for row in body]
+    lines = [" | ".join(row) for row in (map(literal, head), *rows)]
     lines.insert(1, " | ".join(["---"] * table.shape[1]))
     return "".join(f"| {line} |\n" for line in lines)
 

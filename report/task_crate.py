@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import metadata, requires, version
@@ -123,7 +122,8 @@ def write_crate(results: Path, runs: Mapping[str, Run], exported: Sequence[str] 
 def _describe_root(crate: Any) -> None:
     crate.name = "Mexico's homicide rate and its policy shifts: one run of the analysis"
     crate.description = "Interrupted time series of official homicide figures, and their report."
-    seconds = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    created = datetime.fromisoformat(load_descriptor()["created"]).timestamp()
+    seconds = float(os.environ.get("SOURCE_DATE_EPOCH", created))  # the data's date: the same bytes
     crate.datePublished = datetime.fromtimestamp(seconds, UTC).date().isoformat()
     root, work = crate.root_dataset, "CreativeWork"
     root["author"] = _add(crate, "#authors", "Organization", name=f"The {DISTRIBUTION} authors")

@@ -10,7 +10,9 @@ from analysis.mexico.tables import check_file, forget_tables, load_table
 from benchmarks.recording import write_record
 
 HERE = ROOT / "benchmarks"
-RECORDS = {x["name"]: x for x in json.loads((HERE / "datapackage.json").read_text())["resources"]}
+RECORDS = {
+    x["name"]: x for x in json.loads((HERE / "datapackage.json").read_text("utf-8"))["resources"]
+}
 
 
 @pytest.fixture
@@ -53,13 +55,13 @@ def test_a_changed_digit_is_refused_and_the_program_named(records, place):
 
 
 def test_recording_anew_writes_the_hash_too(records):
-    before = json.loads((records / "datapackage.json").read_text())["resources"]
+    before = json.loads((records / "datapackage.json").read_text("utf-8"))["resources"]
     table = pd.DataFrame({"value": [0.1, 5, 1 / 3]})
     write_record(table, records / "gaps.csv", float_format="%.3g")
     assert (records / "gaps.csv").read_bytes() == b"value\n0.1\n5\n0.333\n"
     forget_tables()
     assert load_table("gaps", folder=records)["value"].tolist() == [0.1, 5, 0.333]
-    after = json.loads((records / "datapackage.json").read_text())["resources"]
+    after = json.loads((records / "datapackage.json").read_text("utf-8"))["resources"]
     assert [new["name"] for old, new in zip(before, after, strict=True) if new != old] == ["gaps"]
     write_record(table, records / "windows.csv")
     forget_tables()

@@ -60,9 +60,9 @@ def within(project, tmp_path_factory):
 
 
 def read_address(home, server):
-    assert server.poll() is None, (home / "log").read_text()
+    assert server.poll() is None, (home / "log").read_text("utf-8")
     for path in (home / "RUNTIME").glob("jpserver-*.json"):
-        return json.loads(path.read_text())["url"]
+        return json.loads(path.read_text("utf-8"))["url"]
     return None
 
 

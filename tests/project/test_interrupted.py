@@ -163,8 +163,8 @@ def test_results_that_cannot_be_written_are_told_without_a_traceback(project):
 
 def test_results_deleted_in_the_middle_are_missed(project):
     notebook = project / "notebooks/small.ipynb"
-    assert "range(30)" in notebook.read_text()
-    notebook.write_text(notebook.read_text().replace("range(30)", "range(1)"))
+    assert "range(30)" in notebook.read_text("utf-8")
+    notebook.write_text(notebook.read_text("utf-8").replace("range(30)", "range(1)"))
     process = start_and_wait(project, "one.csv")
     wait_for((project / "results/other.csv").exists, process)
     (project / "results").rename(project / "gone")

@@ -20,10 +20,12 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 SUPPORTED = re.findall(r"Python :: (3\.\d+)", PYPROJECT)
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_a_workflow_reads_alone_and_a_newer_push_ends_the_older_run(workflow):
+@pytest.mark.parametrize(("workflow", "ends"), [("ci", "pull_request"), ("weekly", "False")])
+def test_a_workflow_reads_alone_and_a_newer_push_ends_a_pull_requests_older_run(workflow, ends):
     assert WORKFLOWS[workflow]["permissions"] == {"contents": "read"}
-    assert "github.ref" in WORKFLOWS[workflow]["concurrency"]["group"]
+    alone = WORKFLOWS[workflow]["concurrency"]
+    assert "github.ref" in alone["group"]
+    assert ends in str(alone["cancel-in-progress"])
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -43,12 +45,15 @@ def test_every_supported_python_is_tested_and_every_make_target_is_there():
     assert set(matrix["python"]) >= set(SUPPORTED)
     runs = [step["run"] for job in JOBS.values() for step in job["steps"] if "run" in step]
     runs += (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    runs = [
+        run.replace("${{ matrix.versions }}", each) for run in runs for each in ("newest", "lowest")
+    ]
     called = {match for run in runs for match in re.findall(r"^make ([\w-]+)$", run.strip())}
     targets = re.findall(
         r"^([\w -]+?): .*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
     )
     assert called <= set(" ".join(targets).split())
-    assert {"test", "test-slow", "lint", "audit"} <= called
+    assert {"test", "test-slow", "test-newest", "test-lowest", "lint", "audit"} <= called
 
 
 @pytest.mark.parametrize("place", [".ci/run", ".github/workflows/weekly.yml"])

@@ -199,6 +199,6 @@ def test_the_front_page_numbers_its_sentences(tmp_path):
     rows = pd.DataFrame({"shift": ["a"]})
     sentences = [Sentence(text, "x.md", "x.csv", rows) for text in ("First.", "Second.")]
     write_front_page(sentences, summary_table(estimate_rows(), TITLES), tmp_path)
-    assert (tmp_path / "answer.md").read_text() == "1. First.\n2. Second.\n"
+    assert (tmp_path / "answer.md").read_text("utf-8") == "1. First.\n2. Second.\n"
     for suffix in ("csv", "html"):
         assert (tmp_path / f"tables/summary.{suffix}").is_file()

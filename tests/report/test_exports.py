@@ -108,6 +108,7 @@ def test_codebook_has_the_labels_of_the_file_and_every_code_in_it(estimates):
     told = codebook[(codebook["code"] != "") & (codebook["variable"] != "unit")]
     assert (told["meaning"] != "").all()
     text = render(tell_codebook(codebook)).text
+    assert "| `shift_name` | " in tell_codebook(codebook)  # as it is to be typed
     assert "US Special Forces report [unconfirmed, date unknown]" in text
     assert "n_before" in text
 
@@ -166,15 +167,16 @@ def test_a_sign_that_latex_does_not_take_is_named(sign):
         escape_latex(f"before {sign} after")
 
 
-def test_a_table_is_a_whole_tabular_as_wide_as_the_line():
+def test_a_table_is_a_whole_longtable_as_wide_as_the_line():
     table = pd.DataFrame({"A & B": HARD, "b": [1, 2, 3, 4, 5]})
     lines = to_latex(table).splitlines()
     assert lines[0].startswith("% ")
-    assert lines[2:5] == [r"\toprule", r"A \& B & b \\", r"\midrule"]
-    assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    assert lines[3:6] == [r"\toprule", r"A \& B & b \\", r"\midrule"]
+    assert lines[6:9] == [r"\endhead", r"\bottomrule", r"\endfoot"]
+    assert lines[-1] == r"\end{longtable}"
     assert sum(line.endswith(r"\\") for line in lines) == 6
     assert lines.count(r"\addlinespace") == 4
-    shares = [float(share) for share in re.findall(r"dimexpr (\S+)\\linewidth", lines[1])]
+    shares = [float(share) for share in re.findall(r"dimexpr (\S+)\\linewidth", lines[2])]
     assert sum(shares) == pytest.approx(1, abs=0.002)
     assert shares[0] > shares[1]
 
@@ -246,13 +248,18 @@ def test_every_table_compiles(results, tmp_path):
     _need("pdflatex", "--version")
     tables = {path.stem: path.read_text("utf-8") for path in results.glob("exports/*.tex")}
     tables["hard"] = to_latex(pd.DataFrame({"a": HARD, "b": HARD}))
-    begin = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{array,booktabs}"
+    begin = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{array,booktabs,longtable}"
+    begin += r"\usepackage[a4paper,margin=25mm]{geometry}"
     pages = "\n\\clearpage\n".join(tables.values())
-    text = f"{begin}\\begin{{document}}\\tiny\n{pages}\n\\end{{document}}\n"
+    text = f"{begin}\\begin{{document}}\\footnotesize\n{pages}\n\\end{{document}}\n"
     (tmp_path / "all.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     made = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert made.returncode == 0, made.stdout.decode("latin-1")[-2000:]
+    said = made.stdout.decode("latin-1")
+    assert made.returncode == 0, said[-2000:]
+    wide = [float(points) for points in re.findall(r"Overfull .hbox \((.+?)pt too wide", said)]
+    assert max(wide, default=0) < 12  # of a column's space: two texts do not touch
+    assert "Overfull \\vbox" not in said
 
 
 def _need(*command):

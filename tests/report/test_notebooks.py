@@ -39,7 +39,7 @@ def test_a_notebook_runs_with_its_parameters_in_its_own_folder(tmp_path):
     code = "from pathlib import Path; Path('made.txt').write_text(str(n))"
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", code)
     run_notebook(notebook, tmp_path / "out/a.ipynb", {"n": 5})
-    assert (tmp_path / "made.txt").read_text() == "5"
+    assert (tmp_path / "made.txt").read_text("utf-8") == "5"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.ipynb"]
 
 
@@ -126,7 +126,7 @@ def test_two_runs_in_two_folders_make_the_same_bytes_without_times_and_paths(tmp
     for folder in ("one", "another/deeper"):
         (tmp_path / folder).mkdir(parents=True)
         notebook = write_notebook(tmp_path / folder / "a.ipynb", "n: int = 2", DRAWN)
-        cells = json.loads(notebook.read_text())
+        cells = json.loads(notebook.read_text("utf-8"))
         for number, cell in enumerate(cells["cells"]):
             cell["id"] = f"00-{number:02}"
         notebook.write_text(json.dumps(cells))

@@ -69,9 +69,9 @@ def test_a_shift_leads_to_its_fit_its_date_and_its_states(laid_out):
     for name in ("03-policy-shift", "04-robustness", "05-states"):
         assert f"]({name}--calderon-2006-12--inegi.ipynb)" in text
     assert "](07-comparison-countries--calderon-2006-12.ipynb)" in text
-    cells = json.loads((laid_out / "04-robustness--covid-2020-04--sesnsp.ipynb").read_text())[
-        "cells"
-    ]
+    cells = json.loads(
+        (laid_out / "04-robustness--covid-2020-04--sesnsp.ipynb").read_text("utf-8")
+    )["cells"]
     heading = "".join(cells[0]["source"])
     assert heading.startswith("# Covid lockdown (SESNSP): is the date special?\n")
     assert "[The shift](shift--covid-2020-04.md)" in heading
@@ -89,7 +89,7 @@ def test_links_in_a_row_stand_apart(laid_out):
 
 
 def test_a_figure_carries_the_finding_of_its_run(laid_out):
-    cells = json.loads((laid_out / "01-data.ipynb").read_text())["cells"]
+    cells = json.loads((laid_out / "01-data.ipynb").read_text("utf-8"))["cells"]
     assert cells[1]["metadata"]["mystnb"]["image"]["alt"] == "Finding of rate"
     assert cells[1]["metadata"]["tags"] == ["hide-input"]
     shown = [each["metadata"]["image/svg+xml"]["name"] for each in cells[1]["outputs"]]

@@ -36,5 +36,5 @@ def test_site_that_cannot_be_built_leaves_the_old_one(tmp_path, monkeypatch):
     (tmp_path / "results/report/index.html").write_text("old")
     with pytest.raises(RuntimeError, match="planted"):
         lay_out(tmp_path, monkeypatch, fail)
-    assert (tmp_path / "results/report/index.html").read_text() == "old"
+    assert (tmp_path / "results/report/index.html").read_text("utf-8") == "old"
     assert [path.name for path in (tmp_path / "results").glob(".report-*")] == []

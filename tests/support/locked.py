@@ -20,9 +20,8 @@ CONDA = {
 
 
 def locked_versions(python: str = PUBLISHED_PYTHON) -> dict[str, str]:
-    """Return package -> version that the lock holds for one Python on Linux."""
+    """Return package -> version that the lock holds for one Python on this system."""
     environment = {"python_version": python, "python_full_version": f"{python}.9"}
-    environment |= {"sys_platform": "linux", "os_name": "posix"}
     versions = {}
     for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
         pinned = re.match(r"([a-zA-Z0-9_.-]+)==([^ ;\\]+)(?: ; ([^\\]+))?", line)
