@@ -4,23 +4,19 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis.checks import name_some, require
-from analysis.files import read_toml
 from analysis.its.shifts import PolicyShift
 from analysis.its.words import WORDS
 from analysis.language import literal
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.tables import load_descriptor, load_table
-from report.tables import to_markdown
+from report.tables import DECLARED, WHERE, to_markdown
 
-WHERE = "report/exports.toml"
 NAMED = f"its-words.toml, or where the {{name}} is declared, or {WHERE}"
-DECLARED = read_toml(Path(__file__).parent / "exports.toml")[1]
 VARIABLES = DECLARED["variables"]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")  # of a variable, as Stata takes it
 LONGEST, WIDEST = 80, 2045  # characters of a label, bytes of a text

@@ -114,11 +114,9 @@ def _weigh(column: Iterable[object]) -> float:
 
 def to_markdown(table: pd.DataFrame, code: str = "") -> str:
     """Return a table of Markdown, each cell as it is written, the column `code` to be copied."""
-    if code:
-        table = table.assign(**{code: [f"`{each}`" for each in table[code]]})
-    plain = [name != code for name in table]
+    write = ["`{}`".format if name == code else literal for name in table]
     head, *body = _rows(table)
-    rows = [[literal(x) if p else x for p, x in zip(plain, row, strict=True)] for row in body]
+    rows = [[each(x) for each, x in zip(write, row, strict=True)] for row in body]
     lines = [" | ".join(row) for row in (map(literal, head), *rows)]
     lines.insert(1, " | ".join(["---"] * table.shape[1]))
     return "".join(f"| {line} |\n" for line in lines)
