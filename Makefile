@@ -3,7 +3,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-export SOURCE_DATE_EPOCH ?= 1767225600
 export PYTHONHASHSEED := 0
 export PYTHONDONTWRITEBYTECODE :=
 # One thread for each process's linear algebra: with more, parallel tests wait for each other.
