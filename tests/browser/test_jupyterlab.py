@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
@@ -92,8 +93,7 @@ def test_a_changed_parameter_shows_its_figure_and_writes_to_its_own_place(projec
     page.keyboard.press("Control+s")
     wait_for(lambda: "harmonics: int = 3" in path.read_text("utf-8"), 30)
 
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    run_all(page, within)
     table = results / EXPLORED / "shifts/calderon-2006-12--inegi.csv"
     wait_for(table.is_file, 300)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
@@ -127,8 +127,7 @@ def test_the_first_notebook_opens_with_its_kernel_runs_and_leads_on(project, wit
     named = KernelSpecManager().get_kernel_spec("python3").display_name
     page.locator(".jp-KernelName", has_text=named).wait_for()
     assert page.locator(".jp-Dialog").count() == 0  # it asks for nothing
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    run_all(page, within)
     wait_for((project / "results/tables/start.csv").is_file, 120)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     page.keyboard.press("Control+s")
@@ -139,6 +138,20 @@ def test_the_first_notebook_opens_with_its_kernel_runs_and_leads_on(project, wit
     page.locator(".jp-Notebook a", has_text="the shifts").click()  # a file beside notebooks/
     page.locator(".lm-TabBar-tabLabel", has_text="policy-shifts.toml").wait_for()
     page.locator(".jp-FileEditor", has_text="calderon-2006-12").wait_for()
+
+
+def run_all(page, within):
+    """Run all cells once the page has its kernel: before, JupyterLab forgets that it was asked."""
+    wait_for(lambda: has_kernel(page, within), 120)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def has_kernel(page, within):
+    with urllib.request.urlopen(f"{within}api/sessions?token={TOKEN}", timeout=30) as answer:
+        kernels = {each["path"]: each["kernel"] for each in json.load(answer)}
+    kernel = kernels.get(page.url.partition("/tree/")[2].partition("?")[0], {})
+    return kernel.get("connections") and kernel["execution_state"] == "idle"
 
 
 def read_code(path):
