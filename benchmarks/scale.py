@@ -21,8 +21,8 @@ from distributed import Client, LocalCluster
 from speed import N_MONTHS, design_at, simulate
 
 from analysis import fit_many
-from analysis.report.notebooks import run_notebook
 from benchmarks.recording import write_record
+from notebooks.execution import run_notebook
 
 HERE = Path(__file__).parent
 COUNTS = (1_000, 10_000, 100_000)

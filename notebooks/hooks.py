@@ -58,7 +58,7 @@ if os.name == "posix":
 @hookimpl(wrapper=True, tryfirst=True)
 def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     """Run the tasks, as the only run in the folder of the results."""
-    from analysis.report.notebooks import NotebookError, hold
+    from notebooks.execution import NotebookError, hold
     from notebooks.leftovers import remove_leftovers
 
     if session.config["dry_run"] or session.config["explain"]:

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from analysis.report.notebooks import NotebookError, hold
+from notebooks.execution import NotebookError, hold
 
 HALF = r"\.half-.+\.\w{8}"  # what analysis.files writes, to rename it at once
 SECONDS = 2  # an older one is of a run that was killed

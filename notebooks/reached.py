@@ -7,14 +7,16 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "analysis"
-RUN_BY = "import analysis.report.notebooks"  # what executes them all
+EXECUTION = "notebooks/execution.py"  # what executes them all
 
 
 def reached_by_notebook(notebook: Path, package: Path = PACKAGE) -> list[Path]:
-    """Return the files of the package that a notebook can reach, and those that run it."""
+    """Return the files of the package that a notebook can reach, and what executes it."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return reached_files(re.sub(r"(?m)^[%!].*$", "", "\n".join([RUN_BY, *code])), package)
+    code = re.sub(r"(?m)^[%!].*$", "", "\n".join(code))
+    execution = package.parent / EXECUTION
+    return [execution, *reached_files(f"{execution.read_text(encoding='utf-8')}\n{code}", package)]
 
 
 def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:

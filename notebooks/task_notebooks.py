@@ -10,8 +10,8 @@ from pytask_parallel import ParallelBackend, registry
 
 from analysis.engine.executors import connect, scheduler_address
 from analysis.files import hash_files
-from analysis.report.notebooks import run_notebook
 from analysis.report.runs import declare_runs
+from notebooks.execution import run_notebook
 from notebooks.reached import reached_by_notebook
 
 PROJECT = Path(__file__).parents[1]

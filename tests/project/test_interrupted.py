@@ -20,7 +20,7 @@ TASKS = """\
 from pathlib import Path
 from typing import Annotated
 from pytask import Product, task
-from analysis.report.notebooks import run_notebook
+from notebooks.execution import run_notebook
 PROJECT = Path(__file__).parents[1]
 for _name in ("one", "other"):
     @task(id=_name)
@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
     for folder in ("notebooks", "report"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("hooks", "leftovers"):
+    for name in ("hooks", "leftovers", "execution"):
         shutil.copy(ROOT / f"notebooks/{name}.py", tmp_path / "notebooks")
     (tmp_path / "analysis").symlink_to(ROOT / "analysis")
     (tmp_path / "notebooks/task_small.py").write_text(TASKS)

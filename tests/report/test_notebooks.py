@@ -12,8 +12,8 @@ import pytest
 from support.folders import ROOT
 
 from analysis.files import hash_files
-from analysis.report import notebooks
-from analysis.report.notebooks import hold, run_notebook
+from notebooks import execution
+from notebooks.execution import hold, run_notebook
 from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -46,7 +46,7 @@ def test_a_notebook_runs_with_its_parameters_in_its_own_folder(tmp_path):
 def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", "print('so far')", "1 / 0")
     message = r"a\.ipynb, cell 2 .*ZeroDivisionError: division by zero"
-    with pytest.raises(notebooks.NotebookError, match=message):
+    with pytest.raises(execution.NotebookError, match=message):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
     kept = json.loads((tmp_path / "out/failed/a.ipynb").read_text(encoding="utf-8"))
     assert any("so far" in str(cell.get("outputs")) for cell in kept["cells"])
@@ -70,7 +70,7 @@ def test_a_run_of_the_same_file_meanwhile_is_refused_and_disturbs_nothing(tmp_pa
     executed = tmp_path / "out/a.ipynb"
     with hold(tmp_path / "out/.running-a.ipynb", "it"):
         message = r"^a\.ipynb is already running: another process holds .*\. Wait until it has end"
-        with pytest.raises(notebooks.NotebookError, match=message):
+        with pytest.raises(execution.NotebookError, match=message):
             run_notebook(notebook, executed, {})
         assert (tmp_path / "out/.running-a.ipynb").exists()
     assert list((tmp_path / "out").iterdir()) == []
@@ -78,13 +78,13 @@ def test_a_run_of_the_same_file_meanwhile_is_refused_and_disturbs_nothing(tmp_pa
 
 def test_what_a_killed_process_held_is_free(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from analysis.report.notebooks import hold\n"
+        "import sys, time; from pathlib import Path; from notebooks.execution import hold\n"
         "with hold(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(100)"
     )
     process = run_python(code, tmp_path / "lock")
     with process:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(notebooks.NotebookError), hold(tmp_path / "lock", "it"):
+        with pytest.raises(execution.NotebookError), hold(tmp_path / "lock", "it"):
             pass
         process.kill()
     assert (tmp_path / "lock").exists()
@@ -147,10 +147,10 @@ def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path, monkey
     def refuse(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(notebooks, "write_atomically", refuse)
+    monkeypatch.setattr(execution, "write_atomically", refuse)
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2")
     message = r"^a\.ipynb did not end, and .*out/a\.ipynb was not made: .*No space left on device"
-    with pytest.raises(notebooks.NotebookError, match=message):
+    with pytest.raises(execution.NotebookError, match=message):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -158,14 +158,14 @@ def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path, monkey
 def test_results_that_cannot_be_made_are_told_in_one_sentence(tmp_path):
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2")
     (tmp_path / "out").write_text("a file where the folder would be")
-    with pytest.raises(notebooks.NotebookError, match=r"a\.ipynb did not end, and .*: .*exists"):
+    with pytest.raises(execution.NotebookError, match=r"a\.ipynb did not end, and .*: .*exists"):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
 
 
 def test_a_kernel_that_is_killed_is_told_in_one_sentence(tmp_path):
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", code)
-    with pytest.raises(notebooks.NotebookError, match=r"^a\.ipynb did not end, and .*[Kk]ernel"):
+    with pytest.raises(execution.NotebookError, match=r"^a\.ipynb did not end, and .*[Kk]ernel"):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -205,7 +205,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("checks.py", ALL), ("__init__.py", ALL), ("report/notebooks.py", ALL),
+        ("checks.py", ALL), ("__init__.py", ALL), ("../notebooks/execution.py", ALL),
         ("engine/gls.py", ALL - {"07"}),
         ("its/result.py", ALL - {"07", "08", "09"}),
         ("robustness/placebos.py", {"04"}), ("places/pooling.py", {"05", "11"}),
@@ -224,10 +224,12 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
 def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):
     package = tmp_path / "analysis"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    before = {path: hash_files(reached_by_notebook(path, package), package) for path in NOTEBOOKS}
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks/execution.py", tmp_path / "notebooks")
+    before = {path: hash_files(reached_by_notebook(path, package), tmp_path) for path in NOTEBOOKS}
     with (package / changed).open("ab") as stream:
         stream.write(b"\n# another comment\n")
-    after = {path: hash_files(reached_by_notebook(path, package), package) for path in NOTEBOOKS}
+    after = {path: hash_files(reached_by_notebook(path, package), tmp_path) for path in NOTEBOOKS}
     assert {path.stem[:2] for path in before if after[path] != before[path]} == expected
 
 
