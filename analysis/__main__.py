@@ -1,5 +1,5 @@
 """The command line of the study: ``python -m analysis update FILE …``."""
 
-from analysis.mexico.update import main
+from mexico_tables.update import main
 
 main()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import require
-from analysis.mexico.compile import write_package
+from mexico_tables.package import write_package
 
 
 def write_record(table: pd.DataFrame, path: Path, *, float_format: str | None = None) -> None:

@@ -9,8 +9,8 @@ import pytest
 from support.folders import ROOT
 
 from analysis.files import sha256
-from analysis.mexico.compile import compile_tables, main
 from analysis.mexico.tables import DATA_FOLDER
+from mexico_tables.compile import compile_tables, main
 
 INEGI = "inegi_deaths_by_homicide_state_month.csv"
 SESNSP = "sesnsp_victims_state_month.csv"
@@ -175,7 +175,7 @@ def test_command_line_writes_the_tables_and_lists_them(sources, into, monkeypatc
 
 
 def test_command_line_refuses_a_folder_without_figures(tmp_path, into):
-    command = [sys.executable, "-m", "analysis.mexico.compile", str(tmp_path), "--into", str(into)]
+    command = [sys.executable, "-m", "mexico_tables.compile", str(tmp_path), "--into", str(into)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr.startswith(f"nothing written: {INEGI} not found in")

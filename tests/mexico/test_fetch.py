@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from support.publisher_files import to_zip
 
-from analysis.mexico import tables
-from analysis.mexico.update import main
+from mexico_tables import files
+from mexico_tables.update import main
 
 WHOLE = to_zip({"a.csv": b"a,b\r\n1,2\r\n"})
 PAGE = b"<!DOCTYPE html><html>no existe</html>"
@@ -56,7 +56,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("address", ["/V%C3%ADctimas%20jun25.zip", "/Víctimas jun25.zip"])
 def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache, address):
-    path, line = tables.fetch_file(server + address)
+    path, line = files.fetch_file(server + address)
     assert (path, path.read_bytes()) == (cache / "Víctimas jun25.zip", WHOLE)
     digest = hashlib.sha256(WHOLE).hexdigest()
     assert line.startswith(f"{path}: sha256 {digest}, {len(WHOLE)} bytes, 20")
@@ -77,9 +77,9 @@ def test_a_file_is_kept_under_its_name_and_told_with_its_hash(server, cache, add
     ],
 )
 def test_what_is_not_the_file_is_refused_in_a_sentence(server, cache, monkeypatch, path, reason):
-    monkeypatch.setattr(tables, "LARGEST", 100 if "large" in path else 10_000)
+    monkeypatch.setattr(files, "LARGEST", 100 if "large" in path else 10_000)
     with pytest.raises(ValueError, match=reason):
-        tables.fetch_file(server + path)
+        files.fetch_file(server + path)
     assert not cache.exists()
 
 
@@ -93,7 +93,7 @@ def test_what_is_not_the_file_is_refused_in_a_sentence(server, cache, monkeypatc
 )
 def test_other_addresses_are_refused(url, reason):
     with pytest.raises(ValueError, match=reason):
-        tables.fetch_file(url)
+        files.fetch_file(url)
 
 
 def test_the_command_line_fetches_first_and_then_reads(server, tmp_path, capsys):

@@ -22,8 +22,8 @@ from support.publisher_files import (
     whole_year,
 )
 
-from analysis.mexico import tables
-from analysis.mexico.update import read_file
+from mexico_tables import files
+from mexico_tables.update import read_file
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
 LOOSE = settings(
@@ -232,7 +232,7 @@ def test_damaged_bytes_are_refused_in_a_sentence(read, content, reason):
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(read, monkeypatch):
-    monkeypatch.setattr(tables, "LARGEST", 1000)
+    monkeypatch.setattr(files, "LARGEST", 1000)
     with pytest.raises(ValueError, match="it unpacks to 1,001 bytes, more than 1,000"):
         read("a.zip", to_zip({"a.csv": b"1" * 1001}))
 

@@ -20,7 +20,7 @@ from support.publisher_files import (
 )
 
 from analysis.mexico.tables import DATA_FOLDER, load_table
-from analysis.mexico.update import main, update_tables
+from mexico_tables.update import main, update_tables
 
 VICTIMS = load_table("sesnsp_victims")
 STATES = sorted(VICTIMS["state"].unique())

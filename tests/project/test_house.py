@@ -39,6 +39,7 @@ def check_contracts(folder):
         ),
         ("engine/gls.py: from analysis.style import REAL", ["The engine takes arrays"]),
         ("files.py: import benchmarks.speed", ["The package needs neither"]),
+        ("mexico/gaps.py: import mexico_tables.package", ["The package needs neither"]),
     ],
 )
 def test_contracts_hold_and_see_what_is_planted(tmp_path, planted, broken):

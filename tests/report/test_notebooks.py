@@ -212,7 +212,7 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("operations/event_study.py", {"06"}), ("synthetic/control.py", {"07", "10"}),
         ("forecasts/methods.py", {"02", "08"}), ("data/forecasts-words.toml", {"02", "08"}),
         ("validation/coverage.py", {"09"}), ("data/validation-words.toml", {"09"}),
-        ("mexico/municipalities.py", {"11"}), ("mexico/compile.py", set()),
+        ("mexico/municipalities.py", {"11"}), ("__main__.py", set()),
         ("claims/rows.py", {"02", "08"}), ("report/findings.py", {"10"}),
         ("data/checklist.toml", {"02", "03", "10"}), ("data/answer.toml", {"10"}),
         ("data/summary.toml", {"10"}),

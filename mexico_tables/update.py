@@ -10,10 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import name_some, plain, require
-from analysis.mexico import compile as package
-from analysis.mexico import readings, tables
-from analysis.mexico.readings import MONTHS, Reading
-from analysis.mexico.tables import DATA_FOLDER, ERRORS, LARGEST, LAYOUTS, Sheet, explained
+from analysis.files import DATA_FOLDER
+from analysis.mexico.tables import (
+    ERRORS,
+    explained,
+    forget_tables,
+    load_descriptor,
+    load_table,
+)
+from mexico_tables import package, readings
+from mexico_tables.files import LARGEST, LAYOUTS, Sheet, fetch_file, open_sheets
+from mexico_tables.readings import MONTHS, Reading
+from mexico_tables.revisions import compare_releases
 
 SHORT = [month[:3] for month in MONTHS]
 TABLE = re.compile(r"^[^:]*\.(csv|xlsx|dbf|zip):", re.IGNORECASE)
@@ -32,12 +40,12 @@ def update_tables(
     fits = re.fullmatch(r"([0-9]{4}-(0[1-9]|1[0-2]))?", release)
     require(bool(fits), f"--release must be a month like 2026-02; found {release!r}")
     base = into if (into / "datapackage.json").is_file() else DATA_FOLDER
-    tables.forget_tables()
-    descriptor = deepcopy(tables.load_descriptor(base))
+    forget_tables()
+    descriptor = deepcopy(load_descriptor(base))
     resources = {each["name"]: each for each in descriptor["resources"]}
     given = [reading for file in files for reading in read_file(Path(file), release)]
     require(len(given) > 0, "no file was given")
-    held = {x: tables.load_table(x, folder=base) for x in resources if x != "state_outlines"}
+    held = {x: load_table(x, folder=base) for x in resources if x != "state_outlines"}
     before, said = dict(held), []
     for reading in sorted(given, key=lambda each: (each.table, each.registered, each.release)):
         name, old = reading.table, held.get(reading.table)
@@ -53,7 +61,7 @@ def update_tables(
         said.append(f"{name}: {reading.said}")
         if old is not None:
             months = resource.get("release", ""), named
-            said += package.compare_releases(reading, old, new, months, accept=accept_revisions)
+            said += compare_releases(reading, old, new, months, accept=accept_revisions)
         if named:
             resource["release"] = named
         if last:
@@ -70,7 +78,7 @@ def update_tables(
         return [*said, "nothing written: --dry-run"]
     others = {} if base == into else {path.name: path.read_bytes() for path in base.glob("*.*")}
     package.write_package(into, descriptor, {name: held[name] for name in changed}, others)
-    tables.forget_tables()
+    forget_tables()
     return [*said, f"written to {into}: {', '.join(changed)}, datapackage.json"]
 
 
@@ -79,7 +87,7 @@ def read_file(path: Path, release: str = "") -> list[Reading]:
     with explained(path.name):
         require(path.is_file(), f"no file {path}")
         require(path.stat().st_size <= LARGEST, f"it is larger than {LARGEST:,} bytes")
-        sheets = tables.open_sheets(path.name, path.read_bytes())
+        sheets = open_sheets(path.name, path.read_bytes())
         known = [(sheet, recognise(sheet)) for sheet in sheets]
         usable = [(sheet, layout) for sheet, layout in known if "reader" in layout]
         parts = [[layout[x] for x in ("title", "refuse") if x in layout] for _, layout in known[:4]]
@@ -178,7 +186,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     try:
         for url in given.pop("fetch"):
-            path, line = tables.fetch_file(url)
+            path, line = fetch_file(url)
             print(line)
             given["files"].append(path)
         said = update_tables(**given)

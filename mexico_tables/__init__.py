@@ -1,0 +1,1 @@
+"""What makes the embedded tables of the publishers' figures; `analysis.mexico` reads them."""
