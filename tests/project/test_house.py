@@ -51,7 +51,7 @@ def test_contracts_hold_and_see_what_is_planted(tmp_path, planted, broken):
             stream.write(f"\n{line}\n")
     said = check_contracts(tmp_path)
     assert said.returncode == (1 if broken else 0), said.stdout + said.stderr
-    kept = re.findall(r"^(.+) (KEPT|BROKEN)$", said.stdout, flags=re.MULTILINE)
+    kept = re.findall(r"^(.+) (KEPT|BROKEN)\b", said.stdout, flags=re.MULTILINE)
     assert len(kept) == 4
     found = [name for name, word in kept if word == "BROKEN"]
     assert [name for name in found if name.startswith(tuple(broken) or ("?",))] == found
