@@ -17,6 +17,7 @@ UNSHOWN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"  # i
 MOST_SIMULATIONS = 1_000_000  # series at once: beyond that memory fails, not the check
 DEPENDENT = 1e-10  # part of a column, relative to it, that those before it do not explain
 REAL = (Real, Decimal, np.bool_)
+LABELLED = (pd.Series, pd.DataFrame)
 MOST_POWER = 965  # of two: 1e290
 
 
@@ -76,7 +77,7 @@ def check_regression(
     y: Array, X: Array, exposure: Array | None = None, *, counts: bool = False
 ) -> tuple[Array, Array, Array | None]:
     """Return outcome (n,), design (n, k) and exposure (n,) as plain numbers, if they can serve."""
-    y, exposure = match_rows(y, X, "the outcome"), match_rows(exposure, X, "the exposure")
+    y, X, exposure = match_rows(outcome=y, design=X, exposure=exposure)
     names, X = getattr(X, "columns", None), real_numbers(X, "the design").astype(float)
     y = real_numbers(y, "the outcome").astype(float)
     fits = y.ndim == 1 and X.ndim == 2 and len(y) == len(X) and 0 not in X.shape
@@ -93,17 +94,27 @@ def check_regression(
     return y, X, exposure
 
 
-def match_rows(values: Any, design: Any, name: str) -> Any:
-    """Return `values` in the order of the design's rows, where both have labels."""
-    labelled = isinstance(values, pd.Series | pd.DataFrame) and isinstance(design, pd.DataFrame)
-    if not labelled or values.index.equals(design.index):
+def match_rows(**given: Any) -> list:
+    """Return arguments, those with labels in the order of the first whose labels ascend, if any."""
+    held = {name: each.index for name, each in given.items() if isinstance(each, LABELLED)}
+    ascend = [name for name, rows in held.items() if rows.is_monotonic_increasing]
+    chosen = next(iter([*ascend, *held]), "")
+    both = f"the {{}} and the {chosen}".format
+    matched = {x: put_in_order(given[x], held[chosen], both(x)) for x in held}
+    return list((given | matched).values())
+
+
+def put_in_order(values: Any, labels: pd.Index, what: str) -> Any:
+    """Return a frame's or series' rows in the order of labels that must be its own."""
+    own = values.index
+    if own.equals(labels):
         return values
-    own, rows = values.index, design.index
-    same = len(own) == len(rows) and own.is_unique and rows.is_unique and own.isin(rows).all()
-    found = [f"{shown(x[0])} to {shown(x[-1])}" if len(x) else "none" for x in (own, rows)]
-    fault = f"{name} and the design must have the same labels, each once; found {', '.join(found)}"
-    require(same, f"{fault}. Cut both to the same rows, or give arrays.")
-    return values.loc[rows]
+    twice = {*own[own.duplicated()], *labels[labels.duplicated()]}
+    odd = sorted(map(str, twice | ({*own} ^ {*labels})))
+    fault = f"{what} must have the same labels, each once; found {name_some(odd)} twice or in one"
+    require(not odd, f"{fault} alone. Cut both to the same rows, or give arrays.")
+    place = {label: i for i, label in enumerate(own)}  # an indexer knows no labels of other kinds
+    return values.iloc[[place[label] for label in labels]]
 
 
 def idle_columns(X: Array) -> Array:
@@ -128,8 +139,8 @@ def real_numbers(values: Any, name: str) -> Array:
         values = values.astype(float).filled(np.nan) if values.dtype.kind in "biuf" else None
     try:
         array = np.asarray(values)
-        if array.dtype == object and all(isinstance(each, REAL) for each in array.flat):
-            array = array.astype(float)
+        if array.dtype == object and all(isinstance(x, REAL) or x is pd.NA for x in array.flat):
+            array = np.where(pd.isna(array), np.nan, array).astype(float)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of real numbers; {error}") from None
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")

@@ -87,16 +87,6 @@ def test_frames_and_series_are_fitted_as_arrays():
     assert isinstance(fit_newey_west(pd.Series(Y, INDEX), design).estimate, np.ndarray)
 
 
-@pytest.mark.parametrize("fit", [fit_newey_west, fit_structural])
-def test_rows_are_matched_by_label_or_refused(fit):
-    y, design = pd.Series(Y, INDEX), pd.DataFrame(X, INDEX, list("abcd"))
-    shuffled = fit(y.sample(frac=1, random_state=2), design).estimate
-    np.testing.assert_array_equal(shuffled, fit(Y, X).estimate)
-    for other in (y.set_axis(INDEX + 24), y.reset_index(drop=True), y.iloc[:-1]):
-        with pytest.raises(ValueError, match="must have the same labels, each once; found"):
-            fit(other, design)
-
-
 def test_contrasts_and_outcomes_of_many_fits_are_matched_by_label():
     y, design = pd.Series(Y, INDEX), pd.DataFrame(X, INDEX, list("abcd"))
     row = pd.Series([0, 1.0, 0, 0], list("dcba"))

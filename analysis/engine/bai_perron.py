@@ -39,7 +39,9 @@ def find_breaks(y: Array, X: Array, *, most: Count = 5, trimming: float = 0.15) 
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and regressors, a column of ones among them where a constant is meant.
+        Outcome and regressors, a column of ones among them where a constant is meant. Rows of
+        pandas are matched by label: dates count in the outcome's order, or the design's if only
+        its labels ascend.
     most : int
         Largest number of breaks M.
     trimming : float

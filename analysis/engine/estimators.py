@@ -38,7 +38,7 @@ def fit_newey_west(
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and design.
+        Outcome and design; of pandas, rows are matched by label.
     lags : int, optional
         Default floor(4 (n / 100)^(2/9)).
 
@@ -84,7 +84,7 @@ def fit_prais_winsten(y: Array, X: Array, *, iterations: Count = 1000) -> Coeffi
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and design.
+        Outcome and design; of pandas, rows are matched by label.
     iterations : int
         The most that are tried.
 
@@ -120,7 +120,7 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
     Parameters
     ----------
     deaths, X : array, shapes (n,) and (n, k)
-        Counts and design.
+        Counts and design; of pandas, rows are matched by label, the exposure's too.
     exposure : array, shape (n,), optional
         Its log is the offset; default 1.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import numpy as np
 import pandas as pd
 
+from analysis import checks
 from analysis.arguments import Share, check_number, check_several, checked, whole
 from analysis.checks import Array, check_columns, match_rows, real_numbers, require, unit_size
 from analysis.engine import gls
@@ -54,7 +55,7 @@ def fit_many(
     outcomes : array, shape (n,) or (n, N)
         One series a column.
     design : array, shape (n, k) or (D, n, k)
-        The design matrix, or D of them for a single series.
+        The design matrix, or D of them for a single series; of pandas, rows are matched by label.
     contrasts : array, shape (k,) or (m, k)
         Linear combinations of the coefficients.
     after : int or sequence of int, optional
@@ -140,7 +141,7 @@ def restricted_log_likelihood(
     Parameters
     ----------
     outcome, design : array, shapes (n,) and (n, k)
-        One series and its design.
+        One series and its design; of pandas, rows are matched by label.
     phi : array, shape (G,)
         Values inside (-1, 1).
     theta : float
@@ -189,9 +190,12 @@ def _check_shapes(
 ) -> tuple[Array, Array, Array, Array | None]:
     names = getattr(design, "columns", None)
     if names is not None and isinstance(rows, pd.Series | pd.DataFrame):
-        rows = match_rows(rows.T, pd.DataFrame(index=names), "contrasts").T
-    y = real_numbers(match_rows(outcomes, design, "outcomes"), "outcomes")
-    X, C = real_numbers(design, "design").astype(float), real_numbers(rows, "contrasts")
+        rows = checks.put_in_order(rows.T, names, "contrasts and the design's columns").T
+    frames = isinstance(design, list | tuple) and any(isinstance(x, pd.DataFrame) for x in design)
+    designs = {f"design {i}": x for i, x in enumerate(design)} if frames else {"design": design}
+    outcomes, *matched = match_rows(outcomes=outcomes, **designs)
+    y, C = real_numbers(outcomes, "outcomes"), real_numbers(rows, "contrasts")
+    X = real_numbers(matched if frames else matched[0], "design").astype(float)
     found = f"{y.shape}, {X.shape} and {C.shape}"
     y, X = y[:, None] if y.ndim == 1 else y, X[None] if X.ndim == 2 else X
     C = np.atleast_2d(C).astype(float)

@@ -46,7 +46,8 @@ def fit_arima(
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and design; with differencing the design must hold nothing that it takes out.
+        Outcome and design, of pandas matched by label. With differencing the design must hold
+        nothing that it takes out.
     order, seasonal_order : tuple
         (p, d, q) and (P, D, Q, s). By default the ARMA(1,0), (2,0) or (1,1) of least AICc.
 
@@ -96,7 +97,7 @@ def fit_structural(y: Array, X: Array) -> Coefficients:
     Parameters
     ----------
     y, X : array, shapes (n,) and (n, k)
-        Outcome and design.
+        Outcome and design; of pandas, rows are matched by label.
 
     Returns
     -------
