@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Real
+from textwrap import shorten
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 from unicodedata import normalize
 
 import numpy as np
@@ -35,6 +37,28 @@ def shown(value: object) -> str:
     text = repr(value) if simple or short else ""
     kind = f"{type(value).__module__.split('.')[0]} {type(value).__name__}"
     return text if 0 < len(text) <= 80 else kind.removeprefix("builtins ")
+
+
+class OneLine:
+    """A dataclass declared with `repr=False` that is shown on one line, frames by their shape."""
+
+    def __repr__(self) -> str:
+        names = [each.name for each in fields(cast("Any", self)) if not each.name.startswith("_")]
+        parts = ", ".join(f"{name}={brief(getattr(self, name))}" for name in names)
+        return shorten(f"{type(self).__name__}({parts})", 120, placeholder=" …)")
+
+
+def brief(value: Any) -> str:
+    """Return a number or short text as it is, what is in order by its size, else a slug or kind."""
+    if isinstance(value, np.ndarray | pd.Index | pd.Series | pd.DataFrame):
+        return str(value.shape)
+    if isinstance(value, dict | list | tuple):
+        return f"{type(value).__name__} of {len(value)}"
+    if isinstance(value, str):
+        return repr(shorten(value, 40, placeholder=" …"))
+    if isinstance(value, int | float | np.generic | pd.Period | NoneType):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return getattr(value, "slug", type(value).__name__)
 
 
 def name_some(names: Iterable[str]) -> str:

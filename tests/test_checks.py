@@ -1,4 +1,6 @@
-from typing import get_args
+import inspect
+from dataclasses import fields, is_dataclass
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ from analysis import (
 from analysis.arguments import Seed
 from analysis.checks import check_whole
 from analysis.engine.optimise import EstimatorError
+from analysis.engine.sup_f import SupF
 
 INDEX = pd.period_range("2005-01", periods=96, freq="M")
 SHIFT = PolicyShift("r", "2009-01")
@@ -286,3 +289,31 @@ def test_former_names_of_public_functions_are_the_functions():
     result = analysis.fit_its(counts(100), SHIFT)
     assert result.verdict == result.comparison_verdict
     pd.testing.assert_frame_equal(result.panel, result.comparison)
+
+
+def dataclasses_in(kind):
+    found = [kind] if is_dataclass(kind) else []
+    return [*found, *(each for inner in get_args(kind) for each in dataclasses_in(inner))]
+
+
+PUBLIC = [getattr(analysis, name) for name in analysis.__all__]
+GIVEN = [get_type_hints(each).get("return") for each in PUBLIC if inspect.isfunction(each)]
+RESULTS = {each for kind in (*PUBLIC, *GIVEN) for each in dataclasses_in(kind)}
+RESULTS = {each for each in RESULTS if not each.__module__.startswith("analysis.its")}
+
+
+@pytest.mark.parametrize("kind", sorted(RESULTS, key=lambda kind: kind.__name__))
+def test_every_result_is_shown_on_one_line(kind):
+    table = pd.DataFrame(np.zeros((500, 12)))
+    for value in (table, {"a": table}, "words of any length, " * 20, 1 / 3, SHIFT):
+        shown = repr(kind(*[value] * sum(each.init for each in fields(kind))))
+        assert shown.startswith(f"{kind.__name__}({fields(kind)[0].name}=")
+        assert "\n" not in shown
+        assert len(shown) <= 120
+
+
+def test_numbers_are_shown_as_they_are_and_tables_by_their_shape():
+    found = fit_newey_west(Y, X)
+    shapes = "Coefficients(estimate=(4,), covariance=(4, 4), df=92, note='3 lags', dispersion=nan)"
+    assert repr(found) == shapes
+    assert repr(SupF(1.2345678, 40, 0.5)) == "SupF(statistic=1.23457, first=40, p=0.5)"

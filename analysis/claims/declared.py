@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import pandas as pd
 
 from analysis.arguments import AnyPath, checked
-from analysis.checks import check_fields, check_known, check_month, require
+from analysis.checks import OneLine, check_fields, check_known, check_month, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.language import Words
 
@@ -26,8 +26,8 @@ def say(sentence: str, /, **told: Any) -> str:
     return TOLD[sentence].format(**told)
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, repr=False)
+class Claim(OneLine):
     """One claim of the article, with the rule that judges it."""
 
     number: int
@@ -63,8 +63,8 @@ BLOCKS: dict[str, dict[str, Any]] = {  # of ``claims.toml``: the kind of each ke
 }
 
 
-@dataclass(frozen=True)
-class Declared:
+@dataclass(frozen=True, repr=False)
+class Declared(OneLine):
     """What ``claims.toml`` holds."""
 
     claims: dict[str, Claim]  # by slug, in the order of their numbers

@@ -8,15 +8,15 @@ from scipy.optimize import brentq
 from scipy.special import erfcx
 
 from analysis.arguments import Count, Share, checked
-from analysis.checks import Array, check_whole, full_size, require
+from analysis.checks import Array, OneLine, check_whole, full_size, require
 from analysis.engine.sup_f import NO_SEGMENTS, add_rows, independent, orthogonalise, prepare
 
 MOST = 5_000  # observations: memory grows with their square
 UNCHANGED = 1e-12  # squared change of the coefficients, in squared standard errors, that is none
 
 
-@dataclass(frozen=True)
-class Breaks:
+@dataclass(frozen=True, repr=False)
+class Breaks(OneLine):
     """Best partitions of n observations with m = 0, …, M breaks."""
 
     n: int
@@ -110,8 +110,8 @@ def _best_partitions(squares: Array, most: int) -> tuple[Array, tuple[Array, ...
     return np.array([row[n] for row in cost]), tuple(first)
 
 
-@dataclass(frozen=True)
-class BreakIntervals:
+@dataclass(frozen=True, repr=False)
+class BreakIntervals(OneLine):
     """Dates of m breaks, each (m,), and the first and last observation of their intervals."""
 
     first: Array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.checks import Array, full_size, require, unit_size
+from analysis.checks import Array, OneLine, full_size, require, unit_size
 from analysis.engine.gls import is_exact
 
 SAME_OPTIMUM = 1e-3  # log-likelihood: two starts that end closer have found one optimum
@@ -22,8 +22,8 @@ class EstimatorError(ValueError):
     """A model that has no answer for these data; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class Coefficients:
+@dataclass(frozen=True, repr=False)
+class Coefficients(OneLine):
     """What one estimator says of the design's k coefficients."""
 
     estimate: Array  # (k,)

@@ -24,8 +24,8 @@ FAR = 0.01  # tail areas below which no component is left out
 SERIES, DESIGNS = 1024, 64  # rows at a time: memory is bounded, and threads share the work
 
 
-@dataclass(frozen=True)
-class Fits:
+@dataclass(frozen=True, repr=False)
+class Fits(checks.OneLine):
     """Posterior median, interval and two-sided p of every contrast, each of shape (R, m)."""
 
     estimate: Array

@@ -8,7 +8,7 @@ from numpy.polynomial.legendre import legder, legvander
 from scipy.special import chdtrc, gammaln, roots_jacobi
 
 from analysis.arguments import checked
-from analysis.checks import Array, check_regression, require, unit_size
+from analysis.checks import Array, OneLine, check_regression, require, unit_size
 from analysis.engine.gls import EXACT, eliminate, take_out
 from analysis.engine.law import law_grid, precision
 
@@ -67,8 +67,8 @@ def orthogonalise(y: Array, X: Array) -> tuple[Array, float, int]:
     return np.column_stack([basis, residual]), exact, int(power)
 
 
-@dataclass(frozen=True)
-class SupF:
+@dataclass(frozen=True, repr=False)
+class SupF(OneLine):
     """Test of no break against one break at an unknown date."""
 
     statistic: float  # k times Chow's F, at the date where it is largest

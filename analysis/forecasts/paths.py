@@ -1,7 +1,7 @@
 """A series cut at a month, draws of the months after it, and how good such draws were."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 import scoringrules
 
 from analysis.arguments import Draws, Month, Seed, checked, whole
-from analysis.checks import check_known, require
+from analysis.checks import OneLine, check_known, require
 from analysis.engine.optimise import EstimatorError
 from analysis.forecasts.methods import METHODS, Known
 from analysis.its.series import ERRORS, PER, check_frame, choose_scale, outcome, rate_of
@@ -76,14 +76,14 @@ def carry_person_years(known: pd.DataFrame, until: pd.Period) -> pd.Series:
     return pd.Series(grown * ahead.days_in_month, index=ahead, name="person_years")
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(OneLine):
     """Draws of the months after a frozen series, all questions answered from the same ones."""
 
     method: str
-    known: pd.DataFrame = field(repr=False)  # the frozen series
-    person_years: pd.Series = field(repr=False)  # by month ahead, carried forward from `known`
-    paths: np.ndarray = field(repr=False)  # (draws, months), log of deaths per 100,000
+    known: pd.DataFrame  # the frozen series
+    person_years: pd.Series  # by month ahead, carried forward from `known`
+    paths: np.ndarray  # (draws, months), log of deaths per 100,000
 
     @property
     def rates(self) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import Count, Year, checked
-from analysis.checks import require
+from analysis.checks import OneLine, require
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.series import as_percent
 from analysis.its.shifts import PolicyShift
@@ -23,8 +23,8 @@ FEWEST_YEARS = 10  # before the change: with fewer, a dozen donors can fit anyth
 FEWEST_DEATHS = 20
 
 
-@dataclass(frozen=True)
-class CountryPanel:
+@dataclass(frozen=True, repr=False)
+class CountryPanel(OneLine):
     """Yearly rates without a gap, and the countries that had to stay out."""
 
     rates: pd.DataFrame  # year x ISO3 code, deaths per 100,000 and year

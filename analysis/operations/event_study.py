@@ -1,7 +1,7 @@
 """Stacked sub-experiments -> effects by quarter, test of the leads, average effects: pyfixest."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.arguments import Months, checked, table
-from analysis.checks import require
+from analysis.checks import OneLine, require
 from analysis.engine.optimise import quietly
 from analysis.its.series import as_percent, rate_of
 from analysis.operations.stacks import ERRORS, MOST, Operations
@@ -44,8 +44,8 @@ def check_stacked(stacked: Any, name: str) -> pd.DataFrame:
 Stacked = Annotated[pd.DataFrame, check_stacked]
 
 
-@dataclass(frozen=True)
-class EventStudy:
+@dataclass(frozen=True, repr=False)
+class EventStudy(OneLine):
     """Effects by months since the operation, relative to the months just before it."""
 
     HOW: ClassVar[str] = "use fit_event_study(stacked)"
@@ -53,8 +53,8 @@ class EventStudy:
     pre_trend: pd.Series  # joint test that the leads are zero: F, df, df_denominator, p
     places: int  # clusters
     treated: int  # places under an operation
-    log_ratios: pd.Series = field(repr=False)  # by first month, the reference left out
-    covariance: pd.DataFrame = field(repr=False)
+    log_ratios: pd.Series  # by first month, the reference left out
+    covariance: pd.DataFrame
 
 
 @checked

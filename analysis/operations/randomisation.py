@@ -1,6 +1,6 @@
 """Score bootstrap and randomisation inference, where few places are treated."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import Count, Months, Seed, checked
+from analysis.checks import OneLine
 from analysis.its.series import as_percent
 from analysis.operations import inversion
 from analysis.operations.event_study import ALPHA, BIN, ESTIMATE, list_bins
@@ -17,8 +18,8 @@ from analysis.operations.stacks import AFTER, BEFORE, Controls, Operations, lay_
 DRAWS = 999
 
 
-@dataclass(frozen=True)
-class Randomisation:
+@dataclass(frozen=True, repr=False)
+class Randomisation(OneLine):
     """The real estimate among those of operations reassigned at random."""
 
     HOW: ClassVar[str] = "use randomisation_test(panel, operations)"
@@ -26,7 +27,7 @@ class Randomisation:
     p: float
     low: float  # percent; -100 or infinite where the interval is open
     high: float
-    placebo: np.ndarray = field(repr=False)  # (draws,): percent, of the same counts reassigned
+    placebo: np.ndarray  # (draws,): percent, of the same counts reassigned
 
     @property
     def row(self) -> pd.Series:
@@ -121,15 +122,15 @@ def score_bootstrap(
     return pd.Series([*percent, share_as_large(scores(0.0))], ESTIMATE)
 
 
-@dataclass(frozen=True)
-class ReassignedEventStudy:
+@dataclass(frozen=True, repr=False)
+class ReassignedEventStudy(OneLine):
     """An event study among those of the same operations in other places."""
 
     HOW: ClassVar[str] = "use reassign_event_study(panel, operations)"
     # index `first_month`; columns estimate, low, high (95% of the reassigned; percent), p
     bins: pd.DataFrame
     lead_p: float  # of the leads together
-    log_ratios: pd.DataFrame = field(repr=False)  # (bins, 1 + draws), the real ones first
+    log_ratios: pd.DataFrame  # (bins, 1 + draws), the real ones first
 
 
 @checked

@@ -9,7 +9,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
 from analysis.arguments import Waves, checked, whole
-from analysis.checks import check_known, require
+from analysis.checks import OneLine, check_known, require
 from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
@@ -29,8 +29,8 @@ COLUMNS = ["place", "estimator", "estimand"]
 COLUMNS += ["estimate", "low", "high", "p", "q", "shrunken", "comparison_verdict", "doubt", "note"]
 
 
-@dataclass(frozen=True)
-class PlaceEffects:
+@dataclass(frozen=True, repr=False)
+class PlaceEffects(OneLine):
     """One shift estimated in every place of a panel."""
 
     shift: PolicyShift

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import Waves, checked
-from analysis.checks import require
+from analysis.checks import OneLine, require
 from analysis.engine.reml import fit_many
 from analysis.its import series as its_series
 from analysis.its.breaks import BreakPosterior, admissible_positions, share_evidence, weigh_dates
@@ -23,8 +23,8 @@ RUN = 3  # periods left out to see whether a date survives
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
 
 
-@dataclass(frozen=True)
-class Placebos:
+@dataclass(frozen=True, repr=False)
+class Placebos(OneLine):
     """The real estimates among placebo ones."""
 
     placebo: pd.DataFrame  # one row per date or place; columns `JUDGED`

@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from analysis.arguments import Draws, Frames, Seed, checked
-from analysis.checks import require
+from analysis.checks import OneLine, require
 from analysis.engine.draws import draw_parameters
 from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
@@ -41,8 +41,8 @@ Estimand = Literal["level", "slope"]
 Case = tuple[dict[str, Any], slice, int]  # the choices with a design of their own, months, position
 
 
-@dataclass(frozen=True)
-class SpecificationCurve:
+@dataclass(frozen=True, repr=False)
+class SpecificationCurve(OneLine):
     """Every specification's estimate, and how the whole curve compares with that of no effect."""
 
     table: pd.DataFrame  # the choices, `estimate` (percent, of a slope per year), `p`; in order

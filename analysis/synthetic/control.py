@@ -10,7 +10,7 @@ from pandas.api.types import infer_dtype
 from scipy.optimize import nnls
 
 from analysis.arguments import Count, Share, Year, check_year, checked
-from analysis.checks import check_known, name_some, require, unit_size
+from analysis.checks import OneLine, check_known, name_some, require, unit_size
 from analysis.files import DATA_FOLDER, read_toml
 
 with catch_warnings(action="ignore"):  # of a docstring's "\h", when it is first compiled
@@ -25,8 +25,8 @@ PERFECT = 1e-9  # an error this small beside the rate is rounding
 ERRORS = read_toml(DATA_FOLDER / "synthetic-words.toml")[1]["errors"]
 
 
-@dataclass(frozen=True)
-class SyntheticControl:
+@dataclass(frozen=True, repr=False)
+class SyntheticControl(OneLine):
     """One unit beside its synthetic control, in the unit of its data."""
 
     treated: str | int
@@ -73,8 +73,8 @@ class SyntheticControl:
         return float(1 - np.ldexp(self.rmspe, -power) ** 2 / own.var())
 
 
-@dataclass(frozen=True)
-class PlaceboCountries:
+@dataclass(frozen=True, repr=False)
+class PlaceboCountries(OneLine):
     """The real synthetic control, and one of every donor as if the change had been there."""
 
     real: SyntheticControl

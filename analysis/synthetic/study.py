@@ -1,6 +1,6 @@
 """One unit among placebos, from every start of the panel, by other choices, told in words."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import Year, checked
-from analysis.checks import require
+from analysis.checks import OneLine, require
 from analysis.language import Words
 from analysis.synthetic import control
 from analysis.synthetic.control import CONFIDENCE, PlaceboCountries, SyntheticControl, fit_synthetic
@@ -66,12 +66,12 @@ def placebo_countries(
     return PlaceboCountries(real, {unit: fit(rates, unit) for unit in donors}, pairs)
 
 
-@dataclass(frozen=True)
-class SyntheticStudy:
+@dataclass(frozen=True, repr=False)
+class SyntheticStudy(OneLine):
     """One unit beside its synthetic controls: one for each first year of the panel."""
 
     placebos: dict[int, PlaceboCountries]  # by first year, the earliest first
-    choices: pd.DataFrame = field(repr=False)  # start, choice, estimate, error, explained
+    choices: pd.DataFrame  # start, choice, estimate, error, explained
     sham_year: int  # first year of the sham change
 
     @property
