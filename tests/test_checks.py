@@ -306,7 +306,7 @@ RESULTS = {each for each in RESULTS if not each.__module__.startswith("analysis.
 def test_every_result_is_shown_on_one_line(kind):
     table = pd.DataFrame(np.zeros((500, 12)))
     for value in (table, {"a": table}, "words of any length, " * 20, 1 / 3, SHIFT):
-        shown = repr(kind(*[value] * sum(each.init for each in fields(kind))))
+        shown = repr(kind(**{each.name: value for each in fields(kind)}))
         assert shown.startswith(f"{kind.__name__}({fields(kind)[0].name}=")
         assert "\n" not in shown
         assert len(shown) <= 120

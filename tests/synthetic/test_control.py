@@ -95,6 +95,53 @@ def test_california_by_its_predictors_is_the_published_one():
     assert gap.loc[1989:].mean() == pytest.approx(-19, abs=0.1)
 
 
+def test_california_with_its_predictors_given_is_near_the_published_one():
+    predictors = SMOKING[PREDICTORS].sample(frac=1, random_state=0)  # in another order
+    found = fit_synthetic(PACKS, "California", first_year=1989.0, predictors=predictors)
+    named = PUBLISHED.reindex(found.weights.index, fill_value=0)
+    np.testing.assert_allclose(found.weights, named, atol=0.02)
+    assert found.rmspe**2 < 3.5  # the paper's 3.1, at other weights of the predictors
+    assert found.gap.loc[2000] == pytest.approx(-26, abs=1)
+    table = found.balance
+    assert table["weight"].sum() == pytest.approx(1)
+    np.testing.assert_allclose(table["treated"], SMOKING.loc["California", table.index])
+    mixed = SMOKING[PREDICTORS].T[found.weights.index] @ found.weights
+    np.testing.assert_allclose(table["synthetic"], mixed)
+    assert found.note == "7 predictors are matched"
+
+
+def test_one_predictor_is_matched_and_without_any_the_outcomes_alone_are():
+    rates, units = panel(), panel().columns
+    size = pd.DataFrame({"size": [2.0, 1, 3, 9, 9, 9, 9]}, units).astype("Float64")
+    found = fit_synthetic(rates, "own", first_year=2004, predictors=size)
+    assert found.balance.loc["size"].tolist() == pytest.approx([1, 2, 2])
+    plain = fit_synthetic(rates, "own", first_year=2004)
+    assert "outcomes alone are matched" in repr(plain)
+    assert plain.balance is None
+
+
+SIZES = pd.DataFrame({"size": range(7), "beer": 1.0}, panel().columns)
+
+
+@pytest.mark.parametrize(
+    ("predictors", "intercept", "message"),
+    [
+        (SIZES[1:], False, r"must have the same labels, each once; found \['own'\]"),
+        (SIZES.T, False, "must have the same labels"),
+        (SIZES.astype(str), False, "predictors must be real numbers"),
+        (SIZES.astype("Int64").where(SIZES["size"] > 0), False, "finite and not missing; found 2"),
+        (SIZES, False, r"must differ between units; leave out \['beer'\]"),
+        (SIZES[[]], False, "predictors has no columns"),
+        (SIZES[["size"]], True, "do not go with an intercept"),
+        (SIZES["size"], False, "predictors must be a DataFrame"),
+    ],
+)
+def test_unusable_predictors_are_refused(predictors, intercept, message):
+    given = {"first_year": 2004, "intercept": intercept, "predictors": predictors}
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit_synthetic(panel(), "own", **given)
+
+
 def test_pysyncon_gives_california_the_published_weights():
     from pysyncon import Synth  # after the package has imported it without its SyntaxWarning
 
