@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import Count, Waves, checked, whole
-from analysis.checks import read_period, require, shown, unit_size
+from analysis.checks import OneLine, read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
 from analysis.engine.sup_f import scan, sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
 from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CREDIBLE = 0.95
 MOST = {1: 600, 2: 420}  # periods for so many breaks: time grows with their cube
@@ -31,6 +31,7 @@ def weigh_dates(
     longest: int = 0,
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
+    shift = shift and until_withdrawn(shift)
     window, index, omit, omitted = window_of(series, shift, harmonics)
     many = ERRORS["many_dates"].format(n=len(window), most=MOST[breaks], breaks=breaks)
     require(len(window) <= MOST[breaks], many)
@@ -44,7 +45,7 @@ def weigh_dates(
     chosen = [each for each in numbers if breaks == 1 or places[each[1]] - places[each[0]] >= gap]
     none = {"found": f"{len(window)} periods", "what": f"date for {breaks} break(s)"}
     require(len(chosen) > 0, ERRORS["no_dates"].format(fewest=gap, **none))
-    shared = background(index, beside, harmonics, omit).to_numpy()
+    shared = background(window, beside, harmonics, omit).to_numpy()
     columns = np.hstack(list(break_columns(index, places).values()))
     terms = np.hstack([chosen, np.add(chosen, len(places))])  # steps, then changes of slope
     y = outcome(window, scale, omitted)
@@ -74,12 +75,13 @@ def admissible_positions(
 def taken_positions(index: pd.PeriodIndex, beside: Sequence[PolicyShift]) -> set[int]:
     """Return the positions within three months of a shift beside: not to be told apart from it."""
     reach = max(1, fewest_periods(index) // 4)
-    places = [first_position(index, other.month) for other in beside]
+    ends = [end for other in beside for end in (other.month, other.withdrawn) if end is not None]
+    places = [first_position(index, end) for end in ends]
     return {place + step for place in places for step in range(-reach, reach + 1)}
 
 
-@dataclass(frozen=True)
-class BreakPosterior:
+@dataclass(frozen=True, repr=False)
+class BreakPosterior(OneLine):
     """The probability of each admissible date, given that there are so many breaks."""
 
     probability: pd.Series  # by period; by pairs of periods (MultiIndex) for two breaks; sums to 1

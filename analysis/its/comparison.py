@@ -15,7 +15,7 @@ from analysis.engine import estimators as textbook
 from analysis.engine.gls import is_exact
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
-from analysis.its.model import ESTIMANDS, SegmentedModel, estimate_effects, prepare_model
+from analysis.its.model import SegmentedModel, estimate_effects, prepare_model, split_groups
 from analysis.its.series import Scale, as_percent, has_counts
 from analysis.its.shifts import PolicyShift
 
@@ -59,7 +59,8 @@ def compare_estimators(
     DataFrame
         Long: `estimator` (`reml`, the headline; `reml_ar1`, the same with AR(1) errors of one size
         and without noise; `newey_west`, `prais_winsten`, `quasi_poisson`, `negative_binomial`,
-        `arima`, `structural`), `estimand`, `estimate`, `se` (missing where none is defined; in
+        `arima`, `structural`; with a control the count models are of both groups' counts, which
+        share the season), `estimand`, `estimate`, `se` (missing where none is defined; in
         percent by the delta method), `low`, `high` (95%), `p`, `note` (settings, or what is amiss).
 
     References
@@ -108,9 +109,9 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
             raise EstimatorError("the log scale needs deaths in every period")
         table, note = estimate(name, model)
     except EstimatorError as error:
-        table, note = pd.DataFrame(index=ESTIMANDS), str(error)
+        table, note = pd.DataFrame(index=model.estimands), str(error)
     table = table.reindex(columns=COLUMNS[2:7]).astype(float)
-    for estimand in ESTIMANDS:
+    for estimand in model.estimands:
         yield [name, estimand, *table.loc[estimand], model.notes.get(estimand, note)]
 
 
@@ -124,7 +125,10 @@ def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
 
 def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     fits = [_fit(name, model, design.to_numpy()) for design in model.designs]
-    C = model.contrasts[:, model.kept] if name in COUNTS else model.contrasts
+    C = model.contrasts
+    if name in COUNTS:
+        own, C = _own_columns(model)[model.kept], C[:, model.kept]
+        C = np.hstack([np.where(own, 0, C), C[:, own]]) if own.any() else C
     means = np.array([C @ np.nan_to_num(fit.estimate) for fit in fits])
     within = [np.diag(C @ np.nan_to_num(fit.covariance) @ C.T) for fit in fits]
     power = 0 if name in COUNTS else unit_size(model.outcome)[1]
@@ -139,16 +143,30 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     if model.scale == "log":
         se *= 100 * np.exp(estimate)
         estimate, low, high = as_percent(np.array([estimate, low, high]))
-    table = pd.DataFrame(np.column_stack([estimate, se, low, high, p]), ESTIMANDS, COLUMNS[2:7])
+    numbers = np.column_stack([estimate, se, low, high, p])
+    table = pd.DataFrame(numbers, model.estimands, COLUMNS[2:7])
     table.loc[list(model.notes)] = np.nan
     return table, fits[0].note
 
 
+def _own_columns(model: SegmentedModel) -> np.ndarray:
+    """Return which columns (k,) a group beside a control has to itself: none without a control.
+
+    Both share the season, the covariates and the periods left out.
+    """
+    columns = model.designs[0].columns
+    own = columns.str.contains("^(?:const|trend|level.*|slope.*)$")
+    return own if split_groups(model) else np.zeros_like(own)
+
+
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
     if name in COUNTS:
-        deaths, exposure = model.counts
-        seen = ~model.omitted
-        return COUNTS[name](deaths[seen], X[np.ix_(seen, model.kept)], exposure=exposure[seen])
+        groups = [*split_groups(model).values()][:2] or [model]  # treated and control
+        deaths, exposure = np.hstack([group.counts for group in groups])
+        own, seen = X[:, _own_columns(model)], np.tile(~model.omitted, len(groups))
+        X = np.vstack([X[:, model.kept]] * len(groups))
+        X = np.hstack([X, np.vstack([own, np.zeros_like(own)])[: len(X)]])
+        return COUNTS[name](deaths[seen], X[seen], exposure=exposure[seen])
     y = unit_size(model.outcome)[0]
     fitted = np.linalg.lstsq(X, y, rcond=None)[0]
     if is_exact(y - X @ fitted, y):

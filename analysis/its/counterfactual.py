@@ -10,7 +10,7 @@ from analysis.engine.gls import is_exact
 from analysis.engine.law import run_errors
 from analysis.its.design import build_design
 from analysis.its.model import NOTES, SegmentedModel
-from analysis.its.series import ERRORS, PER, EmptyPeriodsError, periods_of
+from analysis.its.series import ERRORS, PER, EmptyPeriodsError
 
 Kind = Literal["forecast", "segmented"]
 
@@ -24,7 +24,7 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
     if model.counted:
         raise EmptyPeriodsError(ERRORS["no_path"])
     rng = np.random.default_rng(seed)
-    y, index, shift = model.outcome, periods_of(model.window), model.shift
+    y, shift, n = model.outcome, model.shift, len(model.window)
     if kind == "segmented":  # less the effects only: where errors wander the line says little
         shares = np.array_split(np.arange(draws), len(model.designs))
         parts = []
@@ -32,15 +32,16 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
             drawn = draw_parameters(y, design.to_numpy(), rng, len(share), after=after)
             own = design.columns.isin(("level", "slope"))
             parts.append(y - drawn.b[:, own] @ design.loc[:, own].to_numpy().T)
-        return np.concatenate(parts)
+        return np.concatenate(parts) + model.baseline
     before = model.n_before
-    design = build_design(index, harmonics=model.harmonics, beside=shift.beside, omit=shift.omit)
+    window, waves = model.window, model.harmonics
+    design = build_design(window, harmonics=waves, beside=shift.beside, omit=shift.omit)
     X = design.loc[:, (design.iloc[:before] != 0).any()].to_numpy()
     drawn = draw_parameters(y[:before], X[:before], rng, draws)
     paths = drawn.b @ X.T
-    shocks = drawn.sigma * rng.standard_normal((len(index) - before, draws))
+    shocks = drawn.sigma * rng.standard_normal((n - before, draws))
     paths[:, before:] += run_errors(drawn.phi, drawn.theta, drawn.known, shocks).T
-    return paths
+    return paths + model.baseline
 
 
 def simultaneous_band(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,13 +78,15 @@ def find_doubt(
     model: SegmentedModel, expected: np.ndarray, width: np.ndarray, observed: float
 ) -> tuple[int, str]:
     """Return from where on no one could believe what is `expected` (m,), and why, or nothing."""
-    column, plural = ("value", "values") if model.scale == "value" else ("deaths", "deaths")
+    own, count = ("value", "values"), ("deaths", str(model.attrs["measure"].get("count")))
+    column, plural = own if model.scale == "value" else count
+    counted = NOTES.get(plural, plural)
     kept = np.flatnonzero(~model.omitted[: model.n_before])
     y, X = model.outcome[kept], model.designs[0].drop(columns=["level", "slope"], errors="ignore")
     left = y - X.to_numpy()[kept] @ np.linalg.lstsq(X.to_numpy()[kept], y, rcond=None)[0]
     same = np.ptp(model.window[column].to_numpy()[kept]) == 0
     if same or is_exact(left, y):
-        return 0, NOTES["same" if same else "exact"].format(counted=NOTES[plural])
+        return 0, NOTES["same" if same else "exact"].format(counted=counted)
     below, wide = expected < 0, width > WIDEST * observed
     doubted = np.flatnonzero(below | wide)
     if model.scale == "value" or not len(doubted):
@@ -102,7 +105,8 @@ def sum_excess(model: SegmentedModel, paths: np.ndarray, positions: slice) -> pd
         rate = np.exp(expected) if model.scale == "log" else expected
         expected = rate * (part["person_years"].to_numpy() / PER)
         observed, size = part["deaths"].sum(), part["person_years"].sum() / PER
-        names = ["deaths", "per_100k", "percent"]
+        own = model.attrs["measure"]["kind"] == "deaths"
+        names = ["deaths", "per_100k", "percent"] if own else ["count", "rate", "percent"]
     total = np.quantile(expected.sum(axis=1), [0.5, 0.975, 0.025])
     excess = observed - total
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,13 +1,15 @@
 """Months and a policy shift -> the design matrix of the segmented regression."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.checks import check_whole, idle_columns, require
+from analysis.checks import check_whole, idle_columns, name_some, require
 from analysis.its.series import (
+    CONTROL,
+    COVARIATE,
     ERRORS,
     PERIOD_NAMES,
     fill_missing,
@@ -56,8 +58,9 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 
 
 def _is_missing(frame: pd.DataFrame) -> np.ndarray:
-    """Return which values are missing, (n,); counts never are."""
-    return frame["deaths" if has_counts(frame) else "value"].isna().to_numpy()
+    """Return which values are missing, its own or its control's, (n,); counts never are."""
+    names = [] if has_counts(frame) else ["value", CONTROL + "value"]
+    return frame[frame.columns.intersection(names)].isna().any(axis=1).to_numpy()
 
 
 def window_of(
@@ -69,17 +72,26 @@ def window_of(
     omit = (*(() if shift is None else shift.omit), *index[_is_missing(window)])
     out = omitted_periods(index, omit)
     require(len(index) <= MOST, ERRORS["too_many"].format(n=len(index), most=MOST))
+    for name in covariates_of(window):
+        lacking = index[window[name].isna() & ~out].astype(str)
+        fault = {"name": name.removeprefix(COVARIATE), "found": name_some(lacking)}
+        require(lacking.empty, ERRORS["covariate_missing"].format(**fault))
     if shift is None:
         return window, index, omit, out
     told: dict[str, Any] = {"shift": shift, "first": index[0], "last": index[-1]}
     for month in shift.months:
-        terms = build_design(index, shift, month=month, harmonics=harmonics, omit=())[~out]
+        terms = build_design(window, shift, month=month, harmonics=harmonics, omit=())[~out]
         few = ERRORS["few_terms"].format(kept=len(terms), terms=terms.shape[1], **told)
         require(len(terms) >= terms.shape[1] + FEWEST_DF, few)
         terms = terms[sorted(terms, key=lambda name: ":" in str(name))]  # of shifts beside last
         idle = terms.columns[idle_columns(terms.to_numpy())].tolist()
+        lasts = int(terms["level"].sum()) if "level" in terms and shift.withdrawn else len(terms)
+        brief = ERRORS["short"].format(lasts=lasts, **told)
+        require(lasts > (shift.impact != "level"), brief)
         season = ERRORS["season"].format(pairs=harmonics, **told)
         require(all(":" in name for name in idle), season)
+        same = [name.removeprefix(COVARIATE) for name in idle if name.startswith(COVARIATE)]
+        require(not same, ERRORS["covariate_idle"].format(found=same, **told))
         months = {shift.slug: month} | {other.slug: other.month for other in shift.beside}
         if idle:
             slug = idle[0].partition(":")[2]
@@ -91,15 +103,16 @@ def window_of(
 
 def outside_window(index: pd.PeriodIndex, shift: PolicyShift) -> list[str]:
     """Return the shifts beside and the periods to omit that have no say in a window."""
-    beside = [other for other in shift.beside if not _begins_inside(index, other)]
+    beside = [other for other in shift.beside if not _moves_inside(index, other)]
     omit = [period for period in shift.omit if not omitted_periods(index, [period]).any()]
     runs = [say_runs(omit, str)] if omit else []
     return [*(f"{other.slug} ({other.month})" for other in beside), *runs]
 
 
-def _begins_inside(index: pd.PeriodIndex, shift: PolicyShift) -> bool:
-    """Tell whether some periods lie before a shift: all before or after it are as without it."""
-    return 0 < first_position(index, shift.month) < len(index)
+def _moves_inside(index: pd.PeriodIndex, shift: PolicyShift) -> bool:
+    """Tell whether a shift begins or ends within: all before or after it are as without it."""
+    ends = [end for end in (shift.month, shift.withdrawn) if end is not None]
+    return any(0 < first_position(index, end) < len(index) for end in ends)
 
 
 def omitted_periods(index: pd.PeriodIndex, omit: Iterable[pd.Period]) -> np.ndarray:
@@ -116,8 +129,14 @@ def first_position(index: pd.PeriodIndex, month: pd.Period) -> int:
     return int(index.start_time.searchsorted(month.start_time))
 
 
+def covariates_of(periods: pd.Index | pd.DataFrame) -> list[str]:
+    """Return the names of a window's columns that are covariates."""
+    held = periods.columns if isinstance(periods, pd.DataFrame) else ()
+    return [name for name in held if str(name).startswith(COVARIATE)]
+
+
 def build_design(
-    index: pd.PeriodIndex,
+    periods: pd.PeriodIndex | pd.DataFrame,
     shift: PolicyShift | None = None,
     *,
     month: pd.Period | None = None,
@@ -125,21 +144,27 @@ def build_design(
     beside: Sequence[PolicyShift] | None = None,
     omit: Iterable[pd.Period] | None = None,
 ) -> pd.DataFrame:
-    """Return the design (n, k) of a shift at one of its months, by default the first."""
+    """Return the design (n, k) of a shift at one of its months, by default the first.
+
+    A window in the place of its periods adds its covariates.
+    """
     check_whole(harmonics, "harmonics", 0, 6)
+    index = periods_of(periods) if isinstance(periods, pd.DataFrame) else periods
     per_year = periods_per_year(index)
     position = np.arange(len(index))
     columns = {"const": np.ones(len(index)), "trend": position / per_year}
     terms = []
     if shift is not None:
-        terms = [(shift.impact, month or shift.month, "")]
+        terms = [(shift, month or shift.month, "")]
         beside = shift.beside if beside is None else beside
         omit = shift.omit if omit is None else omit
-    beside = [other for other in beside or () if _begins_inside(index, other)]
-    terms += [(other.impact, other.month, f":{other.slug}") for other in beside]
-    for impact, first, suffix in terms:
-        found = break_columns(index, first_position(index, first))
-        columns |= {f"{name}{suffix}": found[name] for name in TERMS[impact]}
+    beside = [other for other in beside or () if _moves_inside(index, other)]
+    terms += [(other, other.month, f":{other.slug}") for other in beside]
+    for own, first, suffix in terms:
+        found = break_columns(index, first_position(index, first), lasting(index, own, first))
+        columns |= {f"{name}{suffix}": found[name] for name in TERMS[own.impact]}
+    for name in covariates_of(periods):  # one that is missing stands where a period is left out
+        columns[name] = cast("pd.DataFrame", periods)[name].to_numpy(dtype=float, na_value=0.0)
     season = index.month if per_year == 12 else index.quarter
     turn = 2 * np.pi * season.to_numpy() / per_year
     for pair in range(1, min(harmonics, per_year // 2) + 1):
@@ -151,25 +176,36 @@ def build_design(
     return pd.DataFrame(columns, index=index)
 
 
+def lasting(index: pd.PeriodIndex, shift: PolicyShift, first: pd.Period) -> int:
+    """Return how many periods a shift that begins at `first` lasts, all there are at most."""
+    if shift.withdrawn is None:
+        return len(index)
+    return first_position(index, shift.withdrawn) - first_position(index, first)
+
+
 def break_columns(
-    index: pd.PeriodIndex, places: int | Sequence[int] | np.ndarray
+    index: pd.PeriodIndex, places: int | Sequence[int] | np.ndarray, lasts: int | None = None
 ) -> dict[str, np.ndarray]:
     """Return the step and the change of slope (n, ...) of a break at each of `places`."""
     since = np.subtract.outer(np.arange(len(index)), np.asarray(places))
-    slope = np.maximum(since, 0) / periods_per_year(index)
-    return {"level": (since >= 0).astype(float), "slope": slope}
+    under = (since >= 0) & (since < (len(index) if lasts is None else lasts))
+    slope = np.maximum(since, 0) * under / periods_per_year(index)
+    return {"level": under.astype(float), "slope": slope}
 
 
 def background(
-    index: pd.PeriodIndex, beside: Sequence[PolicyShift], harmonics: int, omit: Iterable[pd.Period]
+    periods: pd.PeriodIndex | pd.DataFrame,
+    beside: Sequence[PolicyShift],
+    harmonics: int,
+    omit: Iterable[pd.Period],
 ) -> pd.DataFrame:
     """Return the design without a shift's own terms, and without columns that are zero here."""
-    design = build_design(index, harmonics=harmonics, beside=beside, omit=omit)
+    design = build_design(periods, harmonics=harmonics, beside=beside, omit=omit)
     return design.loc[:, (design != 0).any()]
 
 
 def break_designs(
-    index: pd.PeriodIndex,
+    window: pd.DataFrame,
     positions: Sequence[int],
     beside: Sequence[PolicyShift],
     harmonics: int,
@@ -177,8 +213,8 @@ def break_designs(
     omit: Iterable[pd.Period],
 ) -> np.ndarray:
     """Return a design (n, k) for a break at each position; its own columns are the last."""
-    common = background(index, beside, harmonics, omit).to_numpy()
-    columns = break_columns(index, positions)
+    common = background(window, beside, harmonics, omit).to_numpy()
+    columns = break_columns(periods_of(window), positions)
     terms = [columns[name].T[:, :, None] for name in TERMS[impact]]
     same = np.broadcast_to(common, (len(positions), *common.shape))
     return np.concatenate([same, *terms], axis=2)

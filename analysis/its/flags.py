@@ -9,27 +9,41 @@ import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import t as student
 
-from analysis.checks import check_month, unit_size
+from analysis.checks import OneLine, check_month, unit_size
 from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.mixture import Posterior
-from analysis.engine.reml import fit_many
+from analysis.engine.reml import fit_many, summarise
 from analysis.its.breaks import break_posterior
-from analysis.its.design import FEWEST_MONTHS, background, omitted_periods, outside_window
-from analysis.its.model import NEAR_UNIT_ROOT, SegmentedModel, memory_rows
-from analysis.its.series import Scale, periods_of, periods_per_year
+from analysis.its.design import (
+    FEWEST_MONTHS,
+    TERMS,
+    background,
+    covariates_of,
+    omitted_periods,
+    outside_window,
+)
+from analysis.its.model import (
+    ESTIMANDS,
+    NEAR_UNIT_ROOT,
+    SegmentedModel,
+    estimate_effects,
+    memory_rows,
+    split_groups,
+)
+from analysis.its.series import COVARIATE, Scale, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month, say_runs
 
-CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.02
+MOVED_P, CURVED_P, RATIO_DRIFT, SHARE_DRIFT = 0.05, 0.05, 0.05, 0.02
 SEASON_P, OUTLIER_P = 0.01, 0.01
 NEAR_MOST = 0.95 * MOST_RATIO
 WORDS = Words("its-words.toml")
 FLAGS = WORDS.block("flags")
 
 
-@dataclass(frozen=True)
-class Flag:
+@dataclass(frozen=True, repr=False)
+class Flag(OneLine):
     """One warning: a short name, the number it rests on, and the sentence to print."""
 
     name: str
@@ -50,6 +64,7 @@ def find_flags(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     series, shift = model.window, model.shift
     yield from _doubt_errors(model, mixture)
     yield from _few_months(model)
+    yield from _of_columns(model, mixture)
     if gone := outside_window(periods_of(series), shift):
         yield flag("outside_window", len(gone), gone=", ".join(gone))
     if shift.overlaps:
@@ -153,7 +168,7 @@ def _few_months(model: SegmentedModel) -> Iterator[Flag]:
 
 def _curved(model: SegmentedModel) -> Iterator[Flag]:
     """Ask whether the trend before the shift bends: a quadratic term, fitted there only."""
-    own, before = model.shift, periods_of(model.window)[: model.n_before]
+    own, before = model.shift, model.window.iloc[: model.n_before]
     design = background(before, own.beside, model.harmonics, own.omit)
     design.insert(0, "quadratic", (design["trend"] - design["trend"].mean()) ** 2)
     if len(design) < design.shape[1] + 3:
@@ -163,6 +178,28 @@ def _curved(model: SegmentedModel) -> Iterator[Flag]:
     p = fit_many(y, design.to_numpy(), contrast, law=model.law).p.item()
     if p < CURVED_P:
         yield flag("curved_pre_period", p, p=p)
+
+
+def _of_columns(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
+    """Ask whether the control ran parallel before, and what moves beside the series."""
+    terms = [ESTIMANDS.index(name) for name in TERMS[model.shift.impact]]
+    groups = split_groups(model)
+    if groups:
+        p = float(summarise(mixture)[3][0, ESTIMANDS.index("pre_trend")])
+        if p < MOVED_P:
+            yield flag("trends_not_parallel", p, p=p)
+        p = len(terms) * float(estimate_effects(groups["control"])[0]["p"].iloc[terms].min())
+        if p < MOVED_P:
+            yield flag("control_moves", p, p=p)
+    design, after = model.designs[0], model.sides[0]
+    own = [*covariates_of(design)]
+    X = design.drop(columns=own).to_numpy()
+    C = model.contrasts[terms][:, ~design.columns.isin(own)]
+    for name in own:
+        moved = fit_many(design[name].to_numpy(), X, C, law=model.law, after=after).p
+        p = len(own) * len(terms) * float(moved.min())
+        if p < MOVED_P:
+            yield flag("covariate_moves", p, name=name.removeprefix(COVARIATE), p=p)
 
 
 def _gaps(model: SegmentedModel) -> Iterator[Flag]:
@@ -182,7 +219,8 @@ def _gaps(model: SegmentedModel) -> Iterator[Flag]:
 
 def name_counted(attrs: dict) -> str:
     """Return what a record counts: deaths, or victims."""
-    return WORDS["counted"].get(str(attrs.get("source")), WORDS["counted"]["deaths"])
+    said, count = WORDS["counted"], str(attrs["measure"].get("count", "deaths"))
+    return said.get(str(attrs.get("source")), said.get(count, count))
 
 
 def name_run(gap: dict) -> str:

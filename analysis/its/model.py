@@ -15,7 +15,21 @@ from analysis.engine.law import LawName
 from analysis.engine.mixture import Posterior, join_months
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
-from analysis.its.series import PER, Scale, as_percent, choose_scale, outcome, read_attrs
+from analysis.its.series import (
+    COVARIATE,
+    KINDS,
+    PER,
+    Scale,
+    as_percent,
+    choose_scale,
+    control_of,
+    groups_of,
+    measure_of,
+    outcome,
+    own_outcome,
+    read_attrs,
+    unused_columns,
+)
 from analysis.its.shifts import PolicyShift, is_earlier, months_between
 from analysis.language import Words
 
@@ -37,7 +51,8 @@ class SegmentedModel:
     scale: Scale
     harmonics: int
     designs: tuple[pd.DataFrame, ...]  # one for each month of the shift
-    contrasts: np.ndarray  # (len(ESTIMANDS), k)
+    estimands: tuple[str, ...]  # ESTIMANDS, then those of shifts beside and covariates
+    contrasts: np.ndarray  # (len(estimands), k)
     notes: dict[str, str]  # why an estimand is missing
     n_before: int
     n_after: int
@@ -50,6 +65,13 @@ class SegmentedModel:
     def outcome(self) -> np.ndarray:
         """Return what is modelled, (n,)."""
         return outcome(self.window, self.scale, self.omitted)
+
+    @property
+    def baseline(self) -> np.ndarray:
+        """Return what was taken from the outcome, (n,): the control's, or zero."""
+        control = control_of(self.window)
+        without = np.zeros(len(self.window))
+        return without if control.empty else own_outcome(control, self.scale, self.omitted)
 
     @cached_property
     def linearised(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -91,8 +113,8 @@ class SegmentedModel:
 
 def estimand_contrasts(
     columns: pd.Index, shift: PolicyShift, months_after: int
-) -> tuple[np.ndarray, dict[str, str]]:
-    """Return one row per estimand, and the reason for each that the data cannot carry."""
+) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+    """Return the estimands, a row of each, and the reason for each that the data cannot carry."""
     has = {name: (columns == name).astype(float) for name in ("level", "slope", "trend")}
     rows = has | {f"effect_{h}m": has["level"] + has["slope"] * h / 12 for h in HORIZONS}
     earlier = [f"slope:{other.slug}" for other in shift.beside if is_earlier(other, shift)]
@@ -102,9 +124,12 @@ def estimand_contrasts(
     for h in HORIZONS:
         if months_after < h:
             notes[f"effect_{h}m"] = NOTES["short"].format(found=months_after, needed=h)
-    contrasts = np.array([rows[name] for name in ESTIMANDS])
-    contrasts[[name in notes for name in ESTIMANDS]] = has["trend"]  # a stand-in, blanked later
-    return contrasts, notes
+    added = [name for name in columns if name.startswith(("level:", "slope:", COVARIATE))]
+    rows |= {name: (columns == name).astype(float) for name in added}
+    estimands = (*ESTIMANDS, *added)
+    contrasts = np.array([rows[name] for name in estimands])
+    contrasts[[name in notes for name in estimands]] = has["trend"]  # a stand-in, blanked later
+    return estimands, contrasts, notes
 
 
 def prepare_model(
@@ -116,24 +141,37 @@ def prepare_model(
     empty: bool = False,
 ) -> SegmentedModel:
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
-    attrs = read_attrs(series)
+    attrs, given = read_attrs(series), series
     series = pd.DataFrame(series, copy=False)
     series.attrs = {}  # pandas would copy them at every step
-    if scale == "value" and "value" in series:
-        series = series[["value"]]  # counts beside it have no say, nor have their missing months
+    if scale == "value" and "value" in series:  # counts beside have no say, nor have their months
+        series = series.drop(columns=[*{*sum(KINDS.values(), ())} - {"value"}], errors="ignore")
     window, index, omit, omitted = window_of(series, shift, harmonics)
+    attrs = attrs | {"measure": measure_of(given), "unused": unused_columns(given)}
     scale = choose_scale(window, scale, empty=empty, out=omitted)
+    control = control_of(window)
     n_before, last = (first_position(index, month) for month in (shift.month, shift.months[-1]))
     month, until = index[n_before], None if n_before == last else index[last]
     # each the first that lies wholly after it
     shift = replace(shift, month=month, until=until, omit=omit)
-    designs = tuple(build_design(index, shift, month=m, harmonics=harmonics) for m in shift.months)
+    designs = tuple(build_design(window, shift, month=m, harmonics=harmonics) for m in shift.months)
     n_after = len(window) - last
-    months_after = months_between(index[last], index[-1] + 1)
-    contrasts, notes = estimand_contrasts(designs[0].columns, shift, months_after)
+    under = min(index[-1] + 1, shift.withdrawn or index[-1] + 1, key=lambda end: end.start_time)
+    months_after = months_between(index[last], under)
+    named = estimand_contrasts(designs[0].columns, shift, months_after)
     counted = scale == "log" and bool((window["deaths"][~omitted] == 0).any())
-    found = designs, contrasts, notes, n_before, n_after
+    if not control.empty:  # a difference of counts without deaths has no model
+        for frame in (window, control):
+            choose_scale(frame, scale, out=omitted)
+    found = designs, *named, n_before, n_after
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
+
+
+def split_groups(model: SegmentedModel) -> dict[str, SegmentedModel]:
+    """Return the same model of each series behind a difference, or nothing without a control."""
+    if control_of(model.window).empty:
+        return {}
+    return {x: replace(model, window=frame) for x, frame in groups_of(model.window).items()}
 
 
 def memory_rows(mixture: Posterior) -> pd.DataFrame:
@@ -177,11 +215,12 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Posterior]:
-    """Return the effects (rows ESTIMANDS), in units of the scale, and the mixture behind them."""
+    """Return the effects (rows `estimands`), in units of the scale, and the mixture behind them."""
     mixture = model.posterior([model.contrasts] * len(model.designs))
     columns = ["estimate", "low", "high", "p"]
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
-    effects = pd.DataFrame(numbers, index=pd.Index(ESTIMANDS, name="estimand"), columns=columns)
+    index = pd.Index(model.estimands, name="estimand")
+    effects = pd.DataFrame(numbers, index, columns)
     if model.scale == "log":
         effects[columns[:3]] = as_percent(effects[columns[:3]])
     effects.loc[list(model.notes)] = np.nan

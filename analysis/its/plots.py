@@ -58,7 +58,7 @@ def plot_series(series: Frames, shifts: Iterable[PolicyShift] = (), *, ax: Ax = 
 
 @checked
 def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
-    """Draw observed rates, the fit, and both counterfactuals with their 95% bands.
+    """Draw observed rates, the fit, and both counterfactuals, where there are any, with 95% bands.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
     if out.any():
         ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label=SAID["omitted"])
     _line(result.fitted, color=COLOURS["fit"], label=SAID["fit"], ax=ax)
-    for kind in KINDS:
+    for kind in () if result._model.counted else KINDS:  # counts without deaths have no path
         expected = result.counterfactual(kind).iloc[result.n_before :]
         _band(ax, kind, SAID[kind], expected["expected"], expected["low"], expected["high"])
     first = _mark_shift(ax, result.shift)
@@ -89,7 +89,7 @@ def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
     floor, ceiling = min(0, bottom - (top - bottom)), top + (top - min(0, bottom))
     ax.set_ylim(max(low, floor), min(high, ceiling))  # a band may run far beyond the data
     if result.scale != "value":
-        ax.set(ylabel=LABELS["rate"], ylim=(0, ax.get_ylim()[1]))
+        ax.set(ylabel=_name_rate(result), ylim=(0, ax.get_ylim()[1]))
     title = {"title": result.shift.title or result.shift.slug, "borderaxespad": 2.2}
     legend_above(ax, 2, title_fontproperties={"weight": "bold"}, **title)
     return ax
@@ -116,7 +116,8 @@ def plot_gap(result: ITSResult, *, ax: Ax = None) -> Axes:
         largest = max(largest, gap.abs().max())
     ax.plot(periods_of(result.series)[[0, -1]].to_timestamp(), [0, 0], **ZERO)  # the whole window
     _mark_shift(ax, result.shift)
-    ax.set(xlabel="", ylabel=SAID["gap_value" if result.scale == "value" else "gap_rate"])
+    measured = result.scale != "value" and _name_rate(result) == LABELS["rate"]
+    ax.set(xlabel="", ylabel=SAID["gap_rate" if measured else "gap_value"])
     bottom, top = ax.get_ylim()
     ax.set_ylim(max(bottom, -2.5 * largest), min(top, 2.5 * largest))
     legend_above(ax, 2)
@@ -190,6 +191,12 @@ def plot_comparison(
 plot_panel = plot_comparison  # its former name
 
 
+def _name_rate(result: ITSResult) -> str:
+    """Return the unit of what is drawn, for an axis."""
+    measure = result._model.attrs["measure"]
+    return LABELS["rate"] if measure["kind"] == "deaths" else as_drawn(measure["unit"]).capitalize()
+
+
 def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
     """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
     dates = periods_of(values).to_timestamp()
@@ -208,5 +215,5 @@ def _mark_shift(ax: Axes, shift: PolicyShift) -> Any:
     if first != last:
         ax.axvspan(first, last, color="0.3", alpha=0.15, linewidth=0)
     ax.axvline(first, color="0.3", linewidth=1, label="_shift")
-    ax.xaxis.set_major_locator(AutoDateLocator(maxticks=7))  # a narrow figure has no room for more
+    ax.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7))  # of a narrow figure
     return first

@@ -1,9 +1,9 @@
 """Fit an interrupted time series: one policy shift in one series."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,32 +12,45 @@ from analysis.arguments import Draws, Seed, Waves, checked, whole
 from analysis.checks import require
 from analysis.engine.mixture import Posterior
 from analysis.engine.optimise import NO_VARIATION
+from analysis.its.columns import add_control, add_covariates, name_columns
 from analysis.its.comparison import ESTIMATORS, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
-from analysis.its.design import outside_window
+from analysis.its.design import TERMS, outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
-from analysis.its.model import NOTES, SegmentedModel, estimate_effects, memory_rows, prepare_model
-from analysis.its.series import Scale, outcome, periods_of, periods_per_year
+from analysis.its.model import (
+    NOTES,
+    SegmentedModel,
+    estimate_effects,
+    memory_rows,
+    prepare_model,
+    split_groups,
+)
+from analysis.its.series import Scale, check_index, own_outcome, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift, read_omitted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.its.words import Summary
 
 DRAWS = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ITSResult:
     """What the model says of one policy shift in one series."""
 
     shift: PolicyShift
-    series: pd.DataFrame = field(repr=False)  # the window that was fitted
+    series: pd.DataFrame  # the window that was fitted
     scale: Scale
     harmonics: int
-    effects: pd.DataFrame  # rows `ESTIMANDS` of its.model; columns estimate, low, high, p
+    effects: pd.DataFrame  # rows `estimands` of its.model; columns estimate, low, high, p
     notes: dict[str, str]  # why an estimand is missing
     n_before: int
     n_after: int
-    _model: SegmentedModel = field(repr=False, compare=False)
-    _mixture: Posterior = field(repr=False, compare=False)
-    _drawn: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+    _model: SegmentedModel = field(compare=False)
+    _mixture: Posterior = field(compare=False)
+    _drawn: dict = field(default_factory=dict, init=False, compare=False)
 
     @cached_property
     def memory(self) -> pd.DataFrame:
@@ -70,6 +83,27 @@ class ITSResult:
             flags += unremarkable_date(self.series, self.shift, self.scale, self.harmonics)
         return tuple(flags)
 
+    def __repr__(self) -> str:
+        size = f"{self.n_before} + {self.n_after} periods, {self.scale} scale"
+        row = self.effects.T[TERMS[self.shift.impact][-1]]
+        told = f"{row.name} {row['estimate']:+.3g} ({row['low']:+.3g} to {row['high']:+.3g})"
+        return f"ITSResult({self.shift.slug}, {self.shift.when}; {size}; {told})"
+
+    def summary(self) -> "Summary":
+        """Return one readable block: question, numbers, verdict, warnings.
+
+        A console prints it as text, a notebook shows it as HTML.
+        """
+        from analysis.its.words import summarise  # it reads results, as the figures do
+
+        return summarise(self)
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the standard figure, that of `analysis.plot_fit`, and return its Axes."""
+        from analysis.its.plots import plot_fit
+
+        return plot_fit(self, ax=ax)
+
     @property
     def months_left_out(self) -> int:
         """How many periods of the window are left out of the fit."""
@@ -77,17 +111,26 @@ class ITSResult:
 
     @property
     def units(self) -> pd.Series:
-        """The unit of each row of `effects`."""
-        unit = {"log": "percent", "rate": "deaths per 100,000 person-years", "value": "units"}
+        """The unit of each row of `effects`; of a covariate, for one more of it."""
+        unit = {"log": "percent", "rate": self._model.attrs["measure"]["unit"], "value": "units"}
         units = pd.Series(unit[self.scale], [*self.effects.index])
-        units[["slope", "pre_trend", "post_trend"]] += " per year"
+        units[units.index.str.contains("^slope|_trend$")] += " per year"
         return units
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """With a control: `effects` of each (group, estimand), and of their difference last.
+
+        The groups are `treated`, `control` and, of several, each control by its name.
+        """
+        parts = {x: estimate_effects(model)[0] for x, model in split_groups(self._model).items()}
+        return pd.concat(parts | {"difference": self.effects}, names=["group"])
 
     @cached_property
     def fitted(self) -> pd.Series:
         """The expected rate or value, by period."""
         designs = [design.to_numpy() * self._model.kept for design in self._model.designs]
-        expected = self._model.posterior(designs).quantile(0.5)[0]
+        expected = self._model.posterior(designs).quantile(0.5)[0] + self._model.baseline
         expected = np.exp(expected) if self.scale == "log" else expected
         return pd.Series(expected, index=self.series.index)
 
@@ -95,7 +138,7 @@ class ITSResult:
     def observed(self) -> pd.Series:
         """Deaths per 100,000 person-years, or the value, by period."""
         scale: Scale = "value" if self.scale == "value" else "rate"
-        return pd.Series(outcome(self.series, scale), index=self.series.index)
+        return pd.Series(own_outcome(self.series, scale), index=self.series.index)
 
     @checked
     def counterfactual(
@@ -186,6 +229,9 @@ def fit_its(
     scale: Scale | None = None,
     harmonics: Waves = 2,
     omit: Iterable[pd.Period | str] = (),
+    columns: Mapping[str, str] | None = None,
+    covariates: pd.DataFrame | pd.Series | str | Sequence[str] | None = None,
+    control: pd.DataFrame | pd.Series | str | Sequence[str] | Mapping[str, Any] | None = None,
 ) -> ITSResult:
     """Fit the headline model: segmented regression whose errors remember, seen through noise.
 
@@ -194,8 +240,9 @@ def fit_its(
     Parameters
     ----------
     series : DataFrame
-        Regular monthly, quarterly or yearly PeriodIndex; columns `deaths` and `person_years`, or
-        one column `value`. It is not changed.
+        Regular monthly, quarterly or yearly PeriodIndex; columns `deaths` and `person_years`,
+        `count` and `exposure` (any denominator), `count` and `total` (a share), `count` alone, or
+        one column `value` (a mean, or any number). It is not changed.
     shift : PolicyShift
         ``PolicyShift("reform", "2010-01")`` is enough.
     scale : {"log", "rate", "value"}, optional
@@ -207,6 +254,15 @@ def fit_its(
     omit : iterable of Period or str
         Periods, or ranges such as ``"2007-01:2007-02"``, to leave out beside ``shift.omit`` and
         missing values: holes of the source, a phase-in. Each gets a column of its own.
+    columns : mapping, optional
+        Those names to the series' own, such as ``{"count": "admissions", "exposure": "people"}``.
+    covariates : DataFrame, Series or names of columns of `series`, optional
+        Beside the series, matched by label: linear in the model and in both counterfactuals.
+    control : DataFrame, mapping of names to frames, Series or names of columns, optional
+        A series of the same columns where nothing was to change, matched by label; of several,
+        counts are added up and values averaged. The model is then one of the difference (of logs,
+        rates or values), whose errors follow the law of the headline: nothing is assumed of those
+        of either series. Effects are differences of changes; `groups` has each series' own.
 
     Returns
     -------
@@ -215,8 +271,10 @@ def fit_its(
         `effect_12m` and `effect_24m` (12 and 24 months after the shift), `pre_trend` and
         `post_trend` (yearly trend before it and from it on) and the columns `estimate` (median),
         `low`, `high` (95%), `p`. A row that the data cannot carry is missing, with the reason in
-        `notes`, which also name what is outside the window and has no say. A shift known only as
-        a range of months is averaged over them with equal weights.
+        `notes`, which also name what has no say: outside the window, columns not used. A shift
+        known only as a range of months is averaged over them with equal weights. Each shift beside
+        adds the rows ``level:SLUG`` and ``slope:SLUG``, each covariate ``covariate:NAME``. The
+        result's `series` and `shift` go into every other function as they are.
 
     Raises
     ------
@@ -228,11 +286,19 @@ def fit_its(
     Lopez Bernal et al. (2017), Int. J. Epidemiology 46, 348-355, doi:10.1093/ije/dyw098
     """
     shift = replace(shift, omit=(*shift.omit, *read_omitted(omit, shift.slug)))
+    series = name_columns(series, columns)
+    if covariates is not None or control is not None:
+        check_index(series, gaps=True)
+        series = add_control(add_covariates(series, covariates), control, columns)
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics, empty=scale is None)
     effects, mixture = estimate_effects(model)
     notes = model.notes | ({"intervals": NO_VARIATION} if mixture.exact[0] else {})
     if gone := outside_window(periods_of(model.window), model.shift):
         notes["outside"] = NOTES["outside"].format(gone=", ".join(gone))
+    if unused := model.attrs["unused"]:
+        notes["columns"] = NOTES["columns"].format(unused=", ".join(unused))
+    if model.attrs["measure"]["kind"] not in ("deaths", "value"):
+        model.window.attrs = {"measure": model.attrs["measure"]}  # as other functions will ask
     fitted = model.shift, model.window, model.scale, harmonics, effects, notes
     return ITSResult(*fitted, model.n_before, model.n_after, model, mixture)
 

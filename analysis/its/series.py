@@ -15,12 +15,16 @@ Scale = Literal["log", "rate", "value"]
 
 PER = 1e5  # person-years of a rate
 COUNTS = {"deaths", "person_years"}
+COVARIATE, CONTROL = "covariate:", "control:"  # begin the columns that fit_its adds to a series
+KINDS = {"deaths": ("deaths", "person_years"), "value": ("value",)}  # of a series, by its columns
+KINDS |= {"total": ("count", "total"), "exposure": ("count", "exposure"), "count": ("count",)}
 INPUT = read_toml(DATA_FOLDER / "its-input.toml")[1]
 ERRORS = INPUT["errors"]
 PERIODS_PER_YEAR = {"Y": 1, "Q": 4, "M": 12}
 PERIOD_NAMES = {"Y": "years", "Q": "quarters", "M": "months"}
 DATED = ("date", "fecha", "month", "mes", "period", "periodo", "year", "año", "anio", "quarter")
-TOTALS = {"deaths": "sum", "person_years": "sum", "value": "mean"}  # over finer periods
+TOTALS = {"value": "mean"}  # over finer periods
+TOTALS |= dict.fromkeys(["deaths", "person_years", "count", "exposure", "total"], "sum")
 
 
 def periods_of(frame: pd.DataFrame | pd.Series) -> pd.PeriodIndex:
@@ -35,7 +39,7 @@ def periods_per_year(index: pd.Index) -> int:
 
 def fill_missing(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with every period, checked as by `check_frame`, but values may be missing."""
-    if "value" in check_class(frame, "series", pd.DataFrame).columns and not has_counts(frame):
+    if kind_of(check_class(frame, "series", pd.DataFrame)) == "value":
         check_index(frame, gaps=True)
         frame = frame.reindex(pd.period_range(frame.index[0], frame.index[-1]))
     return check_frame(frame, missing=True)
@@ -61,21 +65,24 @@ def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
 
 
 def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
-    """Return `frame` if it can be used, its numbers of 64 bits; `missing`: but for some values."""
+    """Return `frame` if it can be used, in numbers of 64 bits; `missing`: but for some values.
+
+    Counts and what they are of become `deaths` and `person_years`, as the model calls them.
+    """
     columns = check_class(frame, "series", pd.DataFrame).columns
     check_index(frame)
     require(columns.nlevels == 1, ERRORS["levels"])
     duplicated = columns[columns.duplicated()].unique().tolist()
     require(not duplicated, f"columns must be unique; {duplicated} appear twice")
-    known = has_counts(frame) or "value" in columns
-    require(known, ERRORS["no_columns"].format(found=columns.tolist()))
-    for name in sorted((COUNTS if has_counts(frame) else set()) | ({"value"} & set(columns))):
-        numbers = _read_numbers(frame[name], name, missing=missing and name == "value")
+    kind = kind_of(frame)
+    require(kind != "", ERRORS["no_columns"].format(found=columns.tolist()))
+    added = [name for name in columns if str(name).startswith((COVARIATE, CONTROL))]
+    for name in sorted({*KINDS[kind]} | ({"value"} & {*columns}) | {*added}):
+        gaps = missing and (name.startswith(COVARIATE) or name.endswith("value"))
+        numbers = _read_numbers(frame[name], name, missing=gaps)
         if numbers.dtype != frame[name].dtype:  # of fewer digits, or of another kind of missing
             frame = frame.assign(**{name: numbers})
-    if has_counts(frame):
-        _check_counts(frame)
-    return frame
+    return frame if kind == "value" else _as_rates(frame, kind)
 
 
 def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
@@ -107,8 +114,32 @@ def read_attrs(series: pd.DataFrame) -> dict:
 
 
 def has_counts(frame: pd.DataFrame) -> bool:
-    """Tell whether `frame` holds deaths and person-years."""
-    return set(frame.columns) >= COUNTS
+    """Tell whether `frame` holds deaths and person-years, or other counts."""
+    return kind_of(frame) not in ("value", "")
+
+
+def kind_of(frame: pd.DataFrame) -> str:
+    """Return which of `KINDS` the columns of `frame` are, or nothing: half a rate is no count."""
+    held = {*frame.columns}
+    kind = next((kind for kind, names in KINDS.items() if {*names} <= held), "")
+    return "" if kind == "count" and held & COUNTS else kind
+
+
+def unused_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of a series that no model reads."""
+    used = {"value", *KINDS.get(kind_of(frame), ())}
+    names = [str(name) for name in frame if name not in used]
+    return [name for name in names if not name.startswith((COVARIATE, CONTROL))]
+
+
+def measure_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Return what a series counts, and the unit of its rate: of its columns, unless it says so."""
+    kind = kind_of(frame)
+    names = dict(zip(("count", "size"), KINDS[kind], strict=False)) if kind != "value" else {}
+    names |= {"period": PERIOD_NAMES[periods_of(frame).freqstr.split("-")[0]][:-1]}
+    names |= frame.attrs.get("measure", {})
+    kind = names.setdefault("kind", kind)
+    return names | {"unit": INPUT["units"][kind].format(**names)}
 
 
 def choose_scale(
@@ -151,6 +182,13 @@ def rate_of(deaths: Any, person_years: Any) -> Any:
 
 def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None) -> np.ndarray:
     """Return what is modelled, shape (n,); what is `omitted` (n,) has the mean of the others."""
+    own = own_outcome(frame, scale, omitted)
+    control = control_of(frame)
+    return own if control.empty else own - own_outcome(control, scale, omitted)
+
+
+def own_outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None) -> np.ndarray:
+    """Return the same of the series itself, whatever its control, (n,)."""
     counts = scale != "value"
     columns = rate_of(frame["deaths"], frame["person_years"]) if counts else frame["value"]
     numbers = columns.to_numpy(dtype=float, copy=True)
@@ -159,23 +197,47 @@ def outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = None
     return np.log(numbers) if scale == "log" else numbers
 
 
-def _check_counts(frame: pd.DataFrame) -> None:
-    deaths, person_years = frame["deaths"], frame["person_years"]
+def control_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the control that a series carries, as a series; without columns if it has none."""
+    names = {CONTROL + name: name for name in ("deaths", "person_years", "value")}
+    return frame[[name for name in names if name in frame]].rename(columns=names)
+
+
+def groups_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the series of a frame with a control: itself, the control, each of several."""
+    added = [name for name in map(str, frame) if name.startswith(CONTROL)]
+    groups = {"treated": frame.drop(columns=added), "control": control_of(frame)}
+    for name in added:
+        slug, _, column = name.removeprefix(CONTROL).rpartition(":")
+        if slug:
+            groups.setdefault(slug, pd.DataFrame(index=frame.index))[column] = frame[name]
+    return groups
+
+
+def _as_rates(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return counts as `deaths` and `person_years`, if both can be true."""
+    count = frame[KINDS[kind][0]]
+    size = frame[KINDS[kind][1]] if len(KINDS[kind]) > 1 else pd.Series(PER, frame.index)
+    mixed = (size < count) & (kind in ("deaths", "total"))
     for column, wrong, wanted in (
-        (deaths, deaths < 0, "must not be negative"),
-        (deaths, deaths != np.floor(deaths), "must be whole numbers"),
-        (person_years, person_years <= 0, "must be positive"),
-        (person_years, person_years < deaths, "must not be below deaths (are they mixed up?)"),
+        (count, count < 0, "must not be negative"),
+        (count, count != np.floor(count), "must be whole numbers"),
+        (size, size <= 0, "must be positive"),
+        (size, mixed, f"must not be below {count.name} (are they mixed up?)"),
     ):
         if wrong.any():
             where, found = name_some(frame.index[wrong].astype(str)), column[wrong].head(3).tolist()
             raise ValueError(f"{column.name} {wanted}; found {found} in {where}")
+    if kind == "deaths":
+        return frame
+    size = size * (PER / 100) if kind == "total" else size  # of a share the rate is in percent
+    return frame.drop(columns=[*KINDS[kind]]).assign(deaths=count, person_years=size)
 
 
 def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     """Return numbers as whole or decimal ones of 64 bits; with `missing` some may be."""
     kind = column.dtype.kind
-    if kind not in "iuf":
+    if kind not in ("iufb" if name.startswith(COVARIATE) else "iuf"):
         cure = f". If they are numbers use frame.astype({{{name!r}: float}})" if kind == "O" else ""
         raise TypeError(f"{name} must be numbers; found {column.dtype}{cure}")
     numbers = column.astype(float)

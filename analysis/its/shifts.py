@@ -26,7 +26,8 @@ class PolicyShift:
     """One dated change of policy and the impact model chosen before fitting.
 
     ``PolicyShift(slug, month)`` alone is enough for a study of one's own. Periods may be given as
-    text such as ``"2006-12"``, and one place, source or shift beside without a list around it.
+    text such as ``"2006-12"``, and one place, source or shift beside without a list around it. Of
+    a shift beside, `month`, `impact` and `withdrawn` have a say.
     """
 
     HOW: ClassVar[str] = "use PolicyShift('reform', '2010-01') or load_policy_shifts()[SLUG]"
@@ -47,6 +48,7 @@ class PolicyShift:
     words: str = ""  # the article's words
     caveat: str = ""  # words that every result must carry
     omit: tuple[pd.Period, ...] = ()  # periods that say nothing of the rate: each its own column
+    withdrawn: pd.Period | None = None  # first period without it again; None: it lasts
 
     if TYPE_CHECKING:  # what may be given is wider than what is read
 
@@ -56,12 +58,13 @@ class PolicyShift:
             beside: "PolicyShift | Iterable[PolicyShift]" = (), places: Iterable[str] = (),
             sources: Iterable[str] = (), overlaps: Iterable[str] = (), reason: str = "",
             source: str = "", words: str = "", caveat: str = "", omit: Iterable[Month] = (),
+            withdrawn: Month | None = None,
         ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         named = isinstance(self.slug, str) and re.fullmatch(SLUG, self.slug) is not None
         require(named, ERRORS["slug"].format(found=shown(self.slug)))
-        for name in ("month", "until", "start", "end"):
+        for name in ("month", "until", "start", "end", "withdrawn"):
             object.__setattr__(self, name, _period(getattr(self, name), name, self.slug))
         require(self.month is not None, ERRORS["no_month"].format(slug=self.slug))
         check_choice(self.impact, f"{self.slug}: impact", get_args(Impact))
@@ -71,6 +74,8 @@ class PolicyShift:
         object.__setattr__(self, "omit", read_omitted(self.omit, self.slug))
         for other in self.beside:
             check_class(other, f"{self.slug}: beside", PolicyShift)
+            ranged = {"slug": self.slug, "other": f"{other.slug} ({other.when})"}
+            require(other.until is None, ERRORS["beside_until"].format(**ranged))
         slugs = [self.slug, *(other.slug for other in self.beside)]
         distinct = len(set(slugs)) == len(slugs)
         require(distinct, ERRORS["slugs"].format(slug=self.slug, found=slugs))
@@ -81,6 +86,12 @@ class PolicyShift:
         dates += [self.end.end_time] if self.end is not None else []
         told = {"slug": self.slug, "found": [str(period) for period in ordered]}
         require(dates == sorted(dates), ERRORS["order"].format(**told))
+        last = self.months[-1]
+        after = self.withdrawn is None or (
+            self.withdrawn.freqstr == last.freqstr and self.withdrawn > last
+        )
+        fault = {"slug": self.slug, "when": self.when, "found": self.withdrawn}
+        require(after, ERRORS["withdrawn"].format(**fault))
 
     @property
     def months(self) -> tuple[pd.Period, ...]:
@@ -106,6 +117,11 @@ def with_choices(
         require(len(ends) == 2, f"window must look like '2003-01:2010-12'; found {window!r}")
         changes |= {"start": ends[0], "end": ends[1], "window_reason": CHOSEN["chosen"]}
     return replace(shift, **changes)
+
+
+def until_withdrawn(shift: PolicyShift) -> PolicyShift:
+    """Return `shift` in a window that ends where it is withdrawn: of its date no more is known."""
+    return shift if shift.withdrawn is None else replace(shift, end=shift.withdrawn - 1)
 
 
 def is_earlier(other: PolicyShift, shift: PolicyShift) -> bool:

@@ -1,6 +1,8 @@
 """A fit in words, by rule: a sentence changes when its number changes."""
 
+import math
 import re
+from functools import partial
 from html import unescape
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from analysis.files import round_table
 from analysis.its.comparison import JUDGED, judge_estimand
 from analysis.its.counterfactual import Kind
+from analysis.its.design import TERMS
 from analysis.its.flags import Flag, name_counted
 from analysis.its.result import ITSResult
 from analysis.its.series import periods_of
@@ -31,9 +34,16 @@ def format_effect(row: pd.Series, unit: str, *, named: bool = True) -> str:
         return said["missing"]
     percent = unit.startswith("percent")
     digits = 0 if unit == "deaths" or (not percent and abs(row["estimate"]) >= 1000) else 1
+    digits = digits if percent else max(digits, _digits(row))
     told = {end: f"{row[end]:+,.{digits}f}" for end in ("estimate", "low", "high")}
     name = units.get(unit, f" {unit}") if percent or named else ""
     return said["told"].format(unit=name, **told)
+
+
+def _digits(row: pd.Series) -> int:
+    """Return how many decimals numbers below one need to be told apart: else none."""
+    largest = abs(row[["low", "high"]]).max()
+    return 0 if not 0 < largest < 1 else 1 - math.floor(math.log10(largest))
 
 
 def name_trends(before: float, after: float) -> str:
@@ -64,11 +74,14 @@ def describe_effects(result: ITSResult) -> str:
     plain = {"slope": subject.pop("slope_plain")}
     subject |= plain if result.scale != "log" else {}
     trends = name_trends(*result.effects["estimate"][["pre_trend", "post_trend"]])
+    what = WORDS["summary"]["what"]["value" if result.scale == "value" else "rate"]
     lines = [count_around(result)]
-    for name, sentence in subject.items():
+    added = [name for name in map(str, result.effects.index) if ":" in name]
+    for name, sentence in (subject | dict.fromkeys(added, "{effect}")).items():
         row = result.effects.T[name]
-        said = sentence.format(effect=format_effect(row, result.units[name]), trends=trends)
-        told = {"name": WORDS["estimands"][name], "told": said}
+        effect = format_effect(row, result.units[name])
+        said = sentence.format(effect=effect, trends=trends, what=what)
+        told = {"name": name_estimand(name, result.shift), "told": said}
         told["meaning"] = TOLD["leaves" if significant(row) else "holds"]
         told["p"] = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.2g}"
         kind = "effect_exact" if "intervals" in result.notes else "effect"
@@ -76,6 +89,63 @@ def describe_effects(result: ITSResult) -> str:
             kind, told["note"] = "effect_missing", result.notes[name]
         lines.append(TOLD[kind].format(**told))
     return "\n".join(filter(None, lines))
+
+
+def name_estimand(name: str, shift: PolicyShift) -> str:
+    """Return the name of a row of effects in words, with that of a shift beside or a covariate."""
+    base, _, slug = name.partition(":")
+    if base == "covariate":
+        return TOLD["covariate"].format(slug=literal(slug))
+    known = WORDS["estimands"][base]
+    title = next((other.title for other in shift.beside if other.slug == slug), "") or slug
+    return TOLD["beside"].format(name=known, slug=literal(title)) if slug else known
+
+
+class Summary(str):
+    """A result's text: a console prints it plain, a notebook as HTML."""
+
+    markdown: str
+
+    def __new__(cls, markdown: str) -> "Summary":
+        """Return the plain text of Markdown in paragraphs and lists."""
+        plain = unescape(re.sub(r"\*\*|</?span>", "", markdown))
+        text = super().__new__(cls, plain)
+        text.markdown = markdown
+        return text
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", self.markdown)
+        blocks = html.split("\n\n")
+        item = partial(re.sub, "(?m)^- (.*)$", r"<li>\1</li>")
+        return "\n".join(f"<ul>{item(x)}</ul>" if x[:2] == "- " else f"<p>{x}</p>" for x in blocks)
+
+
+def summarise(result: ITSResult) -> Summary:
+    """Return what a fit says as one block: question, numbers, verdict, warnings."""
+    said, shift = WORDS["summary"], result.shift
+    told = {"title": literal(shift.title or shift.slug), "when": say_runs(shift.months)}
+    told |= {"impact": WORDS["impacts"][shift.impact], "scale": said["scales"][result.scale]}
+    size = {"before": result.n_before, "after": result.n_after, "omitted": result.months_left_out}
+    blocks = [said["head"].format(**told, **size), describe_effects(result)]
+    groups = result.groups.drop("difference", level="group")
+    if len(groups):
+        lines = []
+        for group, effects in groups.groupby(level="group", sort=False):
+            rows = effects.droplevel("group").T
+            each = [
+                f"{WORDS['estimands'][x]} {format_effect(rows[x], result.units[x])}"
+                for x in TERMS[shift.impact]
+            ]
+            lines.append(f"- {said['groups'].get(group, literal(group))}: {'; '.join(each)}")
+        blocks += [said["control"], "\n".join(lines)]
+    comparison = describe_comparison(result.comparison, result.comparison_verdict, result.units)
+    blocks += [comparison.splitlines()[0], said["warnings"], describe_flags(result.flags)]
+    others = [name for name in result.notes if name not in result.effects.index]
+    blocks += ["\n".join(f"- {literal(result.notes[name])}" for name in others)] if others else []
+    return Summary(set_minus("\n\n".join(blocks)))
 
 
 def count_around(result: ITSResult) -> str:
@@ -142,9 +212,13 @@ def describe_excess(result: ITSResult, months: int, kind: Kind) -> str:
     if pd.isna(row["estimate"]):
         return TOLD["no_excess"].format(note=excess.attrs["note"], **told)
     told["side"] = WORDS["sides"]["more" if row["estimate"] > 0 else "fewer"]
-    told["line"] = TOLD["line_units" if plain else "line_deaths"]
+    lives = not plain and result._model.attrs["measure"]["kind"] == "deaths"
+    told["line"] = TOLD["line_deaths" if lives else "line_units"]
     wanders = any(each.name == "wandering" for each in result.flags)
-    told |= {"end": TOLD["wanders"] if wanders else "", "size": abs(row["estimate"])}
+    digits = _digits(row)
+    told |= {end: f"{row[end]:+,.{digits}f}" for end in ("low", "high")}
+    size = f"{abs(row['estimate']):,.{digits}f}"
+    told |= {"end": TOLD["wanders"] if wanders else "", "size": size}
     percent = format_effect(excess.T["percent"], "percent")
     return TOLD["excess"].format(months=months, percent=percent, **told)
 

@@ -16,7 +16,7 @@ from analysis.files import DATA_FOLDER, read_toml
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.counterfactual import EXCESS_UNITS
 from analysis.its.design import FEWEST_AROUND as FEWEST
-from analysis.its.model import prepare_model
+from analysis.its.model import ESTIMANDS, prepare_model
 from analysis.its.result import ITSResult, fit_its
 from analysis.its.shifts import PolicyShift
 from analysis.mexico.record import NATION, SOURCES
@@ -126,6 +126,7 @@ def estimate_rows(
         named = {"estimator": headline, "unit": excess.index.map(EXCESS_UNITS), "note": note}
         rows.append(excess.assign(estimand="excess_" + excess.index + f"_{kind}", **named))
     others = result.comparison[result.comparison["estimator"] != headline]
+    others = others[others["estimand"].isin(ESTIMANDS)]  # this shift's own
     rows.append(others.assign(unit=others["estimand"].map(result.units)))
     tables = [pd.concat(rows, ignore_index=True).assign(**_size(result))]
     for name, other in (beside or {}).items():
@@ -138,7 +139,8 @@ def estimate_rows(
 
 
 def _effects(fit: ITSResult, name: str, note: object = np.nan) -> pd.DataFrame:
-    effects = fit.effects.assign(unit=fit.units, estimator=name).reset_index()
+    own = fit.effects.loc[[*ESTIMANDS]]  # of shifts beside, their own runs tell
+    effects = own.assign(unit=fit.units, estimator=name).reset_index()
     return effects.assign(note=[fit.notes.get(row, note) for row in effects["estimand"]])
 
 

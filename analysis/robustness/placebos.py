@@ -75,7 +75,7 @@ def placebo_dates(
     positions = admissible_positions(before.index, beside=beside)
     told = {"shift": shift, "n": len(before), "fewest": fewest_periods(before.index)}
     require(len(positions) > 0, ERRORS["no_placebo"].format(**told))
-    designs = break_designs(before.index, positions, beside, harmonics, shift.impact, omit)
+    designs = break_designs(before, positions, beside, harmonics, shift.impact, omit)
     terms = TERMS[shift.impact]
     C = np.zeros((len(terms) + 1, designs.shape[2]))
     C[:, -len(terms) :] = [*np.eye(len(terms)), np.ones(len(terms))]  # each; all after a year

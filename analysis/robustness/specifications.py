@@ -25,7 +25,7 @@ from analysis.its import design
 from analysis.its.breaks import taken_positions
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, outcome
-from analysis.its.shifts import PolicyShift
+from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
     "date": (-6, -4, -2, 0, 2, 4, 6),  # months from the official one
@@ -97,7 +97,7 @@ def specification_curve(
         before the shift. `joint`: the median estimate, and the share with p < 0.05 in the commoner
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
-    shift = replace(shift, until=None)
+    shift = replace(until_withdrawn(shift), until=None, withdrawn=None)
     series = {name: check_frame(frame) for name, frame in series.items()}
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
     cases = [case for name, model in models.items() for case in _cases(name, model)]
@@ -127,7 +127,9 @@ def _prepare(name: str, frame: pd.DataFrame, shift: PolicyShift) -> SegmentedMod
 def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
     """Simulate the log rate (n, draws): one line and season through the window, and errors."""
     index, y, after = model.window.index, model.outcome, model.n_before
-    X = design.build_design(index, beside=model.shift.beside, omit=model.shift.omit).to_numpy()
+    X = design.build_design(
+        model.window, beside=model.shift.beside, omit=model.shift.omit
+    ).to_numpy()
     # The errors' law is that of the model with step and slope: without these a true change would
     # pass for a series that wanders, and hide in a null as wide.
     full = model.designs[0].to_numpy()
@@ -171,7 +173,7 @@ def _fit_case(shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.Dat
     own, before = outcome(part, "log", out), np.flatnonzero(~out[:position])
     log_rates = np.column_stack([own, paths.loc[months]])
     terms = chosen["harmonics"], chosen["impact"]
-    X = design.break_designs(part.index, [position], shift.beside, *terms, shift.omit)[0]
+    X = design.break_designs(part, [position], shift.beside, *terms, shift.omit)[0]
     first, beside = design.first_position, [other.month for other in shift.beside]
     lost = any(first(part.index, month) <= 0 < first(paths.index, month) for month in beside)
     if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
