@@ -16,7 +16,7 @@ Whoever reads a notebook finds nearly all of its code, its drawings and its word
 
 01-data, 11-municipalities (loading)  mexico        06-operations            operations
 02-claims                             claims        07-comparison-countries  synthetic
-03-policy-shift                       its           08-forecast              forecasts, claims
+03-policy-shift, 12-your-own-series   its           08-forecast              forecasts, claims
 04-robustness                         robustness    09-validation            validation
 05-states, 11-municipalities          places        10-synthesis             report
 

@@ -41,6 +41,8 @@ MEDIA = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".tex": "application/x-tex",
+    ".txt": "text/plain",
+    ".zip": "application/zip",
 }
 
 

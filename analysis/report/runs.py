@@ -64,7 +64,7 @@ def declare_runs() -> dict[str, Run]:
     compared = [shifts[slug] for slug in INAUGURATIONS]
     runs += [_run("06-operations"), *(_run("07-comparison-countries", each) for each in compared)]
     runs += [*forecasts, *(_run("11-municipalities", each) for each in compared)]
-    runs.append(_run("09-validation"))
+    runs += [_run("09-validation"), _run("12-your-own-series")]
     told = (DECLARED[run.notebook].get("told", "").format(key=run.key) for run in runs)
     small = (f"small--{slug}" for slug, shift in shifts.items() if shift.places == (NATION,))
     last, reads = _run("10-synthesis"), tuple(filter(None, told))

@@ -33,7 +33,7 @@ def test_no_file_is_written_twice_and_every_file_read_is_written_by_another_run(
 
 def test_recorded_files_stand_in_the_project():
     patterns = {pattern for run in RUNS.values() for pattern in run.recorded}
-    assert len(patterns) == 7
+    assert len(patterns) == 8
     assert [pattern for pattern in patterns if not list(ROOT.glob(pattern))] == []
 
 
