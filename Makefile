@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all environment test test-slow test-newest test-lowest lint audit lock reference clean help
+.PHONY: all environment docs test test-slow test-newest test-lowest lint audit lock reference clean help
 
 all: environment  ## environment, full analysis and report (results/report/index.html)
 	@$(BIN)/pytask
@@ -35,6 +35,11 @@ INSTALL := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --co
 .venv/tested: .venv/ready
 	@$(INSTALL) --all-extras
 	@touch $@
+
+docs: environment  ## the documentation, its examples run (results/docs/index.html)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && { $(BIN)/python -m sphinx -q -W -b html docs "$$folder/docs" > "$$folder/said" 2>&1 || { cat "$$folder/said"; exit 1; }; } \
+	  && rm -rf results/docs && mkdir -p results && mv "$$folder/docs" results/docs
+	@echo "Documentation: results/docs/index.html"
 
 test: .venv/tested  ## the fast tests, on all cores
 	@$(BIN)/pytest -q -n auto

@@ -150,7 +150,7 @@ def restricted_log_likelihood(
     Returns
     -------
     array, shape (G,)
-        -1/2 [(n - k) log RSS + log |X'PX| + log |Sigma|], without the constants.
+        -1/2 ``[(n - k) log RSS + log |X'PX| + log |Sigma|]``, without the constants.
     """
     own, shape = real_numbers(outcome, "outcome").shape, real_numbers(design, "design").shape
     wanted = "expected one outcome (n,) and one design (n, k)"

@@ -1,12 +1,12 @@
 """The report as a reader has it: on a phone and on a desk, opened from disk, without a network."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from support.folders import ROOT
+from support.links import broken_links
 from support.whole_run import run_pytask
 
 pytestmark = pytest.mark.slow
@@ -17,25 +17,6 @@ PAGES = ("index", "es/index", "02-claims", "10-synthesis", "shift--calderon-2006
 PAGES += ("03-policy-shift--calderon-2006-12--inegi", "es/03-policy-shift--covid-2020-04--inegi")
 
 
-class Links(HTMLParser):
-    """The places that a page leads to, and the names that others may lead to in it."""
-
-    def __init__(self):
-        super().__init__()
-        self.targets, self.names = [], set()
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.names |= {given[name] for name in ("id", "name") if given.get(name)}
-        self.targets += [given[name] for name in ("href", "src") if given.get(name)]
-
-
-def read_links(path):
-    links = Links()
-    links.feed(path.read_text(encoding="utf-8"))
-    return links
-
-
 @pytest.fixture(scope="module")
 def within():
     code, output = run_pytask(ROOT)
@@ -44,19 +25,7 @@ def within():
 
 
 def test_no_link_is_broken(within):
-    pages = {path: read_links(path) for path in SITE.rglob("*.html")}
-    broken = []
-    for path, links in pages.items():
-        for target in links.targets:
-            parts = urlsplit(target)
-            if parts.scheme or parts.netloc:
-                continue
-            found = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            named = found.suffix != ".html" or not parts.fragment
-            known = named or unquote(parts.fragment) in pages[found].names
-            if not found.is_file() or not known:
-                broken.append((path.name, target))
-    assert broken == []
+    assert broken_links(SITE) == []
 
 
 def test_no_page_is_wider_than_a_phone_and_none_complains(phone, within):
