@@ -38,8 +38,9 @@ def read_result(result: ITSResult) -> None:
     expected: pd.DataFrame = result.counterfactual("forecast")
     excess: pd.DataFrame = result.excess(months=24)
     memory: pd.DataFrame = result.memory
+    block: str = result.summary()
     month: pd.Period = result.shift.month
-    print(effects, flags, comparison, verdict, expected, excess, memory, month.year)
+    print(effects, flags, comparison, verdict, expected, excess, memory, block, month.year)
 
 
 def ask_whether_the_date_is_special(series: pd.DataFrame, shift: PolicyShift) -> None:
