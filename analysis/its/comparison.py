@@ -16,7 +16,7 @@ from analysis.engine.gls import is_exact
 from analysis.engine.optimise import NO_VARIATION, Coefficients, EstimatorError
 from analysis.engine.state_space import fit_arima, fit_structural
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model, split_groups
-from analysis.its.series import Scale, as_percent, has_counts
+from analysis.its.series import Scale, as_percent, control_of, has_counts
 from analysis.its.shifts import PolicyShift
 
 ComparisonVerdict = Literal["agree", "intervals differ", "sign differs"]
@@ -156,7 +156,7 @@ def _own_columns(model: SegmentedModel) -> np.ndarray:
     """
     columns = model.designs[0].columns
     own = columns.str.contains("^(?:const|trend|level.*|slope.*)$")
-    return own if split_groups(model) else np.zeros_like(own)
+    return np.zeros_like(own) if control_of(model.window).empty else own
 
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:
