@@ -22,6 +22,7 @@ def package(tmp_path):
     return shutil.copytree(DATA_FOLDER, tmp_path / "data")
 
 
+@pytest.mark.slow  # the hashes that the package describes are compared below
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # frictionless leaves .gz open
 def test_tables_are_as_the_data_package_describes_them():
     report = frictionless.validate(str(DATA_FOLDER / "datapackage.json"))

@@ -23,15 +23,16 @@ OTHERS = (
 
 def lay_out_victims(table, *, empty="", quoted=False):
     """Return lines, the header first, of a table by month and state."""
+    # pandas would take a second for a table of ten years
+    rows, written = {}, '"{:,.0f}"' if quoted else "{:.0f}"
+    for month, state, *counts in table[["month", "state", *KINDS]].itertuples(index=False):
+        year = rows.setdefault((month[:4], state), [[empty] * 12 for _ in KINDS])
+        for kind, count in zip(year, counts, strict=True):
+            kind[int(month[5:]) - 1] = empty if count != count else written.format(count)
     lines = [VICTIMS]
-    years = table.assign(year=table["month"].str[:4], number=table["month"].str[5:].astype(int))
-    for (year, state), rows in years.groupby(["year", "state"]):
+    for (year, state), kinds in sorted(rows.items()):
         start = f"{year},{int(state[2:])},Estado"
-        for column, kind in KINDS.items():
-            counts = rows.set_index("number")[column].reindex(range(1, 13))
-            words = counts.map(lambda n: f'"{n:,.0f}"' if quoted else f"{n:.0f}").where(
-                counts.notna(), empty
-            )
+        for kind, words in zip(KINDS.values(), kinds, strict=True):
             lines.append(f"{start},{kind},{','.join(words)}")
         lines += [f"{start},{kind},{','.join(['7'] * 12)}" for kind in OTHERS]
     return lines
