@@ -42,7 +42,7 @@ docs: environment  ## the documentation, its examples run (results/docs/index.ht
 	@echo "Documentation: results/docs/index.html"
 
 test: .venv/tested  ## the fast tests, on all cores
-	@$(BIN)/pytest -q -n auto
+	@$(BIN)/pytest -q -n auto --dist worksteal
 
 test-slow: .venv/tested  ## simulations, and the whole run from end to end
 	-@$(MAKE) --no-print-directory .venv/metadata/ready
@@ -59,7 +59,7 @@ RESOLUTION_lowest := lowest-direct
 test-newest test-lowest: test-%: environment  ## the fast tests with the newest, or lowest, versions that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python "$(PYTHON)" .venv/$*
 	@VIRTUAL_ENV=.venv/$* $(BIN)/uv pip install --quiet --resolution $(RESOLUTION_$*) --editable '.[notebooks,cluster,update,build,dev]'
-	@.venv/$*/bin/pytest -q -n auto
+	@.venv/$*/bin/pytest -q -n auto --dist worksteal
 
 lint: .venv/tested  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .

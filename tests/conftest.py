@@ -10,6 +10,10 @@ import sys  # noqa: E402
 
 import pytest  # noqa: E402
 
+# nbformat's validator would load a grammar of international addresses, which takes seconds in every
+# process and of which no test asks anything; without it jsonschema does not check their form.
+sys.modules["rfc3987_syntax"] = None
+
 
 @pytest.fixture(autouse=True)
 def _close_figures():

@@ -11,7 +11,6 @@ from analysis.its.words import describe_flags, describe_shift
 from analysis.language import fill_template
 from analysis.report import runs as declared_runs
 from report import pages
-from report.task_report import _run_sphinx
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +21,8 @@ COUNT = "window.hits = 0; window.hit = () => { window.hits += 1 }; window.alert 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    from report.task_report import _run_sphinx  # it takes seconds, also where no test is run
+
     folder = tmp_path_factory.mktemp("hostile")
     results, source, built = (folder / name for name in ("results", "source", "built"))
     with pytest.MonkeyPatch.context() as patch:

@@ -202,6 +202,23 @@ def test_links_of_the_notebooks_lead_to_files():
 ALL = {path.stem[:2] for path in NOTEBOOKS}
 
 
+def hashes(package):
+    return {
+        path: hash_files(reached_by_notebook(path, package), package.parent) for path in NOTEBOOKS
+    }
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of the package, which each test leaves as it was, and what it is by its hashes."""
+    folder = tmp_path_factory.mktemp("copied")
+    package = folder / "analysis"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks/execution.py", folder / "notebooks")
+    return package, hashes(package)
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -222,15 +239,12 @@ ALL = {path.stem[:2] for path in NOTEBOOKS}
         ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", ALL),
     ],
 )  # fmt: skip
-def test_change_reaches_exactly_the_notebooks_that_import_it(tmp_path, changed, expected):
-    package = tmp_path / "analysis"
-    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "notebooks").mkdir()
-    shutil.copy(ROOT / "notebooks/execution.py", tmp_path / "notebooks")
-    before = {path: hash_files(reached_by_notebook(path, package), tmp_path) for path in NOTEBOOKS}
-    with (package / changed).open("ab") as stream:
-        stream.write(b"\n# another comment\n")
-    after = {path: hash_files(reached_by_notebook(path, package), tmp_path) for path in NOTEBOOKS}
+def test_change_reaches_exactly_the_notebooks_that_import_it(copied, changed, expected):
+    package, before = copied
+    content = (package / changed).read_bytes()
+    (package / changed).write_bytes(content + b"\n# another comment\n")
+    after = hashes(package)
+    (package / changed).write_bytes(content)
     assert {path.stem[:2] for path in before if after[path] != before[path]} == expected
 
 
