@@ -179,7 +179,7 @@ def test_a_changed_comment_reruns_only_what_reaches_it(undisturbed):
 
 def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_path):
     folder = copy_project(tmp_path)
-    part = ("-k", "03-policy-shift and (merida or pena or covid or sheinbaum)")
+    part = ("-k", "03-policy-shift and (merida or covid)")  # three, two at a time
     shifts = folder / "results/shifts"
     process = start_pytask(folder, *part)
     started = time.monotonic()
@@ -189,11 +189,11 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, tmp_p
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert 0 < len(list(shifts.glob("*.csv"))) < 5
+    assert 0 < len(list(shifts.glob("*.csv"))) < 3
     code, output = run_pytask(folder, *part)
     assert code == 0, output
     found, expected = tables(folder), tables(undisturbed)
-    assert len(list(shifts.glob("*.csv"))) == 5
+    assert len(list(shifts.glob("*.csv"))) == 3
     assert found == {name: expected[name] for name in found}
 
 
@@ -203,7 +203,7 @@ def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(tmp_path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["cells"][4]["source"] = ["raise ValueError('planted fault')"]
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    code, output = run_pytask(folder, "-k", "01-data or sheinbaum")
+    code, output = run_pytask(folder, "-k", "01-data or 03-policy-shift--sheinbaum")
     words = " ".join(output.replace("│", " ").split())
     assert code == 1
     assert "01-data.ipynb, cell 5" in words  # after the one with the parameters that it was given
