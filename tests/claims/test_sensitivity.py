@@ -18,11 +18,12 @@ def turns_of(slug, evidence=EVIDENCE, **vary):
 
 
 def test_nearest_values_that_change_a_verdict_are_those_worked_by_hand():
-    limit = turns_of("one-typical-day", limit=[1.0, 3.0]).loc["limit"]
+    turns = turns_of("one-typical-day", limit=[1.0, 3.0])
+    limit = turns.loc["limit"]
     assert limit["below"] == pytest.approx(133 / (34515 / 366), abs=1e-3)  # the article's totals
     assert limit["above"] == pytest.approx(154 / (34569 / 366), abs=1e-3)  # today's count
     assert limit[["verdict_below", "verdict_above"]].tolist() == ["does not hold", "holds"]
-    told = describe_turns(turns_of("one-typical-day", limit=[1.0, 3.0]).reset_index())
+    told = describe_turns(turns.reset_index())
     assert told == ["the most typical days, 1.5: *does not hold* at 1.4103; *holds* at 1.6306"]
     recent = turns_of("recent-rate", rate=[25.0, 33.0], last=[2018, 2021])
     assert recent.loc["rate", "above"] == pytest.approx(29.001005, abs=1e-3)

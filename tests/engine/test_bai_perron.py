@@ -273,6 +273,7 @@ def test_regressors_that_grow_shorten_the_interval_where_they_are_large():
     assert own.high - own.first > pooled.high - pooled.first
 
 
+@pytest.mark.slow
 def test_interval_of_a_large_break_covers_it():
     # 400 series, a shift of 1.2 standard deviations: at least 95%, less 3 Monte Carlo errors of
     # 1.1%; more, as ends are whole observations.

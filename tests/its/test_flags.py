@@ -270,7 +270,7 @@ def test_holes_that_begin_before_the_window_count_in_it():
 
 def test_declared_months_with_holes_are_told_and_not_in_the_fit():
     series, shift = load_series("inegi"), load_policy_shifts()["calderon-2006-12"]
-    flags = [by_name(fit_its(series, each).flags) for each in (shift, replace(shift, omit=()))]
+    flags = [flags_of(series, each) for each in (shift, replace(shift, omit=()))]
     inside = [gap for gap in series.attrs["gaps"] if "2000-01" <= gap["last"] <= "2012-11"]
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
     for found in flags:
@@ -334,13 +334,13 @@ def test_bend_is_not_looked_for_in_fewer_periods_than_it_needs():
 def test_months_still_being_registered_are_counted():
     shift = PolicyShift("x", "2018-12", start="2012-12")
     late = load_series("inegi", complete_only=False)
-    flag = by_name(fit_its(late, shift).flags)["still_registering"]
+    flag = flags_of(late, shift)["still_registering"]
     assert flag.value == 6
     assert str(flag) == "6 months after June 2022"
     for frame in (load_series("inegi"), late.set_axis(late.index - 12)):
-        assert "still_registering" not in by_name(fit_its(frame, shift).flags)
+        assert "still_registering" not in flags_of(frame, shift)
     late.attrs = {}
-    assert "still_registering" not in by_name(fit_its(late, shift).flags)
+    assert "still_registering" not in flags_of(late, shift)
 
 
 def test_sources_that_drift_apart_inside_the_window_are_flagged():
@@ -401,7 +401,7 @@ def test_drift_says_which_source_moved_more_against_the_total():
 def test_declared_windows_are_flagged_where_their_record_keeps_no_step_with_registration():
     shifts = load_policy_shifts()
     flags = {
-        (slug, source): by_name(fit_its(load_series(source), shifts[slug]).flags)
+        (slug, source): flags_of(load_series(source), shifts[slug])
         for slug, source in (("lopez-obrador-2018-12", "inegi"), ("sheinbaum-2024-10", "sesnsp"))
     }
     inegi, sesnsp = (found["registered_share"] for found in flags.values())
@@ -420,7 +420,7 @@ def test_frame_that_names_its_source_alone_is_fitted():
 
 def test_caveat_of_the_shift_stands_next_to_its_result():
     shift = load_policy_shifts()["special-forces-2020"]
-    flag = by_name(fit_its(load_series("sesnsp"), shift).flags)["unconfirmed"]
+    flag = flags_of(load_series("sesnsp"), shift)["unconfirmed"]
     assert (flag.value, str(flag)) == (4, "unconfirmed, date unknown")
     assert "unconfirmed" not in flags_of(calm_values())
 

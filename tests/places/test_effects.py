@@ -208,7 +208,7 @@ def test_months_left_out_are_as_good_as_missing_whatever_they_hold(panel):
     pd.testing.assert_frame_equal(*effects)
     pd.testing.assert_frame_equal(*places)
     pd.testing.assert_frame_equal(*(pool_places(fit) for fit in fits))
-    kept = fit_places(panel, replace(SHIFT, omit=()))
+    kept = fit_places(panel, replace(SHIFT, omit=()), beside=())
     changed = (kept.of("slope")["estimate"] - fits[0].of("slope")["estimate"]).abs()
     assert (changed > 0.01).all()
 

@@ -183,8 +183,12 @@ def test_quarters_and_years_are_left_out_whole():
         same_numbers(table, other, change, setting)
 
 
+@pytest.mark.usefixtures("few_edges")
 def test_range_of_months_is_taken_at_its_first(usual):
-    pd.testing.assert_frame_equal(vary_window(values(), replace(SHIFT, until="2004-03")), usual)
+    found = vary_window(values(), replace(SHIFT, until="2004-03"))
+    keys = ["change", "setting", "estimand"]
+    expected = found[keys].merge(usual)[COLUMNS]
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected)
 
 
 @pytest.mark.usefixtures("few_edges")
@@ -251,7 +255,9 @@ def known_ratio(monkeypatch):
 def test_dates_without_a_run_are_those_of_a_series_that_lacks_it():
     """By `break_posterior`, which is checked against dense algebra, one run after the other."""
     table = leave_out_dates(SHORT, REFORM, harmonics=0)
-    for first, periods, mode, mass in table.itertuples(index=False):
+    ends = table.groupby("periods").nth([0, -1]).index  # and of those between every fourth
+    chosen = table[table.index.isin(ends) | (table.index % 4 == 0)]
+    for first, periods, mode, mass in chosen.itertuples(index=False):
         omit = tuple(pd.period_range(first, periods=periods, freq="M"))
         alone = break_posterior(SHORT, shift=replace(REFORM, omit=omit), harmonics=0)
         near = max(alone.mass_near(month) for month in REFORM.months)

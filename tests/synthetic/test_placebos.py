@@ -39,10 +39,9 @@ def test_pair_is_fitted_from_the_units_that_are_neither():
 
 def test_every_unit_of_a_panel_has_a_rank_of_its_own():
     # So a unit drawn from among them has each rank equally often: the rank is exact.
-    for seed in range(2):
-        rates = panel(years=22, donors=7, seed=seed)
-        ranks = [placebo_countries(rates, unit, first_year=2006).rank for unit in rates]
-        assert sorted(ranks) == list(range(1, 9))
+    rates = panel(years=22, donors=7, seed=0)
+    ranks = [placebo_countries(rates, unit, first_year=2006).rank for unit in rates]
+    assert sorted(ranks) == list(range(1, 9))
 
 
 @pytest.mark.slow

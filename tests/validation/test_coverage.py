@@ -100,7 +100,7 @@ def test_size_of_the_errors_may_change_at_the_shift_by_the_headline_alone(
     y, X, C, ours = seen["reml"]
     np.testing.assert_allclose(X, segmented_design(60, after))
     for name, fit in (
-        ("reml", fit_law(y, X, C, after=after)),
+        ("reml", fit_law(y, X, C, after=after, sizes=(16, 20, 14))),
         ("reml_ar1", independent.fit(y, X, C)),
     ):
         expected = fit.summary()[:, 1:3]
