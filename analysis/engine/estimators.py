@@ -14,7 +14,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
 from analysis.arguments import Count, checked, whole
-from analysis.checks import Array, check_regression, check_whole, full_size, require, unit_size
+from analysis.checks import Array, check_regression, check_whole, require, unit_size
 from analysis.engine import optimise
 from analysis.engine.optimise import Coefficients, EstimatorError
 
@@ -59,20 +59,23 @@ def fit_newey_west(
     return Coefficients(*back(fit.params, fit.cov_params()), fit.df_resid, f"{lags} lags")
 
 
-def newey_west_many(outcomes: Array, X: Array, contrast: Array) -> tuple[Array, Array]:
-    """Return estimate and p of one contrast as `fit_newey_west` has them, of outcomes (n, N)."""
-    (n, k), (outcomes, power) = X.shape, unit_size(outcomes, axis=0)
+def newey_west_many(outcomes: Array, X: Array, *, gone: int = 0) -> tuple[Array, Array]:
+    """Return the first coefficient and its p as `fit_newey_west` has them, of outcomes (n, N).
+
+    `gone`: columns that were taken out of both beforehand, by `gls.take_out`.
+    """
+    n, df = len(X), len(X) - X.shape[1] - gone
     inverse = np.linalg.pinv(X)
     coefficients = inverse @ outcomes
-    scores = (contrast @ inverse)[:, None] * (outcomes - X @ coefficients)
-    variance = (scores**2).sum(axis=0)
+    scores = inverse[0][:, None] * (outcomes - X @ coefficients)
     lags = newey_west_lags(n)
+    variance = np.einsum("ij,ij->j", scores, scores)
     for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * (scores[lag:] * scores[:-lag]).sum(axis=0)
-    estimate = contrast @ coefficients
+        product = np.einsum("ij,ij->j", scores[lag:], scores[:-lag])
+        variance += 2 * (1 - lag / (lags + 1)) * product
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.abs(estimate) / np.sqrt(variance * n / (n - k))
-    return full_size(estimate, power[0]), 2 * student.sf(ratio, n - k)
+        ratio = np.abs(coefficients[0]) / np.sqrt(variance * n / df)
+    return coefficients[0], 2 * student.sf(ratio, df)
 
 
 @checked

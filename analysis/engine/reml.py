@@ -83,18 +83,10 @@ def fit_many(
     return Fits(*_share(summary, jobs, outcomes, design, contrasts, after, law=law))
 
 
-def screen_many(y: Array, X: Array, C: Array, *, jobs: Jobs = None) -> tuple[Array, ...]:
-    """Return mean and two-sided p of every contrast, each (N, m) or (D, m): `fit_many` in brief."""
-    # errors of one size, and a rough grid: made for many fits that are compared
-    return tuple(_share(_brief, jobs, y, X, C, rough=True))
-
-
-def _share(
-    work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise", rough: bool = False
-) -> list[Array]:
+def _share(work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise") -> list[Array]:
     """Do `work` on the mixtures of all rows, on as many threads as wanted, and join the results."""
-    y, X, C, sides = _check_shapes(*given)
-    grid = law_grid(law, len(y), sides is not None, rough)
+    y, X, C, sides = check_shapes(*given)
+    grid = law_grid(law, len(y), sides is not None)
     if len(X) > 1:
         parts = [slice(start, start + DESIGNS) for start in range(0, len(X), DESIGNS)]
         own = None if sides is None else np.broadcast_to(sides, len(X))
@@ -113,18 +105,11 @@ def _do(work: Work, make: Callable[[], Iterator[tuple[Array, Mixture]]]) -> list
     return [np.concatenate(columns)[order] for columns in zip(*parts, strict=True)]
 
 
-def _brief(mixture: Mixture) -> tuple[Array, Array]:
-    mean = np.matmul(mixture.mean, mixture.weight[..., None])[..., 0]
-    p = mixture_tails(np.zeros_like(mean), *mixture.parts)
-    p[mixture.exact] = np.nan
-    return mean, p
-
-
 def integrate(
     y: Array, X: Array, C: Array, *, after: int | None = None, law: LawName = "ar1_noise"
 ) -> Posterior:
     """Return the mixture of one series with one design, or with some that share their nodes."""
-    y, X, C, sides = _check_shapes(y, X, C, after)
+    y, X, C, sides = check_shapes(y, X, C, after)
     _, mixture = next(mix(X, C, y, law_grid(law, len(y), sides is not None), sides))
     return cast("Posterior", mixture)
 
@@ -155,7 +140,7 @@ def restricted_log_likelihood(
     own, shape = real_numbers(outcome, "outcome").shape, real_numbers(design, "design").shape
     wanted = "expected one outcome (n,) and one design (n, k)"
     require((len(own), len(shape)) == (1, 2), f"{wanted}; found {own} and {shape}")
-    y, X, C, _ = _check_shapes(outcome, design, np.eye(shape[1]))
+    y, X, C, _ = check_shapes(outcome, design, np.eye(shape[1]))
     phi = np.atleast_1d(real_numbers(phi, "phi"))
     outside = phi[~(np.abs(phi) < 1)].tolist()
     require(not outside, f"phi must lie inside (-1, 1); found {outside}")
@@ -185,9 +170,10 @@ def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
     return estimate, low, high, p
 
 
-def _check_shapes(
+def check_shapes(
     outcomes: Array, design: Array, rows: Array, after: int | Sequence[int] | None = None
 ) -> tuple[Array, Array, Array, Array | None]:
+    """Return outcomes (n, N), designs (D, n, k), contrasts (m, k) and sides, if they can serve."""
     names = getattr(design, "columns", None)
     if names is not None and isinstance(rows, pd.Series | pd.DataFrame):
         rows = checks.put_in_order(rows.T, names, "contrasts and the design's columns").T

@@ -96,9 +96,15 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
-    panel = pd.DataFrame(panel, copy=False)
-    panel.attrs = {}  # pandas would copy them for every place, several times
+    panel = drop_attrs(panel)
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
+
+
+def drop_attrs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the same frame without its attrs, which pandas would copy at every step."""
+    frame = pd.DataFrame(frame, copy=False)
+    frame.attrs = {}
+    return frame
 
 
 def read_attrs(series: pd.DataFrame) -> dict:

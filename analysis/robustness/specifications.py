@@ -7,24 +7,26 @@ whose resampling of rows becomes a parametric bootstrap of the series: months ar
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, product
-from typing import Any, Literal
+from itertools import chain, pairwise, product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from analysis.arguments import Draws, Frames, Seed, checked
-from analysis.checks import OneLine, require
+from analysis.checks import OneLine, require, unit_size
 from analysis.engine.draws import draw_parameters
 from analysis.engine.estimators import newey_west_many
 from analysis.engine.executors import Jobs, open_executor
+from analysis.engine.gls import take_out
 from analysis.engine.law import run_errors, start_variance
-from analysis.engine.reml import screen_many
+from analysis.engine.reml import check_shapes
+from analysis.engine.screening import screen_many
 from analysis.its import design
 from analysis.its.breaks import taken_positions
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, outcome
+from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, drop_attrs, outcome
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -38,7 +40,7 @@ CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is 
 SHORTER = 24  # months cut off a side of the window, where enough are left
 SIGNIFICANT = 0.05
 Estimand = Literal["level", "slope"]
-Case = tuple[dict[str, Any], slice, int]  # the choices with a design of their own, months, position
+Window = tuple[dict[str, str], slice, dict[int, int]]  # source and name, months, date: position
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,14 +100,14 @@ def specification_curve(
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
     shift = replace(until_withdrawn(shift), until=None, withdrawn=None)
-    series = {name: check_frame(frame) for name, frame in series.items()}
+    series = {name: drop_attrs(check_frame(frame)) for name, frame in series.items()}
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
-    cases = [case for name, model in models.items() for case in _cases(name, model)]
+    windows = [window for name, model in models.items() for window in _windows(name, model)]
     paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
-    frames, nulls = ([held[chosen["source"]] for chosen, *_ in cases] for held in (series, paths))
+    frames, nulls = ([held[chosen["source"]] for chosen, *_ in windows] for held in (series, paths))
     with open_executor(jobs) as pool:
-        fitted = pool.map(partial(_fit_case, shift), cases, frames, nulls)
-        done = tqdm(fitted, total=len(cases), disable=not progress, desc="designs")
+        fitted = pool.map(partial(_fit_window, shift), windows, frames, nulls)
+        done = tqdm(fitted, total=len(windows), disable=not progress, desc="windows")
         rows, *numbers = zip(*chain.from_iterable(done), strict=True)
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
     table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
@@ -147,57 +149,77 @@ def simulate_null(model: SegmentedModel, draws: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame((X @ np.median(b, axis=0))[:, None] + errors, index=index)
 
 
-def _cases(source: str, model: SegmentedModel) -> Iterator[Case]:
+def _windows(source: str, model: SegmentedModel) -> Iterator[Window]:
     index, own, shift = model.window.index, model.n_before, model.shift
     before = SHORTER if own - SHORTER >= design.FEWEST_MONTHS["before"] else 0
     after = SHORTER if len(index) - own - SHORTER >= design.FEWEST_MONTHS["after"] else 0
     cuts = [(0, 0), (before, 0), (0, after), (before, after)]
     used = dict(zip(reversed(cuts), reversed(CHOICES["window"]), strict=True))  # those that differ
     taken = taken_positions(index, shift.beside) - {own}
-    impacts = ("level_and_slope", "level" if shift.impact == "level" else "slope")
+    beside = [design.first_position(index, other.month) for other in shift.beside]
     for (cut_before, cut_after), window in used.items():
         part = index[cut_before : len(index) - cut_after]
-        for date, harmonics, impact in product(CHOICES["date"], CHOICES["harmonics"], impacts):
-            position = own - cut_before + date
-            if 6 <= position <= len(part) - 6 and own + date not in taken:
-                chosen = {"source": source, "date": date, "window": window}
-                chosen |= {"harmonics": harmonics, "impact": impact}
-                yield chosen, slice(part[0], part[-1]), position
+        free = [date for date in CHOICES["date"] if own + date not in taken]
+        dates = {date: own - cut_before + date for date in free}
+        dates = {date: place for date, place in dates.items() if 6 <= place <= len(part) - 6}
+        lost = any(0 < place <= cut_before for place in beside)  # what tells it apart
+        if dates and not lost:
+            yield {"source": source, "window": window}, slice(part[0], part[-1]), dates
 
 
-def _fit_case(shift: PolicyShift, case: Case, frame: pd.DataFrame, paths: pd.DataFrame) -> list:
-    """Return one design's (choices, estimates, p) on both scales, with both denominators."""
-    chosen, months, position = case
+def _fit_window(
+    shift: PolicyShift, window: Window, frame: pd.DataFrame, paths: pd.DataFrame
+) -> list:
+    """Return (choices, estimates, p) of all designs in a window, by all measures and estimators."""
+    chosen, months, dates = window
     part = frame.loc[months]
     out = design.omitted_periods(part.index, shift.omit)
-    own, before = outcome(part, "log", out), np.flatnonzero(~out[:position])
-    log_rates = np.column_stack([own, paths.loc[months]])
-    terms = chosen["harmonics"], chosen["impact"]
-    X = design.break_designs(part, [position], shift.beside, *terms, shift.omit)[0]
-    first, beside = design.first_position, [other.month for other in shift.beside]
-    lost = any(first(part.index, month) <= 0 < first(paths.index, month) for month in beside)
-    if lost or (chosen["window"] != "declared" and np.linalg.matrix_rank(X) < X.shape[1]):
-        return []  # the shorter window has lost what tells a shift beside apart
-    level_of_both = shift.impact == "level" != chosen["impact"]  # the slope stands behind it
-    contrast = np.eye(X.shape[1])[-2 if level_of_both else -1]
+    outcomes = _measure(frame, months, out, paths)
+    y, waves = np.hstack([*outcomes.values()]), sorted(CHOICES["harmonics"])
+    shared = [design.background(part, shift.beside, number, shift.omit) for number in waves]
+    blocks = [each.drop(columns=[*one]).to_numpy() for one, each in pairwise([(), *shared])]
+    other, judged = ("slope", "level") if shift.impact == "level" else ("level", "slope")
+    columns = design.break_columns(part.index, [*dates.values()])
+    own, choices = np.hstack([columns[judged], columns[other]]), {}
+    for (place, date), impact in product(enumerate(dates), ("level_and_slope", judged)):
+        choice = [place] if impact == judged else [place, place + len(dates)]
+        X = np.column_stack([*blocks, own[:, choice]])
+        if chosen["window"] == "declared":
+            check_shapes(y[:, 0], X, np.eye(X.shape[1])[0])
+        elif np.linalg.matrix_rank(X) < X.shape[1] or len(X) - X.shape[1] < design.FEWEST_DF:
+            continue  # the shorter window has lost what tells a shift beside apart
+        choices[date, impact] = choice
+    fitted, screened = [], screen_many(y, blocks, own, [*choices.values()])
+    for harmonics, common, by_design in zip(waves, shared, screened, strict=True):
+        terms, left = (take_out(x, common.to_numpy()) for x in (own, y))
+        for ((date, impact), choice), reml in zip(choices.items(), by_design, strict=True):
+            ols = newey_west_many(left, terms[:, choice], gone=common.shape[1])
+            before = np.flatnonzero(~out[: dates[date]])
+            same = {"source": chosen["source"], "date": date, "window": chosen["window"]}
+            same |= {"harmonics": harmonics, "impact": impact}
+            for estimator, numbers in (("reml", reml), ("newey_west", ols)):
+                each = np.reshape(numbers, (2, len(outcomes), -1)).swapaxes(0, 1)
+                for (scale, name), (estimate, p) in zip(outcomes, each, strict=True):
+                    size = outcomes[scale, name][before].mean(axis=0)
+                    percent = as_percent(estimate) if scale == "log" else 100 * estimate / size
+                    own_choices = {"scale": scale, "denominator": name, "estimator": estimator}
+                    fitted.append((same | own_choices, percent, p))
+    return fitted
+
+
+def _measure(
+    frame: pd.DataFrame, months: slice, out: np.ndarray, paths: pd.DataFrame
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return the series and those of its null (n, 1 + draws) by scale and denominator."""
+    log_rates = np.column_stack([outcome(frame.loc[months], "log", out), paths.loc[months]])
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
     stepped = np.log(frame["person_years"] / yearly).loc[months].to_numpy()
     # "population": a step a year, blind to the length of the months
     logs = {"person-years": log_rates, "population": log_rates + stepped[:, None]}
-    measures = list(product(CHOICES["denominator"], CHOICES["scale"]))
-    outcomes = [logs[name] if scale == "log" else np.exp(logs[name]) for name, scale in measures]
-    stacked = np.hstack(outcomes)
-    fits = {"reml": screen_many(stacked, X, contrast, jobs=1)}
-    fits["newey_west"] = newey_west_many(stacked, X, contrast)
-    fitted = []
-    for estimator, found in fits.items():
-        each = (values.reshape(len(measures), -1) for values in found)  # (measures, 1 + draws)
-        for (denominator, scale), y, estimate, p in zip(measures, outcomes, *each, strict=True):
-            logs = scale == "log"
-            percent = as_percent(estimate) if logs else 100 * estimate / y[before].mean(axis=0)
-            choice = {"scale": scale, "denominator": denominator, "estimator": estimator}
-            fitted.append((chosen | choice, percent, p))
-    return fitted
+    return {
+        (scale, name): logs[name] if scale == "log" else unit_size(np.exp(logs[name]), axis=0)[0]
+        for name, scale in product(CHOICES["denominator"], CHOICES["scale"])
+    }
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:

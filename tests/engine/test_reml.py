@@ -13,7 +13,7 @@ from analysis import fit_many
 from analysis.engine import errors, reml
 from analysis.engine.law import RHO_RANGE
 from analysis.engine.mixture import join_months, mixture_cdf, mixture_quantiles
-from analysis.engine.reml import integrate, screen_many
+from analysis.engine.reml import integrate
 
 NAMES = ("estimate", "low", "high")
 # Calderon's window on the log scale: level, slope and 24 months; median and 95% interval
@@ -265,12 +265,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("function", [fit_many, screen_many])
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name, function):
+def test_bad_input_is_refused(name):
     arguments, message = BAD[name]
     with pytest.raises(ValueError, match=message):
-        function(*arguments)
+        fit_many(*arguments)
 
 
 BAD_OPTIONS = {f"after {bad}": ({"after": bad}, "whole number from 1 to 11") for bad in (0, 12, -1)}
@@ -292,21 +291,6 @@ def test_bad_option_is_refused(name):
     options, message = BAD_OPTIONS[name]
     with pytest.raises(ValueError, match=message):
         fit_many(Y, X12, ALL, **options)
-
-
-@pytest.mark.parametrize("many", ["series", "designs"])
-def test_screening_gives_nearly_the_fits_mean_and_p(monkeypatch, many):
-    monkeypatch.setattr(reml, "SERIES", 4)
-    y, X = simulated(60, "AR .8", 7, count=5)
-    if many == "designs":
-        y, X = y[:, 0], np.stack([segmented_design(60, first) for first in (20, 31, 40)])
-    (mean, p), fits = screen_many(y, X, ALL), fit_many(y, X, ALL)
-    pairs = [(v, X) for v in y.T] if many == "series" else [(y, design) for design in X]
-    mixtures = [fit_law(*pair, ALL) for pair in pairs]
-    apart = abs(mean - [mixture.mean @ mixture.weight for mixture in mixtures])
-    assert (apart < 1e-2 * (fits.high - fits.low)).all()  # its grid is rough
-    np.testing.assert_allclose(p, fits.p, rtol=0, atol=1e-2)
-    assert np.ptp(p) > 0.3
 
 
 SIMULATIONS = 1_000

@@ -1,0 +1,111 @@
+"""Many series with many designs that share columns, each fit told in brief: a mean and a p.
+
+All that a fit needs are the cross-products of columns and outcomes, at every node of the errors'
+law. They are made once; each design is what is left of them when its other columns are taken out.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import lfilter
+
+from analysis.checks import Array
+from analysis.engine.gls import EXACT, take_out
+from analysis.engine.law import law_grid, start_variance
+from analysis.engine.mixture import student_table
+
+ROUNDING = 1e-12  # of a sum of squares: a residual one that is less is not known
+SERIES = 256  # outcomes at a time: what is in hand stays in the processor's cache
+
+
+class Products(NamedTuple):
+    """Columns (n, K) and outcomes (n, N) weighed by the errors' precision P at G nodes."""
+
+    inner: Array  # (G, K, K), X'PX
+    with_y: Array  # (G, K, N), X'Py
+    squares: Array  # (G, N), y'Py
+    least: Array  # (G, N), what is less is rounding error
+    log_weight: Array  # (G,) of a node beforehand, less log |Sigma| / 2 and log |X'PX| / 2
+    df: int
+
+    def without(self, gone: slice, kept: Sequence[int]) -> "Products":
+        """Return what some columns leave of others, and of the outcomes."""
+        root = np.linalg.cholesky(self.inner[:, gone, gone])
+        inverse = np.linalg.inv(root)
+        part, of_y = inverse @ self.inner[:, gone, kept], inverse @ self.with_y[:, gone]
+        turned = part.swapaxes(1, 2)
+        inner = self.inner[:, kept][:, :, kept] - turned @ part
+        with_y = self.with_y[:, kept] - turned @ of_y
+        squares = self.squares - np.einsum("gkn,gkn->gn", of_y, of_y)
+        log_weight = self.log_weight - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+        df = self.df - root.shape[1]
+        return Products(inner, with_y, squares, self.least, log_weight, df)
+
+    def judge(self, column: int) -> tuple[Array, Array]:
+        """Return the mean, and the two-sided p, of one column's coefficient alone, each (N,)."""
+        own, df = self.inner[:, column, column], self.df - 1
+        z = self.with_y[:, column] / np.sqrt(own)[:, None]
+        rss = np.maximum(self.squares - z * z, self.least)
+        log_weight = (self.log_weight - 0.5 * np.log(own))[:, None] - 0.5 * df * np.log(rss)
+        weight = np.exp(log_weight - log_weight.max(axis=0))
+        weight /= weight.sum(axis=0)
+        below = np.einsum("gn,gn->n", weight, student_table(df).cdf(-z * np.sqrt(df / rss)))
+        p = np.clip(2 * np.minimum(below, 1 - below), 0, 1)
+        p[(rss <= self.least).all(axis=0)] = np.nan  # nothing varies about the fit
+        return (1 / np.sqrt(own)) @ (weight * z), p
+
+
+def weigh_products(columns: Array, outcomes: Array) -> Products:
+    """Return the products of columns (n, K) and outcomes (n, N) at the nodes of a rough grid."""
+    (n, K), both = columns.shape, np.hstack([columns, outcomes])
+    grid, found = law_grid("ar1_noise", n, False, rough=True), []
+    for theta, phi, of_node in zip(grid.theta, grid.phi, grid.log_weight[..., 0], strict=True):
+        # innovations are x_t - phi x_{t-1}: sums at three lags give any phi
+        x = lfilter([1.0], [1.0, -theta], both, axis=0)
+        before = np.concatenate([np.zeros((1, x.shape[1])), x[:-1]])
+        fading = theta ** np.arange(n)  # what is known of the first error, which has no lag
+        now, late = np.column_stack([x[:, :K], fading]).T, before[:, :K].T
+        sums = np.stack([now @ x, now @ before, np.zeros((K + 1, x.shape[1]))])
+        sums[1, :K] += late @ x
+        sums[2, :K] = late @ before
+        y, lagged = x[:, K:], before[:, K:]
+        products = (y * y, 2 * y * lagged, lagged * lagged)
+        squares = np.stack([product.sum(axis=0) for product in products])
+        powers = np.stack([np.ones_like(phi), -phi, phi**2], axis=1)
+        inner = (powers @ sums.reshape(3, -1)).reshape(len(phi), K + 1, -1)
+        start = start_variance(phi, theta)
+        size = 1 + start * (fading @ fading)
+        seen, share = inner[:, K], start / size
+        inner = inner[:, :K] - (share[:, None] * seen[:, :K])[:, :, None] * seen[:, None]
+        squares = powers @ squares - share[:, None] * seen[:, K:] ** 2
+        found.append((inner, squares, of_node - 0.5 * np.log(size)))
+    inner, squares, log_weight = (np.concatenate(part) for part in zip(*found, strict=True))
+    least = np.maximum(ROUNDING * squares, 1e-290)  # not zero: it divides
+    return Products(inner[..., :K], inner[..., K:], squares, least, log_weight, n)
+
+
+def screen_many(
+    y: Array, blocks: Sequence[Array], own: Array, choices: Sequence[Sequence[int]]
+) -> Array:
+    """Return mean and two-sided p of one coefficient, (B, D, 2, N): `fit_many` in brief.
+
+    A design has the first 1 to B `blocks` of columns, and one or two of the columns `own`: the
+    first of the choice is judged. The errors keep their size, and the grid is rough: made for fits
+    that are compared.
+    """
+    K, found = own.shape[1], np.empty((len(blocks), len(choices), 2, y.shape[1]))
+    # digits below a high level: what all designs have is taken out beforehand
+    own, left, *others = (take_out(x, blocks[0]) for x in (own, y, *blocks[1:]))
+    left[:, (left**2).sum(axis=0) <= EXACT * (y**2).sum(axis=0)] = 0
+    columns = np.hstack([own, np.linalg.qr(blocks[0])[0], *others])
+    for start in range(0, y.shape[1], SERIES):
+        part = slice(start, start + SERIES)
+        rest = weigh_products(columns, left[:, part])
+        for block, cells in zip(blocks, found[..., part], strict=True):
+            end = K + block.shape[1]
+            rest = rest.without(slice(K, end), [*range(K), *range(end, rest.inner.shape[1])])
+            for (judged, *beside), cell in zip(choices, cells, strict=True):
+                alone = [rest.without(slice(each, each + 1), [judged]) for each in beside]
+                cell[:] = alone[0].judge(0) if alone else rest.judge(judged)
+    return found
