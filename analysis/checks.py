@@ -170,7 +170,7 @@ def real_numbers(values: Any, name: str) -> Array:
     require(array.dtype.kind in "biuf", f"{name} must be real numbers; found {array.dtype}")
     with np.errstate(over="ignore"):
         array = array.astype(np.float32 if array.dtype == np.float32 else float, copy=False)
-    if not all(np.isfinite(part).all() for part in np.atleast_1d(array)):  # little at a time
+    if not np.isfinite(array).all():
         bad = np.nonzero(~np.isfinite(np.atleast_1d(array)))[0]
         found = f"found {len(bad)} that are not, the first at position {bad[0]}"
         raise ValueError(f"{name} must be finite and not missing; {found}")

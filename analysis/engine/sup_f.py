@@ -194,28 +194,33 @@ def scan(
 
 def _leave_out(M: Array, y: Array, own: Array, choices: Array, longest: int) -> Iterator[tuple]:
     """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
-    b, Mown, My = choices.shape[1], M @ own, M @ y
-    whole = _blocks(own.T @ Mown, own.T @ My, choices)[:, :, None]
+    n, b, rows = len(y), choices.shape[1], M @ np.column_stack([own, y])
+    square, diagonal = y @ rows[:, -1], np.diag(M)
+    whole = _blocks(own.T @ rows[:, :-1], own.T @ rows[:, -1], choices)[:, :, None]
     factor, log_det = eliminate(whole.copy(), b)
-    least = ROUNDING * (y @ My)
-    yield np.maximum(y @ My - (factor[:, b] ** 2).sum(axis=0), least), log_det
-    diagonal = np.diag(M)
+    yield np.maximum(square - (factor[:, b] ** 2).sum(axis=0), ROUNDING * square), log_det
+    if not longest:
+        return
+    # what the last period of a run takes, given the others, is added to what these take
+    gone = np.append(diagonal <= NO_PERIOD * diagonal.max(), np.ones(longest, dtype=bool))
+    runs = np.arange(n)[:, None] + np.arange(longest)
+    padded, rows = np.pad(M, (0, longest)), np.pad(rows, ((0, longest), (0, 0)))
+    padded[gone], padded[:, gone], padded[gone, gone], rows[gone] = 0, 0, 1, 0
+    root = np.linalg.cholesky(padded[runs[:, :, None], runs[:, None]])
+    given = np.linalg.inv(root) @ rows[runs]  # (n, longest, K + 1)
+    size = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).cumsum(axis=1)
+    size[np.logical_or.accumulate(gone[runs], axis=1)] = np.inf
+    squares, left = square - (given[..., -1] ** 2).cumsum(axis=1), np.repeat(whole, n, axis=2)
     for length in range(1, longest + 1):
-        runs = np.arange(len(y) - length + 1)[:, None] + np.arange(length)
-        inner = M[runs[:, :, None], runs[:, None]]
-        lost = (diagonal[runs] <= NO_PERIOD * diagonal.max()).any(axis=1)
-        inner[lost] = np.eye(length)
-        root = np.linalg.cholesky(inner)
-        given = np.linalg.solve(root, np.concatenate([Mown[runs], My[runs][..., None]], axis=2))
-        given[lost] = 0
-        value = np.repeat(given[:, :, None, -1:], len(choices), axis=2)
-        picked = np.concatenate([given[:, :, choices], value], axis=3)  # (runs, length, D, b + 1)
-        taken = np.einsum("rsdi,rsdj->ijrd", picked[..., :b], picked)
-        factor, log_det = eliminate(whole - taken, b)
-        log_det += 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
-        log_det[lost] = np.inf
-        rss = y @ My - (given[..., -1] ** 2).sum(axis=1)[:, None] - (factor[:, b] ** 2).sum(axis=0)
-        yield np.maximum(rss, least), log_det
+        starts = slice(n - length + 1)
+        last, left = given[starts, length - 1], left[:, :, starts]
+        picked = [*(last[:, each] for each in choices.T), last[:, -1:]]
+        for i in range(b):
+            for j in range(i, b + 1):
+                left[i, j] -= picked[i] * picked[j]
+        factor, log_det = eliminate(left.copy(), b)
+        rss = squares[starts, length - 1, None] - (factor[:, b] ** 2).sum(axis=0)
+        yield np.maximum(rss, ROUNDING * square), log_det + size[starts, length - 1, None]
 
 
 def _blocks(inner: Array, with_y: Array, choices: Array) -> Array:

@@ -14,7 +14,15 @@ from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
 from analysis.engine.sup_f import scan, sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
-from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
+from analysis.its.series import (
+    ERRORS,
+    Scale,
+    check_frame,
+    choose_scale,
+    drop_attrs,
+    outcome,
+    periods_per_year,
+)
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CREDIBLE = 0.95
@@ -32,7 +40,7 @@ def weigh_dates(
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
     shift = shift and until_withdrawn(shift)
-    window, index, omit, omitted = window_of(series, shift, harmonics)
+    window, index, omit, omitted = window_of(drop_attrs(series), shift, harmonics)
     many = ERRORS["many_dates"].format(n=len(window), most=MOST[breaks], breaks=breaks)
     require(len(window) <= MOST[breaks], many)
     scale = choose_scale(window, scale, out=omitted)
@@ -111,6 +119,10 @@ class BreakPosterior(OneLine):
         self, period: pd.Period | str, months: Annotated[int, whole(0, 1200)] = 3
     ) -> float:
         """Return the probability of a break within `months` of a date such as ``"2006-12"``."""
+        return float(self.probability[self.near(period, months)].sum())
+
+    def near(self, period: pd.Period | str, months: int = 3) -> np.ndarray:
+        """Return which of the dates, or pairs of them, lie within `months` of a date."""
         index = self.probability.index
         levels = [pd.PeriodIndex(index.get_level_values(i)) for i in range(index.nlevels)]
         reach = months // (12 // periods_per_year(levels[0]))
@@ -119,8 +131,8 @@ class BreakPosterior(OneLine):
             raise ValueError(f"period must be a date like '2006-12'; found {shown(period)}")
         first = pd.Period(wanted.start_time, levels[0].freqstr)
         centre = first.ordinal + (first.start_time < wanted.start_time)  # lies wholly after it
-        near = np.any([np.abs(level.asi8 - centre) <= reach for level in levels], axis=0)
-        return float(self.probability[near].sum())
+        near: np.ndarray = np.any([abs(level.asi8 - centre) <= reach for level in levels], axis=0)
+        return near
 
 
 @checked
@@ -201,7 +213,7 @@ def date_breaks(
         One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
     """
-    series = check_frame(series)
+    series = check_frame(drop_attrs(series))
     values = unit_size(outcome(series, choose_scale(series, scale)))[0]  # dates have no unit
     season = periods_per_year(series.index)
     lags = sorted({1, season})

@@ -59,8 +59,10 @@ def cut_window(series: pd.DataFrame, shift: PolicyShift) -> pd.DataFrame:
 
 def _is_missing(frame: pd.DataFrame) -> np.ndarray:
     """Return which values are missing, its own or its control's, (n,); counts never are."""
-    names = [] if has_counts(frame) else ["value", CONTROL + "value"]
-    return frame[frame.columns.intersection(names)].isna().any(axis=1).to_numpy()
+    if has_counts(frame):
+        return np.zeros(len(frame), dtype=bool)
+    names = frame.columns.intersection(["value", CONTROL + "value"])
+    return frame[names].isna().any(axis=1).to_numpy()
 
 
 def window_of(
@@ -117,10 +119,11 @@ def _moves_inside(index: pd.PeriodIndex, shift: PolicyShift) -> bool:
 
 def omitted_periods(index: pd.PeriodIndex, omit: Iterable[pd.Period]) -> np.ndarray:
     """Return which periods of `index` touch one to omit, (n,)."""
-    out = np.zeros(len(index), dtype=bool)
-    start, end = index.start_time, index.end_time
+    out, ordinals = np.zeros(len(index), dtype=bool), index.asi8
     for period in omit:
-        out |= (start <= period.end_time) & (end >= period.start_time)
+        ends = period.start_time, period.end_time
+        first, last = (pd.Period(end, index.freqstr).ordinal for end in ends)
+        out |= (ordinals >= first) & (ordinals <= last)
     return out
 
 

@@ -102,7 +102,7 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
 
 def drop_attrs(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the same frame without its attrs, which pandas would copy at every step."""
-    frame = pd.DataFrame(frame, copy=False)
+    frame = pd.DataFrame(check_class(frame, "series", pd.DataFrame), copy=False)
     frame.attrs = {}
     return frame
 
@@ -206,7 +206,8 @@ def own_outcome(frame: pd.DataFrame, scale: Scale, omitted: np.ndarray | None = 
 def control_of(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the control that a series carries, as a series; without columns if it has none."""
     names = {CONTROL + name: name for name in ("deaths", "person_years", "value")}
-    return frame[[name for name in names if name in frame]].rename(columns=names)
+    held = [name for name in names if name in frame]
+    return frame[held].rename(columns=names) if held else frame[[]]
 
 
 def groups_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -249,8 +250,9 @@ def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     numbers = column.astype(float)
     kept = numbers.dropna() if missing else numbers
     require(len(kept) > 0, f"every {name} is missing")
-    bad = kept.index[~np.isfinite(kept)].astype(str)
-    require(bad.empty, ERRORS["not_finite"].format(name=name, found=name_some(bad)))
+    if not (finite := np.isfinite(kept.to_numpy())).all():
+        bad = name_some(kept.index[~finite].astype(str))
+        raise ValueError(ERRORS["not_finite"].format(name=name, found=bad))
     decimal = kind == "f" or numbers.hasnans or numbers.max() >= 2**63
     return numbers if decimal else column.astype("int64")
 

@@ -170,15 +170,16 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
 def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2) -> pd.DataFrame:
     """Ask the date of the break again without each run of one to three periods, and with all."""
     index, choices, found, exact = weigh_dates(series, shift, harmonics=harmonics, longest=RUN)
-    dates, rows = index[[place for (place,) in choices]], []
+    dates, parts = index[[place for (place,) in choices]], []
+    posterior = BreakPosterior(pd.Series(0.0, dates))
+    near = [posterior.near(month) for month in shift.months]
     for periods, evidence in enumerate(found):
-        known = np.isfinite(evidence).all(axis=1)
+        known = np.flatnonzero(np.isfinite(evidence).all(axis=1))
         shares = share_evidence(evidence[known], exact)
-        for first, probability in zip(index[np.flatnonzero(known)], shares, strict=True):
-            posterior = BreakPosterior(pd.Series(probability, dates))
-            near = max(posterior.mass_near(month) for month in shift.months)
-            rows.append([first, periods, posterior.mode, near])
-    return pd.DataFrame(rows, columns=["first", "periods", "mode", "mass_near"])
+        mass = np.max([shares[:, each].sum(axis=1) for each in near], axis=0)
+        part = {"first": index[known], "periods": periods, "mode": dates[shares.argmax(axis=1)]}
+        parts.append(pd.DataFrame(part | {"mass_near": mass}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slice]]:
