@@ -5,7 +5,9 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.linalg import solve_discrete_lyapunov
+from scipy.optimize import brentq, minimize
+from scipy.signal import lfilter
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.tools import diff
@@ -69,10 +71,8 @@ def fit_arima(
         model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
         near = optimise.quietly(partial(getattr, model, "start_params"))
         far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
-        # as near to the optimum as the choice of an order asks
-        search = partial(model.fit, maxiter=500, factr=1e9, disp=0, cov_type="none")
         try:
-            fit = optimise.best_of_starts(search, [near, far])
+            fit = optimise.best_of_starts(partial(_climb, model), [near, far])
             if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
                 raise EstimatorError(f"ARMA{tried}: the moving average is not invertible")
             fits[tried] = fit
@@ -85,6 +85,41 @@ def fit_arima(
     covariance = optimise.quietly(lambda: np.asarray(fit.cov_params_approx))[:k, :k]
     note = f"ARIMA{chosen}" + (f"{seasonal_order}" if any(seasonal_order) else "")
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
+
+
+def _climb(model: SARIMAX, start: Array) -> Any:
+    """Return the fit at the top of the likelihood that is reached from `start`."""
+    # coefficients and variance have closed forms: only the errors' parameters are searched for
+    k, free = model.k_exog, model.untransform_params(start)
+    both = np.hstack([model.exog, model.endog])
+
+    def complete(errors: Array) -> tuple[float, Array]:
+        params = model.transform_params(np.concatenate([free[:k], errors, free[-1:]]))
+        model.update(params)
+        log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], both)
+        b = np.linalg.solve(products[:k, :k], products[:k, k])
+        variance = (products[k, k] - products[k, :k] @ b) / model.nobs
+        return model.nobs * np.log(variance) + log_det, np.r_[b, params[k:-1], variance]
+
+    errors = free[k:-1]
+    if len(errors):  # as near to the optimum as the choice of an order asks
+        options = {"method": "BFGS", "options": {"gtol": 1e-2}}
+        errors = minimize(lambda errors: complete(errors)[0], errors, **options).x
+    return model.filter(complete(errors)[1], cov_type="none")
+
+
+def _weigh(transition: Array, selection: Array, columns: Array) -> tuple[float, Array]:
+    """Return log |Sigma| and columns' Sigma^-1 columns (n, m) of an ARMA in Harvey's form."""
+    n, m = len(columns), len(transition)
+    ar, ma, zeros = np.append(1.0, -transition[:, 0]), selection[:, 0], np.zeros((m, n))
+    # less what the state before the first period, of variance `before`, does to all of them
+    step = transition @ selection
+    before = solve_discrete_lyapunov(transition, step @ step.T)
+    faded = lfilter(ar, ma, lfilter(np.append(ma, 0.0), ar, zeros, zi=np.eye(m))[0])
+    white = lfilter(ar, ma, columns, axis=0)
+    size, seen = np.eye(m) + before @ (faded @ faded.T), faded @ white
+    inner = white.T @ white - seen.T @ np.linalg.solve(size, before @ seen)
+    return np.linalg.slogdet(size)[1], inner
 
 
 @checked

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
+from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from support.folders import REFERENCE
 from support.independent import segmented_design, simulate_ar1, whitening_matrix
@@ -10,7 +11,7 @@ from support.independent import segmented_design, simulate_ar1, whitening_matrix
 from analysis import fit_negative_binomial, fit_quasi_poisson
 from analysis.engine.estimators import fit_newey_west, fit_prais_winsten, newey_west_lags
 from analysis.engine.optimise import EstimatorError
-from analysis.engine.state_space import fit_arima, fit_structural
+from analysis.engine.state_space import _climb, _weigh, fit_arima, fit_structural
 
 LINEAR = [fit_newey_west, fit_prais_winsten, fit_arima, fit_structural]
 TRUTH = [3.0, 0.1, -0.4, 0.2]
@@ -186,6 +187,37 @@ def test_order_of_least_aicc_is_taken():
     y, X = lfilter([1], [1, -0.3, -0.5], noise), segmented_design(400, 200)
     assert fit_arima(y, X).note == "ARIMA(2,0,0)"
     assert fit_arima(y, X, order=(1, 0, 0)).note == "ARIMA(1,0,0)"
+
+
+def arma_model(order, seasonal):
+    rng = np.random.default_rng(3)
+    y, X = simulate_ar1(rng, 80, 0.6)[:, 0], rng.standard_normal((80, 3))
+    return SARIMAX(y, X, order=order, seasonal_order=seasonal)
+
+
+@pytest.mark.parametrize(
+    ("order", "seasonal"),
+    [((1, 0, 1), (0, 0, 0, 0)), ((0, 0, 2), (0, 0, 0, 0)), ((2, 0, 1), (1, 0, 1, 4))],
+)
+def test_likelihood_of_arma_errors_is_statsmodels_own(order, seasonal):
+    model = arma_model(order, seasonal)
+    errors = [0.5, -0.3, 0.4, 0.3, -0.2][: len(model.start_params) - 4]
+    params = np.array([0.7, -1.0, 2.0, *errors, 1.3])
+    model.update(params)
+    columns = np.hstack([model.exog, model.endog])
+    log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], columns)
+    left = np.append(-params[:3], 1.0)
+    rest = 80 * np.log(2 * np.pi * 1.3) + left @ products @ left / 1.3
+    assert -0.5 * (rest + log_det) == pytest.approx(model.loglike(params), rel=1e-10)
+
+
+@pytest.mark.parametrize("order", [(0, 0, 0), (2, 0, 0), (1, 0, 1)])
+def test_search_with_closed_forms_ends_where_that_of_all_parameters_does(order):
+    model = arma_model(order, (0, 0, 0, 0))
+    full = model.fit(model.start_params, disp=0, maxiter=500)
+    found = _climb(model, model.start_params)
+    assert found.llf == pytest.approx(full.llf, abs=1e-4)
+    np.testing.assert_allclose(found.params, full.params, rtol=0, atol=2e-2 * full.bse.max())
 
 
 def test_level_that_wanders_is_told_from_noise():
