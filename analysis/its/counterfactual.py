@@ -44,22 +44,28 @@ def draw_paths(model: SegmentedModel, kind: Kind, draws: int, seed: int) -> np.n
     return paths + model.baseline
 
 
-def simultaneous_band(paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends, each (n,), of a band that holds 95% of whole paths."""
-    (low, high), centre = np.quantile(paths, [0.1587, 0.8413], axis=0), np.median(paths, axis=0)
+def simultaneous_band(paths: np.ndarray) -> np.ndarray:
+    """Return the median and the ends, (3, n), of a band that holds 95% of whole paths."""
+    low, centre, high = np.quantile(paths, [0.1587, 0.5, 0.8413], axis=0)
     spread = np.maximum((high - low) / 2, 1e-13 * (np.abs(centre).max() or 1.0))  # rounding
-    reach = np.quantile((np.abs(paths - centre) / spread).max(axis=1), 0.95)
-    return centre - reach * spread, centre + reach * spread
+    off = np.abs(paths - centre)
+    off /= spread
+    reach = np.quantile(off.max(axis=1), 0.95)
+    return np.stack([centre, centre - reach * spread, centre + reach * spread])
+
+
+def band_paths(model: SegmentedModel, paths: np.ndarray) -> np.ndarray:
+    """Return what is expected and the ends of its bands, one on each side of the shift, (n, 3)."""
+    parts = np.split(paths, [model.n_before], axis=1)
+    columns = np.hstack([simultaneous_band(part) for part in parts]).T
+    return np.exp(columns) if model.scale == "log" else columns
 
 
 def tabulate_paths(
-    model: SegmentedModel, paths: np.ndarray, observed: pd.Series, kind: Kind
+    model: SegmentedModel, columns: np.ndarray, observed: pd.Series, kind: Kind
 ) -> pd.DataFrame:
-    """Return the table of `ITSResult.counterfactual` from drawn paths (draws, n)."""
+    """Return the table of `ITSResult.counterfactual` from a summary of its paths (n, 3)."""
     split, names = model.n_before, ["expected", "low", "high"]
-    low, high = np.hstack([simultaneous_band(part) for part in np.split(paths, [split], axis=1)])
-    columns = np.column_stack([np.median(paths, axis=0), low, high])
-    columns = np.exp(columns) if model.scale == "log" else columns
     table = pd.DataFrame(columns, observed.index, names)
     table.insert(0, "observed", observed)
     table.loc[model.omitted, names] = np.nan

@@ -14,7 +14,7 @@ from analysis.engine.mixture import Posterior
 from analysis.engine.optimise import NO_VARIATION
 from analysis.its.columns import add_control, add_covariates, name_columns
 from analysis.its.comparison import ESTIMATORS, estimate_by, judge_comparison
-from analysis.its.counterfactual import Kind, draw_paths, sum_excess, tabulate_paths
+from analysis.its.counterfactual import Kind, band_paths, draw_paths, sum_excess, tabulate_paths
 from analysis.its.design import TERMS, outside_window
 from analysis.its.flags import Flag, find_flags, signs_differ, unremarkable_date
 from analysis.its.model import (
@@ -165,7 +165,7 @@ class ITSResult:
             unit of `value`. The forecast's are missing before the shift. From the first month on
             that no one could believe they are missing, and `attrs["note"]` says why.
         """
-        return self._projected(kind, draws, seed)[1].copy()
+        return self._projected(kind, draws, seed)[1]
 
     @checked
     def excess(
@@ -213,12 +213,12 @@ class ITSResult:
         return excess
 
     def _projected(self, kind: Kind, draws: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
-        """Return the drawn paths and the table of them, made once."""
+        """Return the paths, which are drawn once, and the table of them."""
         if (kind, draws, seed) not in self._drawn:
             paths = draw_paths(self._model, kind, draws, seed)
-            table = tabulate_paths(self._model, paths, self.observed, kind)
-            self._drawn[kind, draws, seed] = paths, table
-        return self._drawn[kind, draws, seed]
+            self._drawn[kind, draws, seed] = paths, band_paths(self._model, paths)
+        paths, columns = self._drawn[kind, draws, seed]
+        return paths, tabulate_paths(self._model, columns, self.observed, kind)
 
 
 @checked
@@ -306,5 +306,6 @@ def fit_its(
 def retell(result: ITSResult, series: pd.DataFrame, shift: PolicyShift) -> ITSResult:
     """Return the same fit with the words of `shift`, and notes and flags in the language in use."""
     again = fit_its(series, shift, scale=result.scale, harmonics=result.harmonics)
-    again.__dict__["_comparison"] = result._comparison  # which takes long, and has no words
+    for name in ("_comparison", "_drawn"):  # which take long, and have no words
+        again.__dict__[name] = getattr(result, name)
     return again

@@ -339,7 +339,7 @@ def test_projection_that_can_be_believed_has_no_note(result):
 def test_the_path_of_an_exact_line_is_the_line_and_told_in_words_alone(kind):
     t = np.arange(72) / 12
     model = prepare_model(monthly_values(5 + 2 * t + 3 * (t >= 4)), SHIFT, harmonics=0)
-    low, high = simultaneous_band(draw_paths(model, kind, DRAWS, 0))
+    _, low, high = simultaneous_band(draw_paths(model, kind, DRAWS, 0))
     np.testing.assert_allclose([low, high], [5 + 2 * t] * 2, rtol=1e-9)
     found = fit_its(model.window, SHIFT, harmonics=0).counterfactual(kind, draws=DRAWS)
     assert "do not vary about their line and season" in found.attrs["note"]
@@ -356,7 +356,7 @@ def test_band_of_the_forecast_holds_whole_paths_of_series_without_a_shift(rho, h
         shift = PolicyShift("none", "2005-01")
         model = prepare_model(monthly_values(y), shift, harmonics=0)
         paths = draw_paths(model, "forecast", 1_000, 0)
-        low, high = simultaneous_band(paths[:, cut:])
+        _, low, high = simultaneous_band(paths[:, cut:])
         inside.append(((low <= y[cut:]) & (y[cut:] <= high)).all())
     error = np.sqrt(0.95 * 0.05 / count)  # of the simulation: 0.7 points
     print(f"rho {rho}: {100 * np.mean(inside):.1f}% of whole paths inside")
