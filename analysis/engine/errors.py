@@ -50,7 +50,7 @@ class Block:
         self.designs, self.alone = designs > 1, designs == 1 and series <= ALONE
         self.narrow = series > ALONE and self.periods.sum(axis=2).min() >= NARROW
         if series > ALONE:
-            lagged = gls.lag(self.basis, self.periods, grid.theta)
+            lagged = gls.lag(self.basis.columns, self.periods, grid.theta)
             chunks = (self.left[:, start : start + CHUNK] for start in range(0, series, CHUNK))
             found = (gls.add_up(lagged, part, self.periods, grid.theta) for part in chunks)
             joined = (np.concatenate(sums, axis=-1) for sums in zip(*found, strict=True))
@@ -80,7 +80,7 @@ class Block:
         theta, phi = self.grid.theta, self.grid.phi
         if self.alone:
             values, each = np.unique(t, return_inverse=True)
-            lagged = gls.lag(basis, periods, theta[values])
+            lagged = gls.lag(basis.columns, periods, theta[values])
             sums = gls.add_up(lagged, self.left, periods, theta[values])
             lagged = lagged._replace(own=lagged.own[each], fading=lagged.fading[each])
             sums = gls.Sums(*(part[each] for part in sums))
@@ -90,7 +90,7 @@ class Block:
         for one in np.unique(t)[:, None]:
             own = u[t == one]
             if self.designs:
-                lagged = gls.lag(basis, periods, theta[one])
+                lagged = gls.lag(basis.columns, periods, theta[one])
                 sums = gls.add_up(lagged, self.left, periods, theta[one])
                 turned = gls.turn(basis, lagged, theta[one], phi[one][:, own])
             else:

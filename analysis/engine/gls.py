@@ -96,9 +96,9 @@ class Seen(NamedTuple):
     squares: Array  # (B, J, S, N)
 
 
-def lag(basis: Basis, periods: Array, theta: Array) -> Lagged:
-    """Return D designs at values of theta (T,); D or T is 1."""
-    columns = _filter(basis.columns, theta)  # (B, n, k)
+def lag(columns: Array, periods: Array, theta: Array) -> Lagged:
+    """Return the columns (D, k, n) of D designs at values of theta (T,); D or T is 1."""
+    columns = _filter(columns, theta)  # (B, n, k)
     B, n, k = columns.shape
     fading = np.broadcast_to(theta[:, None] ** np.arange(n), (B, n))
     designs = np.concatenate([columns.swapaxes(1, 2), fading[:, None]], axis=1)[:, :, None]

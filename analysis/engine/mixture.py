@@ -59,27 +59,17 @@ class StudentTable:
         square, cube = 3 * rise - 2 * left - right, left + right - 2 * rise
         self.coefficients = cdf[:-1].copy(), left.copy(), square, cube
 
-    def cdf(self, x: Array) -> Array:
-        """Return the distribution function at `x`."""
-        place, cell = self._locate(x / np.sqrt(self.df + x * x))
-        c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
-        cdf: Array = ((c3 * place + c2) * place + c1) * place + c0
-        return cdf
-
     def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
         shrink = 1 / np.sqrt(self.df + x * x)
-        place, cell = self._locate(x * shrink)
+        place = (x * shrink + 1) * (self.cells / 2)
+        cell = np.minimum(place.astype(np.intp), self.cells - 1)
+        place -= cell
         c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
         cdf = ((c3 * place + c2) * place + c1) * place + c0
         slope = (3 * c3 * place + 2 * c2) * place + c1
         pdf = slope * shrink * shrink**2 * (self.df * self.cells / 2)
         return cdf, pdf
-
-    def _locate(self, w: Array) -> tuple[Array, Array]:
-        place = (w + 1) * (self.cells / 2)
-        cell = np.minimum(place.astype(np.intp), self.cells - 1)
-        return place - cell, cell
 
 
 student_table = lru_cache(maxsize=32)(StudentTable)

@@ -148,7 +148,7 @@ def restricted_log_likelihood(
     exact = gls.is_exact(gls.take_out(y[:, 0], X[0]), y[:, 0])
     require(not exact, "the design fits the outcome exactly: its likelihood has no bound")
     basis, periods, at = gls.Basis(X, C), gls.split_periods(len(y), None), np.array([theta])
-    lagged = gls.lag(basis, periods, at)
+    lagged = gls.lag(basis.columns, periods, at)
     sums = gls.add_up(lagged, basis.take_out(y)[1], periods, at)
     turned = gls.turn(basis, lagged, at, phi[None])
     rss, log_det = gls.weigh(turned, gls.look(turned, sums), np.ones(1))

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from analysis.checks import Array
-from analysis.engine.gls import EXACT, take_out
+from analysis.engine import gls
 from analysis.engine.law import law_grid, start_variance
 from analysis.engine.mixture import student_table
 
@@ -50,7 +49,7 @@ class Products(NamedTuple):
         log_weight = (self.log_weight - 0.5 * np.log(own))[:, None] - 0.5 * df * np.log(rss)
         weight = np.exp(log_weight - log_weight.max(axis=0))
         weight /= weight.sum(axis=0)
-        below = np.einsum("gn,gn->n", weight, student_table(df).cdf(-z * np.sqrt(df / rss)))
+        below = np.einsum("gn,gn->n", weight, student_table(df).cdf_pdf(-z * np.sqrt(df / rss))[0])
         p = np.clip(2 * np.minimum(below, 1 - below), 0, 1)
         p[(rss <= self.least).all(axis=0)] = np.nan  # nothing varies about the fit
         return (1 / np.sqrt(own)) @ (weight * z), p
@@ -58,30 +57,23 @@ class Products(NamedTuple):
 
 def weigh_products(columns: Array, outcomes: Array) -> Products:
     """Return the products of columns (n, K) and outcomes (n, N) at the nodes of a rough grid."""
-    (n, K), both = columns.shape, np.hstack([columns, outcomes])
-    grid, found = law_grid("ar1_noise", n, False, rough=True), []
-    for theta, phi, of_node in zip(grid.theta, grid.phi, grid.log_weight[..., 0], strict=True):
-        # innovations are x_t - phi x_{t-1}: sums at three lags give any phi
-        x = lfilter([1.0], [1.0, -theta], both, axis=0)
-        before = np.concatenate([np.zeros((1, x.shape[1])), x[:-1]])
-        fading = theta ** np.arange(n)  # what is known of the first error, which has no lag
-        now, late = np.column_stack([x[:, :K], fading]).T, before[:, :K].T
-        sums = np.stack([now @ x, now @ before, np.zeros((K + 1, x.shape[1]))])
-        sums[1, :K] += late @ x
-        sums[2, :K] = late @ before
-        y, lagged = x[:, K:], before[:, K:]
-        products = (y * y, 2 * y * lagged, lagged * lagged)
-        squares = np.stack([product.sum(axis=0) for product in products])
-        powers = np.stack([np.ones_like(phi), -phi, phi**2], axis=1)
-        inner = (powers @ sums.reshape(3, -1)).reshape(len(phi), K + 1, -1)
-        start = start_variance(phi, theta)
-        size = 1 + start * (fading @ fading)
-        seen, share = inner[:, K], start / size
-        inner = inner[:, :K] - (share[:, None] * seen[:, :K])[:, :, None] * seen[:, None]
-        squares = powers @ squares - share[:, None] * seen[:, K:] ** 2
-        found.append((inner, squares, of_node - 0.5 * np.log(size)))
-    inner, squares, log_weight = (np.concatenate(part) for part in zip(*found, strict=True))
+    n, K = columns.shape
+    grid, periods = law_grid("ar1_noise", n, False, rough=True), gls.split_periods(n, None)
+    lagged = gls.lag(columns.T[None], periods, grid.theta)
+    sums = gls.add_up(lagged, outcomes.T[None], periods, grid.theta)
+    # of each theta at three lags, and so of any phi
+    powers = np.stack([np.ones_like(grid.phi), -grid.phi, grid.phi**2], axis=2)
+    both = np.concatenate([lagged.own, sums.left], axis=-1)
+    inner, squares = (powers @ part.reshape(len(powers), 3, -1) for part in (both, sums.squares))
+    start = start_variance(grid.phi, grid.theta[:, None])
+    size = (1 + start * lagged.fading[:, 0]).ravel()
+    share = (start.ravel() / size)[:, None]  # of what is known of the first error beforehand
+    inner = inner.reshape(len(size), K + 1, -1)
+    inner, seen = inner[:, :K], inner[:, K]
+    inner = inner - (share * seen[:, :K])[:, :, None] * seen[:, None]
+    squares = squares.reshape(len(size), -1) - share * seen[:, K:] ** 2
     least = np.maximum(ROUNDING * squares, 1e-290)  # not zero: it divides
+    log_weight = grid.log_weight.ravel() - 0.5 * np.log(size)
     return Products(inner[..., :K], inner[..., K:], squares, least, log_weight, n)
 
 
@@ -96,8 +88,8 @@ def screen_many(
     """
     K, found = own.shape[1], np.empty((len(blocks), len(choices), 2, y.shape[1]))
     # digits below a high level: what all designs have is taken out beforehand
-    own, left, *others = (take_out(x, blocks[0]) for x in (own, y, *blocks[1:]))
-    left[:, (left**2).sum(axis=0) <= EXACT * (y**2).sum(axis=0)] = 0
+    own, left, *others = (gls.take_out(x, blocks[0]) for x in (own, y, *blocks[1:]))
+    left[:, (left**2).sum(axis=0) <= gls.EXACT * (y**2).sum(axis=0)] = 0
     columns = np.hstack([own, np.linalg.qr(blocks[0])[0], *others])
     for start in range(0, y.shape[1], SERIES):
         part = slice(start, start + SERIES)

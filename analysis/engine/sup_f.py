@@ -207,9 +207,9 @@ def _leave_out(M: Array, y: Array, own: Array, choices: Array, longest: int) -> 
     padded, rows = np.pad(M, (0, longest)), np.pad(rows, ((0, longest), (0, 0)))
     padded[gone], padded[:, gone], padded[gone, gone], rows[gone] = 0, 0, 1, 0
     root = np.linalg.cholesky(padded[runs[:, :, None], runs[:, None]])
-    given = np.linalg.inv(root) @ rows[runs]  # (n, longest, K + 1)
+    given, lost = np.linalg.inv(root) @ rows[runs], np.logical_or.accumulate(gone[runs], axis=1)
     size = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).cumsum(axis=1)
-    size[np.logical_or.accumulate(gone[runs], axis=1)] = np.inf
+    given[lost], size[lost] = 0, np.inf  # (n, longest, K + 1) and (n, longest)
     squares, left = square - (given[..., -1] ** 2).cumsum(axis=1), np.repeat(whole, n, axis=2)
     for length in range(1, longest + 1):
         starts = slice(n - length + 1)

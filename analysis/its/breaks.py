@@ -14,15 +14,7 @@ from analysis.engine.bai_perron import break_intervals, find_breaks
 from analysis.engine.reml import integrate
 from analysis.engine.sup_f import scan, sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
-from analysis.its.series import (
-    ERRORS,
-    Scale,
-    check_frame,
-    choose_scale,
-    drop_attrs,
-    outcome,
-    periods_per_year,
-)
+from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CREDIBLE = 0.95
@@ -40,7 +32,7 @@ def weigh_dates(
 ) -> tuple[pd.PeriodIndex, list[tuple[int, ...]], list[np.ndarray], np.ndarray]:
     """Return the periods, the positions of each choice of dates, and what `scan` says of them."""
     shift = shift and until_withdrawn(shift)
-    window, index, omit, omitted = window_of(drop_attrs(series), shift, harmonics)
+    window, index, omit, omitted = window_of(series, shift, harmonics)
     many = ERRORS["many_dates"].format(n=len(window), most=MOST[breaks], breaks=breaks)
     require(len(window) <= MOST[breaks], many)
     scale = choose_scale(window, scale, out=omitted)
@@ -213,7 +205,7 @@ def date_breaks(
         One row per break: `first` (the first period of the new regime), `low`, `high` (95%; ends
         outside the series are cut to it). ``attrs`` hold `sup_f` and its `p`.
     """
-    series = check_frame(drop_attrs(series))
+    series = check_frame(series)
     values = unit_size(outcome(series, choose_scale(series, scale)))[0]  # dates have no unit
     season = periods_per_year(series.index)
     lags = sorted({1, season})

@@ -23,7 +23,6 @@ from analysis.its.series import (
     as_percent,
     choose_scale,
     control_of,
-    drop_attrs,
     groups_of,
     measure_of,
     outcome,
@@ -143,7 +142,8 @@ def prepare_model(
 ) -> SegmentedModel:
     """Cut the window and build the model of `fit_its` or, with `empty` periods, of counts."""
     attrs, given = read_attrs(series), series
-    series = drop_attrs(series)
+    series = pd.DataFrame(series, copy=False)
+    series.attrs = {}  # pandas would copy them at every step
     if scale == "value" and "value" in series:  # counts beside have no say, nor have their months
         series = series.drop(columns=[*{*sum(KINDS.values(), ())} - {"value"}], errors="ignore")
     window, index, omit, omitted = window_of(series, shift, harmonics)

@@ -69,7 +69,8 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
 
     Counts and what they are of become `deaths` and `person_years`, as the model calls them.
     """
-    columns = check_class(frame, "series", pd.DataFrame).columns
+    frame = pd.DataFrame(check_class(frame, "series", pd.DataFrame), copy=False)
+    frame.attrs, columns = {}, frame.columns  # pandas would copy attrs at every step
     check_index(frame)
     require(columns.nlevels == 1, ERRORS["levels"])
     duplicated = columns[columns.duplicated()].unique().tolist()
@@ -96,15 +97,9 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
-    panel = drop_attrs(panel)
+    panel = pd.DataFrame(panel, copy=False)
+    panel.attrs = {}  # pandas would copy them for every place, several times
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
-
-
-def drop_attrs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the same frame without its attrs, which pandas would copy at every step."""
-    frame = pd.DataFrame(check_class(frame, "series", pd.DataFrame), copy=False)
-    frame.attrs = {}
-    return frame
 
 
 def read_attrs(series: pd.DataFrame) -> dict:

@@ -26,7 +26,7 @@ from analysis.engine.screening import screen_many
 from analysis.its import design
 from analysis.its.breaks import taken_positions
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
-from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, drop_attrs, outcome
+from analysis.its.series import PERIOD_NAMES, as_percent, check_frame, outcome
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is estimated
@@ -40,7 +40,8 @@ CHOICES: dict[str, tuple] = {  # and as "impact" both terms, or the one that is 
 SHORTER = 24  # months cut off a side of the window, where enough are left
 SIGNIFICANT = 0.05
 Estimand = Literal["level", "slope"]
-Window = tuple[dict[str, str], slice, dict[int, int]]  # source and name, months, date: position
+CHOSEN = ["source", "date", "window", "harmonics", "impact", "scale", "denominator", "estimator"]
+Window = tuple[str, str, slice, dict[int, int]]  # source, name, months, date: position
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,18 +101,20 @@ def specification_curve(
         direction, each with the null's central 95% and its share of series that are as extreme.
     """
     shift = replace(until_withdrawn(shift), until=None, withdrawn=None)
-    series = {name: drop_attrs(check_frame(frame)) for name, frame in series.items()}
+    series = {name: check_frame(frame) for name, frame in series.items()}
     models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
     windows = [window for name, model in models.items() for window in _windows(name, model)]
     paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
-    frames, nulls = ([held[chosen["source"]] for chosen, *_ in windows] for held in (series, paths))
+    frames, nulls = ([held[name] for name, *_ in windows] for held in (series, paths))
     with open_executor(jobs) as pool:
         fitted = pool.map(partial(_fit_window, shift), windows, frames, nulls)
         done = tqdm(fitted, total=len(windows), disable=not progress, desc="windows")
         rows, *numbers = zip(*chain.from_iterable(done), strict=True)
     estimate, p = map(np.array, numbers)  # each (specifications, 1 + draws)
-    table = pd.DataFrame(rows).assign(estimate=estimate[:, 0], p=p[:, 0])
-    table = table.sort_values("estimate", kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=CHOSEN).assign(estimate=estimate[:, 0], p=p[:, 0])
+    # windows that only the months before a shift beside tell apart agree but for rounding
+    ordered = {"key": lambda estimate: estimate.round(8), "kind": "stable"}
+    table = table.sort_values("estimate", ignore_index=True, **ordered)
     estimand: Estimand = "level" if shift.impact == "level" else "slope"
     return SpecificationCurve(table, _joint(estimate, p), draws, estimand)
 
@@ -160,66 +163,56 @@ def _windows(source: str, model: SegmentedModel) -> Iterator[Window]:
     for (cut_before, cut_after), window in used.items():
         part = index[cut_before : len(index) - cut_after]
         free = [date for date in CHOICES["date"] if own + date not in taken]
-        dates = {date: own - cut_before + date for date in free}
-        dates = {date: place for date, place in dates.items() if 6 <= place <= len(part) - 6}
+        moved = {date: own - cut_before + date for date in free}
+        dates = {date: place for date, place in moved.items() if 6 <= place <= len(part) - 6}
         lost = any(0 < place <= cut_before for place in beside)  # what tells it apart
         if dates and not lost:
-            yield {"source": source, "window": window}, slice(part[0], part[-1]), dates
+            yield source, window, slice(part[0], part[-1]), dates
 
 
 def _fit_window(
-    shift: PolicyShift, window: Window, frame: pd.DataFrame, paths: pd.DataFrame
+    shift: PolicyShift, window: Window, frame: pd.DataFrame, null: pd.DataFrame
 ) -> list:
     """Return (choices, estimates, p) of all designs in a window, by all measures and estimators."""
-    chosen, months, dates = window
-    part = frame.loc[months]
+    source, name, months, dates = window
+    part, waves = frame.loc[months], sorted(CHOICES["harmonics"])
     out = design.omitted_periods(part.index, shift.omit)
-    outcomes = _measure(frame, months, out, paths)
-    y, waves = np.hstack([*outcomes.values()]), sorted(CHOICES["harmonics"])
-    shared = [design.background(part, shift.beside, number, shift.omit) for number in waves]
-    blocks = [each.drop(columns=[*one]).to_numpy() for one, each in pairwise([(), *shared])]
-    other, judged = ("slope", "level") if shift.impact == "level" else ("level", "slope")
-    columns = design.break_columns(part.index, [*dates.values()])
-    own, choices = np.hstack([columns[judged], columns[other]]), {}
-    for (place, date), impact in product(enumerate(dates), ("level_and_slope", judged)):
-        choice = [place] if impact == judged else [place, place + len(dates)]
-        X = np.column_stack([*blocks, own[:, choice]])
-        if chosen["window"] == "declared":
-            check_shapes(y[:, 0], X, np.eye(X.shape[1])[0])
-        elif np.linalg.matrix_rank(X) < X.shape[1] or len(X) - X.shape[1] < design.FEWEST_DF:
-            continue  # the shorter window has lost what tells a shift beside apart
-        choices[date, impact] = choice
-    fitted, screened = [], screen_many(y, blocks, own, [*choices.values()])
-    for harmonics, common, by_design in zip(waves, shared, screened, strict=True):
-        terms, left = (take_out(x, common.to_numpy()) for x in (own, y))
-        for ((date, impact), choice), reml in zip(choices.items(), by_design, strict=True):
-            ols = newey_west_many(left, terms[:, choice], gone=common.shape[1])
-            before = np.flatnonzero(~out[: dates[date]])
-            same = {"source": chosen["source"], "date": date, "window": chosen["window"]}
-            same |= {"harmonics": harmonics, "impact": impact}
-            for estimator, numbers in (("reml", reml), ("newey_west", ols)):
-                each = np.reshape(numbers, (2, len(outcomes), -1)).swapaxes(0, 1)
-                for (scale, name), (estimate, p) in zip(outcomes, each, strict=True):
-                    size = outcomes[scale, name][before].mean(axis=0)
-                    percent = as_percent(estimate) if scale == "log" else 100 * estimate / size
-                    own_choices = {"scale": scale, "denominator": name, "estimator": estimator}
-                    fitted.append((same | own_choices, percent, p))
-    return fitted
-
-
-def _measure(
-    frame: pd.DataFrame, months: slice, out: np.ndarray, paths: pd.DataFrame
-) -> dict[tuple[str, str], np.ndarray]:
-    """Return the series and those of its null (n, 1 + draws) by scale and denominator."""
-    log_rates = np.column_stack([outcome(frame.loc[months], "log", out), paths.loc[months]])
     yearly = frame["person_years"].groupby(frame.index.year).transform("mean")
     stepped = np.log(frame["person_years"] / yearly).loc[months].to_numpy()
-    # "population": a step a year, blind to the length of the months
-    logs = {"person-years": log_rates, "population": log_rates + stepped[:, None]}
-    return {
-        (scale, name): logs[name] if scale == "log" else unit_size(np.exp(logs[name]), axis=0)[0]
-        for name, scale in product(CHOICES["denominator"], CHOICES["scale"])
+    logs = {"person-years": np.column_stack([outcome(part, "log", out), null.loc[months]])}
+    # a step a year, blind to the length of the months
+    logs["population"] = logs["person-years"] + stepped[:, None]
+    outcomes = {
+        (scale, size): logs[size] if scale == "log" else unit_size(np.exp(logs[size]), axis=0)[0]
+        for size, scale in product(CHOICES["denominator"], CHOICES["scale"])
     }
+    shared = [design.background(part, shift.beside, number, shift.omit) for number in waves]
+    blocks = [each.drop(columns=[*one]).to_numpy() for one, each in pairwise([(), *shared])]
+    terms = ("level", "slope") if shift.impact == "level" else ("slope", "level")
+    columns = design.break_columns(part.index, [*dates.values()])
+    own, choices = np.hstack([columns[term] for term in terms]), {}
+    for (place, date), impact in product(enumerate(dates), ("level_and_slope", terms[0])):
+        choice = [place] if impact == terms[0] else [place, place + len(dates)]
+        X = np.column_stack([*blocks, own[:, choice]])
+        if name != "declared" and np.linalg.matrix_rank(X) < X.shape[1]:
+            continue  # the shorter window has lost what tells a shift beside apart
+        check_shapes(part["deaths"], X, np.eye(X.shape[1])[0])
+        choices[date, impact] = choice
+    y, fitted = np.hstack([*outcomes.values()]), []
+    screened = screen_many(y, blocks, own, [*choices.values()])
+    for number, common, by_design in zip(waves, shared, screened, strict=True):
+        alone, left = (take_out(x, common.to_numpy()) for x in (own, y))
+        for ((date, impact), choice), reml in zip(choices.items(), by_design, strict=True):
+            ols = newey_west_many(left, alone[:, choice], gone=common.shape[1])
+            before = np.flatnonzero(~out[: dates[date]])
+            for estimator, found in (("reml", reml), ("newey_west", ols)):
+                each = np.reshape(found, (2, len(outcomes), -1))
+                for (scale, size), estimate, p in zip(outcomes, *each, strict=True):
+                    mean = outcomes[scale, size][before].mean(axis=0)
+                    percent = as_percent(estimate) if scale == "log" else 100 * estimate / mean
+                    chosen = source, date, name, number, impact, scale, size, estimator
+                    fitted.append((chosen, percent, p))
+    return fitted
 
 
 def _joint(estimate: np.ndarray, p: np.ndarray) -> pd.DataFrame:

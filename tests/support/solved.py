@@ -10,7 +10,7 @@ def solve_at(y, X, C, after, theta, phi, ratio):
     basis, theta, J = Basis(X, C), np.array([theta]), len(phi)
     ols, left = basis.take_out(y)
     periods = split_periods(len(y), after)
-    lagged = lag(basis, periods, theta)
+    lagged = lag(basis.columns, periods, theta)
     sums = add_up(lagged, left, periods, theta)
     turned = turn(basis, lagged, theta, phi[None])
     seen = look(turned, sums)
