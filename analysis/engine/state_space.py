@@ -103,8 +103,8 @@ def _climb(model: SARIMAX, start: Array) -> Any:
 
     errors = free[k:-1]
     if len(errors):  # as near to the optimum as the choice of an order asks
-        options = {"method": "BFGS", "options": {"gtol": 1e-2}}
-        errors = minimize(lambda errors: complete(errors)[0], errors, **options).x
+        search: Any = minimize
+        errors = search(lambda x: complete(x)[0], errors, method="BFGS", tol=1e-2).x
     return model.filter(complete(errors)[1], cov_type="none")
 
 
