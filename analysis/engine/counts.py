@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
+from scipy.linalg import solveh_banded
 
 from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
@@ -41,19 +41,19 @@ def _smooth(response: Array, variance: Array, X: Array, after: int | None) -> Ar
     # what varies more than Poisson counts do, with memory or without, belongs to the rate
     found = _solve(response, variance, X, after)
     best = int(found.log_weight.argmax())
-    phi, signal, shocks, variance = (part[best] for part in found.parts)
-    own = lfilter([1.0], [1.0, -(phi**2)], [signal, *shocks[1:]])
-    month, seen = np.arange(len(X)), np.isfinite(variance)
-    apart, earlier = (part.outer(month, month) for part in (np.subtract, np.minimum))
-    disturbance = phi ** np.abs(apart) * own[earlier]
-    precision = np.linalg.inv(disturbance[np.ix_(seen, seen)] + np.diag(variance[seen]))
-    Z, z = X[seen], response[seen]
-    b = np.linalg.solve(Z.T @ precision @ Z, Z.T @ precision @ z)
-    left = precision @ (z - Z @ b)
-    dispersion = max(1.0, found.rss[best] / (len(Z) - X.shape[1]))
-    smooth = X @ b + disturbance[:, seen] @ left  # of a period not seen: what the others say of it
-    smooth[seen] = z - variance[seen] * left / dispersion
-    return smooth
+    b, (phi, start, ratio) = found.b[best], (part[best] for part in found.law)
+    larger = np.ones(len(X))
+    larger[len(X) if after is None else after :] = ratio**2
+    shocks = np.append(start, start * (1 - phi**2) * larger[1:])
+    left, noise, seen = response - X @ b, variance * larger, np.isfinite(variance)
+    # the disturbance by its precision and that of the noise, which is banded; of a period not seen
+    # the others tell it
+    diagonal = 1 / shocks + 1 / noise + np.append(phi**2 / shocks[1:], 0)
+    bands = np.stack([np.append(0, -phi / shocks[1:]), diagonal])
+    disturbance = solveh_banded(bands, np.where(seen, left, 0) / noise)
+    dispersion = max(1.0, found.rss[best] / (seen.sum() - X.shape[1]))
+    smooth = X @ b + disturbance
+    return np.where(seen, response - (left - disturbance) / dispersion, smooth)
 
 
 def split_noise(
@@ -70,7 +70,7 @@ def split_noise(
     found = _solve(response, variance, X, after, mask)
     top = found.log_weight.max()
     weight = np.exp(found.log_weight - top)
-    spread = np.einsum("mi,gij,mj->mg", C, found.inverse, C)
+    spread = (C.T * np.linalg.solve(found.information, C.T)).sum(axis=1).T
     t, u, v = np.nonzero(mask)
     df = int(np.isfinite(variance).sum()) - X.shape[1]
     return Posterior(
@@ -91,48 +91,72 @@ class _Solved(NamedTuple):
     """Generalised least squares at the G nodes of a mask."""
 
     b: Array  # (G, k)
-    inverse: Array  # (G, k, k) of X'PX
+    information: Array  # (G, k, k) X'PX
     rss: Array  # (G,)
     log_weight: Array  # (G,)
-    parts: tuple[Array, ...]  # phi, first variance (G,), shocks' and noise's variances (G, n)
+    law: tuple[Array, ...]  # phi, the disturbance's variance at first, and the ratio, each (G,)
 
 
 def _solve(
     response: Array, variance: Array, X: Array, after: int | None, mask: Array | None = None
 ) -> _Solved:
-    """Solve by the Kalman filter of all nodes of a mask at once, or of the first nodes."""
+    """Solve at all nodes of a mask at once, or at the first nodes."""
     n, k = X.shape
     grid = noise_grid(n, after is not None)
     mask = first_nodes(grid) if mask is None else mask
-    t, u, v = np.nonzero(mask)
+    pairs = mask.any(axis=2)
+    (t, u), (pair, v) = np.nonzero(pairs), np.nonzero(mask[pairs])
     phi, noise, seen = grid.phi[t, u], grid.theta[t], np.isfinite(variance)
     # an ARMA(1, 1) with theta = phi s: its AR(1) part and its noise share the variance as 1 - s
     # times 1 - phi^2 s to s times 1 - phi^2
     signal = (1 - noise) * (1 - phi**2 * noise) / (noise * (1 - phi**2)) * variance[seen].mean()
-    larger = np.ones((len(phi), n))
-    if after is not None:
-        larger[:, after:] = np.exp(2 * grid.log_ratio[v])[:, None]
-    shocks, noise = (signal * (1 - phi**2))[:, None] * larger, variance * larger
+    shock = signal * (1 - phi**2)
     start, *_ = np.linalg.lstsq(X[seen], response[seen], rcond=None)  # a high level costs digits
-    columns = np.column_stack([X, response - X @ start])
-    state, surprises = np.zeros((len(phi), k + 1)), np.zeros((n, len(phi), k + 1))  # in sds
-    log_det, spread = np.zeros(len(phi)), signal
-    for period, row in enumerate(columns):
-        gain = np.zeros(len(phi))
-        if seen[period]:
-            surprise = row - state
-            total = spread + noise[:, period]
-            gain = spread / total
-            surprises[period] = surprise / np.sqrt(total)[:, None]
-            log_det += np.log(total)
-            state = state + gain[:, None] * surprise
-        state = phi[:, None] * state
-        if period + 1 < n:
-            spread = phi**2 * spread * (1 - gain) + shocks[:, period + 1]
-    moments = surprises.transpose(1, 2, 0) @ surprises.transpose(1, 0, 2)
-    Xy, inverse = moments[:, :k, k], np.linalg.inv(moments[:, :k, :k])
-    b = np.einsum("gij,gj->gi", inverse, Xy)
+    columns = np.column_stack([X, response - X @ start])[..., None]
+    # From the cut on all is q times as large, but for what is known of the disturbance by then:
+    # its mean is taken off, its variance, through what of it reaches each period, is one term more.
+    cut = n // 2 if after is None else after
+    early, early_det, mean, known = _filter(columns[:cut], variance[:cut], phi, signal, shock)
+    reach = phi ** np.arange(n - cut)[:, None, None]
+    columns = np.concatenate([columns[cut:] - reach * mean, reach], axis=1)
+    late, late_det, *_ = _filter(columns, variance[cut:], phi, shock, shock)
+    square = np.exp(2 * grid.log_ratio[v])
+    late, known = late[pair], known[pair] / square
+    late, reached, own = late[:, :-1, :-1], late[:, :-1, -1:], late[:, -1, -1]
+    late -= (known / (1 + known * own))[:, None, None] * reached * reached.transpose(0, 2, 1)
+    moments = early[pair] + late / square[:, None, None]
+    Xy, information = moments[:, :k, k], moments[:, :k, :k]
+    b = np.linalg.solve(information, moments[:, :k, k:])[..., 0]
     rss = moments[:, k, k] - (Xy * b).sum(axis=1)
-    log_det -= np.linalg.slogdet(inverse)[1]
+    log_det = (early_det + late_det)[pair] + 2 * seen[cut:].sum() * grid.log_ratio[v]
+    log_det += np.log1p(known * own) + np.linalg.slogdet(information)[1]
     log_weight = grid.log_weight[mask] - 0.5 * ((seen.sum() - k) * np.log(rss) + log_det)
-    return _Solved(b + start, inverse, rss, log_weight, (phi, signal, shocks, noise))
+    law = phi[pair], signal[pair], np.exp(grid.log_ratio[v])
+    return _Solved(b + start, information, rss, log_weight, law)
+
+
+def _filter(
+    columns: Array, variance: Array, phi: Array, spread: Array, shock: Array
+) -> tuple[Array, ...]:
+    """Filter columns (n, c, G or 1) at G pairs of phi and noise from the disturbance's variance.
+
+    Returns the moments (G, c, c) of their surprises and the log determinant, then what is known of
+    the disturbance a period later, before its shock: its mean for each column, and its variance.
+    """
+    total, kept = np.empty((2, len(columns), len(phi)))
+    for period, noise in enumerate(variance.tolist()):
+        np.add(spread, noise, out=total[period])
+        np.subtract(1, spread / total[period], out=kept[period])  # all of it where not seen
+        known = phi**2 * spread * kept[period]
+        spread = known + shock
+    # a surprise is what is new in the column, and what was kept of the last one
+    surprises = np.empty((*columns.shape[:2], len(phi)))
+    surprises[0] = columns[0]
+    np.subtract(columns[1:], phi * columns[:-1], out=surprises[1:])
+    for period, share in enumerate(phi * kept[:-1]):
+        surprises[period + 1] += share * surprises[period]
+    mean = phi * (columns[-1] - kept[-1] * surprises[-1])
+    surprises /= np.sqrt(total)[:, None]
+    each = np.ascontiguousarray(surprises.T)
+    log_det = np.log(total[np.isfinite(variance)]).sum(axis=0)
+    return each @ each.transpose(0, 2, 1), log_det, mean, known
