@@ -119,7 +119,10 @@ def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     counted, what = name == "count_reml", "errors' law"
     if name == "reml_ar1":
         model, what = replace(model, law="ar1"), "rho of AR(1) errors"
-    table, mixture = estimate_effects(replace(model, counted=counted))
+    own = replace(model, counted=counted)
+    if counted:  # what takes longest, and is asked for again
+        own.__dict__["linearised"] = model.linearised
+    table, mixture = estimate_effects(own)
     return table, NO_VARIATION if mixture.exact[0] else f"{what} integrated out"
 
 

@@ -1,6 +1,6 @@
 """Many places as one number, five ways, and how much they differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,9 +15,9 @@ from analysis.engine.counts import split_noise
 from analysis.engine.estimators import newey_west_lags
 from analysis.engine.mixture import join_months
 from analysis.engine.reml import summarise
+from analysis.its.flags import gaps_inside
 from analysis.its.model import ESTIMANDS, Estimand
-from analysis.its.series import ERRORS, as_logs, as_percent
-from analysis.its.shifts import PolicyShift
+from analysis.its.series import ERRORS, as_logs, as_percent, periods_of
 from analysis.places.effects import FEWEST_PLACES, PlaceEffects, combine, fit_places, own_variances
 
 ROUNDS = 20  # of the variance between places, once what their errors share is taken out
@@ -27,8 +27,10 @@ POOLED = ["estimate", "low", "high", "p", "places", "trend_before", "trend_after
 POOLED += ["note"]
 PERCENT = ["estimate", "low", "high", "trend_before", "trend_after"]
 # What of a panel's ``attrs`` is heeded, one after another.
+FAULTS = ["gaps", "unreliable"]
 RECORDS: dict[str, list[str]] = {"with every month and state": [], "without the holes": ["gaps"]}
-RECORDS |= {"without unreliable states too": ["gaps", "unreliable"]}
+RECORDS |= {"without unreliable states too": FAULTS}
+Average = Callable[[np.ndarray], dict]
 
 
 @checked
@@ -66,15 +68,7 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
     Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889, doi:10.1002/sim.1009
     Driscoll and Kraay (1998), Rev. Econ. Statistics 80, 549-560, doi:10.1162/003465398557825
     """
-    effects = fitted.of(estimand)
-    known = effects.dropna(subset=["estimate", "p"])
-    if len(known) < FEWEST_PLACES:
-        notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
-        why = f" ({notes.index[0]})" if len(notes) else ""
-        told = {"known": len(known), "estimand": estimand, "why": why, "fewest": FEWEST_PLACES}
-        raise ValueError(ERRORS["few_places"].format(shift=fitted.shift, **told))
-    logs = as_logs(known[["estimate", "low", "high"]])
-    average = partial(_average, fitted, estimand, logs.index)
+    known, logs, average = _known(fitted, estimand)
     size = np.array([fitted.models[place].window["person_years"].sum() for place in logs.index])
     single, shared = _random_effects(average, logs)
     shrunken = as_logs(known["shrunken"])
@@ -107,16 +101,52 @@ def pool_groups(fitted: PlaceEffects, groups: pd.Series) -> pd.DataFrame:
 
 
 def pool_records(
-    panel: pd.DataFrame, shift: PolicyShift, *, harmonics: int = 2, estimand: str = "slope"
+    panel: pd.DataFrame, fitted: PlaceEffects, estimands: Sequence[str] = ("slope", "level")
 ) -> pd.DataFrame:
     """Return two pooled rows as the faults of the record are left out: `RECORDS`, by method."""
     rows = {}
-    for name, heeded in RECORDS.items():
-        chosen = pd.DataFrame(panel, copy=False)
-        chosen.attrs = {kind: panel.attrs.get(kind, []) for kind in heeded}
-        fitted = fit_places(chosen, shift, harmonics=harmonics, beside=())
-        rows[name] = pool_places(fitted, estimand).loc[["average", "random_effects_shared"]]
-    return pd.concat(rows, names=["record"])[["estimate", "low", "high", "p", "places", "tau"]]
+    fits = {name: _heed(panel, fitted, heeded) for name, heeded in RECORDS.items()}
+    for estimand in estimands:
+        for name, own in fits.items():
+            _, logs, average = _known(own, estimand)
+            rows[estimand, name, "average"] = average(np.full(len(logs), 1 / len(logs)))
+            rows[estimand, name, "random_effects_shared"] = _random_effects(average, logs)[1]
+    index = pd.MultiIndex.from_tuples(rows, names=["estimand", "record", "method"])
+    table = pd.DataFrame([*rows.values()], index)[[*PERCENT[:3], "p", "places", "tau"]]
+    table[PERCENT[:3]] = as_percent(table[PERCENT[:3]])
+    return table
+
+
+def _heed(panel: pd.DataFrame, fitted: PlaceEffects, heeded: list[str]) -> PlaceEffects:
+    """Return estimates and models with some of the record's faults left in, where there are any."""
+    left_in = [x for kind in FAULTS if kind not in heeded for x in panel.attrs.get(kind, ())]
+    windows = {place: periods_of(model.window) for place, model in fitted.models.items()}
+    own = {place: [x for x in left_in if x["place"] == place] for place in windows}
+    moved = [place for place, months in windows.items() if gaps_inside(own[place], months)]
+    if not moved:
+        return fitted
+    part = panel.loc[moved]
+    part.attrs = {kind: panel.attrs.get(kind, []) for kind in heeded}
+    harmonics = fitted.models[moved[0]].harmonics
+    again = fit_places(part, fitted.shift, harmonics=harmonics, beside=())
+    models = fitted.models | again.models
+    same = fitted.effects[~fitted.effects["place"].isin(moved)]
+    effects = pd.concat([same, again.effects]).set_index("place").loc[[*models]].reset_index()
+    return replace(fitted, effects=effects, models=models)
+
+
+def _known(fitted: PlaceEffects, estimand: str) -> tuple[pd.DataFrame, pd.DataFrame, Average]:
+    """Return the places' estimates, on the log scale too, and what averages their series."""
+    effects = fitted.of(estimand)
+    known = effects.dropna(subset=["estimate", "p"])
+    if len(known) < FEWEST_PLACES:
+        notes = effects.loc[effects["estimate"].isna(), "note"].value_counts()
+        why = f" ({notes.index[0]})" if len(notes) else ""
+        told = {"known": len(known), "estimand": estimand, "why": why, "fewest": FEWEST_PLACES}
+        raise ValueError(ERRORS["few_places"].format(shift=fitted.shift, **told))
+    logs = as_logs(known[["estimate", "low", "high"]])
+    average = partial(_average, fitted, estimand, logs.index)
+    return known, logs, average
 
 
 def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.ndarray) -> dict:
@@ -137,7 +167,7 @@ def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.
     return row | {"low": low[0], "high": high[0], "p": p[0], "places": len(weights)}
 
 
-def _random_effects(average: Callable[[np.ndarray], dict], logs: pd.DataFrame) -> tuple[dict, dict]:
+def _random_effects(average: Average, logs: pd.DataFrame) -> tuple[dict, dict]:
     """Return the random-effects rows: errors taken as independent, and as they share them."""
     # The shared part of the errors moves all places alike: it is in the variance of the mean once,
     # and not in the spread between places, which only their own part explains.

@@ -250,7 +250,7 @@ def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
     panel = STATES.loc[["MX05", "MX07", "MX08", "MX14", "MX16", "MX25"]]
     panel.attrs = STATES.attrs
     plain = replace(SHIFT, omit=())
-    found = pool_records(panel, plain, estimand="level")
+    found = pool_records(panel, fit(panel, plain), ["level"]).loc["level"]
     assert found.index.unique("record").tolist() == list(RECORDS)
     chosen = ["average", "random_effects_shared"]
     faultless = pool_places(fit(panel, plain), "level").loc[chosen, ["estimate", "places"]]
