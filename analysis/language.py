@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, partial, reduce
+from datetime import date
+from functools import cache, lru_cache, partial, reduce
 from itertools import groupby
 from typing import Any
 
@@ -70,7 +71,12 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
     """Return ``December 2006`` or ``diciembre de 2006``; other forms by their CLDR skeleton."""
     if month.freqstr != "M":
         return str(month)
-    return format_skeleton(form, month.to_timestamp().date(), locale=LOCALES[spoken()])
+    return _say_month(month.year, month.month, form, LOCALES[spoken()])
+
+
+@lru_cache(maxsize=4096)
+def _say_month(year: int, month: int, form: str, locale: str) -> str:
+    return format_skeleton(form, date(year, month, 1), locale=locale)
 
 
 def say_runs(periods: Iterable[pd.Period], say: Callable[[pd.Period], str] = say_month) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def measure_claims(declared: Declared, evidence: Evidence) -> dict[str, Measured
     return {slug: MEASURES[slug](claim, evidence) for slug, claim in declared.claims.items()}
 
 
-def measure_record(claim: Claim, evidence: Evidence) -> Measured:
+def measure_record(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether a year's count is the article's, and above that of every earlier year."""
     made, beaten, year = [], [], claim["year"]
     name = f"deaths in {year}"
@@ -42,13 +42,15 @@ def measure_record(claim: Claim, evidence: Evidence) -> Measured:
         if made[-1]["holds"] == "no":
             beaten.append(say("beaten", name=rows.short_name(cell), top=top, year=earlier.idxmax()))
     table = rows.collect(made, claim["counted"])
+    if brief:
+        return Measured(claim, table, name)
     record = say("no_record", counts=TOLD["and"].join(beaten)) if beaten else TOLD["record"]
     now, full = (rows.list_vintages(table, name, count)[-1] for count in (HOMICIDE, WITH_FEMICIDE))
     told = {"femicide": full - now, "record": record, "way": full - claim["deaths"], "now": now}
     return conclude(claim, table, name, counts=list_by_count(table, name, ",.0f"), **told)
 
 
-def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
+def measure_decline(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the decline from the year before, in deaths."""
     made, year = [], claim["year"]
     total = f"deaths in {year}"
@@ -57,6 +59,8 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, total, deaths[year], "deaths", claim["deaths"]))
         made.append(make_row(cell, "decline", fall, "deaths", claim["decline"]))
     table = rows.collect(made, claim["counted"])
+    if brief:
+        return Measured(claim, table, "decline")
     falls, totals = (list_by_count(table, name, ",.0f") for name in ("decline", total))
     fall, now = (rows.list_vintages(table, name, HOMICIDE)[-1] for name in ("decline", total))
     told = {"falls": falls, "totals": totals, "now": now, "before": now + fall}
@@ -64,7 +68,7 @@ def measure_decline(claim: Claim, evidence: Evidence) -> Measured:
     return conclude(claim, table, "decline", **told)
 
 
-def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
+def measure_typical_day(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the decline from the year before in typical days of the year."""
     made, year, name = [], claim["year"], "decline in days"
     days = 365 + pd.Period(f"{year}", "Y").is_leap_year
@@ -75,6 +79,8 @@ def measure_typical_day(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "deaths per day", day, "deaths"))
         made.append(make_row(cell, name, ratio, "typical days", low, bounds=(low, high)))
     table = rows.collect(made, claim["counted"])
+    if brief:
+        return Measured(claim, table, name)
     ratios, daily = list_by_count(table, name, ".2f"), list_by_count(table, "deaths per day", ".1f")
     then, *_, now = rows.list_vintages(table, name, HOMICIDE)
     told = {"then": then, "now": now, "rise": -rows.list_vintages(table, name, REGISTERED)[-1]}
@@ -156,7 +162,7 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     return conclude(claim, table, name, cell=name_cell(cell), found=table["value"])
 
 
-MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
+MEASURES: dict[str, Callable[..., Measured]] = {
     "record-2019": measure_record,
     "decline-2020": measure_decline,
     "one-typical-day": measure_typical_day,
@@ -168,6 +174,8 @@ MEASURES: dict[str, Callable[[Claim, Evidence], Measured]] = {
     "lopez-obrador-two-years": measure_two_years,
     "almost-certain-worse": measure_outcome,
 }
+# what can leave out the words, and what judges nothing, as these take long
+BRIEF = {measure_record, measure_decline, measure_typical_day, measure_rise, measure_upsurge}
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
@@ -177,8 +185,9 @@ def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
         for name, (least, most) in claim.vary.items():
             row = {"number": claim.number, "slug": claim.slug, "constant": name}
             row |= {"value": claim[name], "least": least, "most": most}
+            measure = cache(partial(measure_with, claim, evidence, name))
             for mark in ("", "part_")[: 1 + bool(claim.parts)]:
-                judge = partial(judge_with, claim, evidence, name, full=bool(mark))
+                judge = partial(_judge, measure, full=bool(mark))
                 row[f"{mark}verdict"] = judge(claim[name])
                 for side, end in (("below", least), ("above", most)):
                     turn, verdict = find_turn(judge, claim[name], end)
@@ -207,11 +216,17 @@ def _show(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and value > 9999 else f"{value:.5g}"
 
 
-def judge_with(claim: Claim, evidence: Evidence, name: str, value: Any, *, full: bool) -> str:
-    """Return the verdict, with those of the parts if in `full`, where a constant has a value."""
+def measure_with(claim: Claim, evidence: Evidence, name: str, value: Any) -> Measured:
+    """Measure a claim where one of its constants has another value."""
     kind = "figures" if name in claim.figures else "parameters"
     other = replace(claim, **{kind: getattr(claim, kind) | {name: value}})
-    found = MEASURES[claim.slug](other, evidence)
+    measure = MEASURES[claim.slug]
+    return measure(other, evidence, brief=True) if measure in BRIEF else measure(other, evidence)
+
+
+def _judge(measure: Callable[[Any], Measured], value: Any, *, full: bool) -> str:
+    """Return the verdict, with those of the parts if in `full`, where a constant has a value."""
+    found = measure(value)
     return found.verdict_in_full if full else found.claim_verdict
 
 

@@ -88,15 +88,24 @@ def split_term(claim: Claim, evidence: Evidence, name: str) -> tuple[pd.DataFram
     return series.loc[: shift.month - 1], series.loc[shift.month :]
 
 
+@lru_cache(maxsize=128)
+def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Series:
+    month = evidence.shifts[slug].month
+    return fit_courses(evidence.series[name].loc[month : month + (months - 1)]).iloc[0]
+
+
 def _name_series(cell: Cell) -> str:
     return name_cell(cell) + ("" if cell[1] in COMPARED else TOLD["beside"])
 
 
-def measure_rise(claim: Claim, evidence: Evidence) -> Measured:
+def measure_rise(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, chances, last, year = [], [], [], [], claim["year"]
     for series in list_series(claim):
-        cell, rise = modelled_cell(evidence.yearly, series), fit_rise(claim, evidence, series)
+        cell = modelled_cell(evidence.yearly, series)
+        if brief and cell[1] not in COMPARED:
+            continue
+        rise = fit_rise(claim, evidence, series)
         inside = float(rise.start[rise.start.index.year == year].sum())
         holds, start = _judge_start(claim, rise, inside)
         name = f"probability that the rise began in {year}"
@@ -126,22 +135,12 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
     return holds, say("start", inside=inside, **told)
 
 
-def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
+def measure_upsurge(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
     result, base = fit_shift(evidence, claim["shift"], claim["start"]), claim["year_before"]
     cell, slope = modelled_cell(evidence.yearly, "INEGI"), result.effects.loc["slope"]
-    others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]
-    above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
     made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
-    made.append(make_row(cell, "other estimators above zero", above, "estimators"))
-    deaths, rises, own = [], [], np.nan
-    for kind, course in COURSES.items():
-        excess = result.excess(kind=kind).loc["deaths"]
-        number = TOLD["no_excess"]
-        if pd.notna(excess["estimate"]):
-            made.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
-            number = say("excess", **excess)
-        deaths.append(say("above", number=number, course=course))
+    rises, own = [], np.nan
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
         term = rates[(rates.index > base) & (rates.index <= claim["last_year"])]
         factor, part = term.max() / rates[base], place != cell  # only the months tell the trend
@@ -151,6 +150,20 @@ def measure_upsurge(claim: Claim, evidence: Evidence) -> Measured:
         told |= {"cell": name_cell(place), "only": TOLD["only"] if part else ""}
         rises.append(say("times", **told))
         own = own if part else factor
+    if brief:
+        return Measured(claim, rows.collect(made), "change of trend")
+    others = result.comparison.query("estimand == 'slope'").dropna(subset=["estimate"]).iloc[1:]
+    above = (others["low"] > 0).sum()  # stands beside: some are wrong, and no one knows which
+    beside = [make_row(cell, "other estimators above zero", above, "estimators")]
+    deaths = []
+    for kind, course in COURSES.items():
+        excess = result.excess(kind=kind).loc["deaths"]
+        number = TOLD["no_excess"]
+        if pd.notna(excess["estimate"]):
+            beside.append(make_row(cell, f"deaths above {course}", excess, "deaths"))
+            number = say("excess", **excess)
+        deaths.append(say("above", number=number, course=course))
+    made[1:1] = beside
     warnings = ", ".join(TOLD["warnings"][flag.name] for flag in result.flags) or TOLD["no_warning"]
     told = {"cell": name_cell(cell), "month": say_month(result.shift.month), "factor": own}
     told |= {"slope": say("effect", **slope), "above": above, "others": len(others)}
@@ -166,7 +179,7 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
-        trend = fit_courses(parts[1]).iloc[0]
+        trend = _fit_term(evidence, series, claim["shift"], claim["months"])
         holds = direction(trend, claim["noticeable"])
         made.append(make_row(cell, "rate before", old, rows.RATE))
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))

@@ -134,29 +134,44 @@ def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
 
 
 def _judge_rows(rows: pd.DataFrame) -> str:
-    cells = answer_cells(rows)
-    newest = cells["vintage"] == cells.groupby(COUNT)["vintage"].transform("max")
-    now, before = cells.loc[newest, "holds"], cells.loc[~newest, "holds"]
-    populations = cells.loc[newest, "population"]
-    if len(now) and (now == "yes").all():
+    cells = _answers(rows)
+    newest: dict[tuple, str] = {}
+    for *count, vintage, _ in cells:
+        newest[*count] = max(vintage, newest.get((*count,), vintage))
+    last = {cell: holds for cell, holds in cells.items() if cell[2] == newest[cell[:2]]}
+    now, before = {*last.values()}, {cells[cell] for cell in cells.keys() - last.keys()}
+    if now == {"yes"}:
         return "holds"
-    if (now == "yes").any():
-        shared = populations[now == "yes"].isin(populations[now != "yes"]).any()
-        return "holds under one source" if shared else "holds under one population"
-    if (before == "yes").any():
+    if "yes" in now:
+        yes, no = (
+            {x[3] for x, y in last.items() if (y == "yes") == each} for each in (True, False)
+        )
+        return "holds under one source" if yes & no else "holds under one population"
+    if "yes" in before:
         return "revised since"
-    if (now == "no").any():
-        return "does not hold" if (now == "no").all() else "not shown"
+    if "no" in now:
+        return "does not hold" if now == {"no"} else "not shown"
     return "cannot be judged with these data"
 
 
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
-    asked = rows[rows["judges"] & (rows["holds"] != "")]
-    stray = sorted(set(asked["holds"]) - set(WEAKEST))
-    require(not stray, f"holds must be one of {list(WEAKEST)}; found {stray}")
-    parts = asked.groupby(CELL, sort=False)["holds"]
-    return parts.agg(lambda answers: min(answers, key=WEAKEST.index)).reset_index()
+    answers = _answers(rows)
+    return pd.DataFrame(
+        [(*cell, holds) for cell, holds in answers.items()], columns=[*CELL, "holds"]
+    )
+
+
+def _answers(rows: pd.DataFrame) -> dict[tuple[str, ...], Answer]:
+    """Return the same by the values of `CELL`, in the order of the rows."""
+    answers: dict[tuple[str, ...], Answer] = {}
+    for *cell, holds, judges in zip(
+        *(rows[name] for name in [*CELL, "holds", "judges"]), strict=True
+    ):
+        if judges and holds != "":
+            require(holds in WEAKEST, f"holds must be one of {list(WEAKEST)}; found {[holds]}")
+            answers[*cell] = min(answers.get((*cell,), holds), holds, key=WEAKEST.index)
+    return answers
 
 
 def _check_claim(claim: Claim, known: dict[str, Claim], name: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ class Measured:
     claim: Claim
     rows: pd.DataFrame  # columns ROW_COLUMNS
     decides: str  # the measure of the deciding figure
-    finding: str  # the figures in words
-    line: str  # the deciding ones in a few words, without the verdict but of parts
+    finding: str = ""  # the figures in words, unless it was measured in brief
+    line: str = ""  # the deciding ones in a few words, without the verdict but of parts
 
     @property
     def claim_verdict(self) -> str:
@@ -129,12 +130,17 @@ def tabulate_measures(found: dict[str, Measured]) -> pd.DataFrame:
 def by_cell(claim: Claim, evidence: Evidence, column: str, *years: int) -> Iterator[tuple]:
     """Yield the deaths or rates by year of each way of counting that has these years."""
     # The claim's sources come in their order, and the count of its figures first.
-    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
-    found = {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
+    found = _by_cell(evidence, column)
     for source in claim.sources:
         for cell in sorted(found, key=lambda cell: cell[1] != claim.parameters.get("counted")):
             if cell[0] == source and set(years) <= set(found[cell].index):
                 yield cell, found[cell]
+
+
+@lru_cache(maxsize=8)
+def _by_cell(evidence: Evidence, column: str) -> dict[Cell, pd.Series]:
+    grouped = evidence.yearly.dropna(subset=[column]).groupby(CELL, sort=False)
+    return {cell: part.set_index("year")[column].sort_index() for cell, part in grouped}
 
 
 def earlier_years(evidence: Evidence, cell: Cell, year: int) -> pd.Series:
