@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import erfcx
 
 from analysis.arguments import Count, Share, checked
@@ -207,5 +206,7 @@ def _reach(drift: float, own: float, other: float, tail: float) -> int:
     far = 1.0
     while share_beyond(far) > tail:
         far *= 2
+    from scipy.optimize import brentq
+
     z = brentq(lambda z: share_beyond(z) - tail, 0, far, xtol=1e-12)
     return int(np.ceil(4 * z**2 * own / drift))

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
@@ -39,6 +38,8 @@ def working_response(
 def _smooth(response: Array, variance: Array, X: Array, after: int | None) -> Array:
     """Return the response without the noise of counting, at the likeliest of a coarse grid."""
     # what varies more than Poisson counts do, with memory or without, belongs to the rate
+    from scipy.linalg import solveh_banded
+
     found = _solve(response, variance, X, after)
     best = int(found.log_weight.argmax())
     b, (phi, start, ratio) = found.b[best], (part[best] for part in found.law)

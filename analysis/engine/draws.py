@@ -4,13 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from scipy.signal import lfilter
 from scipy.special import gamma
-from statsmodels.tsa.arima_process import arma_acovf
 
 from analysis.checks import Array, check_known, check_whole, full_size, require, unit_size
 from analysis.engine.gls import Basis
-from analysis.engine.law import run_errors, start_variance
+from analysis.engine.law import run_errors, start_variance, whitener
 from analysis.engine.reml import integrate
 
 WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
@@ -51,7 +49,7 @@ def draw_parameters(
     for g in np.unique(node):
         phi, theta, own = mixture.phi[g], mixture.theta[g], node == g
         size[after if after is not None else n :] = 1 / mixture.ratio[g]
-        white = lfilter([1.0, -phi], [1.0, -theta], columns) * size
+        white = columns @ whitener(n, phi, theta).T * size
         # the first error, of which something is known beforehand, is one more coefficient
         fading = theta ** np.arange(n) * size
         prior = np.append(np.zeros(k), 1 / np.sqrt(start_variance(phi, theta)))
@@ -93,6 +91,8 @@ def process_covariance(process: str, n: int, rho: float) -> Array:
         }.get(process, [1.0, -rho])
         stationary = bool(np.abs(np.roots(autoregressive)).max(initial=0) < 1)
         require(stationary, f"{process} with rho = {rho} is not stationary")
+        from statsmodels.tsa.arima_process import arma_acovf
+
         covariance = arma_acovf(autoregressive, [1.0, -0.4] if process == "arma" else [1.0], n)
     covariance[0] /= 1 - WHITE.get(process, 0.0)
     return covariance[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
 from analysis.checks import Array, full_size, unit_size
 from analysis.engine import gls
@@ -223,5 +222,11 @@ def near_nodes(mask: Array, heavy: Array) -> Array:
     """Return a mask of all nodes around those of `mask` that are `heavy`."""
     around = np.zeros_like(mask)
     around[mask] = heavy
-    reach = [2 * STRIDE - 1 if size > STRIDE else 1 for size in mask.shape]
-    return np.asarray(maximum_filter(around, reach))
+    for axis in (axis for axis, size in enumerate(mask.shape) if size > STRIDE):
+        along = around.swapaxes(0, axis)
+        wide = along.copy()
+        for step in range(1, STRIDE):
+            wide[step:] |= along[:-step]
+            wide[:-step] |= along[step:]
+        around = wide.swapaxes(0, axis)
+    return around

@@ -7,11 +7,7 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.stats import t as student
-from statsmodels.discrete.discrete_model import NegativeBinomial
-from statsmodels.genmod.families import Poisson
-from statsmodels.genmod.generalized_linear_model import GLM
-from statsmodels.regression.linear_model import OLS
+from scipy.special import stdtr
 
 from analysis.arguments import Count, checked, whole
 from analysis.checks import Array, check_regression, check_whole, require, unit_size
@@ -51,6 +47,8 @@ def fit_newey_west(
     ----------
     Newey and West (1987), Econometrica 55, 703-708, doi:10.2307/1913610
     """
+    from statsmodels.regression.linear_model import OLS
+
     y, X, _ = check_regression(y, X)
     lags = newey_west_lags(len(y)) if lags is None else check_whole(lags, "lags", 0, len(y) - 1)
     settings = {"maxlags": lags, "use_correction": True}
@@ -75,7 +73,7 @@ def newey_west_many(outcomes: Array, X: Array, *, gone: int = 0) -> tuple[Array,
         variance += 2 * (1 - lag / (lags + 1)) * product
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(coefficients[0]) / np.sqrt(variance * n / df)
-    return coefficients[0], 2 * student.sf(ratio, df)
+    return coefficients[0], 2 * stdtr(df, -ratio)
 
 
 @checked
@@ -101,6 +99,8 @@ def fit_prais_winsten(y: Array, X: Array, *, iterations: Count = 1000) -> Coeffi
     ----------
     Prais and Winsten (1954), Cowles Commission Discussion Paper, Statistics 383
     """
+    from statsmodels.regression.linear_model import OLS
+
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(y, X)
     both, rho = np.column_stack([residual, Q]), 0.0
@@ -165,6 +165,8 @@ def fit_negative_binomial(
     ----------
     Cameron and Trivedi (1986), Journal of Applied Econometrics 1, 29-53, doi:10.1002/jae.3950010104
     """
+    from statsmodels.discrete.discrete_model import NegativeBinomial
+
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     X, sizes = unit_size(X, axis=0)
     poisson = fit_poisson(deaths, X, exposure)
@@ -185,6 +187,9 @@ def fit_negative_binomial(
 
 def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
     """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
+    from statsmodels.genmod.families import Poisson
+    from statsmodels.genmod.generalized_linear_model import GLM
+
     require(bool(np.any(deaths)), "no maximum: there are no deaths at all", EstimatorError)
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)
     try:

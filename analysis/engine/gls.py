@@ -9,7 +9,6 @@ diagonal both before and after the shift, and then every q is a weighted sum.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from analysis.checks import Array, unit_size
 from analysis.engine.law import start_variance
@@ -121,9 +120,12 @@ def add_up(lagged: Lagged, left: Array, periods: Array, theta: Array) -> Sums:
 
 def _filter(x: Array, theta: Array) -> Array:
     """Return x / (1 - theta B) of x (D, M, n), shape (B, n, M)."""
-    x = x.transpose(2, 0, 1)
-    parts = [lfilter([1.0], [1.0, -each], x, axis=0) for each in theta]
-    return np.concatenate(parts, axis=1).swapaxes(0, 1)
+    n, designs, columns = (x := x.transpose(2, 0, 1)).shape
+    filtered, memory = np.empty((n, len(theta), designs, columns)), theta[:, None, None]
+    filtered[0] = x[0]
+    for period in range(1, n):
+        filtered[period] = x[period] + memory * filtered[period - 1]
+    return filtered.reshape(n, -1, columns).swapaxes(0, 1)
 
 
 def _move(x: Array, periods: int) -> Array:

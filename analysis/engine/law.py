@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from analysis.checks import Array
 
@@ -78,11 +77,18 @@ def start_variance(phi: Any, theta: Any) -> Any:
     return (phi - theta) ** 2 / (1 - phi**2)
 
 
+def whitener(n: int, phi: float, theta: float) -> Array:
+    """Return what makes errors (n,) their surprises, but for what is known of the first, (n, n)."""
+    weights = np.append(1.0, (theta - phi) * theta ** np.arange(n - 1))
+    lag = np.subtract.outer(np.arange(n), np.arange(n))
+    return np.tril(weights[lag])
+
+
 def precision(n: int, phi: float, theta: float, ratio: float, after: int) -> Array:
     """Return sigma^2 times the inverse of the errors' covariance, (n, n)."""
     size = np.ones(n)
     size[after:] = 1 / ratio
-    white = lfilter([1.0, -phi], [1.0, -theta], np.eye(n), axis=0) * size[:, None]
+    white = whitener(n, phi, theta) * size[:, None]
     fading = theta ** np.arange(n) * size
     start = start_variance(phi, theta)
     seen = fading @ white

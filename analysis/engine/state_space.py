@@ -5,12 +5,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.linalg import solve_discrete_lyapunov
-from scipy.optimize import brentq, minimize
-from scipy.signal import lfilter
-from statsmodels.regression.linear_model import OLS
-from statsmodels.tsa.statespace.sarimax import SARIMAX
-from statsmodels.tsa.statespace.tools import diff
 
 from analysis.arguments import checked
 from analysis.checks import Array, check_regression, is_whole, require, shown
@@ -63,6 +57,8 @@ def fit_arima(
     ----------
     Box and Tiao (1975), JASA 70, 70-79, doi:10.1080/01621459.1975.10480264
     """
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
     y, X, _ = check_regression(y, X)
     residual, Q, back = optimise.at_unit_scale(*_difference(y, X, order, seasonal_order))
     seasonal, k = (seasonal_order[0], 0, *seasonal_order[2:]), X.shape[1]
@@ -87,9 +83,11 @@ def fit_arima(
     return Coefficients(*back(fit.params[:k], covariance), note=note.replace(" ", ""))
 
 
-def _climb(model: SARIMAX, start: Array) -> Any:
+def _climb(model: Any, start: Array) -> Any:
     """Return the fit at the top of the likelihood that is reached from `start`."""
     # coefficients and variance have closed forms: only the errors' parameters are searched for
+    from scipy.optimize import minimize
+
     k, free = model.k_exog, model.untransform_params(start)
     both = np.hstack([model.exog, model.endog])
 
@@ -110,6 +108,9 @@ def _climb(model: SARIMAX, start: Array) -> Any:
 
 def _weigh(transition: Array, selection: Array, columns: Array) -> tuple[float, Array]:
     """Return log |Sigma| and columns' Sigma^-1 columns (n, m) of an ARMA in Harvey's form."""
+    from scipy.linalg import solve_discrete_lyapunov
+    from scipy.signal import lfilter
+
     n, m = len(columns), len(transition)
     ar, ma, zeros = np.append(1.0, -transition[:, 0]), selection[:, 0], np.zeros((m, n))
     # less what the state before the first period, of variance `before`, does to all of them
@@ -144,6 +145,8 @@ def fit_structural(y: Array, X: Array) -> Coefficients:
     ----------
     Harvey and Durbin (1986), JRSS A 149, 187-227, doi:10.2307/2981553
     """
+    from statsmodels.regression.linear_model import OLS
+
     y, X, _ = check_regression(y, X)
     k, varies = X.shape[1], (X[0] != X).any(axis=0)
     y, Z, _ = check_regression(y, np.column_stack([np.ones(len(y)), X[:, varies]]))
@@ -182,12 +185,16 @@ def _likeliest(residual: Array, Q: Array) -> tuple[Array, float]:
     low, high = max(top - 1, 0), min(top + 1, len(shares) - 1)
     share = shares[top]
     if slope[low] > 0 > slope[high]:  # else at an edge: noise alone, or a random walk
+        from scipy.optimize import brentq
+
         share = brentq(lambda share: profile(share)[1], shares[low], shares[high], xtol=1e-15)
     covariance = (1 - share) * np.eye(n) + share * walk
     return covariance, share / (1 - share) if share < 1 else np.inf
 
 
 def _difference(y: Array, X: Array, order: Any, seasonal: tuple) -> tuple[Array, Array]:
+    from statsmodels.tsa.statespace.tools import diff
+
     times = order[1] if order else 0, seasonal[1], seasonal[3] or 1
     changes = diff(X, *times)
     gone = np.abs(changes).max(axis=0, initial=0) <= 1e-10 * np.abs(X).max(axis=0)

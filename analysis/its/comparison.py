@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from analysis.arguments import Waves, check_named, checked
 from analysis.checks import unit_size
@@ -139,9 +139,9 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
     if not np.isfinite(variance).all() or (variance < 0).any():
         raise EstimatorError("no standard errors: the likelihood is not curved where it ended")
     (estimate, se), df = np.ldexp([estimate, np.sqrt(variance)], power), fits[0].df
-    reach = student.ppf(0.975, df) * se
+    reach = stdtrit(df, 0.975) * se
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.where(se > 0, 2 * student.sf(np.abs(estimate) / se, df), np.nan)
+        p = np.where(se > 0, 2 * stdtr(df, -np.abs(estimate) / se), np.nan)
     low, high = estimate - reach, estimate + reach
     if model.scale == "log":
         se *= 100 * np.exp(estimate)

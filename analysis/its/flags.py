@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy.special import chdtrc, stdtr
 
 from analysis.checks import OneLine, check_month, unit_size
 from analysis.engine.gls import take_out
@@ -103,10 +102,10 @@ def _doubt_errors(model: SegmentedModel, mixture: Posterior) -> Iterator[Flag]:
     if year > 1 and n >= 4 * year:
         lags = np.array([year, 2 * year])
         r = np.array([shocks[lag:] @ shocks[:-lag] for lag in lags]) / (shocks @ shocks)
-        p = float(chi2.sf(n * (n + 2) * (r**2 / (n - lags)).sum(), 2))  # Ljung and Box's
+        p = float(chdtrc(2, n * (n + 2) * (r**2 / (n - lags)).sum()))  # Ljung and Box's
         if p < SEASON_P:
             yield flag("season_remembers", p, p=p)
-    p = 2 * student.sf(np.abs(left), mixture.df - 1) * n  # after Bonferroni
+    p = 2 * stdtr(mixture.df - 1, -np.abs(left)) * n  # after Bonferroni
     if p.min() < OUTLIER_P:
         worst = p.argmin()
         when = say_month(index[worst])

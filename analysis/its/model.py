@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import PchipInterpolator
 
 from analysis.arguments import check_named
 from analysis.engine.counts import split_noise, working_response
@@ -208,6 +207,8 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     node, place = np.unique(np.round(value, 12), return_inverse=True)
     if len(node) < 3:
         return _quantiles(value, weight)
+    from scipy.interpolate import PchipInterpolator
+
     density = np.bincount(place, weight) / np.gradient(node)
     fine = np.linspace(node[0], node[-1], 2001)
     mass = np.exp(PchipInterpolator(node, np.log(density))(fine))

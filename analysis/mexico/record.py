@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 
 from analysis.arguments import checked
 from analysis.checks import require
@@ -170,7 +170,8 @@ def estimate_shares(first: pd.DataFrame, later: pd.DataFrame, nation: str) -> pd
     factor = np.append(1.0, (ALIKE + late) / (ALIKE + due))  # the nation's first
     certain = pd.Series(np.append(late.sum(), ALIKE + late))
     shape = 1 / (1 / certain + np.append(YEARLY_NATION, [YEARLY] * len(late)) ** 2)
-    tails = {"low": gamma.ppf(1 - TAIL, shape) / shape, "high": gamma.ppf(TAIL, shape) / shape}
+    tails = {"low": 1 - TAIL, "high": TAIL}
+    tails = {name: gammaincinv(shape, tail) / shape for name, tail in tails.items()}
     factors = {"share": factor} | {name: factor * tail for name, tail in tails.items()}
     known = {x: (1 - np.outer(each, pattern)).clip(0, 1).ravel() for x, each in factors.items()}
     places = [nation, *late.index]

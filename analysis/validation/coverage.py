@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
@@ -157,7 +157,7 @@ def intervals(
     else:
         fit = partial((LINEAR | COUNTS)[name], **options)
         estimate, se, df = np.array([_estimate_one(fit, y, X, C) for y in data.T]).swapaxes(0, 1)
-    reach = student.ppf(0.975, df) * se
+    reach = stdtrit(df, 0.975) * se
     return estimate - reach, estimate + reach
 
 

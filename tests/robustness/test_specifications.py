@@ -4,11 +4,11 @@ from math import prod
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 from support.independent import segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
 
 from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
-from analysis.engine import estimators
 from analysis.engine.draws import Draws
 from analysis.engine.estimators import fit_newey_west, newey_west_lags, newey_west_many
 from analysis.engine.gls import take_out
@@ -91,7 +91,7 @@ def refit(row):
         found = fit_newey_west(y, X)
         estimate = found.estimate[slope]
         size = np.sqrt(found.covariance[slope, slope])
-        p = 2 * estimators.student.sf(abs(estimate) / size, len(y) - X.shape[1])
+        p = 2 * student.sf(abs(estimate) / size, len(y) - X.shape[1])
         off = 1e-7 * size
     else:
         mixture = fit_law(y, X, np.eye(X.shape[1])[[slope]], sizes=(16, 20, 1))
@@ -241,7 +241,7 @@ def test_newey_west_of_many_series_is_that_of_each(gone):
         for column, y in enumerate(outcomes.T):
             found = fit_newey_west(y, X)
             ratio = abs(found.estimate[0]) / np.sqrt(found.covariance[0, 0])
-            tail = 2 * estimators.student.sf(ratio, n - X.shape[1])
+            tail = 2 * student.sf(ratio, n - X.shape[1])
             assert (estimate[column], p[column]) == pytest.approx(
                 (found.estimate[0], tail), rel=1e-9
             )
