@@ -20,6 +20,7 @@ from analysis.its.series import (
     PER,
     Scale,
     as_percent,
+    check_frame,
     choose_scale,
     control_of,
     groups_of,
@@ -164,6 +165,14 @@ def prepare_model(
             choose_scale(frame, scale, out=omitted)
     found = designs, *named, n_before, n_after
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
+
+
+def fill_model(model: SegmentedModel, series: pd.DataFrame) -> SegmentedModel:
+    """Return the model of counts of another series that has the same periods, and no others."""
+    frame = check_frame(series)
+    window = frame.loc[model.window.index[0] : model.window.index[-1]]
+    counted = bool((window["deaths"][~model.omitted] == 0).any())
+    return replace(model, window=window, counted=counted)
 
 
 def split_groups(model: SegmentedModel) -> dict[str, SegmentedModel]:

@@ -13,8 +13,23 @@ from analysis.checks import OneLine, check_known, require
 from analysis.its.comparison import Names, estimate_by, judge_numbers
 from analysis.its.design import omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
-from analysis.its.model import ESTIMANDS, Estimand, SegmentedModel, prepare_model
-from analysis.its.series import as_logs, as_percent, has_counts, periods_of, read_attrs, split_panel
+from analysis.its.model import (
+    ESTIMANDS,
+    Estimand,
+    SegmentedModel,
+    fill_model,
+    prepare_model,
+)
+from analysis.its.series import (
+    CONTROL,
+    COVARIATE,
+    as_logs,
+    as_percent,
+    has_counts,
+    periods_of,
+    read_attrs,
+    split_panel,
+)
 from analysis.its.shifts import PolicyShift
 
 FEWEST_DEATHS = 20  # on either side of the shift
@@ -131,11 +146,20 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
         holes.setdefault(gap["place"], []).append(f"{gap['first']}:{gap['last']}")
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
+    added = any(str(name).startswith((COVARIATE, CONTROL)) for name in panel.columns)
     models: dict[str, SegmentedModel] = {}
+    alike: dict[tuple, SegmentedModel] = {}  # by months and holes: thousands of places share a few
     for place, series in each.items():
         try:
-            own = replace(shift, omit=(*shift.omit, *holes.get(place, ())))
-            model = prepare_model(series, own, scale="log", harmonics=harmonics, empty=True)
+            left_out = tuple(holes.get(place, ()))
+            like = alike.get(key := (series.index[0], series.index[-1], len(series), left_out))
+            if like is not None:
+                model = fill_model(like, series)
+            else:
+                own = replace(shift, omit=(*shift.omit, *left_out))
+                model = prepare_model(series, own, scale="log", harmonics=harmonics, empty=True)
+                if not added:  # a covariate or a control makes a design of one place
+                    alike[key] = model
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
         models[place] = model

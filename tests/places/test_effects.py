@@ -16,6 +16,7 @@ from analysis import (
     pool_places,
 )
 from analysis.its.comparison import judge_estimand
+from analysis.its.model import prepare_model
 from analysis.places.effects import BESIDE, FEWEST_DEATHS, shrink_effects
 
 SHIFT = load_policy_shifts()["calderon-2006-12"]
@@ -297,3 +298,19 @@ def test_recorded_size_is_held_where_most_months_are_empty():
     assert alarms["quasi_poisson"].max() > 50
     few = record[(record["mean"] == 0.1) & record["enough"]]
     assert few["series"].sum() == 0  # too few deaths: no estimate rather than a wrong one
+
+
+def test_places_that_share_months_and_holes_have_the_models_of_each_alone():
+    panel = load_states("inegi")
+    shift = replace(load_policy_shifts()["calderon-2006-12"], omit=())
+    models = fit_places(panel, shift, beside=(), fewest_deaths=10**6).models  # none is fitted
+    for place, model in models.items():
+        own = [f"{x['first']}:{x['last']}" for x in panel.attrs["gaps"] if x["place"] == place]
+        alone = prepare_model(
+            panel.loc[place], replace(shift, omit=tuple(own)), scale="log", empty=True
+        )
+        assert model.window.equals(alone.window), place
+        assert (model.shift, model.counted) == (alone.shift, alone.counted)
+        assert np.array_equal(model.omitted, alone.omitted)
+        assert all(a.equals(b) for a, b in zip(model.designs, alone.designs, strict=True))
+    assert len({tuple(model.omitted) for model in models.values()}) > 1
