@@ -12,13 +12,11 @@ from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from traitlets import Instance
 from traitlets.config import Config
 
 from analysis.checks import check_known
 from analysis.files import sha256, write_atomically
+from notebooks.kernels import Kernel
 
 # A kernel inherits these. One thread each: several run at once, and sums add up in one order.
 INHERITED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
@@ -32,12 +30,6 @@ STYLED = r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])'  # the identifier of a pandas Styler
 
 class NotebookError(RuntimeError):
     """A notebook failed; the message names the cell and the error."""
-
-
-class Kernel(AsyncKernelManager):
-    """A kernel of this very Python, whatever JUPYTER_PATH offers."""
-
-    kernel_spec_manager = Instance(KernelSpecManager, kw={"kernel_dirs": []})
 
 
 def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
@@ -58,6 +50,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
         lock = executed.with_name(f".running-{executed.name}")
         with hold(lock, notebook.name), _open_folder(executed) as folder:
             options = {"progress_bar": False, "record_timing": False, "kernel_name": "python3"}
+            options |= {"request_save_on_cell_execute": False, "autosave_cell_every": 0}
             options |= {"shutdown_kernel": "immediate", "kernel_manager_class": Kernel}
             options["extra_arguments"] = [f"--ipython-dir={folder}"]  # nobody's startup files
             # The kernel talks through files where the system has them: no port, no network.

@@ -7,11 +7,11 @@ import atexit
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from subprocess import Popen
 from threading import Thread
 from types import FrameType
 from typing import Any
@@ -33,7 +33,8 @@ def interrupt(number: int, _: FrameType | None) -> None:
 def kill_children() -> None:
     """Kill the kernels, with all that they started, and Sphinx, until this process ends."""
     while True:
-        for process in [each for each in gc.get_objects() if type(each) is Popen]:
+        names = "Popen", "Forked"  # without importing the one
+        for process in [each for each in gc.get_objects() if type(each).__name__ in names]:
             with suppress(ProcessLookupError):
                 if process.poll() is None and os.getpgid(process.pid) == process.pid:
                     os.killpg(process.pid, signal.SIGKILL)
@@ -47,6 +48,9 @@ def tell_interruption() -> None:
         told = f"The run was interrupted by {INTERRUPTED[0]}. What was done is kept: "
         os.write(TERMINAL, f"\n{told}the next run goes on from there.\n".encode())
 
+
+# jsonschema would have a grammar built, two seconds, for a format that no notebook has
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # Before the package is imported, which takes a second.
 if os.name == "posix":

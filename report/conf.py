@@ -1,6 +1,11 @@
 """Sphinx configuration of the report; ``task_report.py`` lays out its source and builds it."""
 
+import sys
+
 from sphinx.application import Sphinx
+
+# jsonschema would have a grammar built, two seconds, for a format that no notebook has
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 project = "Mexico's homicide rate and its policy shifts"
 author = "The mexico-homicide-its authors"

@@ -296,7 +296,7 @@ def test_notebooks_end_with_the_same_bytes_though_a_worker_is_killed(tmp_path, m
 
 def is_kernel(process: psutil.Process) -> bool:
     with suppress(psutil.Error):  # it ended meanwhile
-        return "ipykernel_launcher" in process.cmdline()
+        return all("notebooks.warm" in each.cmdline() for each in (process, process.parent()))
     return False
 
 

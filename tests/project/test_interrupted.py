@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
     for folder in ("notebooks", "report"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("hooks", "leftovers", "execution"):
+    for name in ("hooks", "leftovers", "execution", "kernels", "warm", "progress"):
         shutil.copy(ROOT / f"notebooks/{name}.py", tmp_path / "notebooks")
     (tmp_path / "analysis").symlink_to(ROOT / "analysis")
     (tmp_path / "notebooks/task_small.py").write_text(TASKS)

@@ -1,3 +1,4 @@
+import ast
 import errno
 import json
 import os
@@ -12,7 +13,7 @@ import pytest
 from support.folders import ROOT
 
 from analysis.files import hash_files
-from notebooks import execution
+from notebooks import execution, kernels, warm
 from notebooks.execution import hold, run_notebook
 from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
 
@@ -51,6 +52,57 @@ def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
     kept = json.loads((tmp_path / "out/failed/a.ipynb").read_text(encoding="utf-8"))
     assert any("so far" in str(cell.get("outputs")) for cell in kept["cells"])
     assert not (tmp_path / "out/a.ipynb").exists()
+
+
+WORLD = """
+import os, signal, subprocess, sys
+assert os.getsid(0) == os.getpid() and sys.stdin.read() == ""
+assert subprocess.run(["false"]).returncode == 1  # it hears of its own children
+{"path": sys.path, "folder": os.getcwd(),
+ "options": [each.split("=")[0] for each in sys.argv[1:] if each[0] == "-"],
+ "signals": [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
+ "environment": sorted(os.environ.items() - {("JPY_PARENT_PID", os.environ.get("JPY_PARENT_PID"))})}
+"""
+
+
+def test_a_forked_kernel_sees_the_world_that_a_cold_one_sees(tmp_path, monkeypatch):
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", WORLD)
+    monkeypatch.setattr(kernels.WARM, "lock", None)  # no fork is thought of
+    monkeypatch.setattr(kernels, "FORKS", False)
+    run_notebook(notebook, tmp_path / "cold.ipynb", {})
+    monkeypatch.undo()
+    run_notebook(notebook, tmp_path / "forked.ipynb", {})
+    assert (tmp_path / "forked.ipynb").read_bytes() == (tmp_path / "cold.ipynb").read_bytes()
+
+
+@pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on Linux alone")
+def test_a_kernel_whose_warm_process_died_starts_cold_and_the_next_is_forked(tmp_path, monkeypatch):
+    told = "import os; print(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[3])"
+    notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", told)
+
+    def parent():
+        run_notebook(notebook, tmp_path / "out.ipynb", {})
+        return "notebooks.warm" in (tmp_path / "out.ipynb").read_text("utf-8")
+
+    fails = [sys.executable, "-c", "raise SystemExit(1)"]
+    with monkeypatch.context() as patched:
+        kernels.WARM.end()
+        patched.setattr(kernels, "COMMAND", fails)
+        assert not parent()
+    assert parent()
+
+
+def test_what_the_packages_import_where_they_use_it_is_loaded_before_a_fork():
+    found = set()
+    for path in (path for name in warm.PACKAGES for path in (ROOT / name).rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                inside = [each for each in ast.walk(function) if isinstance(each, ast.ImportFrom)]
+                found |= {each.module for each in inside}
+    libraries = ("linearmodels", "scipy", "statsmodels")
+    slow = {name for name in found if name.partition(".")[0] in libraries}
+    assert slow <= {*warm.MODULES}
+    assert len(slow) > 5
 
 
 def run_python(code, *arguments, **environment):
@@ -122,8 +174,9 @@ display(pd.DataFrame({"a": [1]}).style.hide(), pd.DataFrame({"a": [2]}).style, a
 
 
 @pytest.mark.slow
-def test_two_runs_in_two_folders_make_the_same_bytes_without_times_and_paths(tmp_path):
-    for folder in ("one", "another/deeper"):
+def test_runs_in_folders_of_their_own_make_the_same_bytes_cold_or_forked(tmp_path, monkeypatch):
+    for folder in ("one", "another/deeper", "cold"):
+        monkeypatch.setattr(kernels, "FORKS", folder != "cold" and kernels.FORKS)
         (tmp_path / folder).mkdir(parents=True)
         notebook = write_notebook(tmp_path / folder / "a.ipynb", "n: int = 2", DRAWN)
         cells = json.loads(notebook.read_text("utf-8"))
@@ -133,6 +186,7 @@ def test_two_runs_in_two_folders_make_the_same_bytes_without_times_and_paths(tmp
         run_notebook(notebook, tmp_path / folder / "out/a.ipynb", {"n": 3})
     made = (tmp_path / "one/out/a.ipynb").read_bytes()
     assert made == (tmp_path / "another/deeper/out/a.ipynb").read_bytes()
+    assert made == (tmp_path / "cold/out/a.ipynb").read_bytes()
     text = made.decode()
     assert str(tmp_path) not in text
     assert not re.search(r"ipykernel_\d|_time|duration|papermill\"|0x[0-9a-f]{8}", text)
@@ -214,8 +268,10 @@ def copied(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copied")
     package = folder / "analysis"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "mexico_report", folder / "mexico_report")
     (folder / "notebooks").mkdir()
-    shutil.copy(ROOT / "notebooks/execution.py", folder / "notebooks")
+    for path in (ROOT / "notebooks").glob("*.py"):
+        shutil.copy(path, folder / "notebooks")
     return package, hashes(package)
 
 
@@ -223,6 +279,7 @@ def copied(tmp_path_factory):
     ("changed", "expected"),
     [
         ("checks.py", ALL), ("__init__.py", ALL), ("../notebooks/execution.py", ALL),
+        ("../notebooks/warm.py", ALL), ("../notebooks/kernels.py", ALL),
         ("engine/gls.py", ALL - {"07"}),
         ("its/result.py", ALL - {"07", "08", "09"}),
         ("robustness/placebos.py", {"04", "12"}), ("places/pooling.py", {"05", "11"}),
@@ -231,7 +288,7 @@ def copied(tmp_path_factory):
         ("validation/coverage.py", {"09", "12"}), ("data/validation-words.toml", {"09"}),
         ("its/own.py", {"12"}), ("data/own-words.toml", {"12"}),
         ("mexico/municipalities.py", {"11"}), ("__main__.py", set()),
-        ("claims/rows.py", {"02", "08"}), ("report/findings.py", {"10"}),
+        ("claims/rows.py", {"02", "08"}), ("../mexico_report/findings.py", {"10"}),
         ("data/checklist.toml", {"02", "03", "10"}), ("data/answer.toml", {"10"}),
         ("data/summary.toml", {"10"}),
         ("data/claims.toml", {"02", "08", "10"}), ("data/claims-words.toml", {"02", "08", "10"}),
@@ -249,8 +306,8 @@ def test_change_reaches_exactly_the_notebooks_that_import_it(copied, changed, ex
 
 
 def test_what_is_reached_is_what_an_independent_reader_of_imports_finds():
-    graph = grimp.build_graph("analysis", cache_dir=None)
-    for module in ("analysis.its.result", "analysis.report.findings", "analysis.claims.counts"):
+    graph = grimp.build_graph("analysis", "mexico_report", cache_dir=None)
+    for module in ("analysis.its.result", "mexico_report.findings", "analysis.claims.counts"):
         reached = reached_files(f"import {module}")
         upstream = {module} | graph.find_upstream_modules(module)
         expected = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in upstream}

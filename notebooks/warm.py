@@ -1,0 +1,80 @@
+"""The process that kernels are forked from, with the package and what notebooks draw with loaded.
+
+``python -m notebooks.warm`` reads a line for each kernel and answers with its process number.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import sys
+
+MODULES = (  # with those that the packages import where they use them
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "linearmodels.panel",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot",
+    "scipy.interpolate",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.signal",
+    "statsmodels.discrete.discrete_model",
+    "statsmodels.genmod.families",
+    "statsmodels.genmod.generalized_linear_model",
+    "statsmodels.regression.linear_model",
+    "statsmodels.tsa.arima_process",
+    "statsmodels.tsa.exponential_smoothing.ets",
+    "statsmodels.tsa.statespace.sarimax",
+    "statsmodels.tsa.statespace.structural",
+    "statsmodels.tsa.statespace.tools",
+)
+PACKAGES = ("analysis",)
+
+
+def load() -> dict[str, str]:
+    """Import what kernels need; return what this adds to the environment."""
+    before = {*os.environ}
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as ipykernel
+    for name in MODULES:
+        importlib.import_module(name)
+    for package in map(importlib.import_module, PACKAGES):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    gc.freeze()  # to look at what is loaded would copy it into each kernel
+    return {name: value for name, value in os.environ.items() if name not in before}
+
+
+def serve(
+    arguments: list[str], folder: str, environment: dict[str, str], loaded: dict[str, str]
+) -> None:
+    """Be a kernel, as ``python -m ipykernel_launcher`` is."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(loaded | environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    sys.path.pop(0)  # the project's folder
+    sys.argv[1:] = arguments
+    # it ends with the warm process, and that with the one which runs the notebooks
+    IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+if __name__ == "__main__":
+    added = load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a dead kernel is gone at once
+    for line in sys.stdin.buffer:
+        kernel = os.fork()
+        if not kernel:
+            serve(**json.loads(line), loaded=added)
+            break
+        print(kernel, flush=True)
