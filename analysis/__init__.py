@@ -4,7 +4,7 @@ A question travels downwards: `report` asks `claims`, these ask the methods, the
 `its` asks `engine`. A room imports only from lower floors, rooms of one floor never from each
 other, and no method imports the country:
 
-report                                          the run, its tables, the answer
+report                                          every run, its rows, the checklist
 claims                                          the article's claims on trial
 robustness places operations synthetic          the methods
 forecasts validation | mexico                   more of them | this country's figures and dates
@@ -18,7 +18,7 @@ Whoever reads a notebook finds nearly all of its code, its drawings and its word
 02-claims                             claims        07-comparison-countries  synthetic
 03-policy-shift, 12-your-own-series   its           08-forecast              forecasts, claims
 04-robustness                         robustness    09-validation            validation
-05-states, 11-municipalities          places        10-synthesis             report
+05-states, 11-municipalities          places        10-synthesis             mexico_report
 
 In a method's room some files compute, ``plots.py`` draws, ``words.py`` (if there is much to say)
 says it in sentences and ``rows.py`` lays it out as a table. An interval comes from `its.model`,

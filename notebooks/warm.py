@@ -33,7 +33,7 @@ MODULES = (  # with those that the packages import where they use them
     "statsmodels.tsa.statespace.structural",
     "statsmodels.tsa.statespace.tools",
 )
-PACKAGES = ("analysis",)
+PACKAGES = ("analysis", "mexico_report")
 
 
 def load() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.language import say_month
-from analysis.report.cards import OFFICIAL, TOLD, WORDS, tell_counts, tell_trends, tell_turn
+from mexico_report.cards import OFFICIAL, TOLD, WORDS, tell_counts, tell_trends, tell_turn
 
 TELLERS = ("tell_card", "describe_sure", "describe_doubts")
 

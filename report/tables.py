@@ -11,7 +11,7 @@ from analysis.files import read_toml
 from analysis.its.shifts import PolicyShift
 from analysis.language import literal, say_month, speaking, spoken
 from analysis.mexico.record import SOURCES
-from analysis.report.cards import WORDS, tell_counts, tell_trends, tell_turn
+from mexico_report.cards import WORDS, tell_counts, tell_trends, tell_turn
 
 FRONT = ("tables/cards.csv", "tables/claims-told.csv")  # the tables that the pages rest on
 WHERE = "report/exports.toml"

@@ -3,7 +3,7 @@ import pytest
 from support import answer_tables as made
 from support.answer_tables import COMMON, HEADLINE, TITLES, estimate_rows
 
-from analysis.report.findings import (
+from mexico_report.findings import (
     Findings,
     Sentence,
     summary_table,

@@ -8,7 +8,7 @@ from support.published import published_estimates
 from analysis import load_policy_shifts, load_series
 from analysis.language import Words, speaking
 from analysis.mexico.record import NATION
-from analysis.report.cards import (
+from mexico_report.cards import (
     make_cards,
     tell_counts,
     tell_rate,

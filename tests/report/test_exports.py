@@ -15,9 +15,9 @@ from support.small_site import CLAIM
 from analysis import load_policy_shifts
 from analysis.files import write_table
 from analysis.mexico.record import NATION
-from analysis.report.cards import make_cards
 from analysis.report.checklist import read_rows
-from analysis.report.findings import summary_table
+from mexico_report.cards import make_cards
+from mexico_report.findings import summary_table
 from report.codebook import (
     VARIABLES,
     label_estimates,

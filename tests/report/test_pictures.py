@@ -7,16 +7,14 @@ from support.published import published_estimates
 from analysis import load_policy_shifts, load_series
 from analysis.language import speaking
 from analysis.mexico.record import NATION
-from analysis.report.cards import (
+from mexico_report.cards import (
     load_window,
     make_cards,
-    plot_rate,
-    plot_small,
-    plot_trends,
     tell_rate,
     tell_small,
     yearly_rate,
 )
+from mexico_report.plots import plot_rate, plot_small, plot_trends
 
 SHIFTS = load_policy_shifts()
 MARKED = [shift for shift in SHIFTS.values() if shift.places == (NATION,)]

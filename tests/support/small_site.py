@@ -9,7 +9,7 @@ from support.published import published_estimates
 
 from analysis.files import write_table
 from analysis.mexico.record import NATION
-from analysis.report.cards import make_cards
+from mexico_report.cards import make_cards
 from report.exports import EXPORTS
 from report.pages import lay_out_notebooks, read_notebooks, write_pages
 
