@@ -92,7 +92,8 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
         buffer = io.BytesIO()  # texts as paths, or with their fonts: none is missing
         with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
             figure.savefig(buffer, format=end, dpi=150, metadata={date: None})
-        figure.set_layout_engine("none")  # as it is: to lay out takes as long as to draw
+        with plt.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)  # as it is: to lay out takes as long as to draw
         drawn[end] = buffer.getvalue()
     plt.close(figure)
     # matplotlib names parts by coordinates, whose last digits differ between processors

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Annotated, Any
 
-from pytask import Product, PythonNode, task
+from pytask import Product, PythonNode, mark, task
 from pytask_parallel import ParallelBackend, registry
 
 from analysis.engine.executors import connect, scheduler_address
@@ -53,9 +53,12 @@ REACHED = {
     for notebook in {run.notebook for run in RUNS.values()}
 }
 
+LONG = ("08-forecast", "11-municipalities")  # what others wait for, and what takes longest
+
 for _name, _run in RUNS.items():
     _recorded = [path for pattern in _run.recorded for path in sorted(PROJECT.glob(pattern))]
 
+    @(mark.try_first if _run.notebook in LONG else lambda function: function)
     @task(id=_name)
     def task_notebook(
         notebook: Path = PROJECT / f"notebooks/{_run.notebook}.ipynb",

@@ -30,25 +30,49 @@ EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
     """Build the report of all `runs`, in the menu's order, and put it at once into `results`."""
-    site = results / "report"
+    # pages whose source is as it was are not read again: what Sphinx understood of them is kept
+    site, kept = results / "report", results.parent / ".pytask/site"
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
         executed = read_notebooks(results, runs)
         write_pages(results, source, runs, executed)
         lay_out_notebooks(executed, runs, source)
-        _run_sphinx(source, built)
+        known = kept.is_dir()
+        try:
+            _build_from(source, kept)
+        except RuntimeError:
+            shutil.rmtree(kept, ignore_errors=True)
+            if not known:
+                raise
+            _build_from(source, kept)
+        shutil.copytree(kept / "built", built)
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)
 
 
+def _build_from(source: Path, kept: Path) -> None:
+    """Bring the `source` that is kept up to date, each file that has changed, and build all."""
+    old = kept / "source"
+    for path in [path for path in old.rglob("*") if path.is_file()]:
+        if not (source / path.relative_to(old)).is_file():
+            path.unlink()
+    for path in (path for path in source.rglob("*") if path.is_file()):
+        place = old / path.relative_to(source)
+        if not place.is_file() or place.read_bytes() != path.read_bytes():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+    shutil.rmtree(kept / "built", ignore_errors=True)
+    _run_sphinx(old, kept / "built")
+
+
 def _run_sphinx(source: Path, built: Path) -> None:
     """Run Sphinx; a warning is an error."""
-    command = [sys.executable, *["-m", "sphinx", "-q", "-W", "-b", "html"], str(source), str(built)]
+    options = ["-q", "-W", "-b", "html", "-d", str(built.with_name("doctrees"))]
+    command = [sys.executable, "-m", "sphinx", *options, str(source), str(built)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
-    shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".buildinfo").unlink(missing_ok=True)
 
 

@@ -88,7 +88,12 @@ def test_site_and_crate_have_the_same_bytes_wherever_they_are_built(undisturbed,
     own = {"ro-crate-metadata.json", "report"}
     shutil.copytree(made, folder / "results", ignore=lambda *_: own)
     build = "from report.task_crate import *; write_crate(RESULTS, RUNS, EXPORTS)\n"
-    build += "from report.task_report import *; make_report(REPORT, RESULTS, RUNS)"
+    build += (
+        "from report.task_report import *; page = EXECUTED['00-start']; own = page.read_text()\n"
+    )
+    build += "assert '# ' in own; page.write_text(own.replace('# ', '# Another ', 1))\n"
+    build += "make_report(REPORT, RESULTS, RUNS); page.write_text(own)\n"
+    build += "make_report(REPORT, RESULTS, RUNS)"  # from what is kept, all but one page
     other = {"PYTHONPATH": str(folder), "PYTHONHASHSEED": "77", "TMPDIR": str(tmp_path)}
     other |= {"HOME": str(tmp_path), "USER": "somebody", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     command = [sys.executable, "-c", build]

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from report import task_report as site
@@ -20,8 +22,11 @@ def test_site_is_one_product_and_sees_a_page_edited_or_deleted(tmp_path):
     assert node.state() not in {None, whole}
 
 
-def lay_out(tmp_path, monkeypatch, build):
+def lay_out(tmp_path, monkeypatch, build, files=()):
     (tmp_path / "configuration").mkdir()
+    (tmp_path / "results").mkdir(exist_ok=True)
+    for name in files:
+        (tmp_path / "configuration" / name).write_text(files[name])
     monkeypatch.setattr(site, "write_pages", lambda *folders: None)
     monkeypatch.setattr(site, "lay_out_notebooks", lambda *folders: None)
     monkeypatch.setattr(site, "_run_sphinx", build)
@@ -38,3 +43,30 @@ def test_site_that_cannot_be_built_leaves_the_old_one(tmp_path, monkeypatch):
         lay_out(tmp_path, monkeypatch, fail)
     assert (tmp_path / "results/report/index.html").read_text("utf-8") == "old"
     assert [path.name for path in (tmp_path / "results").glob(".report-*")] == []
+
+
+def test_of_what_is_kept_only_files_that_changed_are_written_anew(tmp_path, monkeypatch):
+    seen = []
+
+    def build(source, built):
+        seen.append({path.name: path.stat().st_mtime_ns for path in source.iterdir()})
+        built.mkdir()
+
+    lay_out(tmp_path, monkeypatch, build, {"conf.py": "1", "a.md": "a", "gone.md": "x"})
+    shutil.rmtree(tmp_path / "configuration")
+    lay_out(tmp_path, monkeypatch, build, {"conf.py": "1", "a.md": "b", "new.md": "y"})
+    first, second = seen
+    assert second.keys() == {"conf.py", "a.md", "new.md"}
+    assert second["conf.py"] == first["conf.py"]
+    assert second["a.md"] > first["a.md"]
+
+
+def test_site_that_fails_from_what_is_kept_is_built_without_it(tmp_path, monkeypatch):
+    def build(source, built):
+        if (tmp_path / ".pytask/site/doctrees").exists():
+            raise RuntimeError("planted")
+        built.mkdir(parents=True, exist_ok=True)
+
+    (tmp_path / ".pytask/site/doctrees").mkdir(parents=True)
+    lay_out(tmp_path, monkeypatch, build)
+    assert (tmp_path / "results/report").is_dir()

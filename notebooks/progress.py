@@ -1,0 +1,121 @@
+"""What a run tells: each notebook as it ends and how long is left, and what ``-k`` leaves stale."""
+
+import csv
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from pytask import ExecutionReport, PTask, Session, TaskOutcome, console, get_marks, hookimpl
+
+PROJECT = Path(__file__).parents[1]
+RECORDED = PROJECT / "benchmarks/study.csv"  # CPU seconds of each notebook, on some machine
+UNCHANGED = (TaskOutcome.SKIP, TaskOutcome.SKIP_UNCHANGED, TaskOutcome.PERSISTENCE)
+NAMED = 6  # stale tasks that are told by name
+
+
+def name_of(task: PTask) -> str:
+    """Return what a task makes: the run of a notebook, or a product of all."""
+    stem = task.name.rpartition("::")[2]
+    return stem.partition("[")[2].rstrip("]") or stem.removeprefix("task_")
+
+
+class Progress:
+    """How far a run is, by what its tasks took when that was recorded."""
+
+    def __init__(self, session: Session, recorded: Path = RECORDED) -> None:
+        lines = recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []
+        seconds = {row["task"]: float(row["seconds"]) for row in csv.DictReader(lines)}
+        asked = [task for task in session.tasks if not get_marks(task, "skip")]  # not deselected
+        names = {task.signature: name_of(task) for task in asked}
+        stems = {signature: name.partition("--")[0] for signature, name in names.items()}
+        self.names, self.size = names, {each: seconds.get(stems[each], 1.0) for each in names}
+        self.ahead = {*names}  # what has not ended
+        self.began, self.starts, self.done = time.monotonic(), {}, 0.0
+
+    def start(self, task: PTask) -> None:
+        """A task begins."""
+        self.starts[task.signature] = time.monotonic()
+
+    def end(self, report: ExecutionReport) -> str:
+        """Return what to tell of a task that has ended: nothing of one that was not executed."""
+        signature, now = report.task.signature, time.monotonic()
+        self.ahead.discard(signature)
+        if report.outcome in UNCHANGED or signature not in self.names:
+            return ""
+        self.done += self.size[signature]
+        count = len(self.names)
+        place = f"{count - len(self.ahead):>{len(str(count))}}/{count}"
+        failed = "" if report.outcome is TaskOutcome.SUCCESS else ", not made"
+        took = now - self.starts.get(signature, now)
+        told = f"{place} {self.names[signature]}: {took:.0f} s{failed}"
+        return f"{told}; {left}" if (left := self.left()) else told
+
+    def left(self) -> str:
+        """Say how long what is ahead takes, if all of it is to be executed."""
+        ahead = sum(self.size[each] for each in self.ahead)
+        if not ahead or not self.done:
+            return ""
+        seconds = (time.monotonic() - self.began) * ahead / self.done
+        return (
+            f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
+        )
+
+
+def find_stale(session: Session) -> tuple[list[str], list[str]]:
+    """Return what was executed, and what would be made anew since it reads that."""
+    made = [each.task for each in session.execution_reports if each.outcome is TaskOutcome.SUCCESS]
+    own = {task.signature for task in made}
+    after = {node for each in own for node in session.dag.descendants(each)} - own
+    return [*map(name_of, made)], [
+        name_of(task) for task in session.tasks if task.signature in after
+    ]
+
+
+@hookimpl(wrapper=True)
+def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
+    """Tell the progress of a run; after one of a part, show that part in the report."""
+    progress = Progress(session)
+    session.config["pm"].register(Teller(progress, session), "progress")
+    done = yield
+    if session.config["expression"] or session.config["marker_expression"]:
+        made, stale = find_stale(session)
+        if made and stale:
+            _tell_part(made, stale)
+    return done
+
+
+class Teller:
+    """What listens to the tasks of a run."""
+
+    def __init__(self, progress: Progress, session: Session) -> None:
+        self.progress, self.count = progress, len(session.tasks)  # as its table counts them
+        self.live = session.config["pm"].get_plugin("live_execution")
+
+    @hookimpl(wrapper=True)
+    def pytask_execute_task_log_start(self, task: PTask) -> Generator[None, Any, Any]:
+        """Note when a task begins."""
+        self.progress.start(task)
+        return (yield)
+
+    @hookimpl(wrapper=True)
+    def pytask_execute_task_log_end(self, report: ExecutionReport) -> Generator[None, Any, Any]:
+        """Say it below the table of a terminal, or on a line of its own."""
+        told = self.progress.end(report)
+        if self.live is not None and (left := self.progress.left()):
+            self.live.n_tasks = f"{self.count}, {left}"
+        done = yield
+        if told and not console.is_terminal:
+            console.print(told, highlight=False, soft_wrap=True)
+        return done
+
+
+def _tell_part(made: list[str], stale: list[str]) -> None:
+    from report.task_report import EXECUTED, REPORT, RESULTS, RUNS, make_report
+
+    if RUNS.keys() & {*made} and all(path.is_file() for path in EXECUTED.values()):
+        make_report(REPORT, RESULTS, RUNS)
+        console.print("The report (results/report/index.html) shows what was made.")
+    more = f" and {len(stale) - NAMED} more" if len(stale) > NAMED else ""
+    told = f"Stale now, since it reads that: {', '.join(stale[:NAMED])}{more}"
+    console.print(f"{told}; `pytask` makes it anew.", highlight=False, soft_wrap=True)
