@@ -127,5 +127,6 @@ def main() -> None:
 if __name__ == "__main__":
     if os.environ.get("OMP_NUM_THREADS") != "1":
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | threads)
+        command = [sys.executable, "-Xfrozen_modules=off", *sys.argv]  # as debugpy asks
+        os.execve(sys.executable, command, os.environ | threads)
     main()
