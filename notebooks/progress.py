@@ -113,7 +113,11 @@ class Teller:
 def _tell_part(made: list[str], stale: list[str]) -> None:
     from report.task_report import EXECUTED, REPORT, RESULTS, RUNS, make_report
 
-    if RUNS.keys() & {*made} and all(path.is_file() for path in EXECUTED.values()):
+    if (
+        RUNS.keys() & {*made}
+        and "report" not in made
+        and all(path.is_file() for path in EXECUTED.values())
+    ):
         make_report(REPORT, RESULTS, RUNS)
         console.print("The report (results/report/index.html) shows what was made.")
     more = f" and {len(stale) - NAMED} more" if len(stale) > NAMED else ""
