@@ -2,13 +2,14 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -28,6 +29,9 @@ ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where noth
 PART = re.compile(rb'(?<=["#])[A-Za-z]+[0-9a-f]{10}(?=[")])')  # of an SVG: its identifier
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
 BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
+FONT, WHOLE = "DejaVu Sans Latin", "DejaVu Sans"  # the second cut to the first, drawn the same
+for path in Path(__file__).with_name("fonts").glob("*.ttf"):
+    font_manager.fontManager.addfont(path)
 COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
 
 
@@ -79,6 +83,17 @@ class SavedFigure(NamedTuple):
         return self.svg, {"alt": self.alt, "name": self.name}
 
 
+def _lighten(texts: Iterable[Text]) -> dict[str, list[str]]:
+    """Set texts in the font that PDF embeds sooner; return what those need that come later."""
+    default = plt.rcParams["font.family"]
+    if font_manager.FontProperties().get_name() != WHOLE:
+        return {}
+    for text in texts:
+        if text.get_fontfamily() == default and text.get_fontstyle() == "normal":
+            text.set_fontfamily([FONT, *default])
+    return {"font.family": [FONT, *default]}
+
+
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     """Save as SVG and PNG, as PDF below ``exports``, with no date or random name, and close it."""
     place, width = Path(stem).as_posix(), figure.get_figwidth()
@@ -87,10 +102,11 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     small = {text: round(pixels, 1) for text, pixels in sizes if text.strip() and pixels < LEAST}
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
     require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
+    fonts = {"pdf.fonttype": 42, **_lighten(texts)}  # TrueType, as journals ask
     drawn = {}
     for end, date in (("svg", "Date"), ("png", "Software"), ("pdf", "CreationDate")):
         buffer = io.BytesIO()  # texts as paths, or with their fonts: none is missing
-        with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
+        with plt.rc_context(fonts):
             figure.savefig(buffer, format=end, dpi=150, metadata={date: None})
         with plt.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
             figure.set_layout_engine(None)  # as it is: to lay out takes as long as to draw

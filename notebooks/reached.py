@@ -36,6 +36,8 @@ def reached_files(code: str, package: Path = PACKAGE) -> list[Path]:
     if package / "mexico/tables.py" in reached:
         data = (package / "data").iterdir()
         reached |= {path for path in data if path.is_file() and path.suffix != ".toml"}
+    if package / "style.py" in reached:
+        reached |= {*package.glob("fonts/*")}
     return sorted(reached)
 
 

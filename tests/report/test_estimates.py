@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -214,6 +215,24 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 1000
+
+
+def test_a_figure_is_drawn_with_the_cut_font_as_with_the_whole(tmp_path, monkeypatch):
+    def save(name):
+        figure, ax = plt.subplots(figsize=(4.5, 3.5))
+        ax.set_title("Áéñ – first fit")
+        ax.set_xlabel("Žluť −1 Ж", fontweight="bold")  # a letter of the whole font only
+        ax.set_ylabel("slanted", fontstyle="italic")
+        ax.text(0, 0, "chosen", family="serif")
+        save_figure(figure, tmp_path / name, "What it shows.")
+        return [Path(tmp_path, f"{name}.{end}").read_bytes() for end in ("svg", "png", "pdf")]
+
+    *drawn, document = save("cut/figure")
+    monkeypatch.setattr("analysis.style.WHOLE", "another font")  # so that none is exchanged
+    *expected, whole = save("whole/figure")
+    assert drawn == expected
+    assert document != whole
+    assert b"DejaVuSerif" in document  # a choice is kept
 
 
 def test_a_figure_names_its_parts_alike_whatever_the_last_digits_of_its_coordinates(tmp_path):
