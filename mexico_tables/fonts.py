@@ -33,11 +33,12 @@ def write_font(style: str, folder: Path) -> None:
         glyph_names=False,
         recommended_glyphs=True,
         notdef_outline=True,
-        layout_features=["kern", "liga", "ccmp", "locl", "calt", "clig", "rlig"],
+        layout_features=["liga", "ccmp", "locl", "calt", "clig", "rlig"],
         name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14],
         recalc_timestamp=False,
+        legacy_kern=True,  # a small table; GPOS holds the same pairs
     )
-    options.drop_tables += ["GDEF", "FFTM", "MATH", "kern"]
+    options.drop_tables += ["GDEF", "FFTM", "GPOS", "MATH"]
     original = Path(mpl.get_data_path(), f"fonts/ttf/DejaVuSans{style}.ttf")
     font = subset.load_font(str(original), options)
     cut = subset.Subsetter(options)

@@ -46,6 +46,8 @@ def load() -> dict[str, str]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
+    for source in ("inegi", "sesnsp"):  # the embedded tables, which nearly all of them read
+        importlib.import_module("analysis").load_series(source)
     gc.freeze()  # to look at what is loaded would copy it into each kernel
     return {name: value for name, value in os.environ.items() if name not in before}
 
