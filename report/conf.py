@@ -1,8 +1,15 @@
 """Sphinx configuration of the report; ``task_report.py`` lays out its source and builds it."""
 
+import os
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.highlighting import PygmentsBridge
+from sphinx.search import IndexBuilder
+from sphinx.search.en import SearchEnglish
 
 # jsonschema would have a grammar built, two seconds, for a format that no notebook has
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -37,6 +44,54 @@ def name_language(app: Sphinx, page: str, template: str, context: dict, doctree:
         context["language"] = "es"
 
 
+def rewrite_all(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write all pages, not only those that have changed, where their menu has changed."""
+    titles = sorted((page, title.astext()) for page, title in env.titles.items())
+    menu = repr((titles, sorted(env.toctree_includes.items())))
+    known, env.menu = getattr(env, "menu", None), menu  # type: ignore[attr-defined]
+    return [*env.all_docs] if known != menu else []
+
+
+def remember(highlight: Callable[..., str]) -> Callable[..., str]:
+    """Highlight a piece of code once: the runs of a notebook have their cells alike."""
+    known: dict[str, str] = {}
+
+    @wraps(highlight)
+    def remembered(
+        self: PygmentsBridge, *asked: object, location: object = None, **how: object
+    ) -> str:
+        key = repr((asked, how))
+        if key not in known:
+            known[key] = highlight(self, *asked, location=location, **how)
+        return known[key]
+
+    return remembered
+
+
+def forget(prune: Callable[[IndexBuilder, Iterable[str]], None]) -> Callable[..., None]:
+    """Forget words of the search that no page has any more, as if all pages were written."""
+
+    @wraps(prune)
+    def forgotten(self: IndexBuilder, pages: Iterable[str]) -> None:
+        prune(self, pages)
+        for words in (self._mapping, self._title_mapping):
+            for word in [word for word, found in words.items() if not found]:
+                del words[word]
+
+    return forgotten
+
+
+def write_in_parallel(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write with all cores what was read by one: else images would get other names each time."""
+    app.parallel = 1 + (os.cpu_count() or 1)  # this process feeds the others, and the search
+    return []
+
+
 def setup(app: Sphinx) -> None:
-    """Connect what pages need."""
+    """Connect what pages need, and remember what many of them have alike."""
     app.connect("html-page-context", name_language)
+    app.connect("env-updated", rewrite_all)
+    app.connect("env-updated", write_in_parallel)
+    IndexBuilder.prune = forget(IndexBuilder.prune)  # type: ignore[method-assign]
+    SearchEnglish.stem = cache(SearchEnglish.stem)  # type: ignore[method-assign]
+    PygmentsBridge.highlight_block = remember(PygmentsBridge.highlight_block)  # type: ignore[method-assign]

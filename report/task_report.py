@@ -25,6 +25,7 @@ CONFIGURATION = sorted(
 )
 RUNS = declare_runs()
 REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
+PAGES = (".ipynb", ".md")
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
 
 
@@ -46,24 +47,27 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
             if not known:
                 raise
             _build_from(source, kept)
-        shutil.copytree(kept / "built", built)
+        shutil.copytree(kept / "built", built, ignore=shutil.ignore_patterns(".buildinfo"))
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)
 
 
 def _build_from(source: Path, kept: Path) -> None:
-    """Bring the `source` that is kept up to date, each file that has changed, and build all."""
-    old = kept / "source"
+    """Bring the `source` that is kept up to date, each file that has changed, and build these."""
+    old, built, afresh = kept / "source", kept / "built", False
     for path in [path for path in old.rglob("*") if path.is_file()]:
         if not (source / path.relative_to(old)).is_file():
             path.unlink()
+            afresh = True
     for path in (path for path in source.rglob("*") if path.is_file()):
         place = old / path.relative_to(source)
         if not place.is_file() or place.read_bytes() != path.read_bytes():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-    shutil.rmtree(kept / "built", ignore_errors=True)
-    _run_sphinx(old, kept / "built")
+            afresh = afresh or path.suffix not in PAGES
+    # Sphinx gives a page another address of a style sheet that was there before the page
+    shutil.rmtree(built if afresh else built / "_static", ignore_errors=True)
+    _run_sphinx(old, built)
 
 
 def _run_sphinx(source: Path, built: Path) -> None:
@@ -73,7 +77,6 @@ def _run_sphinx(source: Path, built: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
-    (built / ".buildinfo").unlink(missing_ok=True)
 
 
 @dataclass(kw_only=True)

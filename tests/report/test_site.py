@@ -61,6 +61,36 @@ def test_of_what_is_kept_only_files_that_changed_are_written_anew(tmp_path, monk
     assert second["a.md"] > first["a.md"]
 
 
+@pytest.mark.slow
+def test_pages_are_written_anew_where_they_or_the_menu_have_changed(tmp_path, monkeypatch):
+    names = ("index.md", "a.md", "b.md")
+    run, conf = site._run_sphinx, (site.REPORT / "conf.py").read_text("utf-8")
+    files = {"conf.py": conf.replace('["static"]', "[]").replace('["extra"]', "[]")}
+    files |= {"index.md": "# Menu\n\n```{toctree}\na\nb\n```\n", "b.md": "# B\n\nplain\n"}
+
+    def build(first):
+        files["a.md"] = first
+        shutil.rmtree(tmp_path / "configuration", ignore_errors=True)
+        lay_out(tmp_path, monkeypatch, run, files)
+        pages = tmp_path / ".pytask/site/built"
+        return {name: (pages / name.replace("md", "html")).stat().st_mtime_ns for name in names}
+
+    def same_as_new():
+        shown = tmp_path / "results/report"
+        kept = {path: path.read_bytes() for path in shown.rglob("*") if path.is_file()}
+        shutil.rmtree(tmp_path / ".pytask/site")
+        build(files["a.md"])
+        return kept == {path: path.read_bytes() for path in shown.rglob("*") if path.is_file()}
+
+    first, second = build("# A\n\nhippopotamus\n"), build("# A\n\nordinary\n")
+    assert second["a.md"] > first["a.md"]
+    assert second["b.md"] == first["b.md"]
+    assert same_as_new()
+    first, second = build("# A\n\nordinary\n"), build("# Another A\n\nordinary\n")
+    assert second["b.md"] > first["b.md"]
+    assert same_as_new()
+
+
 def test_site_that_fails_from_what_is_kept_is_built_without_it(tmp_path, monkeypatch):
     def build(source, built):
         if (tmp_path / ".pytask/site/doctrees").exists():
