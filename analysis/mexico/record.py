@@ -147,16 +147,25 @@ def list_marks(source: str, places: list[str]) -> list[dict]:
     own = (block for block in told.unreliable if block["place"] in places)
     marks = [("unreliable", each["first"], each["last"], each["reason"]) for each in own]
     if told.earlier:
-        early = load_table(told.earlier)
-        imputed = early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()
-        text = WORDS["years_imputed"].format(imputed=imputed)
+        text = WORDS["years_imputed"].format(imputed=_imputed_deaths(told.earlier))
         marks.append(("years_imputed", IMPUTED[0], IMPUTED[-1], text))
-    if source == "sesnsp" and load_table("sesnsp_revisions")["release"].max() == str(last):
+    if source == "sesnsp" and _newest_release() == str(last):
         share = known_shares(source).loc[(NATION, last)]
         text = WORDS["provisional_month"].format(last=say_month(last), share=share)
         marks.append(("provisional_month", last, last, text))
-    table = pd.DataFrame(marks, columns=["name", "first", "last", "text"])
-    return table.astype(str).to_dict("records")
+    names = ("name", "first", "last", "text")
+    return [dict(zip(names, map(str, mark), strict=True)) for mark in marks]
+
+
+@cache
+def _imputed_deaths(table: str) -> int:
+    early = load_table(table)
+    return early.loc[early["month"] <= str(IMPUTED[-1]), "year_imputed"].sum()
+
+
+@cache
+def _newest_release() -> str:
+    return load_table("sesnsp_revisions")["release"].max()
 
 
 def estimate_shares(first: pd.DataFrame, later: pd.DataFrame, nation: str) -> pd.DataFrame:
