@@ -13,7 +13,7 @@ from analysis.engine.gls import take_out
 from analysis.engine.law import MOST_RATIO, precision
 from analysis.engine.mixture import Posterior
 from analysis.engine.reml import fit_many, summarise
-from analysis.its.breaks import break_posterior
+from analysis.its.breaks import BreakPosterior
 from analysis.its.design import (
     FEWEST_MONTHS,
     TERMS,
@@ -30,7 +30,7 @@ from analysis.its.model import (
     memory_rows,
     split_groups,
 )
-from analysis.its.series import COVARIATE, Scale, periods_of, periods_per_year
+from analysis.its.series import COVARIATE, periods_of, periods_per_year
 from analysis.its.shifts import PolicyShift
 from analysis.language import Words, say_month, say_runs
 
@@ -140,14 +140,8 @@ def signs_differ(comparison: pd.DataFrame, verdict: str) -> Iterator[Flag]:
     yield flag("signs_differ", int(sides["fewer"][name]), name=WORDS["estimands"][name], **told)
 
 
-def unremarkable_date(
-    series: pd.DataFrame, shift: PolicyShift, scale: Scale, harmonics: int
-) -> Iterator[Flag]:
+def unremarkable_date(dates: BreakPosterior, shift: PolicyShift) -> Iterator[Flag]:
     """Yield a flag if most other dates fit better than the official one (the best of a range)."""
-    try:
-        dates = break_posterior(series, shift=shift, scale=scale, harmonics=harmonics)
-    except ValueError:
-        return  # too short a series to ask, or too long
     probability = dates.probability
     likelier = float((probability > probability[pd.PeriodIndex(shift.months)].max()).mean())
     if likelier > 0.5:

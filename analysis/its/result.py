@@ -1,6 +1,7 @@
 """Fit an interrupted time series: one policy shift in one series."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from analysis.arguments import Draws, Seed, Waves, checked, whole
 from analysis.checks import require
 from analysis.engine.mixture import Posterior
 from analysis.engine.optimise import NO_VARIATION
+from analysis.its.breaks import BreakPosterior, break_posterior
 from analysis.its.columns import add_control, add_covariates, name_columns
 from analysis.its.comparison import ESTIMATORS, estimate_by, judge_comparison
 from analysis.its.counterfactual import Kind, band_paths, draw_paths, sum_excess, tabulate_paths
@@ -79,9 +81,17 @@ class ITSResult:
         """The warnings that stand next to the result, each with its number."""
         flags = [*find_flags(self._model, self._mixture)]
         flags += signs_differ(self.comparison, self.comparison_verdict)
-        if "intervals" not in self.notes:  # an exact fit leaves nothing to ask about
-            flags += unremarkable_date(self.series, self.shift, self.scale, self.harmonics)
+        if self._dates is not None:
+            flags += unremarkable_date(self._dates, self.shift)
         return tuple(flags)
+
+    @cached_property
+    def _dates(self) -> BreakPosterior | None:
+        """Where a break is likely; None of an exact fit, and of too short or too long a series."""
+        told: dict[str, Any] = {"shift": self.shift, "scale": self.scale, "harmonics": self.harmonics}
+        with suppress(ValueError):
+            return None if "intervals" in self.notes else break_posterior(self.series, **told)
+        return None
 
     def __repr__(self) -> str:
         size = f"{self.n_before} + {self.n_after} periods, {self.scale} scale"
@@ -306,6 +316,6 @@ def fit_its(
 def retell(result: ITSResult, series: pd.DataFrame, shift: PolicyShift) -> ITSResult:
     """Return the same fit with the words of `shift`, and notes and flags in the language in use."""
     again = fit_its(series, shift, scale=result.scale, harmonics=result.harmonics)
-    for name in ("_comparison", "_drawn"):  # which take long, and have no words
+    for name in ("_comparison", "_dates", "_drawn"):  # which take long, and have no words
         again.__dict__[name] = getattr(result, name)
     return again
