@@ -88,9 +88,11 @@ class ITSResult:
     @cached_property
     def _dates(self) -> BreakPosterior | None:
         """Where a break is likely; None of an exact fit, and of too short or too long a series."""
-        told: dict[str, Any] = {"shift": self.shift, "scale": self.scale, "harmonics": self.harmonics}
+        if "intervals" in self.notes:
+            return None
+        series, shift = self.series, self.shift
         with suppress(ValueError):
-            return None if "intervals" in self.notes else break_posterior(self.series, **told)
+            return break_posterior(series, shift=shift, scale=self.scale, harmonics=self.harmonics)
         return None
 
     def __repr__(self) -> str:
