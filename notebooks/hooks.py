@@ -59,13 +59,28 @@ if os.name == "posix":
     atexit.register(tell_interruption)
 
 
+def only_asks(session: Session) -> bool:
+    """Return whether nothing is to be executed."""
+    config = session.config
+    return config["command"] != "build" or config["dry_run"] or config["explain"]
+
+
+@hookimpl(tryfirst=True)
+def pytask_collect(session: Session) -> None:
+    """Let what kernels are forked from load while tasks are collected."""
+    from notebooks.kernels import FORKS, WARM
+
+    if FORKS and not only_asks(session):
+        WARM.start()
+
+
 @hookimpl(wrapper=True, tryfirst=True)
 def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     """Run the tasks, as the only run in the folder of the results."""
     from notebooks.execution import NotebookError, hold
     from notebooks.leftovers import remove_leftovers
 
-    if session.config["dry_run"] or session.config["explain"]:
+    if only_asks(session):
         return (yield)
     done = None
     try:

@@ -51,7 +51,7 @@ class Forked:
 
 
 class Warm:
-    """The process that kernels are forked from: started by the first, ended with this one."""
+    """The process that kernels are forked from, ended with this one."""
 
     process: subprocess.Popen | None = None
     lock = Lock()  # notebooks run in threads
@@ -59,17 +59,21 @@ class Warm:
     def fork(self, **asked: Any) -> Forked:
         """Fork a kernel with its arguments, folder and environment."""
         with self.lock:
-            if self.process is None or self.process.poll() is not None:
-                self.end()
-                options: dict[str, Any] = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
-                self.process = subprocess.Popen(COMMAND, cwd=PROJECT, process_group=0, **options)
-            into, out = self.process.stdin, self.process.stdout
-            if into is not None and out is not None:
-                into.write(f"{json.dumps(asked)}\n".encode())
-                into.flush()
-                if told := out.readline():
+            process = self.start()
+            if process.stdin is not None and process.stdout is not None:
+                process.stdin.write(f"{json.dumps(asked)}\n".encode())
+                process.stdin.flush()
+                if told := process.stdout.readline():
                     return Forked(int(told))
         raise ChildProcessError("the warm process has died")
+
+    def start(self) -> subprocess.Popen:
+        """Return it, started where it does not live."""
+        if self.process is None or self.process.poll() is not None:
+            self.end()
+            options: dict[str, Any] = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+            self.process = subprocess.Popen(COMMAND, cwd=PROJECT, process_group=0, **options)
+        return self.process
 
     def end(self) -> None:
         """End it; a kernel that still lives follows within a second."""
