@@ -31,35 +31,39 @@ class Progress:
         stems = {signature: name.partition("--")[0] for signature, name in names.items()}
         self.names, self.size = names, {each: seconds.get(stems[each], 1.0) for each in names}
         self.ahead = {*names}  # what has not ended
-        self.began, self.starts, self.done = time.monotonic(), {}, 0.0
+        self.starts, self.workers = {}, 1  # of what runs; how many have run at once
+        self.done = self.took = 0.0
 
     def start(self, task: PTask) -> None:
         """A task begins."""
         self.starts[task.signature] = time.monotonic()
+        self.workers = max(self.workers, len(self.starts))
 
     def end(self, report: ExecutionReport) -> str:
         """Return what to tell of a task that has ended: nothing of one that was not executed."""
         signature, now = report.task.signature, time.monotonic()
         self.ahead.discard(signature)
+        took = now - self.starts.pop(signature, now)
         if report.outcome in UNCHANGED or signature not in self.names:
             return ""
-        self.done += self.size[signature]
+        self.done, self.took = self.done + self.size[signature], self.took + took
         count = len(self.names)
         place = f"{count - len(self.ahead):>{len(str(count))}}/{count}"
         failed = "" if report.outcome is TaskOutcome.SUCCESS else ", not made"
-        took = now - self.starts.get(signature, now)
         told = f"{place} {self.names[signature]}: {took:.0f} s{failed}"
         return f"{told}; {left}" if (left := self.left()) else told
 
     def left(self) -> str:
         """Say how long what is ahead takes, if all of it is to be executed."""
-        ahead = sum(self.size[each] for each in self.ahead)
-        if not ahead or not self.done:
+        if not self.ahead or not self.took:
             return ""
-        seconds = (time.monotonic() - self.began) * ahead / self.done
-        return (
-            f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
-        )
+        pace, now = self.done / self.took, time.monotonic()
+        worked = {each: pace * (now - self.starts.get(each, now)) for each in self.ahead}
+        ahead = sum(max(self.size[each] - worked[each], 0.0) for each in self.ahead)
+        seconds = max(ahead / pace / self.workers, 1.0)
+        if seconds > 90:
+            return f"about {seconds / 60:.0f} min left"
+        return f"about {seconds:.0f} s left"
 
 
 def find_stale(session: Session) -> tuple[list[str], list[str]]:

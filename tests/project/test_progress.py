@@ -55,6 +55,14 @@ def test_time_left_follows_what_the_tasks_took_when_recorded(clock, recorded):
     assert told.end(report(REPORT)) == "3/3 report: 1 s"
 
 
+def test_time_left_counts_what_runs_and_how_much_at_once(clock, recorded):
+    told = Progress(SimpleNamespace(tasks=[FIT, LAST, REPORT]), recorded)
+    told.start(FIT)
+    told.start(LAST)
+    clock.seconds = 5.0  # at twice the recorded pace: 20 of the other's 30 and 60 more, two at once
+    assert told.end(report(FIT)) == "1/3 03-policy-shift--a--inegi: 5 s; about 20 s left"
+
+
 def test_what_was_unchanged_is_not_told_and_takes_no_time(clock, recorded):
     told = Progress(SimpleNamespace(tasks=[FIT, LAST, REPORT]), recorded)
     assert told.end(report(LAST, TaskOutcome.SKIP_UNCHANGED)) == ""
