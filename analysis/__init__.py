@@ -4,7 +4,7 @@ A question travels downwards: `report` asks `claims`, these ask the methods, the
 `its` asks `engine`. A room imports only from lower floors, rooms of one floor never from each
 other, and no method imports the country:
 
-report                                          every run, its rows, the checklist
+report                                          the rows of a run, the checklist
 claims                                          the article's claims on trial
 robustness places operations synthetic          the methods
 forecasts validation | mexico                   more of them | this country's figures and dates

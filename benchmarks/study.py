@@ -35,7 +35,7 @@ def time_pytask(project: Path) -> float:
 
 def time_cells(project: Path) -> tuple[float, dict[str, float]]:
     """Return the seconds of all notebooks' cells, and the CPU seconds of each run."""
-    from analysis.report.runs import declare_runs
+    from mexico_report.runs import declare_runs
     from notebooks.warm import load
 
     load()

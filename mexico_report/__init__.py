@@ -1,1 +1,1 @@
-"""The front page of the study: a card for each national shift, its pictures, the answer."""
+"""The runs of this study, and its front page: a card for each national shift, the answer."""

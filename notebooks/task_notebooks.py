@@ -1,4 +1,4 @@
-"""Run every notebook of `analysis.report.runs`; ``pytask`` runs what changed."""
+"""Run every notebook of `mexico_report.runs`; ``pytask`` runs what changed."""
 
 import warnings
 from concurrent.futures import Executor
@@ -10,7 +10,7 @@ from pytask_parallel import ParallelBackend, registry
 
 from analysis.engine.executors import connect, scheduler_address
 from analysis.files import hash_files
-from analysis.report.runs import declare_runs
+from mexico_report.runs import declare_runs
 from notebooks.execution import run_notebook
 from notebooks.reached import reached_by_notebook
 

@@ -16,8 +16,8 @@ from analysis.its.shifts import PolicyShift
 from analysis.language import Words, literal, say_month, speaking
 from analysis.mexico.record import NATION, SOURCES
 from analysis.mexico.shifts import load_policy_shifts
-from analysis.report.runs import Run
 from mexico_report.cards import BELIEVED, load_window, tell_small, write_answer
+from mexico_report.runs import Run
 from report import card_words
 from report.exports import EXPORTS
 from report.tables import read_front

@@ -13,14 +13,14 @@ from pytask import Product, PythonNode
 
 from analysis.files import DATA_FOLDER, hash_files, sha256, write_atomically
 from analysis.mexico.tables import load_descriptor
-from analysis.report.runs import Run, declare_runs
+from mexico_report.runs import Run, declare_runs
 from notebooks.reached import reached_files
 from report.exports import EXPORTS, READ
 
 PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / "results"
 RUNS = declare_runs()
-FILES = [*reached_files("import analysis.report.runs"), Path(__file__)]
+FILES = [*reached_files("import mexico_report.runs"), Path(__file__)]
 PACKAGE = PythonNode(value=hash_files(FILES, PROJECT), hash=True)
 DISTRIBUTION = "mexico-homicide-its"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"  # which is one of RO-Crate 1.1

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pytask import Product, PythonNode
 
 from analysis.files import hash_files, sha256
-from analysis.report.runs import Run, declare_runs
+from mexico_report.runs import Run, declare_runs
 from notebooks.reached import reached_files
 from report.exports import EXPORTS
 from report.pages import lay_out_notebooks, read_notebooks, write_pages

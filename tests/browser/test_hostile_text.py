@@ -9,7 +9,7 @@ from analysis import load_policy_shifts
 from analysis.its.flags import Flag
 from analysis.its.words import describe_flags, describe_shift
 from analysis.language import fill_template
-from analysis.report import runs as declared_runs
+from mexico_report import runs as declared_runs
 from report import pages
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from pytask import Mark, TaskOutcome, TaskWithoutPath
 from support.folders import ROOT
 
-from analysis.report.runs import declare_runs
+from mexico_report.runs import declare_runs
 from notebooks import progress
 from notebooks.progress import Progress, find_stale, name_of
 

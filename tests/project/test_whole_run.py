@@ -18,7 +18,7 @@ from support.validators import validate_crate
 from support.whole_run import copy_project, run_pytask, start_pytask
 
 from analysis.files import sha256
-from analysis.report.runs import declare_runs
+from mexico_report.runs import declare_runs
 from report.exports import EXPORTS
 from report.task_crate import map_inputs
 

@@ -8,7 +8,7 @@ from support.validators import validate_crate
 
 from analysis.files import DATA_FOLDER
 from analysis.mexico.tables import load_descriptor
-from analysis.report.runs import Run, declare_runs
+from mexico_report.runs import Run, declare_runs
 from report import task_crate
 from report.exports import READ
 from report.task_crate import MEDIA, map_inputs, write_crate

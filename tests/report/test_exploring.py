@@ -9,7 +9,7 @@ import pytest
 from support.folders import ROOT
 from support.whole_run import copy_project, run_pytask
 
-from analysis.report.runs import declare_runs
+from mexico_report.runs import declare_runs
 
 pytestmark = pytest.mark.slow
 

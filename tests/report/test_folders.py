@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.folders import ROOT
 
-from analysis.report.runs import DECLARED, SAME_NUMBERS, declare_runs, open_folders
+from mexico_report.runs import DECLARED, SAME_NUMBERS, declare_runs, open_folders
 
 RUNS = declare_runs()
 FIT = RUNS["03-policy-shift--calderon-2006-12--inegi"].parameters
@@ -44,7 +44,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / f"notebooks/{notebook}.ipynb").touch()
     (tmp_path / "results/notebooks/01-data.ipynb").touch()  # as a run leaves it
     monkeypatch.chdir(tmp_path / "notebooks")
-    monkeypatch.setattr("analysis.report.runs.declare_runs", lambda: RUNS)  # made once, above
+    monkeypatch.setattr("mexico_report.runs.declare_runs", lambda: RUNS)  # made once, above
     return tmp_path
 
 

@@ -18,8 +18,8 @@ from analysis.its.flags import Flag
 from analysis.its.words import describe_flags, describe_shift, strip_marks
 from analysis.language import fill_template, literal, speaking
 from analysis.places.words import show_effects
-from analysis.report.runs import open_folders
 from analysis.style import interval_rows, legend_above, name_line, save_figure
+from mexico_report.runs import open_folders
 
 SHIFT = load_policy_shifts()["special-forces-2020"]
 PLACES = {

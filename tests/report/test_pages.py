@@ -5,7 +5,7 @@ import pytest
 from support.small_site import lay_out_site, notebook, write_results
 
 from analysis import load_policy_shifts
-from analysis.report.runs import declare_runs
+from mexico_report.runs import declare_runs
 from report import pages
 from report.pages import lay_out_notebooks, pages_of
 

@@ -4,7 +4,7 @@ import pytest
 from support.folders import ROOT
 
 from analysis import load_policy_shifts
-from analysis.report.runs import Run, declare_runs
+from mexico_report.runs import Run, declare_runs
 
 RUNS = declare_runs()
 
