@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
-from scipy.special import logsumexp
+from scipy.special import logsumexp, stdtr
 from scipy.stats import t as student
 
 RHO = (-0.5, 0.995)
@@ -26,7 +26,7 @@ class Mixture:
     df: int
 
     def cdf(self, x: float, contrast: int) -> float:
-        return self.weight @ student.cdf((x - self.mean[contrast]) / self.scale[contrast], self.df)
+        return self.weight @ stdtr(self.df, (x - self.mean[contrast]) / self.scale[contrast])
 
     def quantile(self, q: float, contrast: int) -> float:
         ends = self.mean[contrast] + self.scale[contrast] * student.ppf(q, self.df)

@@ -7,6 +7,7 @@ matrices; `fit_law` integrates over (v, s, log q) on a fine grid by the textbook
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import toeplitz
 from scipy.special import logsumexp
 from support.independent import Mixture
 
@@ -33,11 +34,9 @@ def covariance(
     """Covariance of u_1 to u_n over sigma^2: what each shock leaves behind, added up."""
     sd = np.ones(n)
     sd[n if after is None else after :] = ratio
-    shocks = np.eye(n)
-    for period in range(n):
-        later = np.arange(n - period - 1)
-        shocks[period + 1 :, period] = (phi - theta) * phi**later
-    start = phi ** np.arange(n) * (phi - theta) / np.sqrt(1 - phi**2)
+    left = (phi - theta) * phi ** np.arange(n)
+    shocks = toeplitz(np.append(1, left[:-1]), np.zeros(n))
+    start = left / np.sqrt(1 - phi**2)
     return (shocks * sd**2) @ shocks.T + np.outer(start, start)
 
 
@@ -93,6 +92,23 @@ def law_nodes(
     return phi, theta, np.exp(log_ratio), prior / prior.sum()
 
 
+def filter_columns(
+    columns: np.ndarray, phi: np.ndarray, theta: np.ndarray, ratio: np.ndarray, after: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cross-products (G, k, k) of the columns (n, k) less what the past tells, and log V."""
+    known, spread = np.zeros((len(phi), columns.shape[1])), (phi - theta) ** 2 / (1 - phi**2)
+    white, log_det = np.empty((len(phi), *columns.shape)), np.zeros(len(phi))
+    for period, row in enumerate(columns):
+        own = ratio**2 if after is not None and period >= after else np.ones_like(ratio)
+        total, surprise = spread + own, row - known
+        white[:, period] = surprise / np.sqrt(total)[:, None]
+        log_det += np.log(total)
+        gain = (phi * spread + (phi - theta) * own) / total
+        known = phi[:, None] * known + gain[:, None] * surprise
+        spread = theta**2 * spread * own / total
+    return white.transpose(0, 2, 1) @ white, log_det
+
+
 def fit_law(
     y: np.ndarray,
     X: np.ndarray,
@@ -110,16 +126,11 @@ def fit_law(
     Q, R = np.linalg.qr(X)
     columns = np.column_stack([Q, y - X @ start])
     phi, theta, ratio, prior = law_nodes(sizes, changes=after is not None)
-    known, spread = np.zeros((len(phi), k + 1)), (phi - theta) ** 2 / (1 - phi**2)
-    moments, log_det = np.zeros((len(phi), k + 1, k + 1)), np.zeros(len(phi))
-    for period, row in enumerate(columns):
-        own = ratio**2 if after is not None and period >= after else np.ones_like(ratio)
-        total, surprise = spread + own, row - known
-        moments += surprise[:, :, None] * (surprise / total[:, None])[:, None, :]
-        log_det += np.log(total)
-        gain = (phi * spread + (phi - theta) * own) / total
-        known = phi[:, None] * known + gain[:, None] * surprise
-        spread = theta**2 * spread * own / total
+    filtered = [
+        filter_columns(columns, *law, after)
+        for law in zip(*(np.array_split(x, -(-len(phi) // 500)) for x in (phi, theta, ratio)), strict=True)
+    ]
+    moments, log_det = map(np.concatenate, zip(*filtered, strict=True))
     inverse = np.linalg.inv(moments[:, :k, :k])
     b = np.einsum("gij,gj->gi", inverse, moments[:, :k, k])
     rss = moments[:, k, k] - np.einsum("gi,gi->g", b, moments[:, :k, k])
