@@ -1,4 +1,4 @@
-"""What every test has: one thread of linear algebra, and no figure left open."""
+"""What every test has: one thread of linear algebra, no figure left open, few random examples."""
 
 import os
 
@@ -9,10 +9,27 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import sys  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # nbformat's validator would load a grammar of international addresses, which takes seconds in every
 # process and of which no test asks anything; without it jsonschema does not check their form.
 sys.modules["rfc3987_syntax"] = None
+
+# Tests of any input there is try some examples among the fast tests, and many among the slow ones.
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=15)
+settings.register_profile("slow", derandomize=True, deadline=None, max_examples=100)
+
+
+def pytest_configure(config):
+    settings.load_profile("slow" if config.getoption("markexpr") == "slow" else "fast")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those without the mark are left out
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("markexpr") == "slow":
+        for item in items:
+            if getattr(item.obj, "is_hypothesis_test", False):
+                item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

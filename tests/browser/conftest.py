@@ -7,7 +7,6 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_REQUEST = ("data:", "blob:", "about:")
@@ -15,6 +14,8 @@ NO_REQUEST = ("data:", "blob:", "about:")
 
 @pytest.fixture(scope="session")
 def browser():
+    from playwright.sync_api import sync_playwright  # takes a while, and all its tests are slow
+
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.fail("no chromium here; install it: apt-get update && apt-get install -y chromium")

@@ -85,6 +85,7 @@ def upsurge_of(deaths, months):
     return measure("calderon-upsurge", replace(EVIDENCE, series=series))
 
 
+@pytest.mark.slow
 def test_plainer_upsurge_after_2006_holds():
     term = EVIDENCE.series["INEGI"].loc["2006-12":"2012-11", "deaths"]
     steeper = upsurge_of(term * 1.1 ** (np.arange(72) / 12), term.index)

@@ -33,6 +33,7 @@ def test_base_rate_is_the_one_counted_by_hand():
     assert count_base_rate(EVIDENCE.yearly, CLAIM, 2019) == (7, 26)
 
 
+@pytest.mark.slow
 def test_pool_leaves_out_what_the_record_of_the_time_rejects():
     options = {"methods": ["last_value", "seasonal_naive"], "draws": 100, "source": "inegi"}
     rolled = rolled_of({"last_value": 1.0, "seasonal_naive": 0.0})

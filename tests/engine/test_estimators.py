@@ -95,7 +95,7 @@ def test_noise_adds_no_bias_and_the_truth_is_inside_wide_intervals(fit):
 
 
 @pytest.mark.parametrize("fit", LINEAR)
-@pytest.mark.parametrize("size", [1e-12, 1e-3, 1e12])
+@pytest.mark.parametrize("size", [1e-12, pytest.param(1e-3, marks=pytest.mark.slow), 1e12])
 def test_unit_of_the_outcome_changes_nothing_but_the_unit(fit, size):
     y, X = simulated()
     small, large = fit(y, X), fit(size * y, X)
@@ -105,7 +105,7 @@ def test_unit_of_the_outcome_changes_nothing_but_the_unit(fit, size):
 
 @pytest.mark.parametrize("fit", LINEAR)
 @pytest.mark.parametrize(("constant", "line"), [(2**38, 0), (2**-38, 0), (0, 2**28), (1e7, -1e6)])
-@pytest.mark.parametrize("n", [24, 96])
+@pytest.mark.parametrize("n", [24, pytest.param(96, marks=pytest.mark.slow)])
 def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, constant, line, n):
     y, X = whole_months(n)
     plain, moved = fit(y, X), fit(y + constant + line * X[:, 1], X)
@@ -114,7 +114,9 @@ def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, constant, li
     np.testing.assert_allclose(errors(moved)[2:], errors(plain)[2:], rtol=1e-6)
 
 
-@pytest.mark.parametrize("seasonal", [(0, 0, 0, 0), (0, 1, 1, 12)])
+@pytest.mark.parametrize(
+    "seasonal", [(0, 0, 0, 0), pytest.param((0, 1, 1, 12), marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("constant", "size"), [(2**38, 1), (0, 1e-12), (0, 1e12)])
 def test_differenced_arima_knows_nothing_of_level_and_unit(seasonal, constant, size):
     y, X = whole_months(96)

@@ -220,10 +220,13 @@ def test_pytask_uses_the_cluster_where_there_is_an_address(monkeypatch):
     assert seen == [ROOT, ROOT]
 
 
-def test_threads_and_processes_of_this_machine_need_no_cluster():
-    for options in ({}, {"jobs": 1}, {"jobs": 2, "processes": True}):
-        with open_executor(**options) as executor:
-            assert list(executor.map(abs, [-3, 2, -1])) == [3, 2, 1]
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"jobs": 1}, pytest.param({"jobs": 2, "processes": True}, marks=pytest.mark.slow)],
+)
+def test_threads_and_processes_of_this_machine_need_no_cluster(options):
+    with open_executor(**options) as executor:
+        assert list(executor.map(abs, [-3, 2, -1])) == [3, 2, 1]
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "slurm"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import analysis
@@ -97,7 +97,6 @@ def test_second_of_several_series_and_designs_is_matched_too():
         analysis.fit_many(Y, [X, X.set_axis(MONTHS + 1)], rows)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.integers(), st.text()), unique_by=str, max_size=6).flatmap(
     lambda labels: st.tuples(st.permutations(labels), st.permutations(labels))
 ))  # fmt: skip

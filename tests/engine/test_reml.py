@@ -119,7 +119,7 @@ WAYS = [{}, {"after": 25}, {"law": "ar1"}]
 
 
 @pytest.mark.parametrize("options", WAYS)
-@pytest.mark.parametrize("seed", [0, 34])
+@pytest.mark.parametrize("seed", [0, pytest.param(34, marks=pytest.mark.slow)])
 def test_series_of_any_size_and_without_any_variation_stand_in_one_batch(seed, options):
     X = segmented_design(80, 40)
     y = np.random.default_rng(seed).standard_normal((80, 60))
@@ -137,7 +137,9 @@ def test_series_of_any_size_and_without_any_variation_stand_in_one_batch(seed, o
 
 
 @pytest.mark.parametrize("options", WAYS)
-@pytest.mark.parametrize("count", [2, 8, 9])  # 4 at a time: the last chunk may hold one
+@pytest.mark.parametrize(  # 4 at a time: the last chunk may hold one
+    "count", [*(pytest.param(count, marks=pytest.mark.slow) for count in (2, 8)), 9]
+)
 def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch, count, options):
     monkeypatch.setattr(reml, "SERIES", 4)
     X = segmented_design(60, 25)
@@ -150,7 +152,10 @@ def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch
     assert_rows_equal(together, (fit_many(v, X, np.eye(4), **options) for v in y.T), 1e-3)
 
 
-@pytest.mark.parametrize("after", [None, 25, list(range(20, 29))])
+@pytest.mark.parametrize(
+    "after",
+    [*(pytest.param(after, marks=pytest.mark.slow) for after in (None, 25)), list(range(20, 29))],
+)
 def test_many_designs_equal_a_loop_over_them(monkeypatch, after):
     monkeypatch.setattr(reml, "DESIGNS", 4)
     y, _ = simulated(60, "AR .8", 2)

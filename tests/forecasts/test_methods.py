@@ -149,6 +149,7 @@ def test_local_linear_trend_has_the_moments_of_statsmodels():
     np.testing.assert_array_less(np.abs(paths.mean(axis=0) - ahead.predicted_mean / 20), 0.05 * sd)
 
 
+@pytest.mark.slow
 def test_damped_trend_has_the_moments_of_its_closed_form():
     y = WALK + waves(len(INDEX))
     model = ETSModel(y, trend="add", damped_trend=True, seasonal="add", seasonal_periods=12)

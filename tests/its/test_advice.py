@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.its.series import check_frame, split_panel
@@ -75,7 +75,6 @@ indices |= years.map(lambda found: pd.PeriodIndex.from_ordinals(found, freq="M")
 indices |= st.lists(st.floats() | st.none(), min_size=1, max_size=5).map(pd.Index)
 
 
-@settings(derandomize=True, deadline=None)
 @given(index=indices, kind=kinds)
 def test_any_index_and_any_kind_of_number_is_taken_or_answered(index, kind):
     frame = pd.DataFrame({"deaths": 1, "person_years": 9e4}, index=index)

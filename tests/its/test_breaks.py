@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 from scipy.linalg import solve_triangular
 from scipy.special import softmax
+from support.declared import SHIFTS
 from support.independent import monthly_values, noise, segmented_design, simulate_ar1
 from support.independent_gaps import fit_seen
 from support.independent_law import covariance, fit_law, law_nodes
 
-from analysis import PolicyShift, load_policy_shifts, load_series
+from analysis import PolicyShift, load_series
 from analysis.its.breaks import BreakPosterior, break_posterior
 
 MONTHS = pd.period_range("2001-01", periods=6, freq="M")
@@ -253,11 +254,12 @@ def test_scale_chooses_the_outcome():
         pd.testing.assert_series_equal(found, break_posterior(values).probability)
 
 
+@pytest.mark.slow
 def test_national_rate_breaks_when_the_offensive_began_only_by_two_months_with_holes():
     """The mass by dense algebra in the same windows: 0.9992 or, with errors that may change their
     size in December 2006, 0.970, and 0.069 without the two."""
     series = load_series("inegi", start="2000-01", end="2012-11")
-    shift = load_policy_shifts()["calderon-2006-12"]
+    shift = SHIFTS["calderon-2006-12"]
     assert [str(month) for month in shift.omit] == ["2007-01", "2007-02"]
     dense = {None: 0.9992, replace(shift, omit=()): 0.970, shift: 0.069}
     for given, mass in dense.items():
@@ -266,6 +268,7 @@ def test_national_rate_breaks_when_the_offensive_began_only_by_two_months_with_h
         assert found.mass_near("2006-12") == pytest.approx(mass, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_national_rate_does_not_date_the_next_administration():
     """By dense algebra: mode 2009-12, 63 months in the set, 0.091; or 2014-06, 89, 0.075."""
     series = load_series("inegi", start="2006-12", end="2018-11")
@@ -273,7 +276,7 @@ def test_national_rate_does_not_date_the_next_administration():
     assert found.mode == pd.Period("2009-12", "M")
     assert len(found.credible) == pytest.approx(63, abs=1)
     assert found.mass_near("2012-12") == pytest.approx(0.091, abs=5e-3)
-    found = break_posterior(series, shift=load_policy_shifts()["pena-nieto-2012-12"])
+    found = break_posterior(series, shift=SHIFTS["pena-nieto-2012-12"])
     assert found.mode == pd.Period("2014-06", "M")
     assert len(found.credible) == pytest.approx(89, abs=1)
     assert found.mass_near("2012-12") == pytest.approx(0.075, abs=5e-3)

@@ -102,7 +102,7 @@ def test_covariates_are_estimated_taken_out_and_projected():
     assert result.flags == ()
     old = 10 - 0.3 * TIME + 2 * WEATHER.to_numpy() + NOISE[0]
     for kind in ("forecast", "segmented"):
-        path = result.counterfactual(kind)
+        path = result.counterfactual(kind, draws=1_000)
         after = path.index >= SHIFT.month
         assert ((path["low"] < old) & (path["high"] > old))[after].mean() > 0.9
         assert np.corrcoef(path["expected"][after], old[after])[0, 1] > 0.98
@@ -126,8 +126,8 @@ def test_covariates_are_matched_by_label_and_go_into_every_other_function():
     assert without.effects["high"]["level"] > result.effects["high"]["level"] + 1
     share = break_posterior(result.series, shift=SHIFT).mass_near(SHIFT.month, 0)
     assert share > 0.9 > break_posterior(series, shift=SHIFT).mass_near(SHIFT.month, 0)
-    least = certificate(result.series, SHIFT, simulations=200)["mde_rise"]
-    assert least[0] < 0.3 < certificate(series, SHIFT, simulations=200)["mde_rise"][0]
+    least = certificate(result.series, SHIFT, simulations=100)["mde_rise"]
+    assert least[0] < 0.3 < certificate(series, SHIFT, simulations=100)["mde_rise"][0]
 
 
 @pytest.mark.parametrize("kind", ["log", "value"])
@@ -154,9 +154,9 @@ def test_control_takes_out_what_both_share(kind):
     assert groups["treated"] == pytest.approx(alone.effects["estimate"]["level"])
     assert groups["control"] == pytest.approx(fit_its(one, shift).effects["estimate"]["level"])
     assert groups["difference"] == result.effects["estimate"]["level"]
-    path = result.counterfactual()["expected"].iloc[48:]
+    path = result.counterfactual(draws=500)["expected"].iloc[48:]
     assert np.corrcoef(path, result.observed.iloc[48:])[0, 1] > 0.9  # it follows the control
-    assert result.excess(12).loc["percent", "estimate"] > 0
+    assert result.excess(12, draws=500).loc["percent", "estimate"] > 0
     assert (result.fitted - result.observed).std() < 1.5 * result.observed.std()
 
     several = fit_its(series, shift, control={"north": one, "south": two})
@@ -216,14 +216,14 @@ def test_counts_of_any_name_and_of_no_denominator():
     named = deaths.set_axis(["cases", "people"], axis=1)
     result = fit_its(named, SHIFT, columns={"count": "cases", "exposure": "people"})
     pd.testing.assert_frame_equal(result.effects, known.effects)
-    assert result.excess(12).index.tolist() == ["count", "rate", "percent"]
+    assert result.excess(12, draws=100).index.tolist() == ["count", "rate", "percent"]
     again = fit_its(named.set_axis(["count", "exposure"], axis=1), SHIFT, scale="rate")
     assert again.units["level"] == "count per 100,000 exposure"
     alone = fit_its(named[["cases"]], SHIFT, columns={"count": "cases"}, scale="rate")
     assert alone.units["slope"] == "cases per month per year"
     np.testing.assert_array_equal(alone.observed, COUNTS)
     assert "Cases in the record" in alone.summary()
-    assert "deaths" not in alone.summary() + "".join(alone.counterfactual().columns)
+    assert "deaths" not in alone.summary() + "".join(alone.counterfactual(draws=100).columns)
 
 
 def test_names_may_be_swapped():

@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.independent import effect_rows, fit, monthly_values, noise, segmented_design
 
-from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, compare_estimators, fit_its, load_series
 from analysis.its.comparison import COLUMNS, ESTIMATORS, judge_comparison
 from analysis.its.model import ESTIMANDS
 
@@ -60,9 +61,10 @@ def test_both_trends_and_their_change_agree_for_every_estimator(result):
         assert row["level"] + row["slope"] == pytest.approx(row["effect_12m"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_december_2012_on_the_rate_is_the_known_contradiction():
     """OLS with Newey-West says -12.3 (2.4), Prais-Winsten +1.9 (1.5)."""
-    shift = load_policy_shifts()["pena-nieto-2012-12"]
+    shift = SHIFTS["pena-nieto-2012-12"]
     shift = replace(shift, start="2007-01", end="2018-11", beside=(), omit=())
     result = fit_its(load_series("inegi"), shift, scale="rate")
     rows = result.comparison.query("estimand == 'level'").set_index("estimator")
@@ -136,7 +138,7 @@ def test_deaths_and_person_years_scaled_together_change_nothing(result):
 
 
 def test_shift_known_as_a_range_is_averaged_over_its_months():
-    series, shift = load_series("sesnsp"), load_policy_shifts()["special-forces-2020"]
+    series, shift = load_series("sesnsp"), SHIFTS["special-forces-2020"]
 
     def level_of(shift):
         compared = compare_estimators(series, shift, estimators=["newey_west"])
@@ -152,7 +154,7 @@ def test_shift_known_as_a_range_is_averaged_over_its_months():
 
 
 def test_effects_that_would_extrapolate_are_missing_by_every_estimator():
-    compared = compare_estimators(load_series("sesnsp"), load_policy_shifts()["sheinbaum-2024-10"])
+    compared = compare_estimators(load_series("sesnsp"), SHIFTS["sheinbaum-2024-10"])
     rows = compared.query("estimand == 'effect_24m'")
     assert rows[["estimate", "se", "low", "high", "p"]].isna().all(axis=None)
     assert rows["note"].str.contains("24 are needed").all()

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.independent import monthly_values, noise, segmented_design
 from support.independent_law import covariance, fit_law
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_series
 from analysis.engine.draws import draw_parameters
 from analysis.its.counterfactual import draw_paths, simultaneous_band
 from analysis.its.model import prepare_model
@@ -52,9 +53,9 @@ def test_copy_of_a_result_keeps_draws_of_its_own(result):
     pd.testing.assert_frame_equal(copy.excess(24, draws=DRAWS), result.excess(24, draws=DRAWS))
 
 
-@pytest.mark.parametrize("until", [None, "2007-03"])
+@pytest.mark.parametrize("until", [pytest.param(None, marks=pytest.mark.slow), "2007-03"])
 def test_segmented_counterfactual_is_what_was_observed_before_the_shift(until):
-    shift = replace(load_policy_shifts()["calderon-2006-12"], until=until)
+    shift = replace(SHIFTS["calderon-2006-12"], until=until)
     result = fit_its(load_series("inegi"), shift)
     found = result.counterfactual("segmented", draws=DRAWS)
     before = slice(None, result.n_before)
@@ -131,7 +132,7 @@ def test_forecast_starts_from_what_the_errors_before_say_of_the_next(result):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_band_holds_the_expected_and_95_percent_of_whole_paths(kind):
-    shift = replace(load_policy_shifts()["calderon-2006-12"], omit=())
+    shift = replace(SHIFTS["calderon-2006-12"], omit=())
     result = fit_its(load_series("inegi"), shift)
     frame = result.counterfactual(kind, draws=DRAWS)
     before, after = frame.iloc[: result.n_before], frame.iloc[result.n_before :]
@@ -204,9 +205,9 @@ def test_unknown_kind_and_useless_draws_are_refused(result):
             result.excess(12, draws=draws)
 
 
-@pytest.mark.parametrize("source", ["inegi", "sesnsp"])
+@pytest.mark.parametrize("source", [pytest.param("inegi", marks=pytest.mark.slow), "sesnsp"])
 def test_segmented_draws_reproduce_the_closed_form_mixture(source):
-    shift = load_policy_shifts()["lopez-obrador-2018-12"]
+    shift = SHIFTS["lopez-obrador-2018-12"]
     result, count = fit_its(load_series(source), shift), 20_000
     y = np.log(1e5 * result.series["deaths"] / result.series["person_years"]).to_numpy()
     n, first = len(y), result.n_before
@@ -243,11 +244,11 @@ def test_range_of_months_shares_the_draws_equally():
     frame, ranges = value_frame(), [("2003-01", "2003-02"), ("2003-01", None), ("2003-02", None)]
     shifts = [PolicyShift("x", month, until=until) for month, until in ranges]
     models = [prepare_model(frame, shift, harmonics=0) for shift in shifts]
-    both, first, second = (draw_paths(model, "segmented", 20_000, 0)[:, -1] for model in models)
+    both, first, second = (draw_paths(model, "segmented", 5_000, 0)[:, -1] for model in models)
     for q in (0.1, 0.5, 0.9):
         at = np.quantile(both, q)
         mixed = ((first <= at).mean() + (second <= at).mean()) / 2
-        assert mixed == pytest.approx(q, abs=4 * np.sqrt(2 * q * (1 - q) / 20_000))
+        assert mixed == pytest.approx(q, abs=4 * np.sqrt(2 * q * (1 - q) / 5_000))
 
 
 def counted(deaths):
@@ -261,7 +262,10 @@ def test_months_before_that_do_not_vary_say_nothing_of_those_after(kind):
     deaths[48:] = np.random.default_rng(0).poisson(80, 24)
     result = fit_its(counted(deaths), SHIFT)
     why = "the deaths before the shift do not vary, and nothing says how they would have"
-    found, excess = result.counterfactual(kind, draws=DRAWS), result.excess(12, kind=kind)
+    found, excess = (
+        result.counterfactual(kind, draws=DRAWS),
+        result.excess(12, kind=kind, draws=DRAWS),
+    )
     assert found.attrs["note"] == f"from 2004-01 on {why}"
     assert found[["expected", "low", "high"]].iloc[48:].isna().all(axis=None)
     assert found["observed"].notna().all()

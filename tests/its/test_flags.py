@@ -7,10 +7,11 @@ from scipy.signal import lfilter
 from scipy.stats import chi2
 from scipy.stats import t as student
 from statsmodels.regression.linear_model import OLS
+from support.declared import SHIFTS
 from support.independent import monthly_values, noise, segmented_design
 from support.independent_law import covariance, fit_law, simulate
 
-from analysis import PolicyShift, break_posterior, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, break_posterior, fit_its, load_series
 from analysis.its.flags import find_flags, signs_differ, standardise
 from analysis.its.model import prepare_model
 
@@ -269,7 +270,7 @@ def test_holes_that_begin_before_the_window_count_in_it():
 
 
 def test_declared_months_with_holes_are_told_and_not_in_the_fit():
-    series, shift = load_series("inegi"), load_policy_shifts()["calderon-2006-12"]
+    series, shift = load_series("inegi"), SHIFTS["calderon-2006-12"]
     flags = [flags_of(series, each) for each in (shift, replace(shift, omit=()))]
     inside = [gap for gap in series.attrs["gaps"] if "2000-01" <= gap["last"] <= "2012-11"]
     missing = sum(gap["expected"] - gap["found"] for gap in inside)
@@ -399,7 +400,7 @@ def test_drift_says_which_source_moved_more_against_the_total():
 
 
 def test_declared_windows_are_flagged_where_their_record_keeps_no_step_with_registration():
-    shifts = load_policy_shifts()
+    shifts = SHIFTS
     flags = {
         (slug, source): flags_of(load_series(source), shifts[slug])
         for slug, source in (("lopez-obrador-2018-12", "inegi"), ("sheinbaum-2024-10", "sesnsp"))
@@ -419,7 +420,7 @@ def test_frame_that_names_its_source_alone_is_fitted():
 
 
 def test_caveat_of_the_shift_stands_next_to_its_result():
-    shift = load_policy_shifts()["special-forces-2020"]
+    shift = SHIFTS["special-forces-2020"]
     flag = flags_of(load_series("sesnsp"), shift)["unconfirmed"]
     assert (flag.value, str(flag)) == (4, "unconfirmed, date unknown")
     assert "unconfirmed" not in flags_of(calm_values())

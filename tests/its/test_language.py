@@ -5,8 +5,9 @@ from string import Formatter
 
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 
-from analysis import fit_its, load_policy_shifts, load_series
+from analysis import fit_its, load_series
 from analysis.files import DATA_FOLDER, read_toml
 from analysis.its import words
 from analysis.its.comparison import ESTIMATORS, ON_REQUEST, estimate_by
@@ -79,12 +80,12 @@ def numbers(text):
 
 @pytest.mark.parametrize(("slug", "source"), CASES)
 def test_a_shift_is_told_in_spanish_by_the_same_numbers_and_without_english(slug, source):
-    shift = load_policy_shifts()[slug]
+    shift = SHIFTS[slug]
     fit = fit_its(load_series(source, place=shift.places), shift)
     fit.__dict__["_comparison"] = estimate_by(("reml", "newey_west", "quasi_poisson"), fit._model)
     english = tell(fit, shift)
     with speaking("es"):
-        translated = load_policy_shifts()[slug]
+        translated = SHIFTS[slug]
         again = retell(fit, load_series(source, place=shift.places), translated)
         spanish = tell(again, translated)
         page = fill_template("shift.es.md.j2", **spanish)

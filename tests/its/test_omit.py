@@ -6,10 +6,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.independent import effect_rows, monthly_values, noise, segmented_design
 from support.independent_gaps import fit_seen
 
-from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, compare_estimators, fit_its, load_series
 from analysis.engine.counts import split_noise, working_response
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.design import build_design
@@ -225,7 +226,7 @@ def test_excess_leaves_them_out(kind):
 
 def test_declared_holes_of_the_source_move_calderons_row():
     """The contract's figures: level -19.6% with the two months and -7.8% without."""
-    series, shift = load_series("inegi"), load_policy_shifts()["calderon-2006-12"]
+    series, shift = load_series("inegi"), SHIFTS["calderon-2006-12"]
     assert shift.omit == months("2007-01", "2007-02")
     named = {"level": [-7.8, -22.3, 9.4], "slope": [17.9, 0.9, 36.2]}
     named["effect_24m"] = [28.0, -9.4, 77.9]

@@ -163,12 +163,7 @@ texts = st.one_of(
 )
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts, head=st.sampled_from(["", "month,cases\n", "month;cases\n"]), columns=texts)
 @example(text="2005-10,1e999", head="month,cases\n", columns=PAIRS)
 @example(text="2005-10,٣", head="month,cases\n", columns=PAIRS)

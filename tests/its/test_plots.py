@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
+from support.declared import SHIFTS
 from support.drawn import line
 from support.independent import monthly_values, noise
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_series
 from analysis.its.plots import plot_comparison, plot_effects, plot_fit, plot_gap, plot_series
 from analysis.style import COLOURS
 
 RATE = "Deaths per 100,000 person-years"
-CALDERON = load_policy_shifts()["calderon-2006-12"]
+CALDERON = SHIFTS["calderon-2006-12"]
 INTERVAL = ["estimate", "low", "high"]
 ROWS = [("Calderón", "inegi", 22.6, 4.3, 37.8), ("López Obrador", "inegi", -7.2, -22.5, 12.1)]
 ROWS += [("López Obrador", "sesnsp", -22.1, -23.7, -20.4)]
@@ -79,7 +80,7 @@ def test_the_axes_given_are_drawn_on_and_returned(draw, what, result):
 def test_series_are_drawn_as_rates_with_a_line_for_every_shift(ax):
     frames = {source: load_series(source) for source in ("inegi", "sesnsp")}
     frames["mine"] = frames["inegi"].iloc[:24]
-    range_of_months = load_policy_shifts()["special-forces-2020"]
+    range_of_months = SHIFTS["special-forces-2020"]
     plot_series(frames, [CALDERON, range_of_months], ax=ax)
     for label, name in (("INEGI", "inegi"), ("SESNSP", "sesnsp"), ("mine", "mine")):
         frame = frames[name]

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.interpolate import CubicSpline
+from support.declared import SHIFTS
 from support.independent import average, effect_rows, monthly_values, noise, segmented_design
 from support.independent_law import LEAST_V, MOST_LOG_RATIO, MOST_THETA, fit_law
 
-from analysis import PolicyShift, compare_estimators, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, compare_estimators, fit_its, load_series
 from analysis.its.breaks import break_posterior
 
 SHIFT = PolicyShift("reform", "2010-01")
@@ -18,7 +19,7 @@ DEATHS = np.random.default_rng(4).poisson(500, 60)
 GOOD = pd.DataFrame({"deaths": DEATHS, "person_years": 2e5}, index=VALUES.index)
 NATIONAL = [
     (slug, source)
-    for slug, shift in load_policy_shifts().items()
+    for slug, shift in SHIFTS.items()
     if shift.places == ("MX00",)
     for source in shift.sources
 ]
@@ -41,10 +42,17 @@ def frame_on(scale, index, y):
     return pd.DataFrame({"deaths": 1000, "person_years": 1e5 * 1000 / rate}, index=index)
 
 
-@pytest.mark.parametrize("scale", ["log", "rate", "value"])
+FREQUENCIES = [("M", "2006-03", 90, 46), ("Q", "2003Q2", 60, 27), ("Y", "1990", 36, 20)]
+SCALES = ["log", "rate", "value"]
+
+
 @pytest.mark.parametrize(
-    ("frequency", "start", "periods", "first"),
-    [("M", "2006-03", 90, 46), ("Q", "2003Q2", 60, 27), ("Y", "1990", 36, 20)],
+    ("scale", "frequency", "start", "periods", "first"),
+    [  # every pair; each scale and each frequency once among the fast tests
+        pytest.param(scale, *case, marks=[pytest.mark.slow] if row != column else [])
+        for row, scale in enumerate(SCALES)
+        for column, case in enumerate(FREQUENCIES)
+    ],
 )
 def test_truth_without_noise_is_found(scale, frequency, start, periods, first):
     index, y = exact_line(frequency, start, periods, first)
@@ -157,7 +165,7 @@ def test_scaling_deaths_and_person_years_changes_nothing():
 
 def independent_fits(slug, source, sizes):
     """The window of a declared shift, its months from the last on, and a mixture for each month."""
-    shift, frame = load_policy_shifts()[slug], load_series(source, start=None, end=None)
+    shift, frame = SHIFTS[slug], load_series(source, start=None, end=None)
     frame = frame.loc[shift.start or frame.index[0] : shift.end or frame.index[-1]]
     place = frame.index.get_loc
     y = np.log(1e5 * frame["deaths"] / frame["person_years"]).to_numpy()
@@ -179,7 +187,7 @@ def assert_independently_right(slug, source, sizes, tolerance):
     after, mixtures = independent_fits(slug, source, sizes)
     expected = average(mixtures).summary()
     expected[:, :3] = 100 * np.expm1(expected[:, :3])
-    result = fit_its(load_series(source), load_policy_shifts()[slug])
+    result = fit_its(load_series(source), SHIFTS[slug])
     assert result.n_after == after
     missing = [after < months for months in (0, 0, 12, 24, 0, 0)]
     expected[missing] = np.nan
@@ -211,7 +219,10 @@ def memory_below(mixture, sizes, values):
     return found
 
 
-@pytest.mark.parametrize(("slug", "source"), NATIONAL)
+@pytest.mark.parametrize(
+    ("slug", "source"),  # the slow test below asks for all of them, on a finer grid
+    [("calderon-2006-12", "inegi"), ("sheinbaum-2024-10", "sesnsp")],
+)
 def test_effects_of_national_shifts_agree_with_the_independent_implementation(slug, source):
     assert_independently_right(slug, source, (12, 14, 12), 6e-3)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.its.series import check_frame, choose_scale, outcome, periods_per_year
@@ -93,7 +93,6 @@ columns = st.lists(st.tuples(st.sampled_from(["value", "other"]), cells), max_si
 columns |= st.tuples(st.tuples(st.just("deaths"), cells), st.tuples(st.just("person_years"), cells))
 
 
-@settings(derandomize=True, deadline=None)
 @given(index=indices, columns=columns)
 def test_random_frame_is_sound_or_answered_with_a_message(index, columns):
     parts = [pd.Series(values, index, name=name) for name, values in columns]

@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.its.shifts import PolicyShift, with_choices
@@ -60,7 +60,6 @@ text = st.text() | st.from_regex(r"\d{1,5}([-/]\d\d?|Q\d)?", fullmatch=True)
 optional = dict.fromkeys(["until", "start", "end", "impact"], text | st.none())
 
 
-@settings(derandomize=True, deadline=None)
 @given(fields=st.fixed_dictionaries({"slug": text, "month": text}, optional=optional))
 def test_random_text_makes_a_shift_or_a_message(fields):
     try:

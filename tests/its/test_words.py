@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_series
 from analysis.its import words
 from analysis.its.flags import Flag
 
@@ -16,7 +17,7 @@ def test_an_effect_is_written_with_interval_and_unit():
 
 @pytest.fixture(scope="module")
 def result():
-    return fit_its(load_series("sesnsp"), load_policy_shifts()["sheinbaum-2024-10"])
+    return fit_its(load_series("sesnsp"), SHIFTS["sheinbaum-2024-10"])
 
 
 def test_effects_are_told_one_by_one_with_the_reason_of_a_missing_one(result):
@@ -71,7 +72,7 @@ def test_excess_is_told_with_its_side_and_as_no_effect_in_the_same_sentence(resu
 
 
 def test_excess_of_a_series_that_wanders_says_how_little_the_line_is_worth():
-    shift = load_policy_shifts()["calderon-2006-12"]
+    shift = SHIFTS["calderon-2006-12"]
     told = words.describe_excess(fit_its(load_series("inegi"), shift), 24, "forecast")
     assert " more deaths than the months before" in told
     assert told.endswith("to a policy; as the series wanders, such a line says little.")
@@ -79,7 +80,7 @@ def test_excess_of_a_series_that_wanders_says_how_little_the_line_is_worth():
 
 def test_record_says_whether_it_counts_deaths_or_victims(result):
     assert words.count_around(result).startswith("- **Victims in the record**: ")
-    own = fit_its(load_series("inegi"), load_policy_shifts()["pena-nieto-2012-12"])
+    own = fit_its(load_series("inegi"), SHIFTS["pena-nieto-2012-12"])
     assert words.count_around(own).startswith("- **Deaths in the record**: ")
 
 
@@ -89,7 +90,7 @@ def test_negative_numbers_have_a_minus_sign_and_nothing_else_has():
 
 
 def test_window_that_opens_before_its_source_says_so():
-    shift = load_policy_shifts()["covid-2020-04"]
+    shift = SHIFTS["covid-2020-04"]
     window = "- Window: December 2012 to September 2024"
     told = words.describe_shift(shift, load_series("sesnsp").index[0])
     assert f"{window}, of which the source has January 2015 on. López" in told
@@ -98,7 +99,7 @@ def test_window_that_opens_before_its_source_says_so():
 
 
 def test_what_was_declared_is_told():
-    told = words.describe_shift(load_policy_shifts()["special-forces-2020"])
+    told = words.describe_shift(SHIFTS["special-forces-2020"])
     assert "first month October 2020 to January 2021: unconfirmed, date unknown." in told
     assert "Beside it in the model: López Obrador" in told
     assert "- The article (May 2021): “During" in told

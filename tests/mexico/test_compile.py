@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 from support.folders import ROOT
+from support.sweeps import sweep
 
 from analysis.files import sha256
 from analysis.mexico.tables import DATA_FOLDER
@@ -80,6 +81,7 @@ def test_compiling_the_publishers_figures_gives_the_embedded_tables(sources, int
     assert files(into) == written
 
 
+@pytest.mark.slow
 def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
     path = sources / INEGI  # 2005 is no year whose total is checked
     path.write_text(re.sub(r"(?m)^2005-03,\d+,", "2005-03,99,", path.read_text("utf-8")), "utf-8")
@@ -94,39 +96,76 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
 
 @pytest.mark.parametrize(
     ("source", "pattern", "replacement", "message"),
-    [
-        (INEGI, r"2005-03,.*\n", "", r"^inegi_deaths: .*every month; missing \[\('2005-03'"),
-        (INEGI, r"2000-01,.*\n", "", r"^inegi_deaths: yearly totals \{2000: 9554\}"),
-        (
-            INEGI,
-            r"2022-12,.*\n",
-            "",
-            "^inegi_deaths ends in 2022-11; the last release goes through 2022-12",
-        ),
-        (INEGI, "2000-01,0,", "2000-01,1,", r"^inegi_deaths: yearly totals \{2000: 10560\}.*10559"),
-        (INEGI, "2000-01,0,59,", "2000-01,0.5,58.5,", "^inegi_deaths: deaths must be whole"),
-        (INEGI, "0,59,", "-1,60,", "^inegi_deaths: deaths must be at least 0; found -1"),
-        (INEGI, "2000-01,0,", "2000-01,,", rf"^{INEGI}: missing values in \['MX01'\]"),
-        (INEGI, "month,", "mes,", rf"^{INEGI}: .*missing \['month'\], unexpected \['mes'\]"),
-        (INEGI, "2005-03,", "2005-04,", "must be unique"),
-        (SESNSP, "2015-01,MX01,7,0", "2015-01,MX01,7,1", r"^sesnsp_victims: .*\{2015: 18313\}"),
-        (SESNSP, "2015-01,MX01", "2015-01,MX33", "^sesnsp_victims: every state needs every month"),
-        (POPULATION, "\n1990,", "\n1989,", "^population: years must be consecutive"),
-        (POPULATION, "750856", "750857", r"^population: states do not add up to MX00 in \[1990"),
-        (MUNICIPALITIES, "660045", "660046", "^municipal_population: municipalities do not add up"),
-        (MUNICIPALITIES, "01002,", "01001,", "must be unique"),
-        (OPERATIONS, "MX10", "MX99", r"^military_operations: state has unknown codes \['MX99'\]"),
-        (OPERATIONS, "2006-12-11", "11 Dec", "^military_operations: start must be dates"),
-        (INEGI, "2000-01,0,", "2000-01,x,", rf"^{INEGI}: \['MX01'\] must be numbers"),
-        (INEGI, "2000-01,", "2000-13,", r"^inegi_deaths: months must look like .*2000-13"),
-        (POPULATION, r"\n2025(.*\n)*", "\n", "municipalities do not add up"),
-        (REGISTERED, "14493", "many", rf"^{REGISTERED}: \['registered_deaths'\] must be numbers"),
-        (REGISTERED, "14493", "-5", "^inegi_registered: registered_deaths must be at least 0"),
-        ("states.csv", r"MX20(.*\n)*", "", "^states.csv: expected MX01..MX32"),
-        ("states.geojson", r"(?s).+", "[]", "^states.geojson is not a GeoJSON"),
-        (REGISTERED, "1991,", "1990,", r"^inegi_registered: \['year'\] must be unique"),
-        ("states.geojson", "MX05", "MX06", "^states.geojson: expected the outlines of MX01"),
-    ],
+    sweep(
+        [
+            (INEGI, r"2005-03,.*\n", "", r"^inegi_deaths: .*every month; missing \[\('2005-03'"),
+            (INEGI, r"2000-01,.*\n", "", r"^inegi_deaths: yearly totals \{2000: 9554\}"),
+            (
+                INEGI,
+                r"2022-12,.*\n",
+                "",
+                "^inegi_deaths ends in 2022-11; the last release goes through 2022-12",
+            ),
+            (
+                INEGI,
+                "2000-01,0,",
+                "2000-01,1,",
+                r"^inegi_deaths: yearly totals \{2000: 10560\}.*10559",
+            ),
+            (INEGI, "2000-01,0,59,", "2000-01,0.5,58.5,", "^inegi_deaths: deaths must be whole"),
+            (INEGI, "0,59,", "-1,60,", "^inegi_deaths: deaths must be at least 0; found -1"),
+            (INEGI, "2000-01,0,", "2000-01,,", rf"^{INEGI}: missing values in \['MX01'\]"),
+            (INEGI, "month,", "mes,", rf"^{INEGI}: .*missing \['month'\], unexpected \['mes'\]"),
+            (INEGI, "2005-03,", "2005-04,", "must be unique"),
+            (SESNSP, "2015-01,MX01,7,0", "2015-01,MX01,7,1", r"^sesnsp_victims: .*\{2015: 18313\}"),
+            (
+                SESNSP,
+                "2015-01,MX01",
+                "2015-01,MX33",
+                "^sesnsp_victims: every state needs every month",
+            ),
+            (POPULATION, "\n1990,", "\n1989,", "^population: years must be consecutive"),
+            (
+                POPULATION,
+                "750856",
+                "750857",
+                r"^population: states do not add up to MX00 in \[1990",
+            ),
+            (
+                MUNICIPALITIES,
+                "660045",
+                "660046",
+                "^municipal_population: municipalities do not add up",
+            ),
+            (MUNICIPALITIES, "01002,", "01001,", "must be unique"),
+            (
+                OPERATIONS,
+                "MX10",
+                "MX99",
+                r"^military_operations: state has unknown codes \['MX99'\]",
+            ),
+            (OPERATIONS, "2006-12-11", "11 Dec", "^military_operations: start must be dates"),
+            (INEGI, "2000-01,0,", "2000-01,x,", rf"^{INEGI}: \['MX01'\] must be numbers"),
+            (INEGI, "2000-01,", "2000-13,", r"^inegi_deaths: months must look like .*2000-13"),
+            (POPULATION, r"\n2025(.*\n)*", "\n", "municipalities do not add up"),
+            (
+                REGISTERED,
+                "14493",
+                "many",
+                rf"^{REGISTERED}: \['registered_deaths'\] must be numbers",
+            ),
+            (REGISTERED, "14493", "-5", "^inegi_registered: registered_deaths must be at least 0"),
+            ("states.csv", r"MX20(.*\n)*", "", "^states.csv: expected MX01..MX32"),
+            ("states.geojson", r"(?s).+", "[]", "^states.geojson is not a GeoJSON"),
+            (REGISTERED, "1991,", "1990,", r"^inegi_registered: \['year'\] must be unique"),
+            ("states.geojson", "MX05", "MX06", "^states.geojson: expected the outlines of MX01"),
+        ],
+        0,
+        7,
+        9,
+        12,
+        24,
+    ),
 )
 def test_damaged_source_is_refused_and_nothing_written(
     sources, into, source, pattern, replacement, message
@@ -140,6 +179,7 @@ def test_damaged_source_is_refused_and_nothing_written(
     assert files(into) == {"inegi_deaths.csv": b"as before"}
 
 
+@pytest.mark.slow
 def test_one_more_month_is_another_release_with_totals_of_its_own(sources, into):
     path = sources / SESNSP
     month = "".join(f"2025-07,MX{number:02d},{50 + number},1\n" for number in range(1, 33))
@@ -159,7 +199,7 @@ def test_a_count_revised_in_the_same_release_says_what_to_update(sources, into):
         compile_tables(sources, into)
 
 
-@pytest.mark.parametrize("source", [INEGI, POPULATION, *COPIED.values(), OPERATIONS])
+@pytest.mark.parametrize("source", sweep([INEGI, POPULATION, *COPIED.values(), OPERATIONS], 0))
 def test_missing_source_is_named_and_nothing_written(sources, into, source):
     (sources / source).unlink()
     with pytest.raises(ValueError, match=f"^{source} not found in .*sources"):
@@ -167,6 +207,7 @@ def test_missing_source_is_named_and_nothing_written(sources, into, source):
     assert files(into) == {"inegi_deaths.csv": b"as before"}
 
 
+@pytest.mark.slow
 def test_command_line_writes_the_tables_and_lists_them(sources, into, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["compile", str(sources), "--into", str(into)])
     main()

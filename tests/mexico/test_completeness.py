@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
+from support.declared import SHIFTS
 
-from analysis import fit_its, load_completeness, load_policy_shifts, load_series, load_states
+from analysis import fit_its, load_completeness, load_series, load_states
 from analysis.its.flags import find_flags
 from analysis.mexico.record import (
     ALIKE,
@@ -53,6 +54,7 @@ def expect_missing(registration, year, alike):
     return certain, due, late_now.sum(axis=1)
 
 
+@pytest.mark.slow
 def test_constants_are_those_that_the_registration_of_1992_to_2007_makes_likeliest(registration):
     def unlikely(logs):
         alike, yearly = np.exp(logs)
@@ -155,7 +157,7 @@ def test_the_last_month_of_sesnsp_is_provisional_and_flagged_in_sheinbaums_windo
     assert [str(month) for month in share.index] == ["2025-04", "2025-05", "2025-06"]
     assert share.loc["2025-06", "share"] == pytest.approx(0.9965, abs=1e-4)
     assert share.loc["2025-06", "low"] == pytest.approx(0.9905, abs=1e-4)
-    shifts = load_policy_shifts()
+    shifts = SHIFTS
     series = load_series("sesnsp")
     flags = flags_of(series, shifts["sheinbaum-2024-10"])
     assert "first print had 99.7% of today's count on average" in flags["provisional_month"].text
@@ -170,7 +172,7 @@ def test_months_of_the_1990s_come_when_asked_for_and_are_marked():
     pd.testing.assert_frame_equal(long["2000-01":], load_series("inegi"))
     registered = load_table("inegi_registered").set_index("year")["registered_deaths"]
     assert (by_year.loc[1994:1999] / registered.loc[1994:1999]).between(0.98, 1.02).all()
-    calderon = load_policy_shifts()["calderon-2006-12"]
+    calderon = SHIFTS["calderon-2006-12"]
     assert "years_imputed" in flags_of(long, calderon)
     sound = load_series("inegi", start="1994-01")
     assert "years_imputed" not in flags_of(sound, calderon)

@@ -1,13 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 
-from analysis import PolicyShift, load_country_panel, load_policy_shifts
+from analysis import PolicyShift, load_country_panel
 from analysis.mexico import countries
 from analysis.mexico.countries import REGION, load_country_rates, treated_years
 from analysis.mexico.tables import load_table
-
-SHIFTS = load_policy_shifts()
 
 
 def made_rates(**changed):

@@ -26,12 +26,7 @@ from mexico_tables import files
 from mexico_tables.update import read_file
 
 STATES = [f"MX{number:02d}" for number in range(1, 33)]
-LOOSE = settings(
-    deadline=None,
-    max_examples=40,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
-)
+LOOSE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def victims(months, start="2025-01"):

@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.declared import states_of
 
-from analysis import find_gaps, load_series, load_states, national_gaps
+from analysis import find_gaps, load_series, national_gaps
 from analysis.mexico.record import SOURCES
 from benchmarks.gaps import RECORD
 
@@ -152,7 +153,6 @@ def test_share_that_is_none_is_refused():
 
 
 @given(st.lists(st.integers(0, 10**5), min_size=48, max_size=48), st.integers(7, 48))
-@settings(max_examples=60, deadline=None)
 def test_any_counts_are_judged_and_gaps_never_overlap(deaths, months):
     panel = make_panel(A=deaths, B=PER_DAY)
     panel = panel.groupby("state").head(months)
@@ -166,7 +166,7 @@ def test_any_counts_are_judged_and_gaps_never_overlap(deaths, months):
 
 
 def test_holes_of_2007_are_found_in_the_states_that_have_them():
-    gaps = find_gaps(load_states("inegi"))
+    gaps = find_gaps(states_of("inegi"))
     here = gaps[gaps["first"] == pd.Period("2007-01", "M")].set_index("place")
     assert here["found"].to_dict() == {"MX05": 2, "MX07": 9, "MX09": 38, "MX28": 8}
     assert here["last"].astype(str).to_dict() == {
@@ -179,21 +179,21 @@ def test_holes_of_2007_are_found_in_the_states_that_have_them():
 
 
 def test_two_months_hide_much_of_the_nations_deaths_and_no_other_comes_near():
-    shares = national_gaps(load_states("inegi"), share=0)["share"].sort_values(ascending=False)
+    shares = national_gaps(states_of("inegi"), share=0)["share"].sort_values(ascending=False)
     assert sorted(map(str, shares.index[:2])) == ["2007-01", "2007-02"]
     assert shares.iloc[1] > 0.15
     assert shares.iloc[2] < 0.05
 
 
 def test_months_that_a_state_did_not_report_are_gaps_of_the_other_source():
-    gaps = find_gaps(load_states("sesnsp"))
+    gaps = find_gaps(states_of("sesnsp"))
     oaxaca = gaps[gaps["place"] == "MX20"]
     assert (oaxaca["months"].sum(), oaxaca["found"].sum()) == (7, 0)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_series_carries_the_gaps_of_its_places_and_months(source):
-    found = find_gaps(load_states(source))
+    found = find_gaps(states_of(source))
     carried = load_series(source).attrs["gaps"]
     columns = ["place", "first", "last", "found", "expected"]
     assert carried == found.astype({"first": str, "last": str})[columns].to_dict("records")

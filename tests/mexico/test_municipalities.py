@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 from support.municipal_synthesis import synthesise_municipalities
+from support.sweeps import sweep
 
 from analysis import load_municipalities, load_states
 from analysis.mexico.municipalities import (
@@ -261,9 +262,7 @@ EDITS = st.one_of(
 )
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=EDITS)
 def test_corruption_is_an_error_or_changes_nothing(tmp_path, undamaged, edit):
     (at, left_out, what), content = edit, SMALL.encode()
@@ -342,6 +341,7 @@ def test_person_years_add_up_to_the_states(everything, everywhere):
     np.testing.assert_allclose(found.to_numpy(), states.to_numpy(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_merging_changes_no_sum(synthetic, everything):
     apart = load_municipalities(synthetic, complete_only=False, merge_created=False)
     assert len(apart.index.unique("municipality")) == 2469
@@ -388,6 +388,7 @@ def test_fault_in_the_whole_table_is_found(synthetic, tmp_path, pattern, replace
         load_municipalities(path)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes(synthetic, tmp_path):
     synthesise_municipalities(tmp_path / "again.csv", seed=0)
     assert (tmp_path / "again.csv").read_bytes() == synthetic.read_bytes()
@@ -456,6 +457,7 @@ def test_embedded_table_leaves_out_half_a_year_that_is_still_being_registered(em
     assert complete["deaths"].sum() < embedded["deaths"].sum()
 
 
+@pytest.mark.slow
 def test_ones_own_copy_of_the_release_gives_the_same_plain_or_packed(embedded, copy, tmp_path):
     pd.testing.assert_frame_equal(load_municipalities(copy, complete_only=False), embedded)
     bars = tmp_path / "bars.csv.gz"
@@ -465,12 +467,19 @@ def test_ones_own_copy_of_the_release_gives_the_same_plain_or_packed(embedded, c
 
 @pytest.mark.parametrize(
     ("pattern", "replacement", "message"),
-    [
-        (rb"\n15033,2011,3,.*\n", b"\n15033,2011,3,900\n", r"1 state-months, by \['MX15 2011-03: "),
-        (rb"(?s)\n08037,2010.*", b"\n", "not add up"),
-        (rb"\n(09007,2005,\d+,\d+\n)", rb"\n\1\1", r"^more than one row of \['09007 2005-"),
-        (rb"\n(14039,20(16|17|18),\d+,\d+\n)+", b"\n", r"not add up .*MX14 201[678]"),
-    ],
+    sweep(
+        [
+            (
+                rb"\n15033,2011,3,.*\n",
+                b"\n15033,2011,3,900\n",
+                r"1 state-months, by \['MX15 2011-03: ",
+            ),
+            (rb"(?s)\n08037,2010.*", b"\n", "not add up"),
+            (rb"\n(09007,2005,\d+,\d+\n)", rb"\n\1\1", r"^more than one row of \['09007 2005-"),
+            (rb"\n(14039,20(16|17|18),\d+,\d+\n)+", b"\n", r"not add up .*MX14 201[678]"),
+        ],
+        0,
+    ),
 )
 def test_damage_to_a_release_without_zeros_is_found(copy, pattern, replacement, message):
     damage(copy, pattern, replacement)

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 
-from analysis import load_completeness, load_policy_shifts, load_releases, load_series
+from analysis import load_completeness, load_releases, load_series
 from analysis.mexico.record import first_print_shares
 from analysis.mexico.shifts import load_records
 
@@ -54,7 +55,7 @@ def test_shares_of_states_are_about_one():
 
 
 def test_records_of_a_shift_are_what_its_window_can_use():
-    shifts = load_policy_shifts()
+    shifts = SHIFTS
     calderon = load_records(shifts["calderon-2006-12"], "inegi")
     assert list(calderon) == ["as declared", "from 1994-01", "scaled to registered deaths"]
     assert str(calderon["from 1994-01"].index[0]) == "1994-01"

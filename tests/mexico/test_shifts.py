@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
+from support.declared import states_of
 
-from analysis import load_states, national_gaps
+from analysis import national_gaps
 from analysis.its.design import cut_window
 from analysis.its.shifts import months_between
 from analysis.mexico.record import NATION, SOURCES
@@ -76,8 +77,9 @@ def test_every_declared_source_carries_its_shift(slug):
     assert min(map(len, windows)) >= 79  # months: from López Obrador's shift to June 2025
 
 
+@pytest.mark.slow
 def test_national_windows_leave_out_the_months_whose_holes_the_rule_finds_and_no_others():
-    gaps = {source: set(national_gaps(load_states(source)).index) for source in SOURCES}
+    gaps = {source: set(national_gaps(states_of(source)).index) for source in SOURCES}
     assert {str(month) for month in gaps["inegi"]} == {"2007-01", "2007-02"}
     left_out = {}
     for slug, shift in SHIFTS.items():

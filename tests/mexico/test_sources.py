@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.sweeps import sweep
 
 from analysis import find_gaps
 from analysis.checks import UnknownNameError
@@ -71,7 +72,7 @@ def test_states_are_stacked_by_state_and_month(source, rows):
     pd.testing.assert_frame_equal(states.loc["MX16"], one, check_freq=False)
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", sweep(SOURCES, 0))
 def test_states_carry_the_gaps_of_all_of_them(source):
     states = load_states(source)
     assert states.attrs["gaps"] == load_series(source).attrs["gaps"]
@@ -248,7 +249,6 @@ def test_a_name_of_a_state_means_no_other_state():
     assert both == {"mexico": ["MX00", "MX15"], "mex": ["MX00", "MX15"]}
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.binary(), st.booleans()))
 def test_whatever_is_no_code_of_a_place_is_told_so(place):
     with pytest.raises(UnknownNameError, match=r"^unknown place "):
@@ -281,6 +281,7 @@ def test_places_and_months_that_cannot_be_given_are_refused(arguments, message):
         load_series("inegi", **arguments)
 
 
+@pytest.mark.slow
 def test_chiapas_is_declared_unreliable_where_its_years_are_unlike_any_other_states():
     declared = load_states("inegi").attrs["unreliable"]
     assert declared == json.loads(json.dumps(declared))

@@ -19,6 +19,7 @@ from support.publisher_files import (
     to_zip,
     whole_year,
 )
+from support.sweeps import sweep
 
 from analysis.mexico.tables import DATA_FOLDER, load_table
 from mexico_tables.update import main, update_tables
@@ -98,6 +99,7 @@ def test_one_more_month_changes_its_table_and_what_is_said_of_it(update, folder)
     assert validate(folder, "sesnsp_victims") == []
 
 
+@pytest.mark.slow
 def test_embedded_tables_laid_out_as_their_publishers_do_change_nothing(update, folder):
     deaths = load_table("inegi_deaths")
     years = [deaths["month"].str[:4], deaths["month"].str[5:], deaths["state"].str[2:]]
@@ -133,36 +135,41 @@ def test_revised_counts_are_told_by_year_and_state(update, folder):
 
 @pytest.mark.parametrize(
     ("name", "table", "message"),
-    [
-        (
-            "IDVFC_NM_jun25.csv",
-            set_counts(VICTIMS, "2024-01", {"MX01": 7}),
-            r"release 2025-06 itself has moved, 2024 30,898 \+7: a revision, .*changed file",
-        ),
-        (
-            "victims.csv",
-            set_counts(VICTIMS, "2024-01", {"MX01": 7}),
-            "release 2025-06 itself has moved",
-        ),
-        (
-            "IDVFC_NM_jul25.csv",
-            VICTIMS[VICTIMS["month"] < "2025-05"],
-            "128 figures, 2025-05 to 2025-06, of the last release are missing",
-        ),
-        ("IDVFC_NM_may25.csv", VICTIMS[VICTIMS["month"] < "2025-06"], "2025-05 is older than"),
-        (
-            "IDVFC_NM_jul25.csv",
-            set_counts(VICTIMS, "2024-01", {"MX01": 1600}),
-            r"closed years move by more than 5%, \['2024'\]: 2024 30,898 \+1,600",
-        ),
-        (  # as many here as there less: rows of two states have changed places
-            "IDVFC_NM_jul25.csv",
-            set_counts(VICTIMS, "2024-01", {"MX01": 900, "MX11": -200, "MX02": -150, "MX15": -150})
-            .pipe(set_counts, "2024-02", {"MX11": -200, "MX02": -100, "MX15": -150})
-            .pipe(set_counts, "2024-03", {"MX01": 900, "MX11": -150}),
-            r"closed years move by more than 5%, \['2024'\]",
-        ),
-    ],
+    sweep(
+        [
+            (
+                "IDVFC_NM_jun25.csv",
+                set_counts(VICTIMS, "2024-01", {"MX01": 7}),
+                r"release 2025-06 itself has moved, 2024 30,898 \+7: a revision, .*changed file",
+            ),
+            (
+                "victims.csv",
+                set_counts(VICTIMS, "2024-01", {"MX01": 7}),
+                "release 2025-06 itself has moved",
+            ),
+            (
+                "IDVFC_NM_jul25.csv",
+                VICTIMS[VICTIMS["month"] < "2025-05"],
+                "128 figures, 2025-05 to 2025-06, of the last release are missing",
+            ),
+            ("IDVFC_NM_may25.csv", VICTIMS[VICTIMS["month"] < "2025-06"], "2025-05 is older than"),
+            (
+                "IDVFC_NM_jul25.csv",
+                set_counts(VICTIMS, "2024-01", {"MX01": 1600}),
+                r"closed years move by more than 5%, \['2024'\]: 2024 30,898 \+1,600",
+            ),
+            (  # as many here as there less: rows of two states have changed places
+                "IDVFC_NM_jul25.csv",
+                set_counts(
+                    VICTIMS, "2024-01", {"MX01": 900, "MX11": -200, "MX02": -150, "MX15": -150}
+                )
+                .pipe(set_counts, "2024-02", {"MX11": -200, "MX02": -100, "MX15": -150})
+                .pipe(set_counts, "2024-03", {"MX01": 900, "MX11": -150}),
+                r"closed years move by more than 5%, \['2024'\]",
+            ),
+        ],
+        0,
+    ),
 )
 def test_a_release_that_is_seldom_true_is_refused_unless_told(update, folder, name, table, message):
     with pytest.raises(ValueError, match=rf"^sesnsp_victims: .*{message}.*--accept-revisions"):
@@ -193,6 +200,7 @@ def test_a_table_without_a_month_or_a_state_is_refused(update, folder, lost):
     assert changed(folder) == set()
 
 
+@pytest.mark.slow
 def test_two_releases_in_one_call_are_taken_in_order(update, folder):
     july, august = add_months(VICTIMS, "2025-07"), add_months(VICTIMS, "2025-07", "2025-08")
     files = {"IDVFC_NM_ago25.csv": august, "IDVFC_NM_jul25.csv": july}
@@ -200,6 +208,7 @@ def test_two_releases_in_one_call_are_taken_in_order(update, folder):
     assert described(folder, "sesnsp_victims")["release"] == "2025-08"
 
 
+@pytest.mark.slow
 def test_dry_run_tells_the_same_and_writes_nothing(update, folder):
     files = {"IDVFC_NM_jul25.csv": lay_out_victims(add_months(VICTIMS, "2025-07"))}
     told = update(files, dry_run=True)
@@ -250,6 +259,7 @@ def test_the_next_year_of_certificates_adds_late_deaths_to_earlier_months(update
     assert resource["totals"]["2022"] == 31050
 
 
+@pytest.mark.slow
 def test_late_deaths_may_move_the_last_year_by_any_share_but_no_year_before(update, folder):
     many = [("09", 12, 2022, "X959", 2)] * 1600
     dry = {"dry_run": True, "accept_revisions": True}
@@ -259,6 +269,7 @@ def test_late_deaths_may_move_the_last_year_by_any_share_but_no_year_before(upda
         update({"a.csv": certificates(2023, deaths=as_last_year(2023) + many)})
 
 
+@pytest.mark.slow
 def test_years_of_certificates_are_taken_in_order(update, folder):
     update({"b.csv": certificates(2024), "a.csv": certificates(2023)}, accept_revisions=True)
     assert described(folder, "inegi_deaths")["registered_through"] == "2024-12"
@@ -268,22 +279,25 @@ def test_years_of_certificates_are_taken_in_order(update, folder):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [
-        (certificates(2022), r"registered in 2022 .* in it already\. Give the file of 2023"),
-        (
-            certificates(1997, deaths=whole_year(1997, "9654")),
-            r"registered in 1997 .* in it already",
-        ),
-        (certificates(2024), r"a year between is missing\. Give the file of 2023"),
-        (
-            certificates(2023, deaths=[each for each in whole_year(2023) if each[1] < 7]),
-            "deaths of 2023 in 6 months of 12, .*: half a year",
-        ),
-        (
-            certificates(2023, deaths=[each for each in whole_year(2023) if each[0] < "20"]),
-            "deaths of 2023 in 19 states of 32, .*cut",
-        ),
-    ],
+    sweep(
+        [
+            (certificates(2022), r"registered in 2022 .* in it already\. Give the file of 2023"),
+            (
+                certificates(1997, deaths=whole_year(1997, "9654")),
+                r"registered in 1997 .* in it already",
+            ),
+            (certificates(2024), r"a year between is missing\. Give the file of 2023"),
+            (
+                certificates(2023, deaths=[each for each in whole_year(2023) if each[1] < 7]),
+                "deaths of 2023 in 6 months of 12, .*: half a year",
+            ),
+            (
+                certificates(2023, deaths=[each for each in whole_year(2023) if each[0] < "20"]),
+                "deaths of 2023 in 19 states of 32, .*cut",
+            ),
+        ],
+        0,
+    ),
 )
 def test_certificates_that_do_not_follow_or_are_not_a_year_are_refused(
     update, folder, content, message
@@ -304,10 +318,12 @@ def as_last_year(year):
     ]
 
 
+@pytest.mark.slow
 def test_a_year_of_certificates_like_the_last_is_taken(update):
     assert "written" in update({"a.csv": certificates(2023, deaths=sorted(as_last_year(2023)))})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "message"),
     [
@@ -328,6 +344,7 @@ def test_a_year_of_certificates_that_is_half_doubled_or_cut_is_refused(
     assert changed(folder) == set()
 
 
+@pytest.mark.slow
 def test_one_revised_count_is_one_row_of_the_record_and_the_study_reads_it(update, folder):
     revised = VICTIMS.copy()
     cell = revised["month"].eq("2024-01") & revised["state"].eq("MX01")
@@ -341,6 +358,7 @@ def test_one_revised_count_is_one_row_of_the_record_and_the_study_reads_it(updat
     assert load_table("sesnsp_revisions", folder=folder)["release"].max() == "2025-08"
 
 
+@pytest.mark.slow
 def test_a_state_that_falls_silent_is_refused(update, folder):
     silent = VICTIMS.copy()
     silent.loc[silent["month"].str[:4].eq("2024") & silent["state"].eq("MX06"), list(KINDS)] = 0
@@ -358,6 +376,7 @@ def registry(months, empty="0"):
     return lay_out_victims(table, empty=empty)
 
 
+@pytest.mark.slow
 def test_the_new_registry_gets_a_table_of_its_own_that_grows(update, folder):
     said = update({"RNID-Víctimas_Estatal-2026-mar2026.csv": registry(3, empty="")})
     assert said.startswith("rnid_victims: 64 of 160 rows\n")
@@ -371,6 +390,7 @@ def test_the_new_registry_gets_a_table_of_its_own_that_grows(update, folder):
     assert validate(folder, "rnid_victims") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [150, 140])
 def test_a_first_registry_that_is_cut_at_a_line_is_no_zero(update, folder, kept):
     header, *lines = registry(3)

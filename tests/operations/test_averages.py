@@ -47,6 +47,7 @@ def test_three_methods_stand_beside_each_other_at_every_horizon(stacked, inferen
         assert found.tolist() == pytest.approx(row[NUMBERS].tolist())
 
 
+@pytest.mark.slow
 def test_each_choice_is_an_estimate_of_its_own():
     without = {"A": ["A"], "two controls": ["C", "D"]}
     varied = vary_choices(PANEL, TWO, OPERATIONS, [3, 6], left_out=without, before=9, seed=1)

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from support.declared import states_of
 from support.stacked_panels import SEVEN, TWO, fit_dummies, make_panel, under
 
-from analysis import load_states
 from analysis.operations.event_study import average_effects, fit_event_study, list_bins, per_100k
 from analysis.operations.inversion import fit_bins, fit_reassigned
 from analysis.operations.stacks import first_operations, lay_out, stack_operations
@@ -47,9 +47,9 @@ def test_lead_test_is_an_f_test_of_the_leads():
     assert study.pre_trend["p"] == pytest.approx(stats.f.sf(F, 2, 11))
 
 
-@pytest.mark.parametrize("controls", ["never", "not_yet"])
+@pytest.mark.parametrize("controls", ["never", pytest.param("not_yet", marks=pytest.mark.slow)])
 def test_pyfixest_and_our_own_fit_agree_on_the_real_states(controls):
-    panel = load_states("inegi")
+    panel = states_of("inegi")
     stacked = stack_operations(panel, FIRST, controls=controls)
     found = average_effects(stacked, horizons=[6, 24])
     for months in (6, 24):

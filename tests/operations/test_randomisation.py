@@ -4,9 +4,9 @@ from itertools import permutations, product
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import states_of
 from support.stacked_panels import OPERATIONS, SEVEN, TWO, fit_dummies, make_panel, under
 
-from analysis import load_states
 from analysis.operations import inversion, randomisation
 from analysis.operations.event_study import average_effects, fit_event_study
 from analysis.operations.inversion import (
@@ -155,7 +155,7 @@ def test_bad_draws_are_named(test, options, message):
 def test_score_bootstrap_and_randomisation_keep_their_level_and_clustered_errors_do_not():
     # The recorded simulation of benchmarks/operations.py with fewer panels: 150 of each world, so
     # that the Monte Carlo error of 5% is 1.8 points, and that of an effect of 0.1 is 0.01.
-    states = load_states("inegi")
+    states = states_of("inegi")
     months = states.index.get_level_values("month")
     before = states[months < pd.Period("2006-12")].groupby("state").sum()
     panel = states[(months >= pd.Period("2004-12")) & (months <= pd.Period("2009-01"))]

@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import states_of
 from support.stacked_panels import SEVEN, under
 
-from analysis import PolicyShift, load_states
+from analysis import PolicyShift
 from analysis.operations.stacks import first_operations, lay_out, leave_out, stack_operations
 
 EARLY = PolicyShift("early", "2003-01", places=("A",))
@@ -99,7 +100,7 @@ def test_two_operations_of_one_month_share_a_first_arrival():
 
 
 def test_seven_operations_leave_24_states_as_controls():
-    stacked = stack_operations(load_states("inegi"), SEVEN)
+    stacked = stack_operations(states_of("inegi"), SEVEN)
     assert stacked.loc[stacked["treated"], "place"].nunique() == 8
     assert stacked.loc[~stacked["treated"], "place"].nunique() == 24
     assert len(stacked) == 48 * (1 + 1 + 1 + 3 + 2 + 1 + 1 + 7 * 24)

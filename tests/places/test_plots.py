@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
+from support.declared import SHIFTS, states_of
 
-from analysis import fit_places, load_policy_shifts, load_states, plot_forest, plot_map, pool_places
+from analysis import fit_places, plot_forest, plot_map, pool_places
 from analysis.mexico.tables import load_outlines, load_table
 from analysis.places.effects import PlaceEffects
 
-SHIFT = load_policy_shifts()["calderon-2006-12"]
+SHIFT = SHIFTS["calderon-2006-12"]
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_places(load_states("inegi"), SHIFT, beside=())
+    return fit_places(states_of("inegi"), SHIFT, beside=())
 
 
 def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from support.declared import SHIFTS, states_of
 from support.folders import ROOT
 from support.independent import segmented_design
 from support.independent_law import fit_law, simulate
@@ -11,8 +12,6 @@ from support.independent_law import fit_law, simulate
 from analysis import (
     fit_newey_west,
     fit_places,
-    load_policy_shifts,
-    load_states,
     pool_places,
 )
 from analysis.engine.estimators import newey_west_lags
@@ -21,8 +20,7 @@ from analysis.its.shifts import PolicyShift
 from analysis.places.pooling import RECORDS, pool_groups, pool_records
 from benchmarks.pooling import SIMULATIONS, WORLDS, pooling_coverage, simulate_panel
 
-STATES = load_states("inegi")
-SHIFT = load_policy_shifts()["calderon-2006-12"]
+SHIFT = SHIFTS["calderon-2006-12"]
 CHOSEN = ["MX02", "MX05", "MX08", "MX14", "MX16", "MX25"]
 
 
@@ -32,7 +30,7 @@ def fit(panel, shift=SHIFT, **options):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit(STATES.loc[CHOSEN])
+    return fit(states_of("inegi").loc[CHOSEN])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +72,7 @@ def test_driscoll_and_kraay_are_newey_and_west_on_the_mean_series(fitted, pooled
 
 
 def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
-    copies = {f"copy {number}": STATES.loc["MX16"] for number in range(5)}
+    copies = {f"copy {number}": states_of("inegi").loc["MX16"] for number in range(5)}
     fitted = fit(pd.concat(copies, names=["place"]))
     pooled, alone = pool_places(fitted), fitted.of("slope").iloc[0]
     width = alone["high"] - alone["low"]
@@ -90,7 +88,7 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
 
 
 def test_weights_are_person_years():
-    giant = STATES.loc[CHOSEN].copy()
+    giant = states_of("inegi").loc[CHOSEN].copy()
     giant.loc[["MX16"]] = (giant.loc[["MX16"]] * 1000).to_numpy()
     giant["deaths"] = giant["deaths"].astype(int)
     fitted = fit(giant)
@@ -101,7 +99,7 @@ def test_weights_are_person_years():
 
 
 def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
-    with_small = pool_places(fit(STATES.loc[["MX01", "MX16", "MX25", "MX31"]]))
+    with_small = pool_places(fit(states_of("inegi").loc[["MX01", "MX16", "MX25", "MX31"]]))
     assert with_small.loc["average", "places"] == 4
     row = with_small.loc["driscoll_kraay"]
     assert row["places"] == 2
@@ -111,7 +109,7 @@ def test_states_with_empty_months_are_in_all_but_the_panel_regression(pooled):
 
 def test_too_few_places_are_refused():
     with pytest.raises(ValueError, match=r"2 places have an estimate of 'slope'; at least 4"):
-        pool_places(fit(STATES.loc[["MX16", "MX25"]]))
+        pool_places(fit(states_of("inegi").loc[["MX16", "MX25"]]))
 
 
 def test_known_effects_without_noise_are_recovered():
@@ -201,7 +199,7 @@ def test_pooled_intervals_hold_the_truth_where_errors_are_shared():
 def test_groups_are_pooled_as_if_they_were_all_and_small_ones_say_why_not(fitted):
     groups = pd.Series(["north"] * 4 + ["south"] * 2, CHOSEN)
     table = pool_groups(fitted, groups)
-    alone = pool_places(fit(STATES.loc[CHOSEN[:4]]))
+    alone = pool_places(fit(states_of("inegi").loc[CHOSEN[:4]]))
     columns = ["estimate", "low", "high", "p", "places", "tau"]
     expected = alone.loc["random_effects_shared", columns].astype(float)
     np.testing.assert_allclose(table.loc["north", columns].astype(float), expected, rtol=1e-9)
@@ -213,7 +211,7 @@ def test_groups_are_pooled_as_if_they_were_all_and_small_ones_say_why_not(fitted
 
 def test_places_that_end_apart_are_pooled_over_the_months_that_all_have():
     shift = replace(SHIFT, end=None, omit=())
-    panel = STATES.loc[CHOSEN].loc[(slice(None), slice(None, "2011-06")), :]
+    panel = states_of("inegi").loc[CHOSEN[:4]].loc[(slice(None), slice(None, "2011-06")), :]
     cut = panel.drop([("MX08", month) for month in pd.period_range("2011-01", "2011-06", freq="M")])
     fitted = fit(cut, shift)
     apart = pool_places(fitted)
@@ -230,7 +228,7 @@ def test_a_month_that_one_place_leaves_out_is_in_no_row():
     """Whatever its record holds there: a mean of the others would jump instead."""
     rows = []
     for factor in (0, 10):
-        panel = STATES.loc[CHOSEN[:4]]
+        panel = states_of("inegi").loc[CHOSEN[:4]]
         hole = {"place": "MX08", "first": "2009-01", "last": "2009-03", "found": 1, "expected": 9.0}
         panel.loc[("MX08", slice("2009-01", "2009-03")), "deaths"] *= factor
         panel.attrs["gaps"] = [hole]
@@ -247,8 +245,8 @@ def test_a_month_that_one_place_leaves_out_is_in_no_row():
 
 @pytest.mark.slow
 def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
-    panel = STATES.loc[["MX05", "MX07", "MX08", "MX14", "MX16", "MX25"]]
-    panel.attrs = STATES.attrs
+    panel = states_of("inegi").loc[["MX05", "MX07", "MX08", "MX14", "MX16", "MX25"]]
+    panel.attrs = states_of("inegi").attrs
     plain = replace(SHIFT, omit=())
     found = pool_records(panel, fit(panel, plain), ["level"]).loc["level"]
     assert found.index.unique("record").tolist() == list(RECORDS)
@@ -267,7 +265,7 @@ def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
 
 
 def test_share_above_zero_is_of_shrunken_effects_and_moves_with_the_average():
-    fitted = fit(STATES)
+    fitted = fit(states_of("inegi").loc[[*CHOSEN, "MX09", "MX15", "MX21"]])
     row = pool_places(fitted, "level").loc["random_effects_shared"]
     shrunken = np.log1p(fitted.of("level")["shrunken"].dropna() / 100)
     assert 0 < row["above"] < 100

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.answer_tables import estimate_rows
 from support.stacked_panels import OPERATIONS, make_panel
@@ -284,7 +284,6 @@ def test_every_public_function_has_a_good_call():
 
 
 # A sample of what the slow test below asks in full.
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_what_cannot_be_used_is_refused_in_words_of_ours(data):
     name, argument = data.draw(st.sampled_from(list(places_to_fill())))

@@ -2,10 +2,11 @@ import re
 
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.folders import ROOT
 from support.published import published_estimates
 
-from analysis import load_policy_shifts, load_series
+from analysis import load_series
 from analysis.language import Words, speaking
 from analysis.mexico.record import NATION
 from mexico_report.cards import (
@@ -18,7 +19,6 @@ from mexico_report.cards import (
 )
 from report.card_words import describe_doubts, describe_sure
 
-SHIFTS = load_policy_shifts()
 PUBLISHED = published_estimates()
 NATIONAL = PUBLISHED[PUBLISHED["place"] == NATION]
 CARDS = make_cards(NATIONAL, SHIFTS)

@@ -5,11 +5,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.independent import effect_rows, monthly_values, noise, segmented_design
 from support.independent_law import fit_law
 from support.published import assert_published, published_estimates
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_series
 from analysis.files import round_table, write_table
 from analysis.its.comparison import estimate_by
 from analysis.its.words import significant
@@ -22,7 +23,7 @@ SINALOA, CALDERON = ("sinaloa-2008-05", "inegi"), ("calderon-2006-12", "inegi")
 
 def fit_as_published(slug, source):
     """A shift fitted under a source, and the fits beside it, as 03-policy-shift does."""
-    shift = load_policy_shifts()[slug]
+    shift = SHIFTS[slug]
     every = {name: load_series(name, place=shift.places) for name in shift.sources}
     result = fit_its(every[source], shift)
     return result, refit(result, every[source], list(every.values()))
@@ -51,19 +52,21 @@ def test_published_numbers_of_calderon_come_out_of_a_fit(calderon_rows):
     assert_published(calderon_rows, published)
 
 
-RANGE = pytest.param("special-forces-2020", "sesnsp", marks=pytest.mark.slow)
+RANGE = ("special-forces-2020", "sesnsp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slug", "source"), [RANGE, SINALOA])
 def test_published_numbers_come_out_of_a_fit(slug, source):
     result, beside = fit_as_published(slug, source)
-    place = "+".join(load_policy_shifts()[slug].places)
+    place = "+".join(SHIFTS[slug].places)
     rows = estimate_rows(result, source=source, place=place, beside=beside)
     assert_published(rows, published_estimates().query("shift == @slug and source == @source"))
 
 
+@pytest.mark.slow
 def test_a_missing_estimand_carries_its_reason():
-    shift = load_policy_shifts()["sheinbaum-2024-10"]
+    shift = SHIFTS["sheinbaum-2024-10"]
     rows = estimate_rows(fit_its(load_series("sesnsp"), shift), source="sesnsp", place="MX00")
     rows = rows[rows["estimand"] == "effect_24m"]
     assert len(rows) == 8
@@ -123,6 +126,7 @@ def test_where_months_are_left_out_the_fit_of_all_stands_beside(calderon, calder
     assert rows["estimator"].iloc[-1] == "reml_all_months"
 
 
+@pytest.mark.slow
 def test_sources_are_fitted_again_on_the_months_that_both_have():
     result, beside = fit_as_published("lopez-obrador-2018-12", "inegi")
     assert list(beside) == ["reml_common_months"]
@@ -162,6 +166,7 @@ def test_a_single_source_with_every_month_needs_no_other_fit():
     assert refit(fit_its(series, PolicyShift("middle", "2002-07")), series, [series]) == {}
 
 
+@pytest.mark.slow
 def test_excess_that_no_one_could_believe_is_missing_with_its_reason():
     rng, months = np.random.default_rng(3), pd.period_range("2000-01", periods=72, freq="M")
     deaths = np.where(np.arange(72) < 36, 100, rng.poisson(100, 72))
@@ -235,6 +240,7 @@ def test_a_figure_is_drawn_with_the_cut_font_as_with_the_whole(tmp_path, monkeyp
     assert b"DejaVuSerif" in document  # a choice is kept
 
 
+@pytest.mark.slow
 def test_a_figure_names_its_parts_alike_whatever_the_last_digits_of_its_coordinates(tmp_path):
     drawn, found = {}, r'id="(p[0-9a-f]{10})"'
     for name, nudge in (("figure", 0), ("figure", 1e-13), ("other", 0)):

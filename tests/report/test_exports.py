@@ -7,12 +7,12 @@ import subprocess
 
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.folders import ROOT
 from support.hostile import HOSTILE, render
 from support.published import PUBLISHED
 from support.small_site import CLAIM
 
-from analysis import load_policy_shifts
 from analysis.files import write_table
 from analysis.mexico.record import NATION
 from analysis.report.checklist import read_rows
@@ -29,7 +29,6 @@ from report.codebook import (
 from report.exports import EXPORTS, write_exports
 from report.tables import LETTERS, escape_latex, to_latex, to_markdown
 
-SHIFTS = load_policy_shifts()
 MEANINGS = tell_codes(SHIFTS)
 SIGNS = r"\ { } $ % & # _ ~ ^ < > | [ ] -- ,, '' `` ?` !` \begin{x} --- " + '"'
 ACCENTS = "−5 – “López” «Nuñez» ¿qué? ¡año! 1 → 2, a…  † ≤"

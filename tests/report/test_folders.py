@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.folders import ROOT
+from support.sweeps import sweep
 
 from mexico_report.runs import DECLARED, SAME_NUMBERS, declare_runs, open_folders
 
@@ -48,7 +49,7 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("run", sweep(RUNS.values(), 0, 10, 20), ids=RUNS)
 def test_every_declared_run_writes_to_the_results_and_says_nothing(project, capsys, run):
     folders = open_with(run.notebook, **run.parameters)
     assert folders == (project, project / "results", project / "results")
@@ -241,7 +242,6 @@ def test_nothing_declared_is_read_from_what_was_explored():
 HOSTILE = st.text() | st.sampled_from(["..", "../../x", "/etc", "a" * 400, "C:\\x", "ñ" * 90, "\0"])
 
 
-@settings(max_examples=20, deadline=None)
 @given(place=HOSTILE, window=HOSTILE, impact=HOSTILE)
 def test_whatever_is_given_stays_in_one_folder_below_explored(place, window, impact):
     with tempfile.TemporaryDirectory() as made, contextlib.chdir(made):

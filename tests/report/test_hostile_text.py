@@ -7,12 +7,13 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.declared import SHIFTS
 from support.folders import ROOT
 from support.hostile import HOSTILE, MARKDOWN, Shown, hostile_shift, render
 
-from analysis import fit_its, load_policy_shifts, load_series, plot_fit, plot_series
+from analysis import fit_its, load_series, plot_fit, plot_series
 from analysis.claims.declared import DATA_FOLDER, load_claims
 from analysis.its.flags import Flag
 from analysis.its.words import describe_flags, describe_shift, strip_marks
@@ -21,7 +22,7 @@ from analysis.places.words import show_effects
 from analysis.style import interval_rows, legend_above, name_line, save_figure
 from mexico_report.runs import open_folders
 
-SHIFT = load_policy_shifts()["special-forces-2020"]
+SHIFT = SHIFTS["special-forces-2020"]
 PLACES = {
     "alone": "{}",
     "in a sentence": "Before {} after.",
@@ -67,7 +68,6 @@ def test_every_mark_stands_in_markdown_as_it_is_written(place):
         check_shown(piece, place)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
 @given(text=texts, place=st.sampled_from(sorted(PLACES)))
 def test_any_text_stands_in_markdown_as_it_is_written(text, place):
     check_shown(text, place)
@@ -141,6 +141,7 @@ def test_claims_are_shown_as_written_by_their_notebook(tmp_path):
     assert declared.tags | render(said[1]).tags <= {"ol", "ul", "li", "p", "em", "span"}
 
 
+@pytest.mark.slow
 def test_pictures_draw_what_is_written(tmp_path):
     shift, series = hostile_shift(SHIFT), load_series("sesnsp")
     fig, axes = plt.subplots(3, figsize=(4.5, 6))

@@ -11,6 +11,7 @@ import grimp
 import nbformat
 import pytest
 from support.folders import ROOT
+from support.sweeps import sweep
 
 from analysis.files import hash_files
 from notebooks import execution, kernels, warm
@@ -75,6 +76,7 @@ def test_a_forked_kernel_sees_the_world_that_a_cold_one_sees(tmp_path, monkeypat
     assert (tmp_path / "forked.ipynb").read_bytes() == (tmp_path / "cold.ipynb").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on Linux alone")
 def test_a_kernel_whose_warm_process_died_starts_cold_and_the_next_is_forked(tmp_path, monkeypatch):
     told = "import os; print(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[3])"
@@ -128,6 +130,7 @@ def test_a_run_of_the_same_file_meanwhile_is_refused_and_disturbs_nothing(tmp_pa
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_held_is_free(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from notebooks.execution import hold\n"
@@ -277,7 +280,7 @@ def copied(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
-    [
+    sweep([
         ("checks.py", ALL), ("__init__.py", ALL), ("../notebooks/execution.py", ALL),
         ("../notebooks/warm.py", ALL), ("../notebooks/kernels.py", ALL),
         ("engine/gls.py", ALL - {"07"}),
@@ -294,7 +297,7 @@ def copied(tmp_path_factory):
         ("data/claims.toml", {"02", "08", "10"}), ("data/claims-words.toml", {"02", "08", "10"}),
         ("data/policy-shifts.toml", ALL),
         ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", ALL),
-    ],
+    ], 1, 8, 18, 24),
 )  # fmt: skip
 def test_change_reaches_exactly_the_notebooks_that_import_it(copied, changed, expected):
     package, before = copied

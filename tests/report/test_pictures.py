@@ -2,9 +2,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.declared import SHIFTS
 from support.published import published_estimates
 
-from analysis import load_policy_shifts, load_series
+from analysis import load_series
 from analysis.language import speaking
 from analysis.mexico.record import NATION
 from mexico_report.cards import (
@@ -16,7 +17,6 @@ from mexico_report.cards import (
 )
 from mexico_report.plots import plot_rate, plot_small, plot_trends
 
-SHIFTS = load_policy_shifts()
 MARKED = [shift for shift in SHIFTS.values() if shift.places == (NATION,)]
 SERIES = {"inegi": load_series("inegi", start="1990-01"), "sesnsp": load_series("sesnsp")}
 

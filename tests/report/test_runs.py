@@ -1,9 +1,9 @@
 from collections import Counter
 
 import pytest
+from support.declared import SHIFTS
 from support.folders import ROOT
 
-from analysis import load_policy_shifts
 from mexico_report.runs import Run, declare_runs
 
 RUNS = declare_runs()
@@ -13,7 +13,7 @@ def test_every_shift_is_fitted_and_doubted_under_every_source_that_carries_it():
     fitted_and_doubted = ("03-policy-shift", "04-robustness")
     assert {name for name, run in RUNS.items() if run.notebook in fitted_and_doubted} == {
         f"{notebook}--{shift.slug}--{source}"
-        for shift in load_policy_shifts().values()
+        for shift in SHIFTS.values()
         for source in shift.sources
         for notebook in fitted_and_doubted
     }
@@ -58,5 +58,5 @@ def test_page_has_its_title(name, title):
 
 def test_the_synthesis_draws_a_small_picture_of_each_national_shift():
     small = {path for path in RUNS["10-synthesis"].figures if path.startswith("small--")}
-    shifts = load_policy_shifts().values()
+    shifts = SHIFTS.values()
     assert small == {f"small--{shift.slug}" for shift in shifts if shift.places == ("MX00",)}

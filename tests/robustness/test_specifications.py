@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import t as student
+from support.declared import SHIFTS
 from support.independent import segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
 
-from analysis import PolicyShift, fit_its, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_its, load_series
 from analysis.engine.draws import Draws
 from analysis.engine.estimators import fit_newey_west, newey_west_lags, newey_west_many
 from analysis.engine.gls import take_out
@@ -20,7 +21,7 @@ CHOICES = dict(specifications.CHOICES)  # all of them, whatever a test chooses
 IMPACTS = ("level_and_slope", "slope")
 SHIFT = PolicyShift("reform", "2005-01")
 BOTH = "shorter on both sides"
-CALDERON = load_policy_shifts()["calderon-2006-12"]
+CALDERON = SHIFTS["calderon-2006-12"]
 SMALL = {"date": (0, 3), "harmonics": (1,), "scale": ("log",), "denominator": ("person-years",)}
 
 
@@ -341,7 +342,7 @@ def test_curve_does_not_look_at_months_left_out(number):
 
 
 def test_null_of_two_real_sources_moves_together():
-    shift = load_policy_shifts()["lopez-obrador-2018-12"]
+    shift = SHIFTS["lopez-obrador-2018-12"]
     paths = [
         simulate_null(prepare_model(load_series(source), shift), 100, 0) for source in shift.sources
     ]
@@ -394,7 +395,7 @@ def test_window_that_loses_a_shift_beside_is_left_out():
 
 
 def test_declared_shift_between_others_has_a_curve():
-    shift = load_policy_shifts()["special-forces-2020"]
+    shift = SHIFTS["special-forces-2020"]
     series = {source: load_series(source) for source in shift.sources}
     sources = specification_curve(series, shift, draws=100).table["source"]
     assert set(sources) == set(shift.sources)

@@ -128,7 +128,9 @@ def fit_law(
     phi, theta, ratio, prior = law_nodes(sizes, changes=after is not None)
     filtered = [
         filter_columns(columns, *law, after)
-        for law in zip(*(np.array_split(x, -(-len(phi) // 500)) for x in (phi, theta, ratio)), strict=True)
+        for law in zip(
+            *(np.array_split(x, -(-len(phi) // 500)) for x in (phi, theta, ratio)), strict=True
+        )
     ]
     moments, log_det = map(np.concatenate, zip(*filtered, strict=True))
     inverse = np.linalg.inv(moments[:, :k, :k])

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
+from support.declared import SHIFTS
 
-from analysis import PolicyShift, load_policy_shifts
+from analysis import PolicyShift
 from analysis.mexico.tables import load_table
 
 OPERATIONS = [
@@ -14,7 +15,7 @@ OPERATIONS = [
     PolicyShift("again", "2003-07", places=("A",)),
 ]
 TWO = OPERATIONS[:2]
-SEVEN = [shift for shift in load_policy_shifts().values() if shift.places != ("MX00",)]
+SEVEN = [shift for shift in SHIFTS.values() if shift.places != ("MX00",)]
 
 PUBLISHED = load_table("published_effects")
 # Estimates of ours, as `compare_yardsticks` takes them: 50 per 100,000 over the first 12 months.

@@ -200,6 +200,7 @@ def test_intercept_finds_a_mixture_that_lies_elsewhere():
     assert fit_synthetic(rates, "own", first_year=2004).explained < 0
 
 
+@pytest.mark.slow
 def test_augmented_fit_is_closer_and_near_where_the_fit_is_good():
     rates = panel(seed=6)
     plain = fit_synthetic(rates, "own", first_year=2004)

@@ -3,15 +3,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 from scipy.optimize import brentq
+from support.declared import SHIFTS
 from support.independent import monthly_values, segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
 
-from analysis import PolicyShift, fit_many, load_policy_shifts, load_series
+from analysis import PolicyShift, fit_many, load_series
 from analysis.validation import coverage
 from analysis.validation.coverage import CERTIFIED, _least_effects, certificate
 
 SHIFT = PolicyShift("middle", "2005-01")
 ROWS = ["level", "slope", "effect_12m", "effect_24m"]
+SIMULATIONS = 100
 
 
 def noisy_values(n=120, rho=0.5, size=1.0, seed=1):
@@ -19,14 +21,19 @@ def noisy_values(n=120, rho=0.5, size=1.0, seed=1):
 
 
 def certified(series, shift=SHIFT, **options):
-    return certificate(series, shift, simulations=200, **options)
+    return certificate(series, shift, simulations=60, **options)
 
 
 @pytest.fixture(scope="module")
 def calderon():
-    shift = load_policy_shifts()["calderon-2006-12"]
+    shift = SHIFTS["calderon-2006-12"]
     series = load_series("inegi", start=shift.start, end=shift.end)
-    return series, shift, certificate(series, shift, simulations=1000)
+    return series, shift, certificate(series, shift, simulations=SIMULATIONS)
+
+
+@pytest.fixture(scope="module")
+def stated(calderon):
+    return certificate(*calderon[:2], simulations=1000)
 
 
 def own_laws(y, X, after, count, seed=0):
@@ -57,14 +64,14 @@ def test_a_row_for_every_estimand(calderon):
     assert table.columns.tolist() == CERTIFIED
     assert table["estimand"].tolist() == ROWS
     assert (table["month"] == "2006-12").all()
-    assert (table["simulations"] == 1000).all()
+    assert (table["simulations"] == SIMULATIONS).all()
 
 
 def test_size_and_coverage_are_two_sides_of_one_count(calderon):
     table = calderon[2]
     np.testing.assert_allclose(table["size"] + table["coverage"], 100)
     share = table["size"] / 100
-    np.testing.assert_allclose(table["mc_error"], 100 * np.sqrt(share * (1 - share) / 1000))
+    np.testing.assert_allclose(table["mc_error"], 100 * np.sqrt(share * (1 - share) / SIMULATIONS))
 
 
 def test_rise_and_fall_are_equally_far_on_the_log_scale(calderon):
@@ -73,21 +80,15 @@ def test_rise_and_fall_are_equally_far_on_the_log_scale(calderon):
     assert (rise > 1).all()
 
 
+@pytest.mark.slow
 # The certificate adds no effect to any series. Here it is added, to other series of such errors and
 # on top of a line and a season, and the intervals that find it are counted.
 @pytest.mark.parametrize(
-    ("row", "sign"),
-    [
-        (0, "mde_rise"),  # level
-        (1, "mde_fall"),  # slope
-        (3, "mde_rise"),  # effect_24m
-        pytest.param(0, "mde_fall", marks=pytest.mark.slow),
-        pytest.param(1, "mde_rise", marks=pytest.mark.slow),
-        pytest.param(3, "mde_fall", marks=pytest.mark.slow),
-    ],
+    ("row", "sign"),  # level, slope and effect_24m
+    [(row, sign) for row in (0, 1, 3) for sign in ("mde_rise", "mde_fall")],
 )
-def test_an_effect_of_the_stated_size_is_found_in_eighty_percent(calderon, others, row, sign):
-    stated, (X, first, errors) = calderon[2].loc[row], others
+def test_an_effect_of_the_stated_size_is_found_in_eighty_percent(stated, others, row, sign):
+    stated, (X, first, errors) = stated.loc[row], others
     effect = np.log1p(stated[sign] / 100)
     truth = np.array([2.5, -0.1, 0, 0, 0.05, 0.02, -0.03, 0.01, 3, -4])
     contrast = np.zeros(10)
@@ -101,6 +102,7 @@ def test_an_effect_of_the_stated_size_is_found_in_eighty_percent(calderon, other
     assert abs(covered - stated["coverage"]) < 4 * stated["mc_error"] * np.sqrt(1 + 1000 / 1500)
 
 
+@pytest.mark.slow
 def test_every_series_has_a_law_of_its_own_from_what_the_series_says(monkeypatch):
     series, X, seen = noisy_values(n=60), segmented_design(60, 30), []
     series.iloc[30:] *= 2
@@ -126,6 +128,7 @@ def test_every_series_has_a_law_of_its_own_from_what_the_series_says(monkeypatch
         assert stats.ks_2samp(ours, theirs).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_with_little_autocorrelation_the_least_effect_is_near_that_of_the_textbook():
     """What is not known of memory, noise and the errors' size costs a tenth to a third."""
     series, shift = noisy_values(n=480, rho=0.0), PolicyShift("middle", "2020-01")

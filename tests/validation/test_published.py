@@ -82,11 +82,13 @@ def failed(tmp_path_factory):
     return compare_published(folder).query("not holds")["case"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [change[-1] for change in CHANGED])
 def test_changed_figure_no_longer_holds(failed, case):
     assert failed.str.contains(case).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [change[-1] for change in NOT_READ] + ["nlme", "suicides"])
 def test_what_does_not_read_a_changed_figure_still_holds(failed, case):
     assert not failed.str.contains(case).any()
