@@ -1,5 +1,6 @@
 """What every test has: one thread of linear algebra, no figure left open, few random examples."""
 
+import gc
 import os
 
 # Before numpy is loaded: with more threads, parallel tests wait for each other.
@@ -22,6 +23,14 @@ settings.register_profile("slow", derandomize=True, deadline=None, max_examples=
 
 def pytest_configure(config):
     settings.load_profile("slow" if config.getoption("markexpr") == "slow" else "fast")
+
+
+gc.disable()  # while modules and tests are collected: nearly all of it stays to the end
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before those without the mark are left out

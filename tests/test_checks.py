@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.folders import REFERENCE
+from support.sweeps import sweep
 
 import analysis
 from analysis import (
@@ -132,7 +133,7 @@ def plain_fit():
     return fit_its(frame, SHIFT), analysis.break_posterior(frame).probability
 
 
-@pytest.mark.parametrize("size", [1e-250, 2.0**-500, 1e-7, 1e160, 1e250])
+@pytest.mark.parametrize("size", sweep([1e-250, 2.0**-500, 1e-7, 1e160, 1e250], 0))
 def test_unit_of_the_outcome_changes_nothing_else(size):
     frame = pd.DataFrame({"value": size * Y}, index=INDEX)
     found, (plain, probability) = fit_its(frame, SHIFT), plain_fit()
@@ -147,7 +148,7 @@ def test_unit_of_the_outcome_changes_nothing_else(size):
     np.testing.assert_allclose(again, probability, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [1e-100, 1e-7, 1e12, 1e100])
+@pytest.mark.parametrize("size", sweep([1e-100, 1e-7, 1e12, 1e100], 0, 3))
 @pytest.mark.parametrize("fit", FITS)
 def test_units_of_the_design_are_those_of_its_coefficients(fit, size):
     y, units = (np.round(200 + 20 * Y) if fit in COUNTS else Y), np.array([1, size, 1, 1 / size])
@@ -185,7 +186,7 @@ def test_lags_outside_the_series_are_refused(lags):
         fit_newey_west(Y, X, lags=lags)
 
 
-@pytest.mark.parametrize("deaths", [0, 1, 2, 100, 1000])
+@pytest.mark.parametrize("deaths", sweep([0, 1, 2, 100, 1000], 0, 3))
 @pytest.mark.parametrize("scale", ["rate", "log"])
 def test_constant_counts_have_a_panel_without_p_values(deaths, scale):
     panel = compare_estimators(counts(deaths), SHIFT, scale=scale)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.sweeps import sweep
 
 import analysis
 from analysis.claims.declared import load_claims
@@ -103,7 +104,7 @@ def test_any_bytes_inside_a_file_are_read_or_explained(tmp_path, name, data):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [
+    sweep([
         (TEXT.encode("latin-1"), "0xe1 "),
         (TEXT.encode("utf-16"), "0xff "),
         ("a = 1\n".encode("utf-16-le"), "Expected"),
@@ -113,7 +114,7 @@ def test_any_bytes_inside_a_file_are_read_or_explained(tmp_path, name, data):
         (b"a = " + b"9" * 10_000, "digits"),
         (b"a = 1\na = 2", "Cannot overwrite a value"),
         (b"#" * (LARGEST + 1), "larger than 1,048,576 bytes"),
-    ],
+    ], 0, 4),
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_named_with_the_cure(tmp_path, content, message):
     path = tmp_path / "mine.toml"

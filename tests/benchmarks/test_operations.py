@@ -10,6 +10,7 @@ from benchmarks.operations import World, simulate_panel
 STILL = World("still", sigma=0, national=0, dispersion=1e-12)
 
 
+@pytest.mark.slow
 def test_table_has_a_row_for_each_world_and_method_and_comes_again():
     worlds = [STILL, World("half", ratio=1.5)]
     panel, options = make_big_panel(start="2000-01", months=60), {"after": 6, "simulations": 3}
@@ -26,6 +27,7 @@ def test_table_has_a_row_for_each_world_and_method_and_comes_again():
     np.testing.assert_allclose(one["mc_error"], 100 * np.sqrt(share * (1 - share) / 3))
 
 
+@pytest.mark.slow
 def test_placebo_laws_count_the_reassignments_of_every_round():
     panel = make_panel(start="1998-01", months=84)
     table = operations.placebo_law_table(panel, TWO, [-24, -18], after=6, draws=30)

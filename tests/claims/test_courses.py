@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.measured_claims import CLAIMS, EVIDENCE, measure, plant, value
+from support.sweeps import sweep
 
 from analysis import load_series
 from analysis.claims import courses
@@ -136,13 +137,21 @@ def bent(*trends):
 
 @pytest.mark.parametrize(
     ("trends", "start", "answer"),
-    [
-        ((-0.1, 0.3, 0.2), "June 2015", "no"),  # in 2015, not in 2016
-        ((0.1, -0.2, 0.3), "June 2017", "no"),  # the first bend leads down: the second is the start
-        ((0.1, -0.1, -0.3), None, "no"),  # both lead down: no rise at all
-        ((0.1, 0.3, 0.0), "June 2015", "cannot tell"),  # rising before: the start is not seen
-        ((-0.2, 0.0, 0.0), None, "cannot tell"),  # a flat course is neither a rise nor a fall
-    ],
+    sweep(
+        [
+            ((-0.1, 0.3, 0.2), "June 2015", "no"),  # in 2015, not in 2016
+            (
+                (0.1, -0.2, 0.3),
+                "June 2017",
+                "no",
+            ),  # the first bend leads down: the second is the start
+            ((0.1, -0.1, -0.3), None, "no"),  # both lead down: no rise at all
+            ((0.1, 0.3, 0.0), "June 2015", "cannot tell"),  # rising before: the start is not seen
+            ((-0.2, 0.0, 0.0), None, "cannot tell"),  # a flat course is neither a rise nor a fall
+        ],
+        0,
+        2,
+    ),
 )
 def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):
     measured = measure("rising-since-2016", bent(*trends))

@@ -46,6 +46,7 @@ def test_pool_leaves_out_what_the_record_of_the_time_rejects():
     assert before[POOL].to_numpy() == pytest.approx(both.to_numpy())
 
 
+@pytest.mark.slow
 def test_earlier_years_are_asked_with_what_was_known_then():
     options = {"methods": ["seasonal_naive"], "inaugurations": load_inaugurations(), "draws": 100}
     options |= {

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from support.forecast_series import CAME, CLAIM, forecast_of, probabilities_of
 from support.measured_claims import EVIDENCE, measure, plant, value
+from support.sweeps import sweep
 
 from analysis.claims import outcome
 from analysis.claims.declared import WITH_FEMICIDE, answer_cells, judge_claim
@@ -66,7 +67,12 @@ def test_rule_asks_for_every_year_and_for_certainty(rates, chance, verdict):
 @pytest.mark.parametrize("source", ["sesnsp", "inegi"])
 @pytest.mark.parametrize("share", [0.97, 0.94])
 @pytest.mark.parametrize(
-    "rates", [[20, 21, 21, 22, 23], [20, 30, 19, 50, 50], [20, 19, 19, 18, 17], [20, 9, 21, 21, 21]]
+    "rates",
+    sweep(
+        [[20, 21, 21, 22, 23], [20, 30, 19, 50, 50], [20, 19, 19, 18, 17], [20, 9, 21, 21, 21]],
+        0,
+        1,
+    ),
 )
 def test_both_notebooks_say_the_same_of_a_source(rates, share, source):
     evidence = with_rates(*rates)

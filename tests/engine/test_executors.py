@@ -201,6 +201,7 @@ def test_arguments_are_not_sent_all_at_once():
         results.close()
 
 
+@pytest.mark.slow
 def test_pytask_uses_the_cluster_where_there_is_an_address(monkeypatch):
     from pytask_parallel import ParallelBackend, registry
 

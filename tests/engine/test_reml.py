@@ -8,6 +8,7 @@ from support import independent, independent_law
 from support.folders import REFERENCE
 from support.independent import effect_rows, fit, segmented_design, simulate_ar1
 from support.independent_law import fit_law
+from support.sweeps import sweep
 
 from analysis import fit_many
 from analysis.engine import errors, reml
@@ -60,6 +61,7 @@ def test_calderons_window_gives_the_declared_intervals():
     assert (abs(ours - CALDERON) < 1e-4 * width).all()
 
 
+@pytest.mark.slow
 def test_another_real_window_agrees_with_the_independent_implementation():
     y, X, after = real_window("lopez-obrador-2018-12")
     C = effect_rows(X.shape[1])
@@ -70,9 +72,9 @@ def test_another_real_window_agrees_with_the_independent_implementation():
 
 # The finer grid's own error is 2e-6 of the width to n = 60, 2e-5 at 220 and 4e-4 at 400. In 112
 # other series the largest distance was 1.4e-3, and above 1e-3 in six, all of them mostly noise.
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("process", sweep(PROCESSES, 1, 4))
 @pytest.mark.parametrize(
-    "n", [24, 60, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 220, 400))]
+    "n", [24, *(pytest.param(n, marks=pytest.mark.slow) for n in (60, 100, 220, 400))]
 )
 def test_a_far_finer_grid_moves_no_end_by_more_than_a_thousandth_of_the_width(n, process):
     after = int(0.85 * n) if process == "sd doubled" else n // 2
@@ -118,7 +120,7 @@ def test_ar1_errors_are_those_of_the_dense_integral(n, rho):
 WAYS = [{}, {"after": 25}, {"law": "ar1"}]
 
 
-@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("options", sweep(WAYS, 0))
 @pytest.mark.parametrize("seed", [0, pytest.param(34, marks=pytest.mark.slow)])
 def test_series_of_any_size_and_without_any_variation_stand_in_one_batch(seed, options):
     X = segmented_design(80, 40)

@@ -10,6 +10,7 @@ from support.declared import SHIFTS
 from support.independent import monthly_values, noise, segmented_design, simulate_ar1
 from support.independent_gaps import fit_seen
 from support.independent_law import covariance, fit_law, law_nodes
+from support.sweeps import sweep
 
 from analysis import PolicyShift, load_series
 from analysis.its.breaks import BreakPosterior, break_posterior
@@ -39,7 +40,8 @@ def dense_posterior(y, designs):
 
 
 @pytest.mark.parametrize(
-    ("breaks", "rho", "frequency"), [(1, 0.3, "M"), (1, 0.97, "M"), (2, 0.6, "M"), (1, 0.5, "Y")]
+    ("breaks", "rho", "frequency"),
+    sweep([(1, 0.3, "M"), (1, 0.97, "M"), (2, 0.6, "M"), (1, 0.5, "Y")], 0, 3),
 )
 def test_posterior_equals_the_dense_integral_at_every_date(breaks, rho, frequency):
     fewest, per_year = (12, 12) if frequency == "M" else (3, 1)
@@ -93,7 +95,7 @@ def test_waves_and_shifts_beside_and_the_change_of_size_are_part_of_the_model():
     assert abs(of_one_size / odds - 1).max() > 0.05
 
 
-@pytest.mark.parametrize("out", [(29, 30, 31), (0, 59)])
+@pytest.mark.parametrize("out", [(29, 30, 31), pytest.param((0, 59), marks=pytest.mark.slow)])
 def test_periods_left_out_are_periods_never_seen(out):
     frame, out = monthly_values(noise(60, seed=3)), list(out)
     shift = PolicyShift("x", "2003-06", omit=tuple(frame.index[out]))

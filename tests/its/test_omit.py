@@ -210,10 +210,12 @@ def test_count_models_drop_the_months_left_out():
 @pytest.mark.parametrize("kind", ["forecast", "segmented"])
 def test_excess_leaves_them_out(kind):
     frames = COUNTS, changed(COUNTS, 9_000)
-    one, other = (fit_its(frame, SHIFT, omit=OUT).excess(12, kind=kind) for frame in frames)
+    one, other = (
+        fit_its(frame, SHIFT, omit=OUT).excess(12, kind=kind, draws=500) for frame in frames
+    )
     pd.testing.assert_frame_equal(other, one, rtol=1e-6)
     result = fit_its(COUNTS, SHIFT, omit=OUT)
-    expected = result.counterfactual(kind)
+    expected = result.counterfactual(kind, draws=500)
     assert expected.loc[months(*OUT), ["expected", "low", "high"]].isna().all(axis=None)
     told = expected.drop(list(months(*OUT)))
     assert told.loc[SHIFT.month if kind == "forecast" else told.index[0] :].notna().all(axis=None)

@@ -170,6 +170,7 @@ def test_effects_are_drawn_one_row_a_label_with_their_intervals(ax):
     assert ax.yaxis_inverted()
 
 
+@pytest.mark.slow
 def test_fit_without_months_left_out_draws_none(ax, result):
     plot_fit(fit_its(result.series, replace(result.shift, omit=())), ax=ax)
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -186,6 +187,7 @@ def test_projection_that_is_not_believed_is_not_drawn(ax):
     assert not any(len(band.get_paths()) for band in ax.collections[1:])
 
 
+@pytest.mark.slow
 def test_values_say_value_and_a_range_of_months_is_a_band(ax):
     shift = PolicyShift("reform", "2003-01", until="2003-03")
     plot_fit(fit_its(monthly_values(10 + noise(72, 0, 0.5)), shift), ax=ax)

@@ -71,6 +71,7 @@ def test_excess_is_told_with_its_side_and_as_no_effect_in_the_same_sentence(resu
     assert told.count(". ") == 0  # one sentence
 
 
+@pytest.mark.slow
 def test_excess_of_a_series_that_wanders_says_how_little_the_line_is_worth():
     shift = SHIFTS["calderon-2006-12"]
     told = words.describe_excess(fit_its(load_series("inegi"), shift), 24, "forecast")

@@ -215,6 +215,7 @@ def test_command_line_writes_the_tables_and_lists_them(sources, into, monkeypatc
     assert files(into)["inegi_deaths.csv"] == (DATA_FOLDER / "inegi_deaths.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_command_line_refuses_a_folder_without_figures(tmp_path, into):
     command = [sys.executable, "-m", "mexico_tables.compile", str(tmp_path), "--into", str(into)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

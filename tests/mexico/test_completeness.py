@@ -111,6 +111,7 @@ def test_shares_are_those_worked_by_hand():
         estimate_shares(later, first, "all")
 
 
+@pytest.mark.slow
 def test_completeness_of_the_nation_is_what_two_releases_say_of_2021():
     municipal = load_table("municipal_deaths")
     first = municipal[municipal["year"] == 2021].groupby("month")["homicides"].sum()

@@ -21,6 +21,7 @@ from support.publisher_files import (
     to_zip,
     whole_year,
 )
+from support.sweeps import sweep
 
 from mexico_tables import files
 from mexico_tables.update import read_file
@@ -56,7 +57,7 @@ def read(tmp_path):
     return read_content
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", sweep(["cp1252", "utf-8", "utf-8-sig"], 0, 4))
 @pytest.mark.parametrize("newline", ["\r\n", "\n", "\r"])
 def test_victims_are_read_in_every_encoding_and_line_ending(read, encoding, newline):
     (reading,) = read("a.csv", encode(half_a_year(), encoding, newline))

@@ -304,6 +304,7 @@ def test_units_are_the_municipalities_of_the_census_of_2000():
 # --- the whole table ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_synthetic_table_has_the_shape_of_the_published_one(synthetic):
     with synthetic.open() as stream:
         assert stream.readline() == SMALL.splitlines(keepends=True)[0]
@@ -314,6 +315,7 @@ def test_synthetic_table_has_the_shape_of_the_published_one(synthetic):
     assert [path.name for path in synthetic.parent.iterdir()] == ["synthetic.csv"]
 
 
+@pytest.mark.slow
 def test_population_column_has_the_step_that_makes_it_useless(synthetic):
     table = pd.read_csv(synthetic, sep="|", dtype={"ent_mun": str})
     by_year = table[table["month"] == 7].groupby("year")["pop_est"].sum()
@@ -323,6 +325,7 @@ def test_population_column_has_the_step_that_makes_it_useless(synthetic):
     assert table.loc[created, ["pop_est", "homicide_rate"]].isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_deaths_and_those_without_municipality_add_up_to_the_states(everything, everywhere):
     states = load_states("inegi", complete_only=False)
     found = everything["deaths"].groupby(everywhere[0]).sum()
@@ -335,6 +338,7 @@ def test_deaths_and_those_without_municipality_add_up_to_the_states(everything, 
     assert gap.sum() == without.sum()
 
 
+@pytest.mark.slow
 def test_person_years_add_up_to_the_states(everything, everywhere):
     states = load_states("inegi", complete_only=False)["person_years"]
     found = everything["person_years"].groupby([*everywhere]).sum()
@@ -357,6 +361,7 @@ def test_merging_changes_no_sum(synthetic, everything):
     assert apart.loc["23009", "deaths"].sum() > 0
 
 
+@pytest.mark.slow
 def test_months_still_being_registered_are_left_out_as_in_the_states(
     synthetic, everything, everywhere
 ):
@@ -451,6 +456,7 @@ def test_known_towns_have_their_known_deaths(embedded):
     assert by_year[[2007, 2010]].to_list() == [200, 3747]
 
 
+@pytest.mark.slow
 def test_embedded_table_leaves_out_half_a_year_that_is_still_being_registered(embedded):
     complete = load_municipalities()
     assert str(complete.index.unique("month")[-1]) == "2021-06"

@@ -53,7 +53,7 @@ def test_months_still_being_registered_are_cut_unless_asked_for():
     assert len(load_states("inegi", complete_only=False)) == 32 * 276
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", sweep(SOURCES, 0))
 def test_the_states_add_up_to_the_nation(source):
     by_month = load_states(source, complete_only=False).groupby("month").sum()
     nation = load_series(source, complete_only=False)
@@ -62,7 +62,9 @@ def test_the_states_add_up_to_the_nation(source):
 
 
 # 36 months of ten states are still being registered while the nation is complete
-@pytest.mark.parametrize(("source", "rows"), [("inegi", 32 * 270 - 41), ("sesnsp", 32 * 126)])
+@pytest.mark.parametrize(
+    ("source", "rows"), sweep([("inegi", 32 * 270 - 41), ("sesnsp", 32 * 126)], 0)
+)
 def test_states_are_stacked_by_state_and_month(source, rows):
     states = load_states(source)
     assert states.index.names == ["state", "month"]

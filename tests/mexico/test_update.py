@@ -186,6 +186,7 @@ def test_a_revision_of_the_same_months_is_taken_with_its_own_release(update, fol
     assert load_table("sesnsp_victims", folder=folder)["month"].max() == "2025-06"
 
 
+@pytest.mark.slow
 def test_the_running_year_may_move_by_any_share(update, folder):
     table = set_counts(add_months(VICTIMS, "2025-07"), "2025-01", {"MX01": 5000})
     assert "2025 13,090 +5,000" in update({"IDVFC_NM_jul25.csv": lay_out_victims(table)})
@@ -217,6 +218,7 @@ def test_dry_run_tells_the_same_and_writes_nothing(update, folder):
     assert update(files).splitlines()[:-1] == told.splitlines()[:-1]
 
 
+@pytest.mark.slow
 def test_a_new_folder_gets_the_whole_package(update, tmp_path):
     files = {"IDVFC_NM_jul25.csv": lay_out_victims(add_months(VICTIMS, "2025-07"))}
     update(files, into=tmp_path / "new")
@@ -443,6 +445,7 @@ def test_population_beyond_the_years_of_the_municipalities_may_move(update, fold
     assert changed(folder) == {"population.csv", "datapackage.json"}
 
 
+@pytest.mark.slow
 def test_states_that_leave_their_municipalities_behind_are_refused_unless_told(update, folder):
     with pytest.raises(ValueError, match=r"municipalities do not add up .*\['MX03'\]"):
         update({"a.csv": move_people(2020, 100)})

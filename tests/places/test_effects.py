@@ -8,6 +8,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from support.declared import SHIFTS, states_of
 from support.folders import ROOT
 from support.independent import segmented_design
+from support.sweeps import sweep
 
 from analysis import (
     fit_its,
@@ -123,10 +124,10 @@ def test_a_hole_is_left_out_of_its_own_places_fit_alone(panel):
 
 @pytest.mark.parametrize(
     ("first", "last", "doubted"),
-    [
+    sweep([
         ("2006-12", "2007-01", True), ("2007-01", "2007-02", True), ("2007-02", "2007-05", False),
         ("2006-09", "2006-10", True), ("2006-11", "2006-12", False), ("2006-08", "2006-09", False),
-    ],
+    ], 0, 2),
 )  # fmt: skip
 def test_level_whose_nearest_months_are_mostly_a_hole_is_a_doubt(panel, first, last, doubted):
     two = with_hole(panel, first, last)
@@ -159,6 +160,7 @@ def test_an_unreliable_record_in_the_window_is_no_estimate_and_its_reason(panel)
         assert np.isfinite(fitted.of("slope").loc["MX16", "estimate"])
 
 
+@pytest.mark.slow
 def test_the_states_leave_out_their_holes_and_the_unreliable_one():
     states = states_of("inegi").loc[["MX05", "MX07", "MX09", "MX16"]]
     fitted = fit_places(states, replace(SHIFT, omit=()), beside=())

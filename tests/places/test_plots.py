@@ -14,6 +14,7 @@ def fitted():
     return fit_places(states_of("inegi"), SHIFT, beside=())
 
 
+@pytest.mark.slow
 def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     names = dict(load_table("states")[["state", "name"]].to_numpy())
     assert plot_forest(fitted, pool_places(fitted), names=names, ax=ax) is ax
@@ -37,6 +38,7 @@ def test_forest_draws_every_place_in_order_and_the_pooled_below(fitted, ax):
     assert len(told) == 2 + 31 + 2  # and of both averages
 
 
+@pytest.mark.slow
 def test_map_draws_every_state_and_hatches_the_doubtful(fitted, ax):
     effects = fitted.effects.copy()
     effects.loc[effects["place"] == "MX16", "doubt"] = "a reason"

@@ -154,6 +154,7 @@ def test_average_is_the_headline_of_the_mean_series_without_the_months_left_out(
     assert abs(holed.loc["average", "estimate"] - slope[0]) > 5 * allowed
 
 
+@pytest.mark.slow
 def test_simulated_panels_have_the_correlations_asked_for():
     rng, within, between = np.random.default_rng(0), [], []
     for _ in range(40):
@@ -167,6 +168,7 @@ def test_simulated_panels_have_the_correlations_asked_for():
     assert shift.month == pd.Period("2005-01", "M")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("process", "rho", "after"), [("ar1", 0.5, 1.0), ("sd_doubled", 0.5, 2.0)])
 def test_simulated_disturbances_have_the_size_asked_for(process, rho, after):
     """Forty panels, twelve places: the standard deviation before and after, 3% of it at most."""
@@ -209,6 +211,7 @@ def test_groups_are_pooled_as_if_they_were_all_and_small_ones_say_why_not(fitted
     assert table["deaths"].to_list() == [both[CHOSEN[:4]].sum(), both[CHOSEN[4:]].sum()]
 
 
+@pytest.mark.slow
 def test_places_that_end_apart_are_pooled_over_the_months_that_all_have():
     shift = replace(SHIFT, end=None, omit=())
     panel = states_of("inegi").loc[CHOSEN[:4]].loc[(slice(None), slice(None, "2011-06")), :]
@@ -224,6 +227,7 @@ def test_places_that_end_apart_are_pooled_over_the_months_that_all_have():
     )
 
 
+@pytest.mark.slow
 def test_a_month_that_one_place_leaves_out_is_in_no_row():
     """Whatever its record holds there: a mean of the others would jump instead."""
     rows = []

@@ -33,6 +33,7 @@ def test_a_live_name_shows_the_parameters_that_are_written():
         assert not {"args", "kwargs"} & set(named(inspect.signature(said))), name
 
 
+@pytest.mark.slow
 def test_attributes_of_every_result_complete_in_a_notebook():
     functions = [said for said in PUBLIC.values() if inspect.isfunction(said)]
     results = {each for function in functions for each in given_by(function)}

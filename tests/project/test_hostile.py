@@ -13,8 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.answer_tables import estimate_rows
 from support.stacked_panels import OPERATIONS, make_panel
 from support.synthetic_panels import panel as unit_panel
@@ -276,19 +274,12 @@ def complain(name, argument, kind):
     return "" if len(told) > 20 else f"says only {told!r}"
 
 
+@pytest.mark.slow
 def test_every_public_function_has_a_good_call():
     known = {function for function, _ in good_calls().values()}
     public = {getattr(analysis, name) for name in analysis.__all__}
     unasked = {each.__name__ for each in public - known if inspect.isfunction(each)}
     assert unasked == {"load_inaugurations", "load_releases"}
-
-
-# A sample of what the slow test below asks in full.
-@given(st.data())
-def test_what_cannot_be_used_is_refused_in_words_of_ours(data):
-    name, argument = data.draw(st.sampled_from(list(places_to_fill())))
-    kind = data.draw(st.sampled_from(list(ALIENS)))
-    assert complain(name, argument, kind) == ""
 
 
 @pytest.mark.slow

@@ -102,6 +102,7 @@ def test_rows_are_the_effects_the_excess_and_every_other_estimator(calderon, cal
     assert set(rows["flags"]) == {" ".join(flag.name for flag in calderon[0].flags)}
 
 
+@pytest.mark.slow
 def test_where_months_are_left_out_the_fit_of_all_stands_beside(calderon, calderon_rows):
     """In percent with two months left out and with all, from the independent implementation."""
     result, beside = calderon

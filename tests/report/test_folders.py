@@ -242,6 +242,7 @@ def test_nothing_declared_is_read_from_what_was_explored():
 HOSTILE = st.text() | st.sampled_from(["..", "../../x", "/etc", "a" * 400, "C:\\x", "ñ" * 90, "\0"])
 
 
+@pytest.mark.slow
 @given(place=HOSTILE, window=HOSTILE, impact=HOSTILE)
 def test_whatever_is_given_stays_in_one_folder_below_explored(place, window, impact):
     with tempfile.TemporaryDirectory() as made, contextlib.chdir(made):

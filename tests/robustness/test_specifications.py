@@ -8,6 +8,7 @@ from scipy.stats import t as student
 from support.declared import SHIFTS
 from support.independent import segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
+from support.sweeps import sweep
 
 from analysis import PolicyShift, fit_its, load_series
 from analysis.engine.draws import Draws
@@ -121,6 +122,7 @@ def test_every_choice_is_crossed_with_every_other(curve):
     assert curve.draws == 100
 
 
+@pytest.mark.slow
 def test_specifications_are_what_their_names_say(curve):
     chosen = curve.table.sample(30, random_state=np.random.default_rng(4))
     for name, values in CHOICES.items():
@@ -332,7 +334,7 @@ def test_sources_share_the_shocks_of_their_common_months(monkeypatch):
     assert not np.allclose(long, simulate_null(model, 100, 1))
 
 
-@pytest.mark.parametrize("number", [100, 90_000])
+@pytest.mark.parametrize("number", sweep([100, 90_000], 1))
 def test_curve_does_not_look_at_months_left_out(number):
     shift, other = replace(SHIFT, omit="2003-05:2003-06"), noisy()
     other.loc["2003-05":"2003-06", "deaths"] = number
@@ -362,13 +364,18 @@ def test_two_sources_are_two_parts_of_the_table():
 
 @pytest.mark.parametrize(
     ("month", "periods", "windows"),
-    [
-        ("2005-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
-        ("2003-11", 120, ["declared", "shorter after"]),  # 46 months before: 48 would be needed
-        ("2004-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
-        ("2005-01", 95, ["declared", "shorter before"]),  # 35 from it on: 36 would be needed
-        ("2002-01", 50, ["declared"]),
-    ],
+    sweep(
+        [
+            ("2005-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
+            ("2003-11", 120, ["declared", "shorter after"]),  # 46 months before: 48 would be needed
+            ("2004-01", 120, ["declared", "shorter after", "shorter before", BOTH]),
+            ("2005-01", 95, ["declared", "shorter before"]),  # 35 from it on: 36 would be needed
+            ("2002-01", 50, ["declared"]),
+        ],
+        0,
+        1,
+        3,
+    ),
 )
 def test_windows_are_shortened_where_enough_is_left(month, periods, windows):
     table = curve_of(noisy(periods), PolicyShift("x", month)).table
@@ -394,6 +401,7 @@ def test_window_that_loses_a_shift_beside_is_left_out():
     assert set(table["window"]) == {"declared", "shorter after"}
 
 
+@pytest.mark.slow
 def test_declared_shift_between_others_has_a_curve():
     shift = SHIFTS["special-forces-2020"]
     series = {source: load_series(source) for source in shift.sources}

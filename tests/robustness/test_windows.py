@@ -181,6 +181,7 @@ def test_window_that_loses_a_shift_beside_is_not_asked():
     assert settings(table, "first month") == [f"2000-{month:02}" for month in range(1, 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_window_that_ends_before_a_shift_beside_is_fitted_without_it(monkeypatch):
     monkeypatch.setattr(placebos, "MOST_MONTHS", 8)
@@ -210,6 +211,7 @@ def test_quarters_are_left_out_whole():
     assert settings(table, "first month") == [str(quarter) for quarter in quarters[:9]]
 
 
+@pytest.mark.slow
 def test_years_are_left_out_whole():
     years = values(24).set_axis(pd.period_range("1990", periods=24, freq="Y"))
     table = vary_window(years, PolicyShift("x", "2000"))
@@ -290,6 +292,7 @@ def known_ratio(monkeypatch):
     monkeypatch.setattr(breaks, "_ratio_at", lambda *_: 1.3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("known_ratio")
 def test_dates_without_a_run_are_those_of_a_series_that_lacks_it():
     """By `break_posterior`, which is checked against dense algebra, one run after the other."""

@@ -26,7 +26,9 @@ class Mixture:
     df: int
 
     def cdf(self, x: float, contrast: int) -> float:
-        return self.weight @ stdtr(self.df, (x - self.mean[contrast]) / self.scale[contrast])
+        some = self.weight > 1e-13  # all others together weigh less than 1e-8
+        t = (x - self.mean[contrast, some]) / self.scale[contrast, some]
+        return self.weight[some] @ stdtr(self.df, t)
 
     def quantile(self, q: float, contrast: int) -> float:
         ends = self.mean[contrast] + self.scale[contrast] * student.ppf(q, self.df)

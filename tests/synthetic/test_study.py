@@ -46,6 +46,7 @@ def test_choices_are_the_mean_changes_of_their_own_fits(found):
             assert (row["estimate"], row["explained"]) == (fit.changes(years).mean(), fit.explained)
 
 
+@pytest.mark.slow
 def test_sham_change_needs_the_years_of_a_fit():
     found = study_unit({1990: RATES, 1998: RATES.loc[1998:]}, "own", first_year=2006)
     assert found.sham_year == 2002  # four years before, as four are compared

@@ -153,6 +153,7 @@ def test_failures_are_counted_and_left_out(monkeypatch):
     assert none["coverage"].isna().all()
 
 
+@pytest.mark.slow
 def test_cells_and_estimators_do_not_depend_on_their_company():
     chosen = {"estimators": ("ols",), "simulations": 100}
     alone = coverage_table([("ar1", 60, 0.8)], **chosen)
@@ -243,6 +244,7 @@ def test_headline_covers_more_than_ar1_and_newey_west_in_the_records(record):
     assert (mean["reml"] > mean["newey_west"] + 15).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("process", "parameter"), [("ar1_much_noise", 0.95), ("local_level", 0.2)])
 def test_headline_covers_where_noise_hides_the_memory_and_ar1_does_not(process, parameter):
     """100 months, 400 series: a Monte Carlo error of 1 to 2.5 points."""
