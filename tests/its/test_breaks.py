@@ -71,8 +71,8 @@ def own_ratio(y, X, after):
 
 
 def odds_of_some(found, y, design, own, keep):
-    """Every sixth probability, and the dense one with errors that change their size at `own`."""
-    some, C = found.iloc[::6], np.eye(design(own).shape[1])
+    """Every ninth probability, and the dense one with errors that change their size at `own`."""
+    some, C = found.iloc[::9], np.eye(design(own).shape[1])
     dummies = np.eye(len(y))[:, ~keep]
     ratio = own_ratio(y, np.column_stack([design(own), dummies]), own)
     sizes = {"after": own, "given": ratio, "sizes": (12, 14, 1)}
@@ -90,7 +90,7 @@ def test_waves_and_shifts_beside_and_the_change_of_size_are_part_of_the_model():
     chosen = found, y, designs.__getitem__, 41, np.ones(60, dtype=bool)
     odds, dense = odds_of_some(*chosen)
     np.testing.assert_allclose(odds, dense, rtol=0.01)
-    places = frame.index.get_indexer(found.index[::6])
+    places = frame.index.get_indexer(found.index[::9])
     of_one_size = dense_posterior(y, [designs[at] for at in places])
     assert abs(of_one_size / odds - 1).max() > 0.05
 

@@ -145,7 +145,7 @@ def test_band_holds_the_expected_and_95_percent_of_whole_paths(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("months", [1, 24, None])
+@pytest.mark.parametrize("months", sweep([1, 24, None], 1))
 def test_rows_of_the_excess_say_the_same_thing(result, kind, months):
     excess = result.excess(months, kind=kind, draws=DRAWS)
     places = kept(result, months)

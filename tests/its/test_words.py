@@ -120,6 +120,7 @@ def test_a_series_that_never_varies_is_no_finding(frame):
     assert words.describe_memory(result.memory).startswith("Nothing varies about the fit")
 
 
+@pytest.mark.slow
 def test_errors_and_excess_are_told_in_the_words_of_the_series():
     value = np.random.default_rng(0).normal(50, 2, 100)
     result = fit_its(pd.DataFrame({"value": value}, INDEX), SHIFT)

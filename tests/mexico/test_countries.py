@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.declared import SHIFTS
+from support.sweeps import sweep
 
 from analysis import PolicyShift, load_country_panel
 from analysis.mexico import countries
@@ -59,7 +60,7 @@ def test_shift_after_the_last_rate_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("years", "start", "count"), [((2007, 2012), 1992, 13), ((2013, 2018), 1995, 12)]
+    ("years", "start", "count"), sweep([((2007, 2012), 1992, 13), ((2013, 2018), 1995, 12)], 0)
 )
 def test_panel_starts_as_early_as_a_dozen_donors_allow(years, start, count):
     panel = load_country_panel(*years)
@@ -114,6 +115,7 @@ def test_impossible_panels_are_refused(years, options, message):
         load_country_panel(*years, **options)
 
 
+@pytest.mark.slow
 def test_every_admissible_start_leaves_the_donors_and_the_years():
     starts = countries.load_starts(2007, 2012)
     assert list(starts) == list(range(1992, 1998))

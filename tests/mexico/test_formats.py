@@ -68,15 +68,19 @@ def test_victims_are_read_in_every_encoding_and_line_ending(read, encoding, newl
 
 @pytest.mark.parametrize(
     ("name", "release"),
-    [
-        ("IDVFC_NM_jul25.csv", "2025-07"),
-        ("IDVFC_NM_dic2025.csv", "2025-12"),
-        ("Estatal-Víctimas - septiembre 2025.csv", "2025-09"),
-        ("Estatal-Victimas-2015-2025_feb2026.csv", "2026-02"),
-        ("RNID-V¡ctimas_Estatal-2026-ago2026.csv", "2026-08"),
-        ("marzo.csv", ""),
-        ("2015-2025.csv", ""),
-    ],
+    sweep(
+        [
+            ("IDVFC_NM_jul25.csv", "2025-07"),
+            ("IDVFC_NM_dic2025.csv", "2025-12"),
+            ("Estatal-Víctimas - septiembre 2025.csv", "2025-09"),
+            ("Estatal-Victimas-2015-2025_feb2026.csv", "2026-02"),
+            ("RNID-V¡ctimas_Estatal-2026-ago2026.csv", "2026-08"),
+            ("marzo.csv", ""),
+            ("2015-2025.csv", ""),
+        ],
+        0,
+        3,
+    ),
 )
 def test_release_is_the_month_in_the_name(read, name, release):
     assert read(name, encode(half_a_year()))[0].release == release
@@ -88,7 +92,7 @@ def test_release_that_is_given_comes_before_the_one_in_the_name(read):
 
 
 @pytest.mark.parametrize("empty", ["", "0"])
-@pytest.mark.parametrize("name", ["a.csv", "IDVFC_NM_jun25.csv", "Estatal_feb2026.csv"])
+@pytest.mark.parametrize("name", sweep(["a.csv", "IDVFC_NM_jun25.csv", "Estatal_feb2026.csv"], 1))
 def test_months_to_come_are_cut_whether_empty_or_zero(read, empty, name):
     (reading,) = read(name, encode(lay_out_victims(victims(6), empty=empty)))
     assert reading.frame["month"].max() == "2025-06"

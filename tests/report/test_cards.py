@@ -5,6 +5,7 @@ import pytest
 from support.declared import SHIFTS
 from support.folders import ROOT
 from support.published import published_estimates
+from support.sweeps import sweep
 
 from analysis import load_series
 from analysis.language import Words, speaking
@@ -47,7 +48,7 @@ DOUBTED = {
 }
 
 
-@pytest.mark.parametrize("certainty", DOUBTED)
+@pytest.mark.parametrize("certainty", sweep(DOUBTED, 1))
 def test_certainty_falls_by_a_step_for_each_kind_of_doubt(certainty):
     cards = changed("covid-2020-04", "inegi", **(CLEAR | DOUBTED[certainty]))
     card = card_of(cards, "covid-2020-04", "inegi")

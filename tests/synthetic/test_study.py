@@ -26,6 +26,7 @@ def test_every_start_is_a_refit_of_its_own_panel(found):
         assert found.explained[start] == own.real.explained
 
 
+@pytest.mark.slow
 def test_choices_are_the_mean_changes_of_their_own_fits(found):
     change = {"treated": "own", "first_year": 2006}
     for start, rates in STARTS.items():
