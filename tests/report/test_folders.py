@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.folders import ROOT
 from support.sweeps import sweep
@@ -243,6 +243,7 @@ HOSTILE = st.text() | st.sampled_from(["..", "../../x", "/etc", "a" * 400, "C:\\
 
 
 @pytest.mark.slow
+@settings(max_examples=20)
 @given(place=HOSTILE, window=HOSTILE, impact=HOSTILE)
 def test_whatever_is_given_stays_in_one_folder_below_explored(place, window, impact):
     with tempfile.TemporaryDirectory() as made, contextlib.chdir(made):
