@@ -8,13 +8,14 @@ from scipy.special import gamma
 
 from analysis.checks import Array, check_known, check_whole, full_size, require, unit_size
 from analysis.engine.gls import Basis
-from analysis.engine.law import run_errors, start_variance, whitener
+from analysis.engine.law import run_errors, start_variance
 from analysis.engine.reml import integrate
 
 WHITE = {"ar1_noise": 1 / 2, "ar1_much_noise": 3 / 4, "seasonal_noise": 1 / 2}  # of the variance
 LATER_SD = {"sd_doubled": 2.0, "variance_doubled": np.sqrt(2)}  # from the shift on
 PROCESSES = ("ar1", *LATER_SD, "heavy_tails", *WHITE, "arma", "ar2", "ar3", "arfima", "local_level")
 FEWEST = 20  # simulations
+TOGETHER = 128  # laws of the errors at a time
 TAIL_DF = 3  # of the innovations in "heavy_tails": variance, no kurtosis
 
 
@@ -44,24 +45,44 @@ def draw_parameters(
     basis = Basis(X[None], np.eye(k))
     ols, left = basis.take_out(y[:, None])
     columns = np.vstack([basis.columns[0], left[0]])
-    size = np.ones(n)
     b, known = np.empty((draws, k)), np.empty(draws)
-    for g in np.unique(node):
-        phi, theta, own = mixture.phi[g], mixture.theta[g], node == g
-        size[after if after is not None else n :] = 1 / mixture.ratio[g]
-        white = columns @ whitener(n, phi, theta).T * size
-        # the first error, of which something is known beforehand, is one more coefficient
-        fading = theta ** np.arange(n) * size
-        prior = np.append(np.zeros(k), 1 / np.sqrt(start_variance(phi, theta)))
-        Q, R = np.linalg.qr(np.vstack([np.column_stack([*white[:k], fading]), prior]))
-        drawn = np.linalg.solve(R, (Q[:n].T @ white[k])[:, None] + normal[own].T)
-        b[own] = drawn[:k].T
-        ahead = (phi - theta) * theta ** np.arange(n - 1, -1, -1)  # of u_1 to u_n
-        known[own] = ahead @ left[0, 0] - (columns[:k] @ ahead) @ drawn[:k] + theta**n * drawn[k]
+    nodes, own = np.unique(node, return_inverse=True)
+    for start in range(0, len(nodes), TOGETHER):
+        g, at = nodes[start : start + TOGETHER], own // TOGETHER == start // TOGETHER
+        theta, each = mixture.theta[g], own[at] - start
+        R, ahead = _triangles(columns, mixture.phi[g], theta, mixture.ratio[g], after)
+        around = (R[each, :, -1] + normal[at])[..., None]
+        drawn = (np.linalg.inv(R[..., :-1])[each] @ around)[..., 0]
+        b[at] = drawn[:, :k]
+        of_b = ahead[each, k] - (ahead[each, :k] * drawn[:, :k]).sum(axis=1)
+        known[at] = of_b + theta[each] ** n * drawn[:, k]
     order = rng.permutation(draws)
     law = mixture.phi[node], mixture.theta[node], mixture.ratio[node]
     b = full_size(ols + b @ basis.contrasts[0].T, power - sizes)
     return Draws(*(column[order] for column in (*law, sigma, np.ldexp(known, power), b)))
+
+
+def _triangles(
+    columns: Array, phi: Array, theta: Array, ratio: Array, after: int | None
+) -> tuple[Array, Array]:
+    """Return the triangles (G, k + 1, k + 2) of columns (k + 1, n), y last, and what they foretell.
+
+    At G laws of the errors; the second array, (G, k + 1), is what each column, as errors, says of
+    the one that follows.
+    """
+    # The filter that makes errors their surprises is that of the errors with phi and theta changed
+    # round; what comes of another period without any is what was known of its error. The first
+    # error, of which something is known beforehand, is one more coefficient.
+    k, n = len(columns) - 1, columns.shape[1]
+    periods = np.pad(columns.T, ((0, 1), (0, 0)))[..., None]
+    white = run_errors(theta, phi, 0.0, np.broadcast_to(periods, (n + 1, k + 1, len(phi))))
+    rows = np.zeros((len(phi), n + 1, k + 2))
+    rows[:, :n, :k], rows[:, :n, -1] = white[:n, :k].transpose(2, 0, 1), white[:n, k].T
+    rows[:, :n, k] = theta[:, None] ** np.arange(n)
+    if after is not None:
+        rows[:, after:n] /= ratio[:, None, None]
+    rows[:, n, k] = 1 / np.sqrt(start_variance(phi, theta))
+    return np.linalg.qr(rows, mode="r")[:, : k + 1], -white[n].T
 
 
 def simulate_law(drawn: Draws, n: int, rng: Generator, *, after: int | None = None) -> Array:

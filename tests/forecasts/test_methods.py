@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,12 @@ from support.independent_law import covariance, fit_law, simulate
 
 from analysis import PolicyShift, load_inaugurations
 from analysis.engine.optimise import EstimatorError
-from analysis.forecasts.methods import METHODS, Known, latest_inauguration
+from analysis.forecasts.methods import (
+    METHODS,
+    Known,
+    _additive_likelihood,
+    latest_inauguration,
+)
 from analysis.its.counterfactual import draw_paths
 from analysis.its.model import prepare_model
 
@@ -167,6 +174,19 @@ def test_damped_trend_has_the_moments_of_its_closed_form():
     np.testing.assert_allclose(paths.std(axis=0), sd, rtol=0.03)
     error = np.abs(paths.mean(axis=0) - fit.forecast(len(AHEAD)))
     np.testing.assert_array_less(error, 0.06 * sd)
+
+
+def test_likelihood_of_the_damped_trend_is_statsmodels_to_the_last_digit():
+    model = ETSModel(WALK, trend="add", damped_trend=True, seasonal="add", seasonal_periods=12)
+    params = np.array([0.6, 0.02, 0.02, 0.9, *model.start_params[4:]])
+    params = model._internal_params(params)
+    rest = np.zeros(len(params), np.int64), np.empty(len(params)), True, True
+    found = []
+    for own in (model._loglike_internal, partial(_additive_likelihood, model, None)):
+        arrays = np.zeros(len(WALK)), np.zeros((len(WALK), 14))
+        found.append((own(params, *arrays, *rest), *arrays))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
