@@ -89,6 +89,36 @@ def _split(history: np.ndarray) -> list[np.ndarray]:
     return np.array_split(history, max(1, -(-history.shape[1] // TOGETHER)), axis=1)
 
 
+class _Sums:
+    """Sums of figures x (n, T) in the months that each place `has` by its history, (S, T)."""
+
+    def __init__(self, x: np.ndarray, has: np.ndarray, history: np.ndarray) -> None:
+        self.shape = len(x.T), len(history.T)
+        if len(history.T) == 1:
+            self.parts = [(slice(None), x * has[history[:, 0]], 1.0)]
+            return
+        kinds: dict[bytes, list[int]] = {}
+        for s in np.flatnonzero(has.any(axis=1)):
+            kinds.setdefault(has[s].tobytes(), []).append(s)
+        self.parts = []  # a range of months, the figures in it, and who has these
+        for own in kinds.values():
+            months = np.flatnonzero(has[own[0]])
+            cut = slice(months[0], months[-1] + 1)
+            one = np.isin(np.arange(len(has)), own).astype(float)
+            self.parts.append((cut, x[:, cut] * has[own[0], cut], one[history]))
+
+    def places(self, v: np.ndarray) -> np.ndarray:
+        """Sum over each place's months times v (T, R)."""
+        return sum(own * (x @ v[cut]) for cut, x, own in self.parts)
+
+    def months(self, u: np.ndarray) -> np.ndarray:
+        """Sum over each month's places times u (n, R)."""
+        found = np.zeros(self.shape)
+        for cut, x, own in self.parts:
+            found[cut] += x.T @ (own * u)
+        return found
+
+
 class _Stack:
     """Place effects a and month effects g of one sub-experiment, and its part of the score."""
 
@@ -98,55 +128,47 @@ class _Stack:
     def __init__(
         self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float = 0.0
     ) -> None:
-        self.E, self.y = experiment.person_years, experiment.deaths
+        E, y, exposed = experiment.person_years, experiment.deaths, experiment.exposed
         if effect:
-            self.y = self.y * np.exp(-effect * experiment.exposed[layout.history])
-        both = np.hstack([experiment.counted, experiment.exposed])
-        roles, role = np.unique(both, axis=0, return_inverse=True)
-        self.counted, self.exposed = np.hsplit(roles.astype(float)[:, :, None], 2)  # (S, T, 1)
-        reassigned = role.ravel()[history]
-        self.kinds = [s for s in range(len(roles)) if self.counted[s].any()]
-        self.of_kind = {s: (reassigned == s).astype(float) for s in self.kinds}
-        self.y_place = self._places(self.y, 1.0, self.counted)
-        self.y_month = self._months(self.y, 1.0, self.counted)
-        self.y_exposed = self._places(self.y, 1.0, self.exposed)
-        self.y_months_exposed = self._months(self.y, 1.0, self.exposed)
+            y = y * np.exp(-effect * exposed[layout.history])
+        free = experiment.counted & ~exposed
+        self.free, self.exposed = (_Sums(E, months, history) for months in (free, exposed))
+        self.y, y_exposed = (_Sums(y, months, history) for months in (experiment.counted, exposed))
+        every = np.ones((len(E.T), len(history.T))), np.ones(history.shape)
+        self.y_place, self.y_month = self.y.places(every[0]), self.y.months(every[1])
+        self.y_exposed = y_exposed.places(every[0])
+        self.y_months_exposed = y_exposed.months(every[1])
         self.g = np.ones_like(self.y_month)
         self.gamma = np.zeros_like(self.y_month)
 
-    def _places(self, x: np.ndarray, v: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
-        """Sum x (n, T) times v (T, R) over each place's months, times what its kind has there."""
-        return sum(self.of_kind[s] * (x @ (factor[s] * v)) for s in self.kinds if factor[s].any())
-
-    def _months(self, x: np.ndarray, u: np.ndarray | float, factor: np.ndarray) -> np.ndarray:
-        """Sum x (n, T) times u (n, R) over each month's places, times what their kinds have."""
-        return sum(factor[s] * (x.T @ (self.of_kind[s] * u)) for s in self.kinds if factor[s].any())
-
     def balance(self, ratio: np.ndarray) -> float:
         """Take a and g one turn nearer to their fit at a ratio (R,) or (T, R); return the move."""
-        factor = self.counted + (ratio - 1) * self.exposed  # (S, T, R)
-        self.a = _divide(self.y_place, self._places(self.E, self.g, factor))
-        g = _divide(self.y_month, self._months(self.E, self.a, factor))
+        mean = self.free.places(self.g) + self.exposed.places(ratio * self.g)
+        self.a = _divide(self.y_place, mean)
+        exposed = ratio * self.exposed.months(self.a)
+        g = _divide(self.y_month, self.free.months(self.a) + exposed)
         moved = np.abs(_divide(g, self.g) - (g > 0)).max()
-        self.g = g
-        self.month_exposed = g * self._months(self.E, self.a, ratio * self.exposed)
+        self.g, self.month_exposed = g, g * exposed
         return moved
 
     def settle(self, ratio: np.ndarray) -> float:
         """Do that, and find the information on b, (R,), and the efficient scores, (n, R)."""
         moved = self.balance(ratio)
-        a, g, factor = self.a, self.g, self.counted + (ratio - 1) * self.exposed
-        mean_place = a * self._places(self.E, g, factor)
-        mean_exposed = a * self._places(self.E, g, ratio * self.exposed)
-        alpha = _divide(mean_exposed - a * self._places(self.E, g * self.gamma, factor), mean_place)
-        drawn = g * self._months(self.E, a * alpha, factor)
+        a, g = self.a, self.g
+
+        def sum_means(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            exposed = a * self.exposed.places(v) * ratio
+            return a * self.free.places(v) + exposed, exposed
+
+        mean_place, mean_exposed = sum_means(g)
+        alpha = _divide(mean_exposed - sum_means(g * self.gamma)[0], mean_place)
+        drawn = g * (self.free.months(a * alpha) + ratio * self.exposed.months(a * alpha))
         gamma = _divide(self.month_exposed - drawn, self.y_month)
         moved = max(moved, np.abs(gamma - self.gamma).max())
         self.gamma = gamma
-        gamma_exposed = a * self._places(self.E, g * gamma, ratio * self.exposed)
+        drawn, gamma_exposed = sum_means(g * gamma)
         self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=0)
-        drawn = a * self._places(self.E, g * gamma, factor)
-        weighted = self._places(self.y, gamma, self.counted) - drawn
+        weighted = self.y.places(gamma) - drawn
         self.scores = self.y_exposed - mean_exposed - alpha * (self.y_place - mean_place) - weighted
         return moved
 
