@@ -4,8 +4,9 @@ Poisson with place and month effects in each stack: all reassignments share coun
 dates, so that a sum over places or months is one matrix product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -41,23 +42,21 @@ def fit_reassigned(
 
 
 def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect: float) -> Fits:
-    stacks = [_Stack(experiment, layout, history, effect) for experiment in layout.experiments]
+    stacks = _Stacks(layout.experiments, layout, history, effect)
     b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
     for _ in range(MOST_STEPS):
-        moved = max(stack.settle(np.exp(b)) for stack in stacks)
-        information = sum(stack.information for stack in stacks)
-        scores = sum(stack.scores for stack in stacks)
+        moved = stacks.settle(np.exp(b))
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.clip(scores.sum(axis=0) / information, -1, 1)
+            step = np.clip(stacks.scores.sum(axis=0) / stacks.information, -1, 1)
         if fixed is None:
             b = b + step
             moved = max(moved, np.abs(step).max())
         if not moved >= TOLERANCE:
             break
     require(moved < TOLERANCE, ERRORS["unsettled"].format(steps=MOST_STEPS))
-    clusters = np.count_nonzero(scores, axis=0)
-    spread = np.sqrt((scores**2).sum(axis=0) * clusters / (clusters - 1))
-    return Fits(b, spread / information, scores)
+    clusters = np.count_nonzero(stacks.scores, axis=0)
+    spread = np.sqrt((stacks.scores**2).sum(axis=0) * clusters / (clusters - 1))
+    return Fits(b, spread / stacks.information, stacks.scores)
 
 
 def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
@@ -66,18 +65,19 @@ def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: i
 
 
 def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    stacks = []
-    for experiment in layout.experiments:
-        always = np.repeat(experiment.treated[:, None], len(bins), axis=1)
-        stacks.append(_Stack(replace(experiment, exposed=always), layout, history))
+    always = [
+        replace(one, exposed=np.repeat(one.treated[:, None], len(bins), axis=1))
+        for one in layout.experiments
+    ]
+    stacks = _Stacks(always, layout, history)
     member = (np.arange(bins.max() + 1)[:, None] == bins).astype(float)
-    observed = member @ sum(stack.y_months_exposed for stack in stacks)
+    observed = member @ stacks.y_months_exposed
     # With a ratio for the reference too, which the place effects could take up, each turn fits
     # one margin exactly and little is left to the next.
     ratio = np.ones_like(observed)
     for _ in range(MOST_STEPS):
-        moved = max(stack.balance(ratio[bins]) for stack in stacks)
-        step = _divide(observed, member @ sum(stack.month_exposed for stack in stacks))
+        moved = stacks.balance(ratio[bins])
+        step = _divide(observed, member @ stacks.month_exposed.sum(axis=0))
         ratio = ratio * step
         if max(moved, np.abs(step - 1).max()) < TOLERANCE:
             return np.log(ratio / ratio[reference])
@@ -90,54 +90,65 @@ def _split(history: np.ndarray) -> list[np.ndarray]:
 
 
 class _Sums:
-    """Sums of figures x (n, T) in the months that each place `has` by its history, (S, T)."""
+    """Sums of figures x (K, n, T) in the months that a place `has` by its history, (K, S, T)."""
 
     def __init__(self, x: np.ndarray, has: np.ndarray, history: np.ndarray) -> None:
-        self.shape = len(x.T), len(history.T)
-        if len(history.T) == 1:
-            self.parts = [(slice(None), x * has[history[:, 0]], 1.0)]
+        self.shape = len(x), x.shape[2], history.shape[1]
+        if history.shape[1] == 1:
+            self.parts = [(slice(None), x * has[:, history[:, 0]], 1.0)]
             return
-        kinds: dict[bytes, list[int]] = {}
-        for s in np.flatnonzero(has.any(axis=1)):
-            kinds.setdefault(has[s].tobytes(), []).append(s)
+        kinds: list[dict[bytes, list[int]]] = [{} for _ in has]  # histories alike, by stack
+        for own, months in zip(kinds, has, strict=True):
+            for s in sorted(np.flatnonzero(months.any(axis=1)), key=lambda s: -months[s].sum()):
+                own.setdefault(months[s].tobytes(), []).append(s)
         self.parts = []  # a range of months, the figures in it, and who has these
-        for own in kinds.values():
-            months = np.flatnonzero(has[own[0]])
+        for alike in zip_longest(*(own.values() for own in kinds), fillvalue=[]):
+            one, part = np.zeros(has.shape[:2]), np.zeros_like(x)
+            for k, own in enumerate(alike):
+                one[k, own] = 1
+                part[k] = x[k] * has[k, own].any(axis=0)
+            months = np.flatnonzero(part.any(axis=(0, 1)))
             cut = slice(months[0], months[-1] + 1)
-            one = np.isin(np.arange(len(has)), own).astype(float)
-            self.parts.append((cut, x[:, cut] * has[own[0], cut], one[history]))
+            self.parts.append((cut, part[..., cut].copy(), one[:, history]))
 
     def places(self, v: np.ndarray) -> np.ndarray:
-        """Sum over each place's months times v (T, R)."""
-        return sum(own * (x @ v[cut]) for cut, x, own in self.parts)
+        """Sum over each place's months times v (K, T, R)."""
+        return sum(own * (x @ v[:, cut]) for cut, x, own in self.parts)
 
     def months(self, u: np.ndarray) -> np.ndarray:
-        """Sum over each month's places times u (n, R)."""
+        """Sum over each month's places times u (K, n, R)."""
         found = np.zeros(self.shape)
         for cut, x, own in self.parts:
-            found[cut] += x.T @ (own * u)
+            found[:, cut] += x.swapaxes(1, 2) @ (own * u)
         return found
 
 
-class _Stack:
-    """Place effects a and month effects g of one sub-experiment, and its part of the score."""
+class _Stacks:
+    """Place effects a and month effects g of K sub-experiments, and what the score needs."""
 
     # The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
     # projection on the effects, D - alpha - gamma, weighted by that mean.
 
     def __init__(
-        self, experiment: Experiment, layout: Layout, history: np.ndarray, effect: float = 0.0
+        self,
+        experiments: Sequence[Experiment],
+        layout: Layout,
+        history: np.ndarray,
+        effect: float = 0.0,
     ) -> None:
-        E, y, exposed = experiment.person_years, experiment.deaths, experiment.exposed
+        names = "person_years", "deaths", "counted", "exposed"
+        E, y, counted, exposed = (
+            np.stack([getattr(one, name) for one in experiments]) for name in names
+        )
         if effect:
-            y = y * np.exp(-effect * exposed[layout.history])
-        free = experiment.counted & ~exposed
-        self.free, self.exposed = (_Sums(E, months, history) for months in (free, exposed))
-        self.y, y_exposed = (_Sums(y, months, history) for months in (experiment.counted, exposed))
-        every = np.ones((len(E.T), len(history.T))), np.ones(history.shape)
+            y = y * np.exp(-effect * exposed[:, layout.history])
+        self.free = _Sums(E, counted & ~exposed, history)
+        self.exposed = _Sums(E, exposed, history)
+        self.y, y_exposed = (_Sums(y, months, history) for months in (counted, exposed))
+        every = np.ones((*y.shape[::2], history.shape[1])), np.ones((len(y), *history.shape))
         self.y_place, self.y_month = self.y.places(every[0]), self.y.months(every[1])
         self.y_exposed = y_exposed.places(every[0])
-        self.y_months_exposed = y_exposed.months(every[1])
+        self.y_months_exposed = y_exposed.months(every[1]).sum(axis=0)
         self.g = np.ones_like(self.y_month)
         self.gamma = np.zeros_like(self.y_month)
 
@@ -167,9 +178,10 @@ class _Stack:
         moved = max(moved, np.abs(gamma - self.gamma).max())
         self.gamma = gamma
         drawn, gamma_exposed = sum_means(g * gamma)
-        self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=0)
+        self.information = ((1 - alpha) * mean_exposed - gamma_exposed).sum(axis=(0, 1))
         weighted = self.y.places(gamma) - drawn
-        self.scores = self.y_exposed - mean_exposed - alpha * (self.y_place - mean_place) - weighted
+        scores = self.y_exposed - mean_exposed - alpha * (self.y_place - mean_place) - weighted
+        self.scores = scores.sum(axis=0)
         return moved
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.arguments import Months, checked, table
 from analysis.checks import name_some, require
 from analysis.files import DATA_FOLDER, read_toml
-from analysis.its.series import split_panel
+from analysis.its.series import check_places
 from analysis.its.shifts import PolicyShift
 
 Operations = Sequence[PolicyShift]
@@ -140,6 +140,8 @@ def lay_out(
 ) -> Layout:
     """Return the sub-experiments as arrays, by history; one of `second` ends its places' months."""
     check_panel(panel)
+    panel = pd.DataFrame(panel, columns=[*NUMBERS])
+    panel.attrs = {}  # pandas would copy them at every step
     deaths, person_years = (panel[name].astype(float).unstack() for name in NUMBERS)
     came = _arrivals(operations, deaths.index)
     again = _arrivals(second, deaths.index) if second else came[:, :0]
@@ -166,7 +168,8 @@ def lay_out(
 
 def check_panel(panel: pd.DataFrame) -> None:
     """Raise an error unless `panel` has places, months and counts that can be true."""
-    found = len(split_panel(panel))
+    check_places(panel)
+    found = panel.index.get_level_values(0).nunique()
     require(found >= FEWEST_PLACES, f"at least {FEWEST_PLACES} places are needed; found {found}")
     twice = panel.index[panel.index.duplicated()].tolist()[:1]
     require(not twice, f"each place needs one row a month; {twice} appears more than once")
@@ -201,9 +204,13 @@ def _arrivals(operations: Operations, places: pd.Index) -> np.ndarray:
 
 def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.ndarray:
     """Return the figures of these months, (n, T), or raise a ValueError where some are missing."""
-    found = wide.reindex(columns=months).isna()
-    if found.any(axis=None):
-        place = found.index[found.any(axis=1)][0]
-        told = {"missing": months[found.loc[place]].astype(str).tolist()[:3], "place": place}
+    figures = wide.reindex(columns=months).to_numpy(dtype=float)
+    holes = np.isnan(figures)
+    if holes.any():
+        place = int(holes.any(axis=1).argmax())
+        told = {
+            "missing": months[holes[place]].astype(str).tolist()[:3],
+            "place": wide.index[place],
+        }
         raise ValueError(ERRORS["hole"].format(slug=slug, first=months[0], last=months[-1], **told))
-    return wide[months].to_numpy(dtype=float)
+    return figures
