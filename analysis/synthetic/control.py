@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 from warnings import catch_warnings
 
 import numpy as np
@@ -100,11 +101,13 @@ class PlaceboCountries(OneLine):
         for own, other in self.pairs.values():
             change, reach = _with_average(own), np.inf  # without error nothing is as far off
             if other.rmspe >= PERFECT * other.observed.abs().max():
-                reach = own.rmspe / other.rmspe * _with_average(other).abs()
+                reach = own.rmspe / other.rmspe * np.abs(_with_average(other))
             ends.append([change - reach, change + reach])
         low, high = np.moveaxis(np.array(ends), 0, 2)
         units = len(self.pairs) + 1
-        table = _with_average(self.real).to_frame("estimate").assign(low=-np.inf, high=np.inf)
+        told = [*self.real.gap.loc[self.real.first_year :].index, "average"]
+        table = pd.DataFrame({"estimate": _with_average(self.real)}, index=told)
+        table = table.assign(low=-np.inf, high=np.inf)
         # So many donors are as far off, for p > 1 - confidence; too few leave the ends infinite.
         if needed := int(round((1 - confidence) * units, 9)):
             table["low"] = np.sort(low, axis=1)[:, needed - 1]
@@ -115,9 +118,12 @@ class PlaceboCountries(OneLine):
         return table.assign(p=(((low <= 0) & (high >= 0)).sum(axis=1) + 1) / units)
 
 
-def _with_average(control: SyntheticControl) -> pd.Series:
-    changes = control.changes()
-    return pd.Series({**changes, "average": changes.mean()})
+def _with_average(control: SyntheticControl) -> np.ndarray:
+    """Return what `changes` does, and its mean, as numbers."""
+    gap = control.observed.to_numpy() - control.synthetic.to_numpy()
+    before = (control.observed.index < control.first_year).sum()
+    changes = gap[before:] - gap[before - 1]
+    return np.append(changes, changes.mean())
 
 
 @checked
@@ -160,17 +166,30 @@ def fit_synthetic(
     Ferman and Pinto (2021), Quantitative Economics 12, 1197-1221, doi:10.3982/QE1596 (intercept)
     """
     rates = check_rates(rates, treated, first_year)
-    before = rates.loc[: first_year - 1]
-    shift = before.mean() if intercept else 0 * before.mean()
-    own, donors = before[treated] - shift[treated], (before - shift).drop(columns=treated)
-    given, found = {}, simplex_weights(donors.to_numpy(), own.to_numpy())
-    if predictors is not None:
-        require(not intercept, "predictors do not go with an intercept; leave one of them out")
-        found, balance = match_predictors(predictors, donors, own)
-        given = {"note": f"{len(balance)} predictors are matched", "balance": balance}
-    weights = pd.Series(found, donors.columns, name="weight")
-    synthetic = ((rates - shift)[donors.columns] @ weights + shift[treated]).rename("synthetic")
-    return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights, **given)
+    if predictors is None:
+        return fit_outcomes(rates, treated, first_year=first_year, intercept=intercept)
+    require(not intercept, "predictors do not go with an intercept; leave one of them out")
+    before, others = rates.loc[: first_year - 1], rates.columns.drop(treated)
+    weights, balance = match_predictors(predictors, before[others], before[treated])
+    synthetic = (rates[others] @ weights).rename("synthetic")
+    told = {"note": f"{len(balance)} predictors are matched", "balance": balance}
+    weights = pd.Series(weights, others, name="weight")
+    return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights, **told)
+
+
+def fit_outcomes(
+    rates: pd.DataFrame, treated: str | int, *, first_year: int, intercept: bool = False
+) -> SyntheticControl:
+    """Fit as `fit_synthetic` does without predictors, rates that `check_rates` has seen."""
+    place, before = rates.columns.get_loc(treated), rates.index < first_year
+    values = rates.to_numpy()
+    shift = values[before].mean(axis=0) * intercept
+    values = values - shift
+    own, donors = values[:, place], np.delete(values, place, axis=1)
+    weights = simplex_weights(donors[before], own[before])
+    synthetic = pd.Series(donors @ weights + shift[place], rates.index, name="synthetic")
+    weights = pd.Series(weights, rates.columns.delete(place), name="weight")
+    return SyntheticControl(treated, first_year, rates[treated].copy(), synthetic, weights)
 
 
 def match_predictors(
@@ -212,6 +231,14 @@ def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
     return size / size.sum()
 
 
+class _AugSynth(AugSynth):
+    """Takes no labels along through each year left out and each penalty tried."""
+
+    @staticmethod
+    def solve_ridge(A: Any, B: Any, W: np.ndarray, lambda_: float) -> np.ndarray:
+        return AugSynth.solve_ridge(np.asarray(A), np.asarray(B), W, lambda_)
+
+
 def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
     """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
     # Ben-Michael et al. (2021), doi:10.1080/01621459.2021.1929245; the penalty by cross-validation.
@@ -222,7 +249,7 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     given = {"foo": long, "predictors": [], "predictors_op": "mean", "dependent": "rate"}
     given |= {"unit_variable": "unit", "treatment_identifier": treated, "time_variable": "year"}
     years = {"time_predictors_prior": before, "time_optimize_ssr": before}
-    model = AugSynth()
+    model = _AugSynth()
     model.fit(Dataprep(**given, controls_identifier=donors.tolist(), **years), use_covariates=False)
     weights = pd.Series(model.W, donors, name="weight")
     own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
@@ -253,5 +280,11 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     told = {"first": first_year, "fewest": FEWEST_BEFORE, "before": before, "treated": treated}
     told |= {"after": len(years) - before, "least": years.min(), "most": years.max()}
     require(FEWEST_BEFORE <= before < len(years), ERRORS["few"].format(**told))
-    require(np.ptp(rates[treated].iloc[:before]) > 0, ERRORS["still"].format(**told))
+    check_moves(rates, treated, first_year)
     return rates
+
+
+def check_moves(rates: pd.DataFrame, treated: str | int, first_year: int) -> None:
+    """Raise an error if the unit's rate is the same in all years before the change."""
+    moves = np.ptp(rates.loc[: first_year - 1, treated]) > 0
+    require(moves, ERRORS["still"].format(treated=treated, first=first_year))

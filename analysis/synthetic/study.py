@@ -57,10 +57,11 @@ def placebo_countries(
     Firpo and Possebom (2018), J. Causal Inference 6, 20160026, doi:10.1515/jci-2016-0026
     """
     rates = control.check_rates(rates, treated, first_year)
-    real = fit_synthetic(rates, treated, first_year=first_year)
-    donors = rates.columns.drop(treated)
+    fit = partial(control.fit_outcomes, first_year=first_year)
+    real, donors = fit(rates, treated), rates.columns.drop(treated)
     require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")
-    fit = partial(fit_synthetic, first_year=first_year)
+    for unit in donors:
+        control.check_moves(rates, unit, first_year)
     alone = rates.drop(columns=treated)
     pairs = {unit: (fit(rates.drop(columns=unit), treated), fit(alone, unit)) for unit in donors}
     return PlaceboCountries(real, {unit: fit(rates, unit) for unit in donors}, pairs)
@@ -111,19 +112,21 @@ def study_unit(starts: dict[int, pd.DataFrame], unit: str, *, first_year: int) -
     last_year = int(next(iter(starts.values())).index[-1])
     change, sham_year = {"first_year": first_year}, 2 * first_year - last_year - 1
     placebos, rows = {}, []
-    for start, rates in starts.items():
+    for start, given in starts.items():
+        rates = control.check_rates(given, unit, first_year)
         placebos[start] = placebo_countries(rates, unit, **change)
         carrying = placebos[start].real.carrying.index
-        left_out = [fit_synthetic(rates.drop(columns=one), unit, **change) for one in carrying]
-        fits = [("without_one_donor", fit, 1) for fit in left_out]
-        fits += [("shifted_by_a_constant", fit_synthetic(rates, unit, **change, intercept=True), 1)]
+        fit = partial(control.fit_outcomes, treated=unit, **change)
+        left_out = [fit(rates.drop(columns=one)) for one in carrying]
+        fits = [("without_one_donor", each, 1) for each in left_out]
+        fits += [("shifted_by_a_constant", fit(rates, intercept=True), 1)]
         fits += [("ridge_augmented", control.fit_augmented(rates, unit, **change), 1)]
         fits += [(f"from_the_mean_of_{YEARS_BEFORE}_years", placebos[start].real, YEARS_BEFORE)]
         if sham_year - start >= SHAM_BEFORE:
             before = rates.loc[: first_year - 1]
             fits += [("sham", fit_synthetic(before, unit, first_year=sham_year), 1)]
-        for name, fit, n in fits:
-            rows.append((start, name, fit.changes(n).mean(), fit.rmspe, fit.explained))
+        for name, one, n in fits:
+            rows.append((start, name, one.changes(n).mean(), one.rmspe, one.explained))
     choices = pd.DataFrame(rows, columns=["start", "choice", "estimate", "error", "explained"])
     return SyntheticStudy(placebos, choices, sham_year)
 
