@@ -175,7 +175,8 @@ MEASURES: dict[str, Callable[..., Measured]] = {
     "almost-certain-worse": measure_outcome,
 }
 # what can leave out the words, and what judges nothing, as these take long
-BRIEF = {measure_record, measure_decline, measure_typical_day, measure_rise, measure_upsurge}
+BRIEF = {measure_record, measure_decline, measure_typical_day}
+BRIEF |= {measure_rise, measure_upsurge, measure_two_years}
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:

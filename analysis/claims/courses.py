@@ -113,6 +113,8 @@ def measure_rise(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Me
         for name, trend in rise.courses.iterrows():
             holds = direction(trend, claim["alarming"]) if name == "trend after" else None
             made.append(make_row(cell, name, trend, PERCENT_A_YEAR, holds=holds))
+        if brief:
+            continue
         trends = [say("effect", **trend) for _, trend in rise.courses.iterrows()]
         ends = [say_month(bend - 1) for bend in rise.bends]
         said.append(say("rise", series=_name_series(cell), start=start, trends=trends, ends=ends))
@@ -120,6 +122,8 @@ def measure_rise(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Me
             chances.append(say("chance_by", chance=inside, name=series))
             last.append(say("trend_by", name=series, **trend))
     table, until = rows.collect(made, *COMPARED), say_month(pd.Period(claim["end"]))
+    if brief:
+        return Measured(claim, table, "trend after")
     told = {"started": ", ".join(chances), "trends": ", ".join(last), "until": until}
     return conclude(claim, table, "trend after", courses=". ".join(said), **told)
 
@@ -172,11 +176,13 @@ def measure_upsurge(claim: Claim, evidence: Evidence, *, brief: bool = False) ->
     return conclude(claim, rows.collect(made), "change of trend", **told)
 
 
-def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
+def measure_two_years(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
     made, said, levels, trends = [], [], [], []
     for series in list_series(claim):
         cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
+        if brief and cell[1] not in COMPARED:
+            continue
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
         trend = _fit_term(evidence, series, claim["shift"], claim["months"])
@@ -185,11 +191,15 @@ def measure_two_years(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
+        if brief:
+            continue
         told = {"series": _name_series(cell), "first": say_month(parts[0].index[0]), "new": new}
         told |= {"old": old, "year": year, "trend": say("effect", **trend), "name": series}
         said.append(say("term", **told))
         if cell[1] in COMPARED:
             levels.append(say("level_by", **told))
             trends.append(say("trend_by", name=series, **trend))
+    if brief:
+        return Measured(claim, rows.collect(made, *COMPARED), "trend within")
     told = {"terms": "; ".join(said), "levels": ", ".join(levels), "trends": ", ".join(trends)}
     return conclude(claim, rows.collect(made, *COMPARED), "trend within", **told)

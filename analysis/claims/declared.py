@@ -165,9 +165,7 @@ def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
 def _answers(rows: pd.DataFrame) -> dict[tuple[str, ...], Answer]:
     """Return the same by the values of `CELL`, in the order of the rows."""
     answers: dict[tuple[str, ...], Answer] = {}
-    for *cell, holds, judges in zip(
-        *(rows[name] for name in [*CELL, "holds", "judges"]), strict=True
-    ):
+    for *cell, holds, judges in rows[[*CELL, "holds", "judges"]].to_numpy(object).tolist():
         if judges and holds != "":
             require(holds in WEAKEST, f"holds must be one of {list(WEAKEST)}; found {[holds]}")
             answers[*cell] = min(answers.get((*cell,), holds), holds, key=WEAKEST.index)

@@ -89,8 +89,8 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
 def modelled_cell(yearly: pd.DataFrame, name: str) -> Cell:
     """Return what a monthly series is: its source, count, newest vintage and population."""
     source, counted = MODELLED[name]
-    known = yearly.query("source == @source and counted == @counted")
-    return source, counted, known["vintage"].max(), "CONAPO"
+    own = (yearly["source"] == source) & (yearly["counted"] == counted)
+    return source, counted, yearly.loc[own, "vintage"].max(), "CONAPO"
 
 
 def observed_years(yearly: pd.DataFrame, name: str) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,12 @@ class Measured:
     finding: str = ""  # the figures in words, unless it was measured in brief
     line: str = ""  # the deciding ones in a few words, without the verdict but of parts
 
-    @property
+    @cached_property
     def claim_verdict(self) -> str:
         """One of the verdicts of ``claims-words.toml``, by the rule declared."""
         return judge_claim(self.rows, self.claim.parts)
 
-    @property
+    @cached_property
     def verdict_in_full(self) -> str:
         """The verdict, and those of its parts in brackets."""
         parts = "; ".join(say_parts(self.rows, self.claim.parts))
@@ -189,7 +189,8 @@ def make_row(
 
 def collect(rows: list[Row], *counted: str) -> pd.DataFrame:
     """Return rows as a table, also of none; if given, only what is `counted` judges."""
-    table = pd.DataFrame(rows, columns=ROW_COLUMNS).astype({"judges": bool})
+    columns = {name: [row[name] for row in rows] for name in ROW_COLUMNS}
+    table = pd.DataFrame(columns).astype({"judges": bool})
     table["judges"] &= not counted or table["counted"].isin(counted)
     return table
 
