@@ -87,7 +87,7 @@ def measure_typical_day(claim: Claim, evidence: Evidence, *, brief: bool = False
     return conclude(claim, table, name, ratios=ratios, daily=daily, **told)
 
 
-def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
+def measure_rates(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the rates of two years, rounded, and whether the later was unprecedented."""
     made, said, year, base = [], [], claim["year"], claim["year_before"]
     name = f"rate of {year}"
@@ -103,6 +103,8 @@ def measure_rates(claim: Claim, evidence: Evidence) -> Measured:
         made.append(make_row(cell, highest, top, RATE, holds=rates[year] > top))
         said.append(say("rates", cell=name_cell(cell), rate=rate, before=before))
     table, least = rows.collect(made), claim["rate"] - claim["rounding"]
+    if brief:
+        return Measured(claim, table, name)
     told = _tell_rates(table, name, [year])
     return conclude(claim, table, name, rates="; ".join(said), least=least, **told)
 
@@ -126,7 +128,7 @@ def _tell_rates(table: pd.DataFrame, name: str, years: list[int]) -> dict[str, s
     return said | {"ends": ", ".join(ends), "press": say("press", given="; ".join(told))}
 
 
-def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
+def measure_recent_rate(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether every one of the last years had a rate above the article's."""
     made, said, years, least = [], [], claim.years, claim["rate"]
     name = f"lowest rate of {years[0]} to {years[-1]}"
@@ -141,10 +143,12 @@ def measure_recent_rate(claim: Claim, evidence: Evidence) -> Measured:
             told = ", ".join(rows.tell_near(rate, least) for rate in recent)
             said.append(f"{name_cell(cell)} {told}")
     table = rows.collect(made)
+    if brief:
+        return Measured(claim, table, name)
     return conclude(claim, table, name, rates="; ".join(said), **_tell_rates(table, name, years))
 
 
-def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
+def measure_ranking(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Count a country's cities in the ranking, and find the places of two of them."""
     ranking, country = evidence.ranking, claim["country"]
     if ranking["rank"].duplicated().any() or ranking["city"].duplicated().any():
@@ -159,6 +163,8 @@ def measure_ranking(claim: Claim, evidence: Evidence) -> Measured:
     for wanted, city in ((2, claim["second"]), (3, claim["third"])):
         made.append(make_row(cell, f"place of {city}", place.get(city, np.nan), "place", wanted))
     table = rows.collect(made)
+    if brief:
+        return Measured(claim, table, name)
     return conclude(claim, table, name, cell=name_cell(cell), found=table["value"])
 
 
@@ -174,9 +180,6 @@ MEASURES: dict[str, Callable[..., Measured]] = {
     "lopez-obrador-two-years": measure_two_years,
     "almost-certain-worse": measure_outcome,
 }
-# what can leave out the words, and what judges nothing, as these take long
-BRIEF = {measure_record, measure_decline, measure_typical_day}
-BRIEF |= {measure_rise, measure_upsurge, measure_two_years}
 
 
 def vary_constants(declared: Declared, evidence: Evidence) -> pd.DataFrame:
@@ -218,11 +221,10 @@ def _show(value: Any) -> str:
 
 
 def measure_with(claim: Claim, evidence: Evidence, name: str, value: Any) -> Measured:
-    """Measure a claim where one of its constants has another value."""
+    """Measure a claim where one of its constants has another value, without the words."""
     kind = "figures" if name in claim.figures else "parameters"
     other = replace(claim, **{kind: getattr(claim, kind) | {name: value}})
-    measure = MEASURES[claim.slug]
-    return measure(other, evidence, brief=True) if measure in BRIEF else measure(other, evidence)
+    return MEASURES[claim.slug](other, evidence, brief=True)
 
 
 def _judge(measure: Callable[[Any], Measured], value: Any, *, full: bool) -> str:

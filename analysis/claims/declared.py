@@ -117,14 +117,18 @@ def load_claims(path: AnyPath | None = None) -> Declared:
 
 def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> str:
     """Return the verdict by the rule at the head of ``claims.toml``, of rows as `collect` gives."""
-    whole = _judge_rows(rows)
-    alone = judge_parts(rows, parts or {}).values()
+    told = _tell(rows)
+    whole, alone = _judge(told), _judge_alone(told, parts or {}).values()
     return "holds in part" if "holds" in alone and not whole.startswith("holds") else whole
 
 
 def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, str]:
     """Return the verdict of each part of a claim by its name, each by the measure that tells it."""
-    return {part: _judge_rows(rows[rows["measure"] == name]) for name, part in parts.items()}
+    return _judge_alone(_tell(rows), parts)
+
+
+def _judge_alone(told: list[list], parts: dict[str, str]) -> dict[str, str]:
+    return {part: _judge([x for x in told if x[0] == name]) for name, part in parts.items()}
 
 
 def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
@@ -133,8 +137,8 @@ def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
     return [say("part", part=names[k], verdict=verdicts[v]) for k, v in said.items()]
 
 
-def _judge_rows(rows: pd.DataFrame) -> str:
-    cells = _answers(rows)
+def _judge(told: list[list]) -> str:
+    cells = _answers(told)
     newest: dict[tuple, str] = {}
     for *count, vintage, _ in cells:
         newest[*count] = max(vintage, newest.get((*count,), vintage))
@@ -156,16 +160,21 @@ def _judge_rows(rows: pd.DataFrame) -> str:
 
 def answer_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one answer for each way of measuring: no if any part says no, yes if all say yes."""
-    answers = _answers(rows)
+    answers = _answers(_tell(rows))
     return pd.DataFrame(
         [(*cell, holds) for cell, holds in answers.items()], columns=[*CELL, "holds"]
     )
 
 
-def _answers(rows: pd.DataFrame) -> dict[tuple[str, ...], Answer]:
-    """Return the same by the values of `CELL`, in the order of the rows."""
+def _tell(rows: pd.DataFrame) -> list[list]:
+    """Return what `_answers` needs of each row."""
+    return rows.reindex(columns=["measure", *CELL, "holds", "judges"]).to_numpy(object).tolist()
+
+
+def _answers(told: list[list]) -> dict[tuple[str, ...], Answer]:
+    """Return what `answer_cells` does by the values of `CELL`, in the order of the rows."""
     answers: dict[tuple[str, ...], Answer] = {}
-    for *cell, holds, judges in rows[[*CELL, "holds", "judges"]].to_numpy(object).tolist():
+    for _, *cell, holds, judges in told:
         if judges and holds != "":
             require(holds in WEAKEST, f"holds must be one of {list(WEAKEST)}; found {[holds]}")
             answers[*cell] = min(answers.get((*cell,), holds), holds, key=WEAKEST.index)

@@ -86,7 +86,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
     return float(by_year["every"])
 
 
-def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
+def measure_outcome(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, told, base, chances = [], [], {}, claim["year"], evidence.probabilities
     forecast = [modelled_cell(evidence.yearly, name) for name in FORECAST.values()]
@@ -107,11 +107,13 @@ def measure_outcome(claim: Claim, evidence: Evidence) -> Measured:
             own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
             told = told or own | {"by": short_name(cell)}
             said.append(say("came", change=change, **own))
+    decides = WORSE.format(claim.years[0], claim.years[-1], base)
+    if brief:
+        return Measured(claim, rows.collect(made), decides)
     by_source = chances[chances["year"] == "every"].groupby("source", sort=False)
     sure = [say("with_months", name=name, said=tell_chances(own)) for name, own in by_source]
     form = "no_chances" if chances.empty else "chances"
     told |= {"chances": say(form, said="; ".join(sure), **claim.parameters)}
-    decides = WORSE.format(claim.years[0], claim.years[-1], base)
     return conclude(claim, rows.collect(made), decides, rates="; ".join(said), **told)
 
 

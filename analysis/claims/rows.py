@@ -190,9 +190,8 @@ def make_row(
 def collect(rows: list[Row], *counted: str) -> pd.DataFrame:
     """Return rows as a table, also of none; if given, only what is `counted` judges."""
     columns = {name: [row[name] for row in rows] for name in ROW_COLUMNS}
-    table = pd.DataFrame(columns).astype({"judges": bool})
-    table["judges"] &= not counted or table["counted"].isin(counted)
-    return table
+    used = [row["judges"] and (not counted or row["counted"] in counted) for row in rows]
+    return pd.DataFrame(columns | {"judges": np.array(used, dtype=bool)})
 
 
 def name_cell(cell: Cell) -> str:

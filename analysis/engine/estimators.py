@@ -62,18 +62,26 @@ def newey_west_many(outcomes: Array, X: Array, *, gone: int = 0) -> tuple[Array,
 
     `gone`: columns that were taken out of both beforehand, by `gls.take_out`.
     """
-    n, df = len(X), len(X) - X.shape[1] - gone
-    inverse = np.linalg.pinv(X)
-    coefficients = inverse @ outcomes
-    scores = inverse[0][:, None] * (outcomes - X @ coefficients)
-    lags = newey_west_lags(n)
-    variance = np.einsum("ij,ij->j", scores, scores)
-    for lag in range(1, lags + 1):
-        product = np.einsum("ij,ij->j", scores[lag:], scores[:-lag])
-        variance += 2 * (1 - lag / (lags + 1)) * product
+    first = np.eye(1, X.shape[1])
+    estimate, se = (found[0] for found in newey_west_contrasts(outcomes, X, first, gone=gone))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.abs(coefficients[0]) / np.sqrt(variance * n / df)
-    return coefficients[0], 2 * stdtr(df, -ratio)
+        ratio = np.abs(estimate) / se
+    return estimate, 2 * stdtr(len(X) - X.shape[1] - gone, -ratio)
+
+
+def newey_west_contrasts(
+    outcomes: Array, X: Array, C: Array, *, gone: int = 0
+) -> tuple[Array, Array]:
+    """Return contrasts `C` (m, k) and their standard errors, each (m, N), of outcomes (n, N)."""
+    n, df, inverse = len(X), len(X) - X.shape[1] - gone, np.linalg.pinv(X)
+    lags = newey_west_lags(n)
+    coefficients = inverse @ outcomes
+    scores = (C @ inverse)[..., None] * (outcomes - X @ coefficients)
+    variance = np.einsum("mij,mij->mj", scores, scores)
+    for lag in range(1, lags + 1):
+        product = np.einsum("mij,mij->mj", scores[:, lag:], scores[:, :-lag])
+        variance += 2 * (1 - lag / (lags + 1)) * product
+    return C @ coefficients, np.sqrt(variance * n / df)
 
 
 @checked

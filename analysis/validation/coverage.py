@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 from analysis.arguments import Seed, Waves, check_number, check_several, checked, whole
 from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import FEWEST, draw_parameters, simulate_errors, simulate_law
+from analysis.engine.estimators import newey_west_contrasts
 from analysis.engine.optimise import EstimatorError
 from analysis.engine.reml import fit_many
 from analysis.its.comparison import COUNTS, LINEAR
@@ -149,8 +150,11 @@ def intervals(
     if name in ("reml", "reml_ar1"):
         fits = fit_many(data, X, C, **{"after": after} if name == "reml" else {"law": "ar1"})
         return fits.low, fits.high
-    if name == "ols":
-        b, df = np.linalg.lstsq(X, data, rcond=None)[0], len(X) - X.shape[1]
+    df: Any = len(X) - X.shape[1]
+    if name == "newey_west":
+        estimate, se = (found.T for found in newey_west_contrasts(data, X, C))
+    elif name == "ols":
+        b = np.linalg.lstsq(X, data, rcond=None)[0]
         variance = ((data - X @ b) ** 2).sum(axis=0) / df
         spread = np.diag(C @ np.linalg.solve(X.T @ X, C.T))
         estimate, se = (C @ b).T, np.sqrt(np.multiply.outer(variance, spread))

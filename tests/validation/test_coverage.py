@@ -3,6 +3,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 from support import independent
 from support.folders import ROOT
 from support.independent import segmented_design, simulate_ar1
@@ -122,6 +123,18 @@ def test_options_reach_what_is_fitted_one_at_a_time():
     np.testing.assert_allclose(offset[..., 1:], plain[..., 1:], atol=1e-6)
 
 
+def test_newey_west_of_many_series_is_that_of_each():
+    X, C = segmented_design(60, 30), np.eye(4)[2:]
+    errors = simulate_ar1(np.random.default_rng(4), 60, 0.5, 3)
+    low, high = coverage.intervals("newey_west", errors, X, C, 30)
+    for y, *ends in zip(errors.T, low, high, strict=True):
+        one = coverage.LINEAR["newey_west"](y, X)
+        reach = student.ppf(0.975, 56) * np.sqrt(np.diag(one.covariance))[2:]
+        np.testing.assert_allclose(
+            ends, [one.estimate[2:] - reach, one.estimate[2:] + reach], rtol=1e-10
+        )
+
+
 def test_share_counts_ends_that_touch_zero_and_leaves_out_what_is_missing():
     low = np.array([[-1.0, 1.0], [0.0, np.nan], [0.5, 2.0], [-2.0, -1.0]])
     high = low + 1.0
@@ -133,7 +146,7 @@ def test_share_counts_ends_that_touch_zero_and_leaves_out_what_is_missing():
 
 
 def test_failures_are_counted_and_left_out(monkeypatch):
-    answer = coverage.LINEAR["newey_west"]
+    answer = coverage.LINEAR["prais_winsten"]
 
     def refuse_half(y, X):
         if y[0] > 0:
@@ -141,14 +154,16 @@ def test_failures_are_counted_and_left_out(monkeypatch):
         return answer(y, X)
 
     cell = [("ar1", 48, 0.4)]
-    whole = coverage_table(cell, estimators=("newey_west",), simulations=60)
-    monkeypatch.setitem(coverage.LINEAR, "newey_west", refuse_half)
-    half = coverage_table(cell, estimators=("newey_west",), simulations=60)
+    whole = coverage_table(cell, estimators=("prais_winsten",), simulations=60)
+    monkeypatch.setitem(coverage.LINEAR, "prais_winsten", refuse_half)
+    half = coverage_table(cell, estimators=("prais_winsten",), simulations=60)
     assert (whole["failures"] == 0).all()
     assert half["failures"].between(15, 45).all()
     assert (half["coverage"] > 60).all()  # of those that answered
-    monkeypatch.setitem(coverage.LINEAR, "newey_west", lambda y, X: refuse_half(np.ones_like(y), X))
-    none = coverage_table(cell, estimators=("newey_west",), simulations=60)
+    monkeypatch.setitem(
+        coverage.LINEAR, "prais_winsten", lambda y, X: refuse_half(np.ones_like(y), X)
+    )
+    none = coverage_table(cell, estimators=("prais_winsten",), simulations=60)
     assert (none["failures"] == 60).all()
     assert none["coverage"].isna().all()
 
