@@ -92,14 +92,14 @@ class Forecast(OneLine):
 
     def yearly(self) -> pd.DataFrame:
         """Return draws of each full calendar year's rate, (draws, years), with months counted."""
-        deaths = self.rates * (self.person_years.to_numpy() / PER)
+        rates, weight = self.rates, self.person_years.to_numpy() / PER
         years, columns = self.person_years.index.year, {}
         for year in years.unique():
             past = self.known[self.known.index.year == year]
             ahead = years == year
             if len(past) + ahead.sum() == 12:
                 size = past["person_years"].sum() + self.person_years[ahead].sum()
-                total = past["deaths"].sum() + deaths[:, ahead].sum(axis=1)
+                total = past["deaths"].sum() + rates[:, ahead] @ weight[ahead]
                 columns[int(year)] = rate_of(total, size)
         return pd.DataFrame(columns)
 
@@ -218,7 +218,8 @@ def roll_origins(
         weight = weight / weight.sum(axis=1, keepdims=True)  # of each month in its year ahead
         observed = (outcome(came, "rate").reshape(full, 12) * weight).sum(axis=1)
         for slug, made in forecast_all(past, until=origin + 12 * full, **options).items():
-            rates = (made.rates.reshape(len(made.paths), full, 12) * weight).sum(axis=2)
+            monthly = made.rates.reshape(len(made.paths), full, 12)
+            rates = np.einsum("dym,ym->dy", monthly, weight)
             parts[slug, origin] = score_draws(observed, rates, pd.RangeIndex(1, full + 1))
     return pd.concat(parts, names=["method", "origin", "ahead"]).reset_index()
 
