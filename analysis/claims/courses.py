@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, WITH_FEMICIDE, Answer, Claim, say
-from analysis.claims.evidence import MODELLED, OCCURRED, Cell, Evidence
+from analysis.claims.evidence import MODELLED, OCCURRED, Cell, Evidence, modelled_cell
 from analysis.claims.rows import PERCENT_A_YEAR, Measured, conclude, direction, make_row, name_cell
 from analysis.engine.reml import fit_many
 from analysis.its.breaks import BreakPosterior, break_posterior
@@ -102,7 +102,7 @@ def measure_rise(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Me
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, chances, last, year = [], [], [], [], claim["year"]
     for series in list_series(claim):
-        cell = evidence.cells[series]
+        cell = modelled_cell(evidence.yearly, series)
         if brief and cell[1] not in COMPARED:
             continue
         rise = fit_rise(claim, evidence, series)
@@ -142,7 +142,7 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
 def measure_upsurge(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
     result, base = fit_shift(evidence, claim["shift"], claim["start"]), claim["year_before"]
-    cell, slope = evidence.cells["INEGI"], result.effects.loc["slope"]
+    cell, slope = modelled_cell(evidence.yearly, "INEGI"), result.effects.loc["slope"]
     made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
     rises, own = [], np.nan
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
@@ -180,7 +180,7 @@ def measure_two_years(claim: Claim, evidence: Evidence, *, brief: bool = False) 
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
     made, said, levels, trends = [], [], [], []
     for series in list_series(claim):
-        cell, parts = evidence.cells[series], split_term(claim, evidence, series)
+        cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
         if brief and cell[1] not in COMPARED:
             continue
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]

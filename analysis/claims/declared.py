@@ -118,17 +118,14 @@ def load_claims(path: AnyPath | None = None) -> Declared:
 def judge_claim(rows: pd.DataFrame, parts: dict[str, str] | None = None) -> str:
     """Return the verdict by the rule at the head of ``claims.toml``, of rows as `collect` gives."""
     told = _tell(rows)
-    whole, alone = _judge(told), _judge_alone(told, parts or {}).values()
+    whole, alone = _judge(told), [_judge(told, name) for name in parts or {}]
     return "holds in part" if "holds" in alone and not whole.startswith("holds") else whole
 
 
 def judge_parts(rows: pd.DataFrame, parts: dict[str, str]) -> dict[str, str]:
     """Return the verdict of each part of a claim by its name, each by the measure that tells it."""
-    return _judge_alone(_tell(rows), parts)
-
-
-def _judge_alone(told: list[list], parts: dict[str, str]) -> dict[str, str]:
-    return {part: _judge([x for x in told if x[0] == name]) for name, part in parts.items()}
+    told = _tell(rows)
+    return {part: _judge(told, name) for name, part in parts.items()}
 
 
 def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
@@ -137,8 +134,8 @@ def say_parts(rows: pd.DataFrame, parts: dict[str, str]) -> list[str]:
     return [say("part", part=names[k], verdict=verdicts[v]) for k, v in said.items()]
 
 
-def _judge(told: list[list]) -> str:
-    cells = _answers(told)
+def _judge(told: list[list], measure: str = "") -> str:
+    cells = _answers([row for row in told if measure in ("", row[0])])
     newest: dict[tuple, str] = {}
     for *count, vintage, _ in cells:
         newest[*count] = max(vintage, newest.get((*count,), vintage))

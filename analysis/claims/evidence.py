@@ -1,7 +1,6 @@
 """The figures that the claims meet, by year and as they were known, and what goes with them."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import pandas as pd
 
@@ -34,11 +33,6 @@ class Evidence:
     shifts: dict[str, PolicyShift]  # by slug
     ranking: pd.DataFrame  # rank, city, country, rate_per_100000
     probabilities: pd.DataFrame  # as `worse_probabilities` gives them, by source; or empty
-
-    @cached_property
-    def cells(self) -> dict[str, Cell]:
-        """What each monthly series is, by its name."""
-        return {name: modelled_cell(self.yearly, name) for name in MODELLED}
 
 
 def load_evidence(declared: Declared, *, probabilities: pd.DataFrame | None = None) -> Evidence:

@@ -10,7 +10,7 @@ from analysis.checks import require
 from analysis.claims import evidence as figures
 from analysis.claims import rows
 from analysis.claims.declared import TOLD, Claim, judge_claim, say
-from analysis.claims.evidence import FORECAST, Cell, Evidence, yearly_rates
+from analysis.claims.evidence import FORECAST, Cell, Evidence, modelled_cell, yearly_rates
 from analysis.claims.rows import RATE, Measured, Row, conclude, make_row, name_cell, short_name
 from analysis.forecasts import paths
 from analysis.forecasts.paths import BASE_RATE, POOL, Forecast
@@ -89,7 +89,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 def measure_outcome(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, told, base, chances = [], [], {}, claim["year"], evidence.probabilities
-    forecast = [evidence.cells[name] for name in FORECAST.values()]
+    forecast = [modelled_cell(evidence.yearly, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:

@@ -65,14 +65,10 @@ def draw_parameters(
 def _triangles(
     columns: Array, phi: Array, theta: Array, ratio: Array, after: int | None
 ) -> tuple[Array, Array]:
-    """Return the triangles (G, k + 1, k + 2) of columns (k + 1, n), y last, and what they foretell.
-
-    At G laws of the errors; the second array, (G, k + 1), is what each column, as errors, says of
-    the one that follows.
-    """
-    # The filter that makes errors their surprises is that of the errors with phi and theta changed
-    # round; what comes of another period without any is what was known of its error. The first
-    # error, of which something is known beforehand, is one more coefficient.
+    """Return triangles (G, k + 1, k + 2) of columns (k + 1, n), y last, and what these foretell."""
+    # What makes errors their surprises is what makes errors, phi and theta changed round; of one
+    # period more, without any, comes what was known of it. The first error, of which something is
+    # known beforehand, is one more coefficient.
     k, n = len(columns) - 1, columns.shape[1]
     periods = np.pad(columns.T, ((0, 1), (0, 0)))[..., None]
     white = run_errors(theta, phi, 0.0, np.broadcast_to(periods, (n + 1, k + 1, len(phi))))

@@ -97,14 +97,8 @@ def _draw_damped_trend(known: Known, draws: int, rng: Generator) -> np.ndarray:
     model._loglike_internal = partial(_additive_likelihood, model, model._loglike_internal)
     near = quietly(lambda: np.asarray(model.start_params))
     far = np.array([0.6, 0.02, 0.02, 0.9, *near[4:]])  # smoothing of level, trend, season; damping
-
-    def climb(start: np.ndarray) -> _Optimum:
-        params = model.fit(start, disp=0, return_params=True)
-        return _Optimum(params, model.loglike(params))
-
-    best = best_of_starts(climb, [near, far])
     model.hessian = lambda *_, **__: -np.eye(len(near))  # takes long, and no covariance is asked
-    fit = quietly(lambda: model.smooth(best.params))
+    fit = best_of_starts(lambda start: model.fit(start, disp=0), [near, far])
     sigma = _draw_sigma(np.asarray(fit.resid), len(y) - len(near), draws, rng)
     noise = np.ascontiguousarray((sigma * rng.standard_normal((draws, months))).T)
     simulated = fit.simulate(months, anchor="end", repetitions=draws, random_errors=noise)
@@ -120,13 +114,6 @@ def _additive_likelihood(
     y = model.endog
     model._smoothing_func(params, y, fitted, *rest)
     return -len(y) / 2 * (np.log(2 * np.pi * (np.add.reduce((y - fitted) ** 2) / len(y))) + 1)
-
-
-class _Optimum(NamedTuple):
-    """Where an optimiser stopped."""
-
-    params: np.ndarray
-    llf: float
 
 
 def _draw_sigma(errors: np.ndarray, df: int, draws: int, rng: Generator) -> np.ndarray:

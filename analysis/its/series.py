@@ -86,8 +86,8 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     return frame if kind == "value" else _as_rates(frame, kind)
 
 
-def check_places(panel: pd.DataFrame) -> None:
-    """Raise an error unless a panel has rows, each with a place and a period."""
+def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
+    """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
     index = check_class(panel, "panel", pd.DataFrame).index
     if index.nlevels != 2:
         raise TypeError(ERRORS["no_panel"].format(kind=type(index).__name__, index=index))
@@ -97,11 +97,6 @@ def check_places(panel: pd.DataFrame) -> None:
     unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
-
-
-def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
-    """Return the series of each place of a panel, MultiIndex (place, period), in its order."""
-    check_places(panel)
     panel = pd.DataFrame(panel, copy=False)
     panel.attrs = {}  # pandas would copy them for every place, several times
     return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}

@@ -4,7 +4,7 @@ Poisson with place and month effects in each stack: all reassignments share coun
 dates, so that a sum over places or months is one matrix product.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 
 from analysis.checks import require
 from analysis.operations.event_study import ALPHA
-from analysis.operations.stacks import ERRORS, Experiment, Layout
+from analysis.operations.stacks import ERRORS, Layout
 
 TOLERANCE = 1e-10  # of the effect, on the log scale
 MOST_STEPS = 100
@@ -42,7 +42,7 @@ def fit_reassigned(
 
 
 def _fit_effect(layout: Layout, history: np.ndarray, fixed: float | None, effect: float) -> Fits:
-    stacks = _Stacks(layout.experiments, layout, history, effect)
+    stacks = _Stacks(layout, history, effect)
     b = np.full(history.shape[1], 0.0 if fixed is None else fixed)
     for _ in range(MOST_STEPS):
         moved = stacks.settle(np.exp(b))
@@ -65,11 +65,10 @@ def fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: i
 
 
 def _fit_bins(layout: Layout, history: np.ndarray, bins: np.ndarray, reference: int) -> np.ndarray:
-    always = [
-        replace(one, exposed=np.repeat(one.treated[:, None], len(bins), axis=1))
-        for one in layout.experiments
-    ]
-    stacks = _Stacks(always, layout, history)
+    always = (np.repeat(one.treated[:, None], len(bins), axis=1) for one in layout.experiments)
+    pairs = zip(layout.experiments, always, strict=True)
+    experiments = tuple(replace(one, exposed=exposed) for one, exposed in pairs)
+    stacks = _Stacks(replace(layout, experiments=experiments), history)
     member = (np.arange(bins.max() + 1)[:, None] == bins).astype(float)
     observed = member @ stacks.y_months_exposed
     # With a ratio for the reference too, which the place effects could take up, each turn fits
@@ -93,34 +92,28 @@ class _Sums:
     """Sums of figures x (K, n, T) in the months that a place `has` by its history, (K, S, T)."""
 
     def __init__(self, x: np.ndarray, has: np.ndarray, history: np.ndarray) -> None:
-        self.shape = len(x), x.shape[2], history.shape[1]
         if history.shape[1] == 1:
-            self.parts = [(slice(None), x * has[:, history[:, 0]], 1.0)]
+            self.parts = [(x * has[:, history[:, 0]], 1.0)]
             return
         kinds: list[dict[bytes, list[int]]] = [{} for _ in has]  # histories alike, by stack
         for own, months in zip(kinds, has, strict=True):
             for s in sorted(np.flatnonzero(months.any(axis=1)), key=lambda s: -months[s].sum()):
                 own.setdefault(months[s].tobytes(), []).append(s)
-        self.parts = []  # a range of months, the figures in it, and who has these
+        self.parts = []  # figures of months that places alike have, and who these are
         for alike in zip_longest(*(own.values() for own in kinds), fillvalue=[]):
             one, part = np.zeros(has.shape[:2]), np.zeros_like(x)
             for k, own in enumerate(alike):
                 one[k, own] = 1
                 part[k] = x[k] * has[k, own].any(axis=0)
-            months = np.flatnonzero(part.any(axis=(0, 1)))
-            cut = slice(months[0], months[-1] + 1)
-            self.parts.append((cut, part[..., cut].copy(), one[:, history]))
+            self.parts.append((part, one[:, history]))
 
     def places(self, v: np.ndarray) -> np.ndarray:
         """Sum over each place's months times v (K, T, R)."""
-        return sum(own * (x @ v[:, cut]) for cut, x, own in self.parts)
+        return sum(own * (x @ v) for x, own in self.parts)
 
     def months(self, u: np.ndarray) -> np.ndarray:
         """Sum over each month's places times u (K, n, R)."""
-        found = np.zeros(self.shape)
-        for cut, x, own in self.parts:
-            found[:, cut] += x.swapaxes(1, 2) @ (own * u)
-        return found
+        return sum(x.swapaxes(1, 2) @ (own * u) for x, own in self.parts)
 
 
 class _Stacks:
@@ -129,17 +122,10 @@ class _Stacks:
     # The mean of a death count is a g E exp(b D); the score of b is efficient with D less its
     # projection on the effects, D - alpha - gamma, weighted by that mean.
 
-    def __init__(
-        self,
-        experiments: Sequence[Experiment],
-        layout: Layout,
-        history: np.ndarray,
-        effect: float = 0.0,
-    ) -> None:
+    def __init__(self, layout: Layout, history: np.ndarray, effect: float = 0.0) -> None:
         names = "person_years", "deaths", "counted", "exposed"
-        E, y, counted, exposed = (
-            np.stack([getattr(one, name) for one in experiments]) for name in names
-        )
+        parts = ([getattr(one, name) for one in layout.experiments] for name in names)
+        E, y, counted, exposed = map(np.stack, parts)
         if effect:
             y = y * np.exp(-effect * exposed[:, layout.history])
         self.free = _Sums(E, counted & ~exposed, history)

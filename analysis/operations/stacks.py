@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.arguments import Months, checked, table
 from analysis.checks import name_some, require
 from analysis.files import DATA_FOLDER, read_toml
-from analysis.its.series import check_places
+from analysis.its.series import split_panel
 from analysis.its.shifts import PolicyShift
 
 Operations = Sequence[PolicyShift]
@@ -168,8 +168,7 @@ def lay_out(
 
 def check_panel(panel: pd.DataFrame) -> None:
     """Raise an error unless `panel` has places, months and counts that can be true."""
-    check_places(panel)
-    found = panel.index.get_level_values(0).nunique()
+    found = len(split_panel(panel))
     require(found >= FEWEST_PLACES, f"at least {FEWEST_PLACES} places are needed; found {found}")
     twice = panel.index[panel.index.duplicated()].tolist()[:1]
     require(not twice, f"each place needs one row a month; {twice} appears more than once")

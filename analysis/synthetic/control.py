@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 from warnings import catch_warnings
 
 import numpy as np
@@ -186,6 +185,8 @@ def fit_outcomes(
     shift = values[before].mean(axis=0) * intercept
     values = values - shift
     own, donors = values[:, place], np.delete(values, place, axis=1)
+    told = {"treated": treated, "first": first_year}
+    require(np.ptp(own[before]) > 0, ERRORS["still"].format(**told))
     weights = simplex_weights(donors[before], own[before])
     synthetic = pd.Series(donors @ weights + shift[place], rates.index, name="synthetic")
     weights = pd.Series(weights, rates.columns.delete(place), name="weight")
@@ -231,14 +232,6 @@ def simplex_weights(donors: np.ndarray, own: np.ndarray) -> np.ndarray:
     return size / size.sum()
 
 
-class _AugSynth(AugSynth):
-    """Takes no labels along through each year left out and each penalty tried."""
-
-    @staticmethod
-    def solve_ridge(A: Any, B: Any, W: np.ndarray, lambda_: float) -> np.ndarray:
-        return AugSynth.solve_ridge(np.asarray(A), np.asarray(B), W, lambda_)
-
-
 def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> SyntheticControl:
     """Return a ridge-augmented synthetic control: its weights may be negative, and extrapolate."""
     # Ben-Michael et al. (2021), doi:10.1080/01621459.2021.1929245; the penalty by cross-validation.
@@ -249,7 +242,8 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     given = {"foo": long, "predictors": [], "predictors_op": "mean", "dependent": "rate"}
     given |= {"unit_variable": "unit", "treatment_identifier": treated, "time_variable": "year"}
     years = {"time_predictors_prior": before, "time_optimize_ssr": before}
-    model = _AugSynth()
+    model, plain = AugSynth(), AugSynth.solve_ridge  # labels would be carried through every penalty
+    model.solve_ridge = lambda A, B, *rest, **own: plain(np.asarray(A), np.asarray(B), *rest, **own)
     model.fit(Dataprep(**given, controls_identifier=donors.tolist(), **years), use_covariates=False)
     weights = pd.Series(model.W, donors, name="weight")
     own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
@@ -280,11 +274,5 @@ def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.
     told = {"first": first_year, "fewest": FEWEST_BEFORE, "before": before, "treated": treated}
     told |= {"after": len(years) - before, "least": years.min(), "most": years.max()}
     require(FEWEST_BEFORE <= before < len(years), ERRORS["few"].format(**told))
-    check_moves(rates, treated, first_year)
+    require(np.ptp(rates[treated].iloc[:before]) > 0, ERRORS["still"].format(**told))
     return rates
-
-
-def check_moves(rates: pd.DataFrame, treated: str | int, first_year: int) -> None:
-    """Raise an error if the unit's rate is the same in all years before the change."""
-    moves = np.ptp(rates.loc[: first_year - 1, treated]) > 0
-    require(moves, ERRORS["still"].format(treated=treated, first=first_year))

@@ -60,8 +60,6 @@ def placebo_countries(
     fit = partial(control.fit_outcomes, first_year=first_year)
     real, donors = fit(rates, treated), rates.columns.drop(treated)
     require(len(donors) >= 3, f"placebos need at least three donors; found {len(donors)}")
-    for unit in donors:
-        control.check_moves(rates, unit, first_year)
     alone = rates.drop(columns=treated)
     pairs = {unit: (fit(rates.drop(columns=unit), treated), fit(alone, unit)) for unit in donors}
     return PlaceboCountries(real, {unit: fit(rates, unit) for unit in donors}, pairs)
