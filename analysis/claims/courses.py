@@ -181,8 +181,6 @@ def measure_two_years(claim: Claim, evidence: Evidence, *, brief: bool = False) 
     made, said, levels, trends = [], [], [], []
     for series in list_series(claim):
         cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
-        if brief and cell[1] not in COMPARED:
-            continue
         sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
         old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
         trend = _fit_term(evidence, series, claim["shift"], claim["months"])
@@ -191,8 +189,6 @@ def measure_two_years(claim: Claim, evidence: Evidence, *, brief: bool = False) 
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
-        if brief:
-            continue
         told = {"series": _name_series(cell), "first": say_month(parts[0].index[0]), "new": new}
         told |= {"old": old, "year": year, "trend": say("effect", **trend), "name": series}
         said.append(say("term", **told))

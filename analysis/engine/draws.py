@@ -71,14 +71,15 @@ def _triangles(
     # known beforehand, is one more coefficient.
     k, n = len(columns) - 1, columns.shape[1]
     periods = np.pad(columns.T, ((0, 1), (0, 0)))[..., None]
-    white = run_errors(theta, phi, 0.0, np.broadcast_to(periods, (n + 1, k + 1, len(phi))))
+    white = run_errors(theta, phi, 0 * phi, np.broadcast_to(periods, (n + 1, k + 1, len(phi))))
     rows = np.zeros((len(phi), n + 1, k + 2))
     rows[:, :n, :k], rows[:, :n, -1] = white[:n, :k].transpose(2, 0, 1), white[:n, k].T
     rows[:, :n, k] = theta[:, None] ** np.arange(n)
     if after is not None:
         rows[:, after:n] /= ratio[:, None, None]
     rows[:, n, k] = 1 / np.sqrt(start_variance(phi, theta))
-    return np.linalg.qr(rows, mode="r")[:, : k + 1], -white[n].T
+    triangles: Any = np.linalg.qr(rows, mode="r")
+    return triangles[:, : k + 1], -white[n].T
 
 
 def simulate_law(drawn: Draws, n: int, rng: Generator, *, after: int | None = None) -> Array:

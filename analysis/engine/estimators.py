@@ -69,14 +69,12 @@ def newey_west_many(outcomes: Array, X: Array, *, gone: int = 0) -> tuple[Array,
     return estimate, 2 * stdtr(len(X) - X.shape[1] - gone, -ratio)
 
 
-def newey_west_contrasts(
-    outcomes: Array, X: Array, C: Array, *, gone: int = 0
-) -> tuple[Array, Array]:
+def newey_west_contrasts(y: Array, X: Array, C: Array, *, gone: int = 0) -> tuple[Array, Array]:
     """Return contrasts `C` (m, k) and their standard errors, each (m, N), of outcomes (n, N)."""
     n, df, inverse = len(X), len(X) - X.shape[1] - gone, np.linalg.pinv(X)
     lags = newey_west_lags(n)
-    coefficients = inverse @ outcomes
-    scores = (C @ inverse)[..., None] * (outcomes - X @ coefficients)
+    coefficients = inverse @ y
+    scores = (C @ inverse)[..., None] * (y - X @ coefficients)
     variance = np.einsum("mij,mij->mj", scores, scores)
     for lag in range(1, lags + 1):
         product = np.einsum("mij,mij->mj", scores[:, lag:], scores[:, :-lag])

@@ -206,10 +206,7 @@ def _cut_months(wide: pd.DataFrame, months: pd.PeriodIndex, slug: str) -> np.nda
     figures = wide.reindex(columns=months).to_numpy(dtype=float)
     holes = np.isnan(figures)
     if holes.any():
-        place = int(holes.any(axis=1).argmax())
-        told = {
-            "missing": months[holes[place]].astype(str).tolist()[:3],
-            "place": wide.index[place],
-        }
+        at = int(holes.any(axis=1).argmax())
+        told = {"missing": months[holes[at]].astype(str).tolist()[:3], "place": wide.index[at]}
         raise ValueError(ERRORS["hole"].format(slug=slug, first=months[0], last=months[-1], **told))
     return figures
