@@ -1,6 +1,5 @@
-"""Breaks at one date: rows made ready for segments, the sup-F test, and `scan` of many choices."""
+"""Breaks at one date: rows made ready for segments, and the sup-F test."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,7 @@ from scipy.special import chdtrc, gammaln, roots_jacobi
 
 from analysis.arguments import checked
 from analysis.checks import Array, OneLine, check_regression, require, unit_size
-from analysis.engine.gls import EXACT, eliminate, take_out
-from analysis.engine.law import law_grid, precision
+from analysis.engine.gls import EXACT, take_out
 
 NO_PART = 1e-9  # part of a column, relative to it, that the other columns do not explain
 NO_SEGMENTS = (
@@ -18,9 +16,6 @@ NO_SEGMENTS = (
     "independent. Leave out columns that hardly vary, or ask for fewer breaks."
 )
 FAR = 100.0  # so much above 2k, the leading terms of the p value of sup-F suffice
-CLOSE = 1e-9  # of the sum of squares: too near to tell from an exact fit without more digits
-ROUNDING = 1e-14  # of the sum of squares: no residual one is known to be less
-NO_PERIOD = 1e-9  # of its precision is left to a period that a column has for itself
 
 
 def add_rows(triangle: Array, row: Array) -> Array:
@@ -148,82 +143,3 @@ def _crossing_probability(boundary: float, k: int, time: float) -> float:
     gone = np.sqrt(weight) - orthonormal @ start  # what crosses at once
     crossed = -np.expm1(-(root**2) * time)  # positive terms only: a small p keeps its digits
     return min(1.0, float(at_start + gone @ gone + crossed @ (modes @ start) ** 2))
-
-
-def scan(
-    y: Array, shared: Array, own: Array, choices: Array, *, longest: int, ratio: float, after: int
-) -> tuple[list[Array], Array]:
-    """Return the log of the integrated likelihood of each choice, and which fit exactly (D,)."""
-    # Every model has the columns `shared` (n, c), and of `own` (n, K) those in its row of `choices`
-    # (D, b). The first array is (1, D), of all periods; those for each length up to `longest` are
-    # (n - length + 1, D), without the run of periods that begins at each row: missing where one has
-    # a column of its own. From `after` on the errors are `ratio` times as large.
-    n, b, y = len(y), choices.shape[1], unit_size(y)[0]
-    Q, total_square = np.linalg.qr(shared)[0], y @ y
-    y, own = (x - Q @ (Q.T @ x) for x in (y - Q @ (Q.T @ y), own))
-    norm = np.sqrt((own**2).sum(axis=0))
-    size = np.sqrt((y**2).mean()) or 1.0
-    y, own = y / size, own / norm
-    scale = 2 * np.log(norm)[choices].sum(axis=1)  # of |X'X|, which differs from choice to choice
-    start = _blocks(own.T @ own, own.T @ y, choices)[:, :, None]
-    close = y @ y - (eliminate(start, b)[0][:, b, 0] ** 2).sum(axis=0) <= CLOSE * n
-    exact = np.zeros(len(choices), dtype=bool)
-    for choice in np.flatnonzero(close):  # rounding hides how close
-        rest = take_out(y, own[:, choices[choice]])
-        exact[choice] = rest @ rest * size**2 <= EXACT * total_square
-    runs = [1, *range(n, n - longest, -1)]  # of 0 to `longest` periods
-    total = [np.full((count, len(choices)), -np.inf) for count in runs]
-    if exact.any():  # nothing is left to explain, and no likelihood has a bound
-        return [np.zeros_like(each) for each in total], exact
-    grid = law_grid("ar1_noise", n, False, rough=True)
-    for t, theta in enumerate(grid.theta):
-        for u, phi in enumerate(grid.phi[t]):
-            P = precision(n, phi, theta, ratio, after)
-            PQ = P @ Q
-            inner = Q.T @ PQ
-            M = P - PQ @ np.linalg.solve(inner, PQ.T)
-            log_det = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(P)[1]
-            weight = grid.log_weight[t, u, 0] - 0.5 * log_det
-            df = n - Q.shape[1] - b
-            left = _leave_out(M, y, own, choices, longest)
-            for length, (rss, log_det) in enumerate(left):
-                found = weight - 0.5 * ((df - length) * np.log(rss) + log_det + scale)
-                total[length] = np.logaddexp(total[length], found)
-    return [np.where(np.isneginf(each), np.nan, each) for each in total], exact
-
-
-def _leave_out(M: Array, y: Array, own: Array, choices: Array, longest: int) -> Iterator[tuple]:
-    """Yield the residual sum of squares and log |own' M own|, without runs of 0 to `longest`."""
-    n, b, rows = len(y), choices.shape[1], M @ np.column_stack([own, y])
-    square, diagonal = y @ rows[:, -1], np.diag(M)
-    whole = _blocks(own.T @ rows[:, :-1], own.T @ rows[:, -1], choices)[:, :, None]
-    factor, log_det = eliminate(whole.copy(), b)
-    yield np.maximum(square - (factor[:, b] ** 2).sum(axis=0), ROUNDING * square), log_det
-    if not longest:
-        return
-    # what the last period of a run takes, given the others, is added to what these take
-    gone = np.append(diagonal <= NO_PERIOD * diagonal.max(), np.ones(longest, dtype=bool))
-    runs = np.arange(n)[:, None] + np.arange(longest)
-    padded, rows = np.pad(M, (0, longest)), np.pad(rows, ((0, longest), (0, 0)))
-    padded[gone], padded[:, gone], padded[gone, gone], rows[gone] = 0, 0, 1, 0
-    root = np.linalg.cholesky(padded[runs[:, :, None], runs[:, None]])
-    given, lost = np.linalg.inv(root) @ rows[runs], np.logical_or.accumulate(gone[runs], axis=1)
-    size = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).cumsum(axis=1)
-    given[lost], size[lost] = 0, np.inf  # (n, longest, K + 1) and (n, longest)
-    squares, left = square - (given[..., -1] ** 2).cumsum(axis=1), np.repeat(whole, n, axis=2)
-    for length in range(1, longest + 1):
-        starts = slice(n - length + 1)
-        last, left = given[starts, length - 1], left[:, :, starts]
-        picked = [*(last[:, each] for each in choices.T), last[:, -1:]]
-        for i in range(b):
-            for j in range(i, b + 1):
-                left[i, j] -= picked[i] * picked[j]
-        factor, log_det = eliminate(left.copy(), b)
-        rss = squares[starts, length - 1, None] - (factor[:, b] ** 2).sum(axis=0)
-        yield np.maximum(rss, ROUNDING * square), log_det + size[starts, length - 1, None]
-
-
-def _blocks(inner: Array, with_y: Array, choices: Array) -> Array:
-    """Return [own' own | own' y] of every choice, (b, b + 1, D)."""
-    own = inner[choices.T[:, None], choices.T[None]]
-    return np.concatenate([own, with_y[choices.T][:, None]], axis=1)

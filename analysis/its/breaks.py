@@ -11,8 +11,9 @@ import pandas as pd
 from analysis.arguments import Count, Waves, checked, whole
 from analysis.checks import OneLine, read_period, require, shown, unit_size
 from analysis.engine.bai_perron import break_intervals, find_breaks
+from analysis.engine.dates import scan
 from analysis.engine.reml import integrate
-from analysis.engine.sup_f import scan, sup_f
+from analysis.engine.sup_f import sup_f
 from analysis.its.design import background, break_columns, fewest_periods, first_position, window_of
 from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcome, periods_per_year
 from analysis.its.shifts import PolicyShift, until_withdrawn
@@ -51,6 +52,7 @@ def weigh_dates(
     y = outcome(window, scale, omitted)
     ratio = _ratio_at(own.start, y, shared, index) if own else 1.0
     found, exact = scan(y, shared, columns, terms, longest=longest, ratio=ratio, after=own.start)
+    require(np.isfinite(found[0]).any(), ERRORS["no_dates"].format(fewest=gap, **none))
     return index, [tuple(places[i] for i in each) for each in chosen], found, exact
 
 
@@ -156,8 +158,9 @@ def break_posterior(
     Returns
     -------
     BreakPosterior
-        Over all periods with at least 12 months on either side (and between two breaks). A series
-        that some dates fit exactly leaves those, and no other.
+        Over all periods with at least 12 months on either side (and between two breaks). A date
+        that periods left out and the shifts beside leave no part of its own has probability zero. A
+        series that some dates fit exactly leaves those, and no other.
 
     Notes
     -----

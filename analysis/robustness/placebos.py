@@ -174,7 +174,7 @@ def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
     posterior = BreakPosterior(pd.Series(0.0, dates))
     near = [posterior.near(month) for month in shift.months]
     for periods, evidence in enumerate(found):
-        known = np.flatnonzero(np.isfinite(evidence).all(axis=1))
+        known = np.flatnonzero(np.isfinite(evidence).any(axis=1))
         shares = share_evidence(evidence[known], exact)
         mass = np.max([shares[:, each].sum(axis=1) for each in near], axis=0)
         part = {"first": index[known], "periods": periods, "mode": dates[shares.argmax(axis=1)]}

@@ -321,6 +321,22 @@ def test_run_that_touches_a_month_left_out_already_is_not_asked_again():
         assert mass == pytest.approx(near, rel=1e-6)
 
 
+@pytest.mark.usefixtures("known_ratio")
+def test_date_that_a_shift_beside_tells_without_a_run_has_no_probability_and_the_run_is_asked():
+    """Four months after it, three of which are left out: the fourth is all that tells them apart."""
+    beside = PolicyShift("other", "2001-02")  # warnings are errors: none of a pivot that is zero
+    shift = PolicyShift("reform", "2002-01", beside=beside)
+    table = leave_out_dates(SHORT, shift, harmonics=0)
+    assert len(table) == 1 + 36 + 35 + 34
+    row = table[(table["first"] == "2001-03") & (table["periods"] == 3)].iloc[0]
+    omit = tuple(pd.period_range("2001-03", periods=3, freq="M"))
+    alone = break_posterior(SHORT, shift=replace(shift, omit=omit), harmonics=0)
+    assert alone.probability["2001-06"] == 0.0
+    assert alone.probability.drop("2001-06").gt(0).all()
+    assert row["mode"] == alone.mode
+    assert row["mass_near"] == pytest.approx(alone.mass_near("2002-01"), rel=1e-6)
+
+
 def test_date_that_rests_on_two_wild_months_is_lost_without_them():
     frame = monthly_values(0.3 * values(72, seed=4)["value"].to_numpy())
     frame.iloc[36:38] += 6
