@@ -62,14 +62,26 @@ class StudentTable:
     def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
         shrink = 1 / np.sqrt(self.df + x * x)
-        place = (x * shrink + 1) * (self.cells / 2)
-        cell = np.minimum(place.astype(np.intp), self.cells - 1)
-        place -= cell
-        c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
+        place, c0, c1, c2, c3 = self._find(x * shrink)
         cdf = ((c3 * place + c2) * place + c1) * place + c0
         slope = (3 * c3 * place + 2 * c2) * place + c1
         pdf = slope * shrink * shrink**2 * (self.df * self.cells / 2)
         return cdf, pdf
+
+    def cdf(self, w: Array) -> Array:
+        """Return the distribution function at the x whose x / sqrt(df + x^2) is `w`."""
+        place, c0, c1, c2, cdf = self._find(w)
+        for c in (c2, c1, c0):
+            cdf *= place
+            cdf += c
+        return cdf
+
+    def _find(self, w: Array) -> tuple[Array, ...]:
+        """Return the places in the cells that hold `w`, and the coefficients there."""
+        place = (w + 1) * (self.cells / 2)
+        cell = np.minimum(place.astype(np.intp), self.cells - 1)
+        place -= cell
+        return place, *(column.take(cell) for column in self.coefficients)
 
 
 student_table = lru_cache(maxsize=32)(StudentTable)

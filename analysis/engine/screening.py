@@ -28,13 +28,13 @@ class Products(NamedTuple):
     log_weight: Array  # (G,) of a node beforehand, less log |Sigma| / 2 and log |X'PX| / 2
     df: int
 
-    def without(self, gone: slice, kept: Sequence[int]) -> "Products":
+    def without(self, gone: slice, kept: slice) -> "Products":
         """Return what some columns leave of others, and of the outcomes."""
         root = np.linalg.cholesky(self.inner[:, gone, gone])
         inverse = np.linalg.inv(root)
         part, of_y = inverse @ self.inner[:, gone, kept], inverse @ self.with_y[:, gone]
         turned = part.swapaxes(1, 2)
-        inner = self.inner[:, kept][:, :, kept] - turned @ part
+        inner = self.inner[:, kept, kept] - turned @ part
         with_y = self.with_y[:, kept] - turned @ of_y
         squares = self.squares - np.einsum("gkn,gkn->gn", of_y, of_y)
         log_weight = self.log_weight - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
@@ -45,14 +45,27 @@ class Products(NamedTuple):
         """Return the mean, and the two-sided p, of one column's coefficient alone, each (N,)."""
         own, df = self.inner[:, column, column], self.df - 1
         z = self.with_y[:, column] / np.sqrt(own)[:, None]
-        rss = np.maximum(self.squares - z * z, self.least)
-        log_weight = (self.log_weight - 0.5 * np.log(own))[:, None] - 0.5 * df * np.log(rss)
-        weight = np.exp(log_weight - log_weight.max(axis=0))
+        square = z * z
+        rss = np.maximum(self.squares - square, self.least)
+        log_weight = self.log_weight - 0.5 * np.log(own)
+        weight = raise_half(rss.min(axis=0) / rss, df)
+        weight *= np.exp(log_weight - log_weight.max())[:, None]
         weight /= weight.sum(axis=0)
-        below = np.einsum("gn,gn->n", weight, student_table(df).cdf_pdf(-z * np.sqrt(df / rss))[0])
+        square += rss
+        below = np.einsum("gn,gn->n", weight, student_table(df).cdf(-z / np.sqrt(square)))
         p = np.clip(2 * np.minimum(below, 1 - below), 0, 1)
         p[(rss <= self.least).all(axis=0)] = np.nan  # nothing varies about the fit
         return (1 / np.sqrt(own)) @ (weight * z), p
+
+
+def raise_half(x: Array, power: int) -> Array:
+    """Return x to the power of half a whole number, by squares: faster than logarithms."""
+    result = np.sqrt(x) if power % 2 else np.ones_like(x)
+    for digit in reversed(f"{power // 2:b}"):
+        if digit == "1":
+            result *= x
+        x = x * x
+    return result
 
 
 def weigh_products(columns: Array, outcomes: Array) -> Products:
@@ -90,14 +103,15 @@ def screen_many(
     # digits below a high level: what all designs have is taken out beforehand
     own, left, *others = (gls.take_out(x, blocks[0]) for x in (own, y, *blocks[1:]))
     left[:, (left**2).sum(axis=0) <= gls.EXACT * (y**2).sum(axis=0)] = 0
-    columns = np.hstack([own, np.linalg.qr(blocks[0])[0], *others])
+    columns = np.hstack([np.linalg.qr(blocks[0])[0], *others, own])
     for start in range(0, y.shape[1], SERIES):
         part = slice(start, start + SERIES)
         rest = weigh_products(columns, left[:, part])
         for block, cells in zip(blocks, found[..., part], strict=True):
-            end = K + block.shape[1]
-            rest = rest.without(slice(K, end), [*range(K), *range(end, rest.inner.shape[1])])
-            for (judged, *beside), cell in zip(choices, cells, strict=True):
-                alone = [rest.without(slice(each, each + 1), [judged]) for each in beside]
-                cell[:] = alone[0].judge(0) if alone else rest.judge(judged)
+            rest = rest.without(slice(block.shape[1]), slice(block.shape[1], None))
+            first = rest.inner.shape[1] - K  # of the columns `own`
+            for choice, cell in zip(choices, cells, strict=True):
+                judged, *beside = (slice(first + each, first + each + 1) for each in choice)
+                alone = [rest.without(each, judged) for each in beside]
+                cell[:] = alone[0].judge(0) if alone else rest.judge(judged.start)
     return found

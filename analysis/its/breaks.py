@@ -19,6 +19,7 @@ from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcom
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CREDIBLE = 0.95
+EQUAL = 1e-6  # of a probability: more than rounding moves it
 MOST = {1: 600, 2: 420}  # periods for so many breaks: time grows with their cube
 
 
@@ -90,8 +91,9 @@ class BreakPosterior(OneLine):
 
     @property
     def mode(self) -> pd.Period | tuple[pd.Period, pd.Period]:
-        """The likeliest period, or pair of periods."""
-        return cast("pd.Period | tuple[pd.Period, pd.Period]", self.probability.idxmax())
+        """The likeliest period, or pair of periods; of equal ones the first."""
+        first = likeliest(self.probability.to_numpy()[None])[0]
+        return cast("pd.Period | tuple[pd.Period, pd.Period]", self.probability.index[first])
 
     @property
     def credible(self) -> pd.Index:
@@ -187,6 +189,12 @@ def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     if exact.any():  # nothing is left to explain, and the likelihood has no bound
         weight = np.broadcast_to(exact.astype(float), found.shape)
     return weight / weight.sum(axis=1, keepdims=True)
+
+
+def likeliest(shares: np.ndarray) -> np.ndarray:
+    """Return the first of the largest of each row: with no period between, dates are as likely."""
+    place: np.ndarray = (shares >= (1 - EQUAL) * shares.max(axis=1, keepdims=True)).argmax(axis=1)
+    return place
 
 
 @checked

@@ -10,7 +10,13 @@ from analysis.arguments import Waves, checked
 from analysis.checks import OneLine, require
 from analysis.engine.reml import fit_many
 from analysis.its import series as its_series
-from analysis.its.breaks import BreakPosterior, admissible_positions, share_evidence, weigh_dates
+from analysis.its.breaks import (
+    BreakPosterior,
+    admissible_positions,
+    likeliest,
+    share_evidence,
+    weigh_dates,
+)
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS, TERMS, break_designs, fewest_periods
 from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
 from analysis.its.series import ERRORS, Scale, as_logs, as_percent
@@ -177,7 +183,7 @@ def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
         known = np.flatnonzero(np.isfinite(evidence).any(axis=1))
         shares = share_evidence(evidence[known], exact)
         mass = np.max([shares[:, each].sum(axis=1) for each in near], axis=0)
-        part = {"first": index[known], "periods": periods, "mode": dates[shares.argmax(axis=1)]}
+        part = {"first": index[known], "periods": periods, "mode": dates[likeliest(shares)]}
         parts.append(pd.DataFrame(part | {"mass_near": mass}))
     return pd.concat(parts, ignore_index=True)
 

@@ -323,7 +323,7 @@ def test_run_that_touches_a_month_left_out_already_is_not_asked_again():
 
 @pytest.mark.usefixtures("known_ratio")
 def test_date_that_a_shift_beside_tells_without_a_run_has_no_probability_and_the_run_is_asked():
-    """Four months after it, three of which are left out: the fourth is all that tells them apart."""
+    """Four months after it, three of which are left out: one month tells two terms apart."""
     beside = PolicyShift("other", "2001-02")  # warnings are errors: none of a pivot that is zero
     shift = PolicyShift("reform", "2002-01", beside=beside)
     table = leave_out_dates(SHORT, shift, harmonics=0)
