@@ -1,5 +1,6 @@
 """Coefficients with their covariance, and optimisers that are not believed but checked."""
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,13 @@ def _attempt(fit: Callable[[Array], Any], start: Array) -> Any:
 
 def quietly(action: Callable[[], Any]) -> Any:
     """Return what `action` returns, without its warnings: the result is checked instead."""
+    level, handlers = logging.root.level, [*logging.root.handlers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return action()
+        found = action()
+    logging.root.setLevel(level)  # pyfixest, when imported, has all libraries tell all they do
+    logging.root.handlers[:] = handlers
+    return found
 
 
 def orthonormal(X: Array) -> tuple[Array, Array]:

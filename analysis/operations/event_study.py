@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -144,8 +145,7 @@ def _fit_poisson(
     rows: pd.DataFrame, names: dict[int, str]
 ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, int]:
     """Return effects, coefficients, their covariance clustered by place, and how many places."""
-    from pyfixest import fepois  # takes two seconds to import
-
+    pyfixest = quietly(partial(import_module, "pyfixest"))  # takes two seconds
     before, terms = len(rows) + 1, list(names.values())
     while len(rows) < before:  # places and months without a death in their stack tell nothing
         before = len(rows)
@@ -163,7 +163,7 @@ def _fit_poisson(
     formula = f"deaths ~ {' + '.join(terms)} | place_effect + month_effect"
     # What is separated has been left out above.
     options = {"separation_check": [], "iwls_tol": 1e-10, "store_data": False, "offset": "offset"}
-    fit = quietly(lambda: fepois(formula, data=data, vcov={"CRV1": "place"}, **options))
+    fit = quietly(lambda: pyfixest.fepois(formula, data=data, vcov={"CRV1": "place"}, **options))
     b, places = pd.Series(fit.coef()[terms].to_numpy(), list(names)), data["place"].nunique()
     V = pd.DataFrame(np.asarray(fit._vcov), b.index, b.index)
     return with_intervals(b, np.sqrt(np.diag(V)), places), b, V, places
@@ -181,8 +181,7 @@ def impute_effects(
 ) -> pd.DataFrame:
     """Return effects by `months` of places reached once, every place alike, clustered by place."""
     # Gardner (2022), Two-stage differences in differences, doi:10.48550/arXiv.2207.05943.
-    from pyfixest import event_study  # takes two seconds to import
-
+    pyfixest = quietly(partial(import_module, "pyfixest"))  # takes two seconds
     place, month = panel.index.get_level_values(0), panel.index.get_level_values(1).asi8
     came = {own: one.month.ordinal for one in operations for own in one.places}
     arrival = place.map(came).to_numpy(dtype=float)  # NaN: never
@@ -196,7 +195,7 @@ def impute_effects(
     for horizon in horizons:
         inside = (month >= arrival - before) & (month < arrival + horizon)
         never = (month >= start) & (month < max(came.values()) + horizon) & np.isnan(arrival)
-        fit = quietly(partial(event_study, table[inside | never], **names))
+        fit = quietly(partial(pyfixest.event_study, table[inside | never], **names))
         b, se = fit.coef().set_axis([horizon]), fit.se().to_numpy()
         effects.append(with_intervals(b, se, table["place"].nunique()))
     return pd.concat(effects).rename_axis("months")

@@ -1,5 +1,6 @@
 """Optimisers that are not believed: the same digits on every processor."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from statsmodels.tsa.statespace.structural import UnobservedComponents
 from support.folders import REFERENCE
 from support.independent import noise, segmented_design
 
-from analysis.engine.optimise import EstimatorError, at_unit_scale, polish
+from analysis.engine.optimise import EstimatorError, at_unit_scale, polish, quietly
 
 FITS = """
 import sys
@@ -81,3 +82,15 @@ def test_polished_optimum_is_level_and_an_edge_is_kept(walk, edge):
     slope = model.score(fine.params)
     assert abs(slope[0]) < 1e-5
     assert fine.params[1] < 1e-8 and slope[1] < 0 if edge else abs(slope[1]) < 1e-5
+
+
+def test_logging_is_left_as_it_was():
+    before = logging.root.level, [*logging.root.handlers]
+
+    def set_up():  # as pyfixest does when it is imported
+        logging.root.addHandler(logging.StreamHandler())
+        logging.root.setLevel(logging.INFO)
+        return 1
+
+    assert quietly(set_up) == 1
+    assert (logging.root.level, logging.root.handlers) == before

@@ -113,6 +113,16 @@ def hash_site(results: Path) -> dict[str, str]:
     return hashed | {"crate": sha256(crate)}
 
 
+def test_no_executed_notebook_prints_a_warning_or_a_log(undisturbed):
+    told = {}
+    for path in (undisturbed / "results/notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                if output.get("name") == "stderr":
+                    told.setdefault(path.name, "".join(output["text"])[:300])
+    assert told == {}
+
+
 def test_nothing_of_the_machine_is_published(undisturbed):
     results = undisturbed / "results"
     places = [str(undisturbed).encode(), str(Path(sys.prefix, "lib")).encode()]
