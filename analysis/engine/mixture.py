@@ -62,26 +62,17 @@ class StudentTable:
     def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
         shrink = 1 / np.sqrt(self.df + x * x)
-        place, c0, c1, c2, c3 = self._find(x * shrink)
-        cdf = ((c3 * place + c2) * place + c1) * place + c0
-        slope = (3 * c3 * place + 2 * c2) * place + c1
-        pdf = slope * shrink * shrink**2 * (self.df * self.cells / 2)
-        return cdf, pdf
+        cdf, slope = self.at(x * shrink)
+        return cdf, slope * shrink * shrink**2 * (self.df * self.cells / 2)
 
-    def cdf(self, w: Array) -> Array:
-        """Return the distribution function at the x whose x / sqrt(df + x^2) is `w`."""
-        place, c0, c1, c2, cdf = self._find(w)
-        for c in (c2, c1, c0):
-            cdf *= place
-            cdf += c
-        return cdf
-
-    def _find(self, w: Array) -> tuple[Array, ...]:
-        """Return the places in the cells that hold `w`, and the coefficients there."""
+    def at(self, w: Array, *, rising: bool = True) -> tuple[Array, Array]:
+        """Return the distribution function at x = w sqrt(df / (1 - w^2)), and its rise by cell."""
         place = (w + 1) * (self.cells / 2)
         cell = np.minimum(place.astype(np.intp), self.cells - 1)
         place -= cell
-        return place, *(column.take(cell) for column in self.coefficients)
+        c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
+        slope = (3 * c3 * place + 2 * c2) * place + c1 if rising else c1
+        return ((c3 * place + c2) * place + c1) * place + c0, slope
 
 
 student_table = lru_cache(maxsize=32)(StudentTable)

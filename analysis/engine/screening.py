@@ -45,14 +45,13 @@ class Products(NamedTuple):
         """Return the mean, and the two-sided p, of one column's coefficient alone, each (N,)."""
         own, df = self.inner[:, column, column], self.df - 1
         z = self.with_y[:, column] / np.sqrt(own)[:, None]
-        square = z * z
-        rss = np.maximum(self.squares - square, self.least)
+        rss = np.maximum(self.squares - z * z, self.least)
         log_weight = self.log_weight - 0.5 * np.log(own)
         weight = raise_half(rss.min(axis=0) / rss, df)
         weight *= np.exp(log_weight - log_weight.max())[:, None]
         weight /= weight.sum(axis=0)
-        square += rss
-        below = np.einsum("gn,gn->n", weight, student_table(df).cdf(-z / np.sqrt(square)))
+        table = student_table(df)
+        below = np.einsum("gn,gn->n", weight, table.at(-z / np.sqrt(z * z + rss), rising=False)[0])
         p = np.clip(2 * np.minimum(below, 1 - below), 0, 1)
         p[(rss <= self.least).all(axis=0)] = np.nan  # nothing varies about the fit
         return (1 / np.sqrt(own)) @ (weight * z), p

@@ -19,7 +19,6 @@ from analysis.its.series import ERRORS, Scale, check_frame, choose_scale, outcom
 from analysis.its.shifts import PolicyShift, until_withdrawn
 
 CREDIBLE = 0.95
-EQUAL = 1e-6  # of a probability: more than rounding moves it
 MOST = {1: 600, 2: 420}  # periods for so many breaks: time grows with their cube
 
 
@@ -91,9 +90,8 @@ class BreakPosterior(OneLine):
 
     @property
     def mode(self) -> pd.Period | tuple[pd.Period, pd.Period]:
-        """The likeliest period, or pair of periods; of equal ones the first."""
-        first = likeliest(self.probability.to_numpy()[None])[0]
-        return cast("pd.Period | tuple[pd.Period, pd.Period]", self.probability.index[first])
+        """The likeliest period, or pair of periods."""
+        return cast("pd.Period | tuple[pd.Period, pd.Period]", self.probability.idxmax())
 
     @property
     def credible(self) -> pd.Index:
@@ -160,9 +158,8 @@ def break_posterior(
     Returns
     -------
     BreakPosterior
-        Over all periods with at least 12 months on either side (and between two breaks). A date
-        that periods left out and the shifts beside leave no part of its own has probability zero. A
-        series that some dates fit exactly leaves those, and no other.
+        Over all periods with at least 12 months on either side (and between two breaks), at zero if
+        shifts beside tell a date. A series that some dates fit exactly leaves those, and no other.
 
     Notes
     -----
@@ -185,16 +182,11 @@ def break_posterior(
 
 def share_evidence(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     """Return the probabilities (R, D) of choices equally likely beforehand, from their evidence."""
-    weight = np.exp(found - found.max(axis=1, keepdims=True))
+    # rounded: dates with no period between them are as likely, and the first is the mode
+    weight = np.exp((found - found.max(axis=1, keepdims=True)).round(10))
     if exact.any():  # nothing is left to explain, and the likelihood has no bound
         weight = np.broadcast_to(exact.astype(float), found.shape)
     return weight / weight.sum(axis=1, keepdims=True)
-
-
-def likeliest(shares: np.ndarray) -> np.ndarray:
-    """Return the first of the largest of each row: with no period between, dates are as likely."""
-    place: np.ndarray = (shares >= (1 - EQUAL) * shares.max(axis=1, keepdims=True)).argmax(axis=1)
-    return place
 
 
 @checked

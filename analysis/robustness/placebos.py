@@ -10,15 +10,9 @@ from analysis.arguments import Waves, checked
 from analysis.checks import OneLine, require
 from analysis.engine.reml import fit_many
 from analysis.its import series as its_series
-from analysis.its.breaks import (
-    BreakPosterior,
-    admissible_positions,
-    likeliest,
-    share_evidence,
-    weigh_dates,
-)
+from analysis.its.breaks import BreakPosterior, admissible_positions, share_evidence, weigh_dates
 from analysis.its.design import FEWEST_DF, FEWEST_MONTHS, TERMS, break_designs, fewest_periods
-from analysis.its.model import SegmentedModel, estimate_effects, prepare_model
+from analysis.its.model import SegmentedModel, estimate_effects, fill_model, prepare_model
 from analysis.its.series import ERRORS, Scale, as_logs, as_percent
 from analysis.its.shifts import PolicyShift, is_earlier
 
@@ -124,12 +118,19 @@ def placebo_places(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
-    rows, skipped = {}, {}
+    rows, skipped, like = {}, {}, {}
+    counts = {*panel.columns} == {"deaths", "person_years"}  # no place's own covariate
     for place, series in its_series.split_panel(panel).items():
         if place in shift.places:
             continue
+        key = *series.index[[0, -1]], len(series)
         try:
-            rows[place] = _judged(prepare_model(series, shift, scale=scale, harmonics=harmonics))
+            if counts and key in like:
+                model = fill_model(like[key], series)
+                its_series.choose_scale(model.window, model.scale, out=model.omitted)
+            else:
+                model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
+            rows[place], like[key] = _judged(model), model
         except its_series.EmptyPeriodsError as error:
             skipped[place] = str(error)
     model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
@@ -183,7 +184,7 @@ def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
         known = np.flatnonzero(np.isfinite(evidence).any(axis=1))
         shares = share_evidence(evidence[known], exact)
         mass = np.max([shares[:, each].sum(axis=1) for each in near], axis=0)
-        part = {"first": index[known], "periods": periods, "mode": dates[likeliest(shares)]}
+        part = {"first": index[known], "periods": periods, "mode": dates[shares.argmax(axis=1)]}
         parts.append(pd.DataFrame(part | {"mass_near": mass}))
     return pd.concat(parts, ignore_index=True)
 

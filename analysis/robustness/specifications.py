@@ -200,19 +200,16 @@ def _fit_window(
         choices[date, impact] = choice
     y, fitted = np.hstack([*outcomes.values()]), []
     screened = screen_many(y, blocks, own, [*choices.values()])
-    means = {
-        (date, size): outcomes["rate", size][np.flatnonzero(~out[:place])].mean(axis=0)
-        for (date, place), size in product(dates.items(), CHOICES["denominator"])
-    }
     for number, common, by_design in zip(waves, shared, screened, strict=True):
         alone, left = (take_out(x, common.to_numpy()) for x in (own, y))
         for ((date, impact), choice), reml in zip(choices.items(), by_design, strict=True):
             ols = newey_west_many(left, alone[:, choice], gone=common.shape[1])
+            before = np.flatnonzero(~out[: dates[date]])
             for estimator, found in (("reml", reml), ("newey_west", ols)):
                 each = np.reshape(found, (2, len(outcomes), -1))
                 for (scale, size), estimate, p in zip(outcomes, *each, strict=True):
-                    log = scale == "log"
-                    percent = as_percent(estimate) if log else 100 * estimate / means[date, size]
+                    mean = 1 if scale == "log" else outcomes[scale, size][before].mean(axis=0)
+                    percent = as_percent(estimate) if scale == "log" else 100 * estimate / mean
                     chosen = source, date, name, number, impact, scale, size, estimator
                     fitted.append((chosen, percent, p))
     return fitted
