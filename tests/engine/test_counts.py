@@ -5,7 +5,7 @@ from support.independent_law import arma_covariance, dense, simulate
 
 from analysis import PolicyShift
 from analysis.engine import counts
-from analysis.engine.counts import split_noise, working_response
+from analysis.engine.counts import split_noise, split_noises, working_response
 from analysis.engine.estimators import fit_quasi_poisson
 from analysis.engine.law import noise_grid
 from analysis.engine.optimise import EstimatorError
@@ -150,6 +150,21 @@ def test_months_not_seen_have_no_say(mean):
     _, mean_, scale = dense(response[seen], X[seen], C, V)
     np.testing.assert_allclose(found.mean[0, :, g], mean_, atol=1e-9)
     np.testing.assert_allclose(found.scale[0, :, g], scale, rtol=1e-8)
+
+
+def test_many_series_at_once_are_what_each_is_alone():
+    means, seen = [0.5, 30.0, 6.0], ~np.isin(np.arange(120), [0, 30, 31, 70])
+    deaths = np.column_stack(
+        [simulate_deaths([8, place], mean) for place, mean in enumerate(means)]
+    )
+    exposure = np.ones((120, 3)) * [1.0, 2.0, 0.5]
+    together = working_response(deaths, X, exposure, 60, seen)
+    for place, mixture in enumerate(split_noises(*together, X, C, after=60)):
+        alone = working_response(deaths[:, place], X, exposure[:, place], 60, seen)
+        np.testing.assert_allclose([part[:, place] for part in together], alone, rtol=1e-10)
+        expected = split_noise(*alone, X, C, after=60)
+        np.testing.assert_allclose(ends(mixture), ends(expected), rtol=1e-9)
+        np.testing.assert_allclose(mixture.log_marginal, expected.log_marginal, rtol=1e-10)
 
 
 def test_counts_without_a_maximum_are_refused():
