@@ -54,13 +54,15 @@ def check_index(frame: pd.DataFrame, *, gaps: bool = False) -> None:
     if name not in PERIODS_PER_YEAR:
         raise TypeError(ERRORS["no_periods"].format(found=name, cure=_advise(frame)))
     require(not index.hasnans, "periods must not be missing; found NaT in the index")
-    dated = index.year.min() >= 1 and index.year.max() <= 9999
-    require(dated, f"periods must be in the years 1 to 9999; found {index.min()} to {index.max()}")
-    twice = name_some(index[index.duplicated()].unique().astype(str))
-    require(index.is_unique, f"periods must be unique; {twice} appear more than once")
+    first, last = index.min(), index.max()
+    dated = first.year >= 1 and last.year <= 9999
+    require(dated, f"periods must be in the years 1 to 9999; found {first} to {last}")
+    if not index.is_unique:
+        twice = name_some(index[index.duplicated()].unique().astype(str))
+        raise ValueError(f"periods must be unique; {twice} appear more than once")
     require(index.is_monotonic_increasing, "periods must be in order; use frame.sort_index()")
-    if not gaps and index[-1].ordinal - index[0].ordinal >= len(index):
-        missing = name_some(pd.period_range(index[0], index[-1]).difference(index).astype(str))
+    if not gaps and last.ordinal - first.ordinal >= len(index):
+        missing = name_some(pd.period_range(first, last).difference(index).astype(str))
         raise ValueError(ERRORS["holes"].format(names=PERIOD_NAMES[name], missing=missing))
 
 
@@ -73,8 +75,8 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     frame.attrs, columns = {}, frame.columns  # pandas would copy attrs at every step
     check_index(frame)
     require(columns.nlevels == 1, ERRORS["levels"])
-    duplicated = columns[columns.duplicated()].unique().tolist()
-    require(not duplicated, f"columns must be unique; {duplicated} appear twice")
+    twice = [] if columns.is_unique else columns[columns.duplicated()].unique().tolist()
+    require(not twice, f"columns must be unique; {twice} appear twice")
     kind = kind_of(frame)
     require(kind != "", ERRORS["no_columns"].format(found=columns.tolist()))
     added = [name for name in columns if str(name).startswith((COVARIATE, CONTROL))]
@@ -97,9 +99,9 @@ def split_panel(panel: pd.DataFrame) -> dict[object, pd.DataFrame]:
     unnamed = np.count_nonzero(index.get_level_values(0).isna())
     require(not unnamed, f"every row needs a place; {unnamed} have none. Name or drop them.")
     require(len(panel) > 0, "the panel is empty")
-    panel = pd.DataFrame(panel, copy=False)
+    panel = pd.DataFrame(panel, copy=False).set_axis(level)
     panel.attrs = {}  # pandas would copy them for every place, several times
-    return {place: part.droplevel(0) for place, part in panel.groupby(level=0, sort=False)}
+    return dict(iter(panel.groupby(index.get_level_values(0), sort=False)))
 
 
 def read_attrs(series: pd.DataFrame) -> dict:
@@ -220,11 +222,12 @@ def _as_rates(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return counts as `deaths` and `person_years`, if both can be true."""
     count = frame[KINDS[kind][0]]
     size = frame[KINDS[kind][1]] if len(KINDS[kind]) > 1 else pd.Series(PER, frame.index)
-    mixed = (size < count) & (kind in ("deaths", "total"))
+    counts, sizes = count.to_numpy(), size.to_numpy()
+    mixed = (sizes < counts) & (kind in ("deaths", "total"))
     for column, wrong, wanted in (
-        (count, count < 0, "must not be negative"),
-        (count, count != np.floor(count), "must be whole numbers"),
-        (size, size <= 0, "must be positive"),
+        (count, counts < 0, "must not be negative"),
+        (count, counts != np.floor(counts), "must be whole numbers"),
+        (size, sizes <= 0, "must be positive"),
         (size, mixed, f"must not be below {count.name} (are they mixed up?)"),
     ):
         if wrong.any():
@@ -238,7 +241,9 @@ def _as_rates(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 def _read_numbers(column: pd.Series, name: str, *, missing: bool) -> pd.Series:
     """Return numbers as whole or decimal ones of 64 bits; with `missing` some may be."""
-    kind = column.dtype.kind
+    kind, given = column.dtype.kind, column.to_numpy()
+    if column.dtype in (np.int64, np.float64) and np.isfinite(given).all():
+        return column
     if kind not in ("iufb" if name.startswith(COVARIATE) else "iuf"):
         cure = f". If they are numbers use frame.astype({{{name!r}: float}})" if kind == "O" else ""
         raise TypeError(f"{name} must be numbers; found {column.dtype}{cure}")
