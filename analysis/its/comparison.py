@@ -73,7 +73,7 @@ def compare_estimators(
 
 def estimate_by(estimators: Sequence[str], model: SegmentedModel) -> pd.DataFrame:
     """Return what `compare_estimators` does, for a model that is prepared already."""
-    rows = [row for name in estimators for row in _estimator_rows(name, model)]
+    rows = [row for name in estimators for row in estimator_rows(name, model)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -99,7 +99,8 @@ def judge_numbers(numbers: np.ndarray) -> ComparisonVerdict:
     return "intervals differ" if excludes.any() and not excludes.all() else "agree"
 
 
-def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
+def estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
+    """Yield the rows of one estimator, a cell for each of `COLUMNS`."""
     estimate = _textbook if name in LINEAR or name in COUNTS else _integrated
     counts = name in COUNTS or name == "count_reml"
     try:
@@ -110,19 +111,18 @@ def _estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
         table, note = estimate(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=model.estimands), str(error)
-    table = table.reindex(columns=COLUMNS[2:7]).astype(float)
-    for estimand in model.estimands:
-        yield [name, estimand, *table.loc[estimand], model.notes.get(estimand, note)]
+    numbers = table.reindex(columns=COLUMNS[2:7]).to_numpy(dtype=float).tolist()
+    for estimand, row in zip(model.estimands, numbers, strict=True):
+        yield [name, estimand, *row, model.notes.get(estimand, note)]
 
 
 def _integrated(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
-    counted, what = name == "count_reml", "errors' law"
+    what = "errors' law"
+    if name == "count_reml":
+        return model.by_counts, f"{what} integrated out"
     if name == "reml_ar1":
         model, what = replace(model, law="ar1"), "rho of AR(1) errors"
-    own = replace(model, counted=counted)
-    if counted:  # what takes longest, and is asked for again
-        own.__dict__["linearised"] = model.linearised
-    table, mixture = estimate_effects(own)
+    table, mixture = estimate_effects(replace(model, counted=False))
     return table, NO_VARIATION if mixture.exact[0] else f"{what} integrated out"
 
 

@@ -1,6 +1,7 @@
 """A window with its design, and the level, slope and effects of a shift in it as mixtures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Annotated
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import check_named
-from analysis.engine.counts import split_noise, working_response
+from analysis.engine.counts import split_noise, split_noises, working_response
 from analysis.engine.law import LawName
 from analysis.engine.mixture import Posterior, join_months
+from analysis.engine.optimise import EstimatorError
 from analysis.engine.reml import integrate, summarise
 from analysis.its.design import OMITTED, build_design, first_position, window_of
 from analysis.its.series import (
@@ -39,6 +41,7 @@ ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
 Estimand = Annotated[str, partial(check_named, known=ESTIMANDS, what="estimand")]
 NEAR_UNIT_ROOT = 0.95
+TOGETHER = 8  # series with one design: enough for numpy, and few enough for a processor's cache
 NOTES = Words("its-words.toml", "notes")
 
 
@@ -80,6 +83,13 @@ class SegmentedModel:
         seen, kept = ~self.omitted, self.kept
         both = zip((X.to_numpy()[:, kept] for X in self.designs), self.sides, strict=True)
         return [working_response(deaths, X, exposure, after, seen) for X, after in both]
+
+    @cached_property
+    def by_counts(self) -> pd.DataFrame:
+        """Return the effects by the model of counts, as `estimate_effects` does."""
+        own = replace(self, counted=True)
+        own.__dict__["linearised"] = self.linearised
+        return estimate_effects(own)[0]
 
     @property
     def sides(self) -> list[int | None]:
@@ -224,14 +234,39 @@ def _smooth_quantiles(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return _quantiles(fine, mass / mass.sum())
 
 
-def estimate_effects(model: SegmentedModel) -> tuple[pd.DataFrame, Posterior]:
+def fit_counts(models: Iterable[SegmentedModel]) -> None:
+    """Fill in `linearised` and `by_counts` where there is an answer, at once for one design."""
+    alike: dict[int, list[SegmentedModel]] = {}
+    for model in models:
+        alike.setdefault(id(model.designs), []).append(model)
+    for each in alike.values():
+        for start in range(0, len(each), TOGETHER):
+            with suppress(EstimatorError):  # who has none says why when asked
+                _fit_alike(each[start : start + TOGETHER])
+
+
+def _fit_alike(models: list[SegmentedModel]) -> None:
+    first, kept, months = models[0], models[0].kept, []
+    deaths, exposure = np.dstack([model.counts for model in models])
+    for design, after in zip(first.designs, first.sides, strict=True):
+        X = design.to_numpy()[:, kept]
+        y, variance = working_response(deaths, X, exposure, after, ~first.omitted)
+        found = split_noises(y, variance, X, first.contrasts[:, kept], after=after)
+        months.append([*zip(y.T, variance.T, found, strict=True)])
+    for model, parts in zip(models, zip(*months, strict=True), strict=True):
+        model.__dict__["linearised"] = [(y, variance) for y, variance, _ in parts]
+        mixture = join_months([found for *_, found in parts])
+        model.__dict__["by_counts"] = estimate_effects(model, mixture)[0]
+
+
+def estimate_effects(
+    model: SegmentedModel, mixture: Posterior | None = None
+) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows `estimands`), in units of the scale, and the mixture behind them."""
-    mixture = model.posterior([model.contrasts] * len(model.designs))
-    columns = ["estimate", "low", "high", "p"]
+    mixture = mixture or model.posterior([model.contrasts] * len(model.designs))
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
-    index = pd.Index(model.estimands, name="estimand")
-    effects = pd.DataFrame(numbers, index, columns)
     if model.scale == "log":
-        effects[columns[:3]] = as_percent(effects[columns[:3]])
-    effects.loc[list(model.notes)] = np.nan
-    return effects, mixture
+        numbers[:, :3] = as_percent(numbers[:, :3])
+    numbers[np.isin(model.estimands, [*model.notes])] = np.nan
+    index = pd.Index(model.estimands, name="estimand")
+    return pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"]), mixture

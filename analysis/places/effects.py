@@ -1,5 +1,6 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.arguments import Waves, checked, whole
 from analysis.checks import OneLine, check_known, require
-from analysis.its.comparison import Names, estimate_by, judge_numbers
+from analysis.its.comparison import COLUMNS as ROW
+from analysis.its.comparison import Names, estimator_rows, judge_numbers
 from analysis.its.design import omitted_periods
 from analysis.its.flags import gap_months, gaps_inside, name_run
 from analysis.its.model import (
@@ -18,6 +20,7 @@ from analysis.its.model import (
     Estimand,
     SegmentedModel,
     fill_model,
+    fit_counts,
     prepare_model,
 )
 from analysis.its.series import (
@@ -109,22 +112,27 @@ def fit_places(
     Benjamini and Hochberg (1995), JRSS B 57, 289-300, doi:10.1111/j.2517-6161.1995.tb02031.x
     """
     models = _prepare(panel, shift, harmonics)
-    tables, rows = [], {}
+    gaps, unreliable = (_inside(panel, kind, models) for kind in ("gaps", "unreliable"))
+    refused: dict[str, str] = {}
+    rows = {}
     for place, model in models.items():
         deaths, seen = model.window["deaths"].to_numpy(), ~model.omitted
         sides = [int(side.sum()) for side in np.split(deaths * seen, [model.n_before])]
-        gaps = _inside(panel, "gaps", place, model)
-        rows[place] = [*sides, int((deaths[seen] == 0).sum()), ", ".join(map(name_run, gaps))]
-        if unreliable := _inside(panel, "unreliable", place, model):
-            said = (f"unreliable in {name_run(each)}: {each['reason']}" for each in unreliable)
-            tables.append(_refuse(place, f"record {'; '.join(said)}"))
+        holes = ", ".join(map(name_run, gaps.get(place, ())))
+        rows[place] = [*sides, int((deaths[seen] == 0).sum()), holes]
+        if place in unreliable:
+            said = (f"unreliable in {name_run(x)}: {x['reason']}" for x in unreliable[place])
+            refused[place] = f"record {'; '.join(said)}"
         elif (few := min(sides)) < fewest_deaths:
             note = f"{few} deaths on one side of the shift; at least {fewest_deaths} are needed"
-            tables.append(_refuse(place, note))
-        else:
-            own = estimate_by(dict.fromkeys((MAIN, *beside)), model)
-            tables.append(_doubts(own, _hidden(gaps, model)).assign(place=place))
-    effects = pd.concat(tables, ignore_index=True)
+            refused[place] = note
+    fit_counts(model for place, model in models.items() if place not in refused)
+    estimates = []
+    for place, model in models.items():
+        hidden = _hidden(gaps[place], model) if place in gaps else ""
+        own = _estimate(model, dict.fromkeys((MAIN, *beside)), refused.get(place, ""), hidden)
+        estimates += [[place, *row] for row in own]
+    effects = pd.DataFrame(estimates, columns=["place", *ROW, "comparison_verdict", "doubt"])
     tested = effects.dropna(subset=["p"]).groupby(["estimator", "estimand"])["p"]
     effects["q"] = tested.transform(lambda p: multipletests(p, method="fdr_bh")[1])
     mains = effects[effects["estimator"] == MAIN].groupby("estimand")
@@ -169,16 +177,14 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     return models
 
 
-def _refuse(place: str, note: str) -> pd.DataFrame:
-    said = {"comparison_verdict": "agree", "doubt": note, "note": note}
-    main = {"place": place, "estimator": MAIN, "estimand": ESTIMANDS}
-    return pd.DataFrame(main | dict.fromkeys(["estimate", "low", "high", "p"], np.nan) | said)
-
-
-def _inside(panel: pd.DataFrame, kind: str, place: str, model: SegmentedModel) -> list[dict]:
-    """Return what the panel says of a kind of the place's months in its window."""
-    own = [each for each in panel.attrs.get(kind, ()) if each["place"] == place]
-    return gaps_inside(own, periods_of(model.window))
+def _inside(panel: pd.DataFrame, kind: str, models: dict) -> dict[object, list[dict]]:
+    """Return what the panel says of a kind of the months in a place's window, by place."""
+    inside: dict[object, list[dict]] = {}
+    for each in panel.attrs.get(kind, ()):
+        model = models.get(each["place"])
+        if model is not None and gaps_inside([each], periods_of(model.window)):
+            inside.setdefault(each["place"], []).append(each)
+    return inside
 
 
 def _hidden(gaps: list[dict], model: SegmentedModel) -> str:
@@ -190,25 +196,26 @@ def _hidden(gaps: list[dict], model: SegmentedModel) -> str:
     return f"a hole in the record at the shift, {', '.join(map(name_run, gaps))}" if most else ""
 
 
-def _doubts(own: pd.DataFrame, hidden: str) -> pd.DataFrame:
-    """Add `comparison_verdict` and `doubt`, for each estimand, to the rows of one place."""
-    numbers = own[["estimate", "low", "high", "p"]].to_numpy(dtype=float)
-    estimands, mains = own["estimand"].to_numpy(), own["estimator"].to_numpy() == MAIN
-    said = {}
-    for row in np.flatnonzero(mains):
-        estimate, low, high, _ = numbers[row]
-        verdict, doubt = judge_numbers(numbers[estimands == estimands[row]]), ""
+def _estimate(
+    model: SegmentedModel, estimators: Iterable[str], refused: str, hidden: str
+) -> list[list]:
+    """Return the rows of one place, and `comparison_verdict` and `doubt` of each one's estimand."""
+    if refused:
+        return [[MAIN, name, *[np.nan] * 5, refused, "agree", refused] for name in ESTIMANDS]
+    own, told = [row for name in estimators for row in estimator_rows(name, model)], {}
+    for _, estimand, estimate, _, low, high, _, note in (row for row in own if row[0] == MAIN):
+        beside = [[row[2], *row[4:7]] for row in own if row[1] == estimand]
+        verdict, doubt = judge_numbers(np.array(beside)), ""
         if np.isnan(estimate):
-            doubt = own["note"].iloc[row]
-        elif hidden and estimands[row] == "level":
+            doubt = note
+        elif hidden and estimand == "level":
             doubt = hidden
         elif verdict == "sign differs":
             doubt = "the estimators' signs differ"
         elif (100 + high) > WIDEST * (100 + low):
             doubt = f"the interval's ends are more than {WIDEST} times apart"
-        said[estimands[row]] = verdict, doubt
-    table = pd.DataFrame.from_dict(said, orient="index", columns=["comparison_verdict", "doubt"])
-    return own.join(table, on="estimand")
+        told[estimand] = verdict, doubt
+    return [[*row, *told[row[1]]] for row in own]
 
 
 def shrink_effects(effects: pd.DataFrame) -> pd.Series:

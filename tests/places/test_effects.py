@@ -50,6 +50,16 @@ def test_a_place_with_empty_months_has_a_count_estimate_and_a_note_for_the_headl
     assert "needs deaths in every period" in row["note"]
 
 
+def test_a_place_without_an_answer_keeps_none_from_those_fitted_with_it(fitted, panel):
+    odd = panel.loc[["MX16"]].assign(deaths=50, person_years=1e6).rename({"MX16": "odd"})
+    found = fit_places(pd.concat([panel.loc[["MX08"]], odd]), SHIFT, beside=())
+    assert found.models["odd"].designs is found.models["MX08"].designs
+    slopes = found.of("slope")
+    assert "without any residual variation" in slopes.loc["odd", "doubt"]
+    expected = fitted.of("slope").loc["MX08", "estimate"]
+    assert slopes.loc["MX08", "estimate"] == pytest.approx(expected, rel=1e-10)
+
+
 def test_counts_of_the_window_are_told(fitted):
     window = states_of("inegi").loc["MX16", "deaths"].loc[:"2012-11"]
     before = int(window.loc[:"2006-11"].sum())
