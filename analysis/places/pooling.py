@@ -85,19 +85,21 @@ def pool_places(fitted: PlaceEffects, estimand: Estimand = "slope") -> pd.DataFr
 
 def pool_groups(fitted: PlaceEffects, groups: pd.Series) -> pd.DataFrame:
     """Return for groups of places the slope's *random_effects_shared*, or why there is none."""
-    rows = {}
+    rows, slopes = {}, fitted.effects[fitted.effects["estimand"] == "slope"]
+    deaths = fitted.places[["deaths_before", "deaths_after"]].sum(axis=1)
     for group, members in groups.groupby(groups):
-        effects = fitted.effects[fitted.effects["place"].isin(members.index)]
-        own = replace(fitted, effects=effects, places=fitted.places.loc[members.index])
+        own = replace(fitted, effects=slopes[slopes["place"].isin(members.index)])
         known = int(own.of("slope")["estimate"].notna().sum())
         if known >= FEWEST_PLACES:
-            rows[group] = pool_places(own).loc["random_effects_shared"].to_dict()
+            _, logs, average = _known(own, "slope")
+            rows[group] = _random_effects(average, logs)[1] | {"note": ""}
         else:
             rows[group] = {"places": known, "note": f"fewer than {FEWEST_PLACES} have an estimate"}
-        rows[group]["deaths"] = own.places[["deaths_before", "deaths_after"]].to_numpy().sum()
-    columns = ["deaths", *POOLED]
+        rows[group]["deaths"] = deaths[members.index].sum()
+    columns = ["deaths", *PERCENT[:3], "p", "places", "tau", "note"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
-    return table.drop(columns=["trend_before", "trend_after", *ABOVE])
+    table[PERCENT[:3]] = as_percent(table[PERCENT[:3]])
+    return table
 
 
 def pool_records(
