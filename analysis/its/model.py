@@ -181,7 +181,7 @@ def fill_model(model: SegmentedModel, series: pd.DataFrame) -> SegmentedModel:
     """Return the model of counts of another series that has the same periods, and no others."""
     frame = check_frame(series)
     window = frame.loc[model.window.index[0] : model.window.index[-1]]
-    counted = bool((window["deaths"][~model.omitted] == 0).any())
+    counted = bool((window["deaths"].to_numpy()[~model.omitted] == 0).any())
     return replace(model, window=window, counted=counted)
 
 

@@ -82,8 +82,8 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     added = [name for name in columns if str(name).startswith((COVARIATE, CONTROL))]
     for name in sorted({*KINDS[kind]} | ({"value"} & {*columns}) | {*added}):
         gaps = missing and (name.startswith(COVARIATE) or name.endswith("value"))
-        numbers = _read_numbers(frame[name], name, missing=gaps)
-        if numbers.dtype != frame[name].dtype:  # of fewer digits, or of another kind of missing
+        numbers = _read_numbers(given := frame[name], name, missing=gaps)
+        if numbers.dtype != given.dtype:  # of fewer digits, or of another kind of missing
             frame = frame.assign(**{name: numbers})
     return frame if kind == "value" else _as_rates(frame, kind)
 
