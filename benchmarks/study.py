@@ -115,6 +115,7 @@ def main() -> None:
         sys.path.insert(0, str(project))
         cells, used = time_cells(project)
         told = pd.Series(used).rename("seconds").rename_axis("task")
+        shutil.rmtree(project / ".pytask/site")  # or the report would be made from what is kept
         rest = pd.Series(dict(time_rest()))
     stems = told.groupby(told.index.str.partition("--").get_level_values(0), sort=False).mean()
     recorded = pd.concat([stems, rest]).round(2).rename("seconds").rename_axis("task")
