@@ -1,5 +1,6 @@
 """The site: the answer first, then every executed notebook; ``pytask`` builds it from these."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ CONFIGURATION = sorted(
 )
 RUNS = declare_runs()
 REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
-PAGES = (".ipynb", ".md")
+OF_ALL = (".py", ".css", ".js")  # what the source has of all pages: Sphinx tells which show others
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
 
 
@@ -64,10 +65,15 @@ def _build_from(source: Path, kept: Path) -> None:
         if not place.is_file() or place.read_bytes() != path.read_bytes():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-            afresh = afresh or path.suffix not in PAGES
+            afresh = afresh or path.suffix in OF_ALL
     # Sphinx gives a page another address of a style sheet that was there before the page
     shutil.rmtree(built if afresh else built / "_static", ignore_errors=True)
     _run_sphinx(old, built)
+    pages = (path.read_text(encoding="utf-8") for path in built.rglob("*.html"))
+    shown = {name for page in pages for name in re.findall(r'_images/([^"]+)"', page)}
+    for image in (built / "_images").glob("*"):  # of a page as it was
+        if image.name not in shown:
+            image.unlink()
 
 
 def _run_sphinx(source: Path, built: Path) -> None:
