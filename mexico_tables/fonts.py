@@ -23,7 +23,7 @@ BLOCKS = (  # of Unicode: first and last character
     (0x2200, 0x22FF),  # the minus sign and other operators
     (0x25A0, 0x25FF),
 )
-FORMER, FAMILY, FULL = 16, 1, 4  # numbers of a font's names
+FAMILY, FULL = 1, 4  # numbers of a font's names
 
 
 def write_font(style: str, folder: Path) -> None:
@@ -45,7 +45,7 @@ def write_font(style: str, folder: Path) -> None:
     cut.populate(unicodes=[code for first, last in BLOCKS for code in range(first, last + 1)])
     cut.subset(font)
     for record in font["name"].names:
-        if record.nameID in (FORMER, FAMILY, FULL):
+        if record.nameID in (FAMILY, FULL):
             record.string = record.toUnicode().replace("DejaVu Sans", NAME)
     subset.save_font(font, str(folder / f"DejaVuSansLatin{style}.ttf"), options)
 

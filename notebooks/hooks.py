@@ -71,7 +71,8 @@ def pytask_collect(session: Session) -> None:
     from notebooks.kernels import FORKS, WARM
 
     if FORKS and not only_asks(session):
-        WARM.start()
+        with suppress(OSError):  # kernels are then tried again, and started cold
+            WARM.start()
 
 
 @hookimpl(wrapper=True, tryfirst=True)

@@ -61,12 +61,13 @@ def _attempt(fit: Callable[[Array], Any], start: Array) -> Any:
 def quietly(action: Callable[[], Any]) -> Any:
     """Return what `action` returns, without its warnings: the result is checked instead."""
     level, handlers = logging.root.level, [*logging.root.handlers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = action()
-    logging.root.setLevel(level)  # pyfixest, when imported, has all libraries tell all they do
-    logging.root.handlers[:] = handlers
-    return found
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return action()
+    finally:
+        logging.root.setLevel(level)  # pyfixest, when imported, has all libraries tell all they do
+        logging.root.handlers[:] = handlers
 
 
 def orthonormal(X: Array) -> tuple[Array, Array]:
