@@ -10,8 +10,6 @@ from itertools import groupby
 from typing import Any
 
 import pandas as pd
-from babel.dates import format_skeleton
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.checks import check_known
 from analysis.files import DATA_FOLDER, read_toml
@@ -76,6 +74,8 @@ def say_month(month: pd.Period, form: str = "yMMMM") -> str:
 
 @lru_cache(maxsize=4096)
 def _say_month(year: int, month: int, form: str, locale: str) -> str:
+    from babel.dates import format_skeleton
+
     return format_skeleton(form, date(year, month, 1), locale=locale)
 
 
@@ -100,6 +100,8 @@ def literal(text: object) -> str:
 
 def fill_template(name: str, **told: Any) -> str:
     """Return ``data/NAME`` filled in; a name that it asks for and is not told is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     loader = FileSystemLoader(DATA_FOLDER)
     pages = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
     pages.filters["literal"] = literal

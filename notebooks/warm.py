@@ -12,8 +12,10 @@ import signal
 import sys
 
 MODULES = (  # with those that the packages import where they use them
+    "babel.dates",
     "ipykernel.debugger",
     "ipykernel.kernelapp",
+    "jinja2",
     "linearmodels.panel",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
