@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,14 @@ RUNS = declare_runs()
 REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
 OF_ALL = (".py", ".css", ".js")  # what the source has of all pages: Sphinx tells which show others
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
+SPHINX = """import importlib, sys
+from sphinx.application import builtin_extensions
+from sphinx.cmd.build import main
+for name in (*builtin_extensions, "myst_nb", "furo"):
+    importlib.import_module(name)
+input()
+sys.exit(main(sys.argv[1:]))
+"""  # `python -m sphinx`, which has imported what it needs when it is told to go
 
 
 def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
@@ -37,23 +46,25 @@ def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> 
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
-        executed = read_notebooks(results, runs)
-        write_pages(results, source, runs, executed)
-        lay_out_notebooks(executed, runs, source)
-        known = kept.is_dir()
-        try:
-            _build_from(source, kept)
-        except RuntimeError:
-            shutil.rmtree(kept, ignore_errors=True)
-            if not known:
-                raise
-            _build_from(source, kept)
+        with start_sphinx(kept / "source", kept / "built") as build:
+            executed = read_notebooks(results, runs)
+            write_pages(results, source, runs, executed)
+            lay_out_notebooks(executed, runs, source)
+            known = kept.is_dir()
+            try:
+                _build_from(source, kept, build)
+            except RuntimeError:
+                shutil.rmtree(kept, ignore_errors=True)
+                if not known:
+                    raise
+                with start_sphinx(kept / "source", kept / "built") as again:
+                    _build_from(source, kept, again)
         shutil.copytree(kept / "built", built, ignore=shutil.ignore_patterns(".buildinfo"))
         shutil.rmtree(site, ignore_errors=True)
         built.rename(site)
 
 
-def _build_from(source: Path, kept: Path) -> None:
+def _build_from(source: Path, kept: Path, build: Callable[[], None]) -> None:
     """Bring the `source` that is kept up to date, each file that has changed, and build these."""
     old, built, afresh = kept / "source", kept / "built", False
     for path in [path for path in old.rglob("*") if path.is_file()]:
@@ -68,7 +79,7 @@ def _build_from(source: Path, kept: Path) -> None:
             afresh = afresh or path.suffix in OF_ALL
     # Sphinx gives a page another address of a style sheet that was there before the page
     shutil.rmtree(built if afresh else built / "_static", ignore_errors=True)
-    _run_sphinx(old, built)
+    build()
     pages = (path.read_text(encoding="utf-8") for path in built.rglob("*.html"))
     shown = {name for page in pages for name in re.findall(r'_images/([^"]+)"', page)}
     for image in (built / "_images").glob("*"):  # of a page as it was
@@ -76,13 +87,23 @@ def _build_from(source: Path, kept: Path) -> None:
             image.unlink()
 
 
-def _run_sphinx(source: Path, built: Path) -> None:
-    """Run Sphinx; a warning is an error."""
+@contextmanager
+def start_sphinx(source: Path, built: Path) -> Iterator[Callable[[], None]]:
+    """Start Sphinx, which takes seconds, and yield what has it build; a warning is an error."""
     options = ["-q", "-W", "-b", "html", "-d", str(built.with_name("doctrees"))]
-    command = [sys.executable, "-m", "sphinx", *options, str(source), str(built)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"Sphinx could not build the report:\n{done.stderr}")
+    command = [sys.executable, "-c", SPHINX, *options, str(source), str(built)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, **pipes) as process:
+
+        def build() -> None:
+            told = process.communicate("\n")[1]
+            if process.returncode:
+                raise RuntimeError(f"Sphinx could not build the report:\n{told}")
+
+        try:
+            yield build
+        finally:
+            process.kill()
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaincinv
 
 from analysis.arguments import checked
 from analysis.checks import require
@@ -172,6 +171,8 @@ def estimate_shares(first: pd.DataFrame, later: pd.DataFrame, nation: str) -> pd
     """Return by place and month, 1 to 12, which share of deaths is known at the end of a year."""
     # from one year's deaths, months (12) by place, as known at its end and a year later; `low` and
     # `high` are the ends of 95% for the months of another year
+    from scipy.special import gammaincinv
+
     missing = later - first
     require(bool((missing >= 0).all(axis=None)), "a later release has fewer deaths than the first")
     pattern = (missing.sum(axis=1) / later.sum(axis=1)).to_numpy()

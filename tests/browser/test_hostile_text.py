@@ -21,7 +21,7 @@ COUNT = "window.hits = 0; window.hit = () => { window.hits += 1 }; window.alert 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    from report.task_report import _run_sphinx  # it takes seconds, also where no test is run
+    from report.task_report import start_sphinx  # it takes seconds, also where no test is run
 
     folder = tmp_path_factory.mktemp("hostile")
     results, source, built = (folder / name for name in ("results", "source", "built"))
@@ -56,7 +56,8 @@ def site(tmp_path_factory):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
         lay_out_site(results, source, runs)
-        _run_sphinx(source, built)
+        with start_sphinx(source, built) as build:
+            build()
     return built
 
 

@@ -1,4 +1,6 @@
 import shutil
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -29,7 +31,12 @@ def lay_out(tmp_path, monkeypatch, build, files=()):
         (tmp_path / "configuration" / name).write_text(files[name])
     monkeypatch.setattr(site, "write_pages", lambda *folders: None)
     monkeypatch.setattr(site, "lay_out_notebooks", lambda *folders: None)
-    monkeypatch.setattr(site, "_run_sphinx", build)
+
+    @contextmanager
+    def start(source, built):
+        yield partial(build, source, built)
+
+    monkeypatch.setattr(site, "start_sphinx", start)
     make_report(tmp_path / "configuration", tmp_path / "results", {})
 
 
@@ -64,9 +71,13 @@ def test_of_what_is_kept_only_files_that_changed_are_written_anew(tmp_path, monk
 @pytest.mark.slow
 def test_pages_are_written_anew_where_they_or_the_menu_have_changed(tmp_path, monkeypatch):
     names = ("index.md", "a.md", "b.md")
-    run, conf = site._run_sphinx, (site.REPORT / "conf.py").read_text("utf-8")
+    start, conf = site.start_sphinx, (site.REPORT / "conf.py").read_text("utf-8")
     files = {"conf.py": conf.replace('["static"]', "[]").replace('["extra"]', "[]")}
     files |= {"index.md": "# Menu\n\n```{toctree}\na\nb\n```\n", "b.md": "# B\n\nplain\n"}
+
+    def run(source, built):
+        with start(source, built) as build:
+            build()
 
     def build(first):
         files["a.md"] = first
