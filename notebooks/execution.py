@@ -16,13 +16,8 @@ from traitlets.config import Config
 
 from analysis.checks import check_known
 from analysis.files import sha256, write_atomically
-from notebooks.kernels import Kernel
+from notebooks.kernels import INHERITED, Kernel
 
-# A kernel inherits these. One thread each: several run at once, and sums add up in one order.
-INHERITED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-INHERITED["PYTHONHASHSEED"] = "0"
-# Dask has what a worker starts return freed memory at once: kernels took 1.7 times as long
-INHERITED |= {"MALLOC_TRIM_THRESHOLD_": "134217728", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 LONGEST = 65  # bytes of a folder for sockets: with their names, systems allow 103 to 107
 BY_CHANCE = r" at 0x[0-9a-f]+|(?:/[\w.+-]+)*/ipykernel_\d+/"  # addresses; where a cell's code lay
 STYLED = r'(?<=[#"])T_[0-9a-f]{5}(?=[_" ])'  # the identifier of a pandas Styler

@@ -25,6 +25,7 @@ MODULES = (  # with those that the packages import where they use them
     "scipy.linalg",
     "scipy.optimize",
     "scipy.signal",
+    "scipy.special",
     "statsmodels.discrete.discrete_model",
     "statsmodels.genmod.families",
     "statsmodels.genmod.generalized_linear_model",

@@ -94,6 +94,19 @@ def test_a_kernel_whose_warm_process_died_starts_cold_and_the_next_is_forked(tmp
     assert parent()
 
 
+def test_the_warm_process_loads_its_libraries_with_what_kernels_inherit(monkeypatch):
+    for name in kernels.INHERITED:
+        monkeypatch.delenv(name, raising=False)
+    told = "import json, os; print(json.dumps(dict(os.environ)), flush=True)"
+    monkeypatch.setattr(kernels, "COMMAND", [sys.executable, "-c", told])
+    kernels.WARM.end()
+    try:
+        environment = json.loads(kernels.WARM.start().stdout.readline())
+    finally:
+        kernels.WARM.end()
+    assert kernels.INHERITED.items() <= environment.items()
+
+
 def test_what_the_packages_import_where_they_use_it_is_loaded_before_a_fork():
     found = set()
     for path in (path for name in warm.PACKAGES for path in (ROOT / name).rglob("*.py")):
