@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all environment docs test test-slow test-newest test-lowest lint audit lock reference clean help
+.PHONY: all environment docs test test-slow test-all test-newest test-lowest lint audit lock reference clean help
 
 all: environment  ## environment, full analysis and report (results/report/index.html)
 	@$(BIN)/pytask
@@ -42,11 +42,14 @@ docs: environment  ## the documentation, its examples run (results/docs/index.ht
 	@echo "Documentation: results/docs/index.html"
 
 test: .venv/tested  ## the fast tests, on all cores
-	@$(BIN)/pytest -q -n auto --dist worksteal
+	@$(BIN)/pytest -q -n auto
 
-test-slow: .venv/tested  ## simulations, and the whole run from end to end
+test-slow test-all: test-%: .venv/tested  ## simulations, and the whole run from end to end; with all, the fast tests too
 	-@$(MAKE) --no-print-directory .venv/metadata/ready
-	@$(BIN)/pytest -q -m slow -n auto --dist loadfile
+	@$(BIN)/pytest -q -n auto -m "$(MARKED_$*)"
+
+MARKED_slow := slow
+MARKED_all := slow or not slow
 
 .venv/metadata/ready: .ci/metadata.txt  # validators that do not go with the versions of the lock
 	@$(PYTHON) -m venv --clear .venv/metadata
@@ -59,7 +62,7 @@ RESOLUTION_lowest := lowest-direct
 test-newest test-lowest: test-%: environment  ## the fast tests with the newest, or lowest, versions that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python "$(PYTHON)" .venv/$*
 	@VIRTUAL_ENV=.venv/$* $(BIN)/uv pip install --quiet --resolution $(RESOLUTION_$*) --editable '.[notebooks,cluster,update,build,dev]'
-	@.venv/$*/bin/pytest -q -n auto --dist worksteal
+	@.venv/$*/bin/pytest -q -n auto
 
 lint: .venv/tested  ## errors, style, format and types; imports between the rooms
 	@$(BIN)/ruff check .

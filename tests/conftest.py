@@ -21,8 +21,14 @@ settings.register_profile("fast", derandomize=True, deadline=None, max_examples=
 settings.register_profile("slow", derandomize=True, deadline=None, max_examples=100)
 
 
+# What takes minutes begins first: begun last, it would run alone while the other cores wait.
+LONGEST = ("project/test_whole_run", "browser/test_site", "project/test_interrupted")
+LONGEST += ("browser/test_hostile_text", "engine/test_executors", "its/test_counterfactual")
+LONGEST = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
+
+
 def pytest_configure(config):
-    settings.load_profile("slow" if config.getoption("markexpr") == "slow" else "fast")
+    settings.load_profile("fast" if config.getoption("markexpr") == "not slow" else "slow")
 
 
 gc.disable()  # while modules and tests are collected: nearly all of it stays to the end
@@ -30,6 +36,7 @@ gc.disable()  # while modules and tests are collected: nearly all of it stays to
 
 def pytest_collection_finish():
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # at the default 700 it took a hundredth of the time
     gc.enable()
 
 
@@ -39,6 +46,7 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if getattr(item.obj, "is_hypothesis_test", False):
                 item.add_marker("slow")
+    items.sort(key=lambda item: LONGEST.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)

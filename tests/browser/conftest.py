@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_REQUEST = ("data:", "blob:", "about:")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its loop of events is not for other files' kernels
 def browser():
     from playwright.sync_api import sync_playwright  # takes a while, and all its tests are slow
 
