@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from support.folders import ROOT
-from support.whole_run import copy_project, start_pytask
+from support.whole_run import copy_project, start_pytask, take_results
 
 from analysis import fit_many
 from analysis.engine import executors
@@ -30,6 +30,7 @@ REASONS = {
     "http://127.0.0.1:8786": "unknown address scheme 'http'",
 }
 RUNS = "03-policy-shift and (merida or covid)"  # three
+FITS = ("merida-2008-07--inegi", "covid-2020-04--inegi", "covid-2020-04--sesnsp")  # these
 LOOPBACK = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
 
 
@@ -280,6 +281,7 @@ def finish(process: subprocess.Popen) -> None:
 @pytest.mark.slow
 def test_notebooks_end_with_the_same_bytes_though_a_worker_is_killed(tmp_path, monkeypatch):
     local, shared = (copy_project(tmp_path / name) for name in ("local", "shared"))
+    take_results(local, *(f"03-policy-shift--{each}" for each in FITS))
     finish(start_pytask(local, "-k", RUNS))
     (tmp_path / "cluster").mkdir()
     with running_cluster(tmp_path / "cluster") as running:

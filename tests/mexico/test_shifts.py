@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from support.declared import states_of
+from support.declared import SHIFTS, states_of
 
 from analysis import national_gaps
 from analysis.its.design import cut_window
@@ -10,7 +10,6 @@ from analysis.mexico.shifts import load_policy_shifts
 from analysis.mexico.sources import load_series
 from analysis.mexico.tables import DATA_FOLDER
 
-SHIFTS = load_policy_shifts()
 COVID, SIERRA_MADRE = "covid-2020-04", "sierra-madre-2007-02"
 DECLARED = {  # slug: first month, shifts beside it, known shifts within 12 months
     "calderon-2006-12": ("2006-12", [], []),

@@ -6,14 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from support.declared import RUNS
 from support.folders import ROOT
-from support.whole_run import copy_project, run_pytask
-
-from mexico_report.runs import declare_runs
+from support.whole_run import copy_project, run_pytask, take_results
 
 pytestmark = pytest.mark.slow
 
-RUNS = declare_runs()
 OWN = "03-policy-shift--merida-2008-07--inegi--window=2003-01..2010-12"
 
 
@@ -43,6 +41,7 @@ def contents(results):
 def project(tmp_path_factory):
     """A copy of the project with the published fit of one shift."""
     folder = copy_project(tmp_path_factory.mktemp("explored"))
+    take_results(folder, "03-policy-shift--merida-2008-07--inegi")
     code, output = run_pytask(folder, "-k", "03-policy-shift--merida")
     assert code == 0, output
     return folder

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.declared import RUNS
 from support.folders import ROOT
 from support.sweeps import sweep
 
-from mexico_report.runs import DECLARED, SAME_NUMBERS, declare_runs, open_folders
+from mexico_report.runs import DECLARED, SAME_NUMBERS, open_folders
 
-RUNS = declare_runs()
 FIT = RUNS["03-policy-shift--calderon-2006-12--inegi"].parameters
 
 

@@ -2,14 +2,11 @@ import json
 import shutil
 
 import pytest
+from support.declared import RUNS, SHIFTS
 from support.small_site import lay_out_site, notebook, write_results
 
-from analysis import load_policy_shifts
-from mexico_report.runs import declare_runs
 from report import pages
 from report.pages import lay_out_notebooks, pages_of
-
-RUNS, SHIFTS = declare_runs(), load_policy_shifts()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 from collections import Counter
 
 import pytest
-from support.declared import SHIFTS
+from support.declared import RUNS, SHIFTS
 from support.folders import ROOT
 
-from mexico_report.runs import Run, declare_runs
-
-RUNS = declare_runs()
+from mexico_report.runs import Run
 
 
 def test_every_shift_is_fitted_and_doubted_under_every_source_that_carries_it():

@@ -1,4 +1,4 @@
-"""A copy of the project, and pytask in it."""
+"""A copy of the project, with results of `make` in it or none, and pytask."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.declared import RUNS
 from support.folders import ROOT
 
 
@@ -17,6 +18,21 @@ def copy_project(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+def take_results(folder: Path, *names: str) -> None:
+    """Take over what `make` made, if it is here, all or some runs': pytask tells what is stale."""
+    if not (ROOT / "pytask.lock").is_file():  # it knows every file of a run by its hash
+        return
+    shutil.copy(ROOT / "pytask.lock", folder)
+    if not names:
+        kept = shutil.ignore_patterns("explored", ".*")
+        shutil.copytree(ROOT / "results", folder / "results", ignore=kept)
+    for name in names:
+        for path in (f"notebooks/{name}.ipynb", *RUNS[name].writes):
+            if (ROOT / "results" / path).is_file():
+                (folder / "results" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / "results" / path, folder / "results" / path)
 
 
 def start_pytask(folder: Path, *options: str) -> subprocess.Popen:
