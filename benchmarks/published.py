@@ -8,6 +8,7 @@ it. ``tests/validation`` fits all cases again and holds the record against that.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,13 @@ def _likelihood(folder: Path, name: str, y: Any, X: pd.DataFrame) -> Fit:
 
 def _by_r(folder: Path, fit: str) -> pd.Series:
     script, _, case = fit.partition("/")
+    return _read_expected(folder, script)[case]
+
+
+@cache
+def _read_expected(folder: Path, script: str) -> pd.Series:
     table = pd.read_csv(folder / f"{script}_expected.csv", comment="#", keep_default_na=False)
-    return table.set_index(["case", "statistic", "term"])["value"].sort_index()[case]
+    return table.set_index(["case", "statistic", "term"])["value"].sort_index()
 
 
 def record() -> pd.DataFrame:

@@ -42,6 +42,7 @@ def expected(script):
     return table.set_index(["case", "statistic", "term"])["value"].sort_index()
 
 
+@cache
 def window(slug):
     return pd.read_csv(REFERENCE / "windows.csv", index_col="month").query("window == @slug")
 

@@ -26,15 +26,23 @@ class Mixture:
     df: int
 
     def cdf(self, x: float, contrast: int) -> float:
-        some = self.weight > 1e-13  # all others together weigh less than 1e-8
-        t = (x - self.mean[contrast, some]) / self.scale[contrast, some]
-        return self.weight[some] @ stdtr(self.df, t)
+        weight, mean, scale = self._some(contrast)
+        return weight @ stdtr(self.df, (x - mean) / scale)
 
     def quantile(self, q: float, contrast: int) -> float:
+        weight, mean, scale = self._some(contrast)
         ends = self.mean[contrast] + self.scale[contrast] * student.ppf(q, self.df)
         return brentq(
-            lambda x: self.cdf(x, contrast) - q, ends.min(), ends.max(), xtol=1e-15, rtol=1e-14
+            lambda x: weight @ stdtr(self.df, (x - mean) / scale) - q,
+            ends.min(),
+            ends.max(),
+            xtol=1e-15,
+            rtol=1e-14,
         )
+
+    def _some(self, contrast: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        some = self.weight > 1e-13  # all others together weigh less than 1e-8
+        return self.weight[some], self.mean[contrast, some], self.scale[contrast, some]
 
     def summary(self) -> np.ndarray:
         """Estimate, low, high and p of every contrast, shape (m, 4)."""
