@@ -114,7 +114,7 @@ def test_any_bytes_inside_a_file_are_read_or_explained(tmp_path, name, data):
         (b"a = " + b"9" * 10_000, "digits"),
         (b"a = 1\na = 2", "Cannot overwrite a value"),
         (b"#" * (LARGEST + 1), "larger than 1,048,576 bytes"),
-    ], 0, 4),
+    ], 0, 7),
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_named_with_the_cure(tmp_path, content, message):
     path = tmp_path / "mine.toml"

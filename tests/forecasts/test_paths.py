@@ -106,7 +106,9 @@ def test_notebook_sees_no_month_after_the_freeze(series, monkeypatch, tmp_path):
     assert one["scores"]["brier"].tolist() != other["scores"]["brier"].tolist()
 
 
-@pytest.mark.parametrize("slug", METHODS)
+@pytest.mark.parametrize(
+    "slug", [pytest.param(x, marks=[pytest.mark.slow] * x.startswith("local")) for x in METHODS]
+)
 def test_last_month_before_the_freeze_is_seen(known, slug):
     changed = known.copy()
     changed.loc[AT, "deaths"] *= 2

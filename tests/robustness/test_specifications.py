@@ -152,11 +152,15 @@ def stepped(size=0.4):
 
 @pytest.mark.parametrize(
     ("declared", "estimand", "impacts"),
-    [
-        ("level_and_slope", "slope", {"level_and_slope", "slope"}),
-        ("slope", "slope", {"level_and_slope", "slope"}),
-        ("level", "level", {"level_and_slope", "level"}),
-    ],
+    sweep(
+        [
+            ("level_and_slope", "slope", {"level_and_slope", "slope"}),
+            ("slope", "slope", {"level_and_slope", "slope"}),
+            ("level", "level", {"level_and_slope", "level"}),
+        ],
+        0,
+        2,
+    ),
 )
 def test_curve_is_of_what_the_shift_was_declared_as(declared, estimand, impacts):
     curve = curve_of(stepped(), replace(SHIFT, impact=declared))

@@ -115,12 +115,13 @@ def test_values_of_a_transition_do_not_matter(usual):
     assert abs(one - other).loc["level", "estimate"] > 1
 
 
+@pytest.mark.slow  # the fast one of its kind is that of a fit: its/test_omit.py
 @pytest.mark.parametrize(
     ("change", "setting", "out"),
     [
-        pytest.param("year left out", "2001", range(12, 24), marks=pytest.mark.slow),
-        pytest.param("year left out", "2000", range(12), marks=pytest.mark.slow),
-        pytest.param("year left out", "2003", range(36, 48), marks=pytest.mark.slow),
+        ("year left out", "2001", range(12, 24)),
+        ("year left out", "2000", range(12)),
+        ("year left out", "2003", range(36, 48)),
         ("transition", "3", range(36, 39)),
     ],
 )

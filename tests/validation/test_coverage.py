@@ -71,7 +71,12 @@ def test_every_estimator_answers():
 
 # What lets one set of series without a shift stand for every true effect.
 @pytest.mark.parametrize(
-    "name", [name for name in CALIBRATED if name not in ("quasi_poisson", "negative_binomial")]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "arima" else [])
+        for name in CALIBRATED
+        if name not in ("quasi_poisson", "negative_binomial")
+    ],
 )
 def test_a_shift_moves_every_interval_by_itself(name):
     X, C = segmented_design(72, 36), np.eye(4)[2:]
