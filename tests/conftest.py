@@ -23,7 +23,8 @@ settings.register_profile("slow", derandomize=True, deadline=None, max_examples=
 
 # What takes minutes begins first: begun last, it would run alone while the other cores wait.
 LONGEST = ("project/test_whole_run", "browser/test_site", "project/test_interrupted")
-LONGEST += ("browser/test_hostile_text", "engine/test_executors", "its/test_counterfactual")
+LONGEST += ("engine/test_executors", "its/test_counterfactual", "report/test_exploring")
+LONGEST += ("browser/test_docs", "browser/test_hostile_text")
 LONGEST = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
 
 

@@ -1,6 +1,7 @@
 import inspect
 from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import product
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -148,8 +149,15 @@ def test_unit_of_the_outcome_changes_nothing_else(size):
     np.testing.assert_allclose(again, probability, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", sweep([1e-100, 1e-7, 1e12, 1e100], 0, 3))
-@pytest.mark.parametrize("fit", FITS)
+SIZES = (1e-100, 1e-7, 1e12, 1e100)  # fast: the first, and but for the slow ARIMA the last
+OUTER = [
+    4 * place + end
+    for place, fit in enumerate(FITS)
+    for end in ((0,) if fit is fit_arima else (0, 3))
+]
+
+
+@pytest.mark.parametrize(("fit", "size"), sweep(product(FITS, SIZES), *OUTER))
 def test_units_of_the_design_are_those_of_its_coefficients(fit, size):
     y, units = (np.round(200 + 20 * Y) if fit in COUNTS else Y), np.array([1, size, 1, 1 / size])
     found, plain = fit(y, X * units), fit(y, X)

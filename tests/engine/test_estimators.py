@@ -106,12 +106,13 @@ def test_unit_of_the_outcome_changes_nothing_but_the_unit(fit, size):
     np.testing.assert_allclose(errors(large)[1:] / size, errors(small)[1:], rtol=1e-6)
 
 
-@pytest.mark.parametrize("fit", LINEAR)
-@pytest.mark.parametrize(
-    ("constant", "line"), sweep([(2**38, 0), (2**-38, 0), (0, 2**28), (1e7, -1e6)], 0, 2)
-)
+ADDED = (2**38, 0), (2**-38, 0), (0, 2**28), (1e7, -1e6)  # a constant and a line
+
+
+@pytest.mark.parametrize(("fit", "added"), sweep(product(LINEAR, ADDED), 0, 2, 4, 6, 8, 12, 14))
 @pytest.mark.parametrize("n", [24, pytest.param(96, marks=pytest.mark.slow)])
-def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, constant, line, n):
+def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, added, n):
+    constant, line = added
     y, X = whole_months(n)
     plain, moved = fit(y, X), fit(y + constant + line * X[:, 1], X)
     apart = np.abs(moved.estimate - plain.estimate)[2:]
@@ -139,7 +140,7 @@ def test_column_that_differencing_takes_out_is_named():
         fit_arima(y, X[:, [2, 1]], order=(0, 1, 1), seasonal_order=(0, 1, 1, 12))
 
 
-@pytest.mark.parametrize("fit", LINEAR)
+@pytest.mark.parametrize("fit", sweep(LINEAR, 0, 1, 3))
 def test_raw_counter_of_months_changes_nothing_but_the_unit(fit):
     """SARIMAX as it comes stops at the OLS value on such a design and reports convergence."""
     y, X = simulated()
