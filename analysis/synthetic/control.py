@@ -16,6 +16,7 @@ from analysis.files import DATA_FOLDER, read_toml
 
 with catch_warnings(action="ignore"):  # of a docstring's "\h", when it is first compiled
     from pysyncon import AugSynth, Dataprep
+    from pysyncon.utils import CrossValidationResult
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}  # kinds of columns
 LARGEST = 1e250  # of a rate
@@ -242,12 +243,28 @@ def fit_augmented(rates: pd.DataFrame, treated: str, *, first_year: int) -> Synt
     given = {"foo": long, "predictors": [], "predictors_op": "mean", "dependent": "rate"}
     given |= {"unit_variable": "unit", "treatment_identifier": treated, "time_variable": "year"}
     years = {"time_predictors_prior": before, "time_optimize_ssr": before}
-    model, plain = AugSynth(), AugSynth.solve_ridge  # labels would be carried through every penalty
-    model.solve_ridge = lambda A, B, *rest, **own: plain(np.asarray(A), np.asarray(B), *rest, **own)
+    model = AugSynth()
+    model.cross_validate = cross_validate
     model.fit(Dataprep(**given, controls_identifier=donors.tolist(), **years), use_covariates=False)
     weights = pd.Series(model.W, donors, name="weight")
     own, synthetic = rates[treated].copy(), (rates[donors] @ weights).rename("synthetic")
     return SyntheticControl(treated, first_year, own, synthetic, weights)
+
+
+def cross_validate(
+    donors: pd.DataFrame, own: pd.Series, penalties: np.ndarray, n: int
+) -> CrossValidationResult:
+    """Return what `AugSynth.cross_validate` does, all penalties of a year left out at once."""
+    donors, own, errors = donors.to_numpy(), own.to_numpy(), []
+    for year in range(n - 1):
+        kept, wanted = np.delete(donors, year, axis=0), np.delete(own, year)
+        weights = simplex_weights(kept, wanted)
+        size, turn = np.linalg.eigh(kept @ kept.T)
+        left = turn.T @ (wanted - kept @ weights)
+        more = kept.T @ turn @ (left[:, None] / (size[:, None] + penalties))
+        errors.append((own[year] - donors[year] @ (weights[:, None] + more)) ** 2)
+    se = np.std(errors, axis=0, ddof=1) / np.sqrt(n - 1)
+    return CrossValidationResult(penalties, np.mean(errors, axis=0), se)
 
 
 def check_rates(rates: pd.DataFrame, treated: str | int, first_year: int) -> pd.DataFrame:

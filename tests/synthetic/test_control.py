@@ -7,7 +7,13 @@ from scipy.optimize import minimize
 from support.synthetic_panels import PACKS, PREDICTORS, SMOKING, control, panel
 
 from analysis import placebo_countries
-from analysis.synthetic.control import fit_augmented, fit_synthetic, simplex_weights
+from analysis.synthetic.control import (
+    AugSynth,
+    cross_validate,
+    fit_augmented,
+    fit_synthetic,
+    simplex_weights,
+)
 
 # Abadie, Diamond and Hainmueller (2010), Table 2.
 STATES = ["Colorado", "Connecticut", "Montana", "Nevada", "Utah"]
@@ -198,6 +204,19 @@ def test_intercept_finds_a_mixture_that_lies_elsewhere():
     np.testing.assert_allclose(found.weights, [0, 0.4, 0.6, 0, 0, 0], atol=1e-9)
     np.testing.assert_allclose(found.changes(), 7, atol=1e-9)
     assert fit_synthetic(rates, "own", first_year=2004).explained < 0
+
+
+def test_penalties_are_weighed_as_the_library_weighs_them():
+    centred = panel(seed=6).loc[:2003]
+    own, donors = centred["own"], centred.drop(columns="own")
+    own, donors = own - donors.mean(axis=1), donors.sub(donors.mean(axis=1), axis=0)
+    penalties = AugSynth().generate_lambdas(donors)
+    found, expected = (
+        weigh(donors, own, penalties, len(own))
+        for weigh in (cross_validate, AugSynth().cross_validate)
+    )
+    np.testing.assert_allclose(found.errors_mean, expected.errors_mean, rtol=1e-4)
+    np.testing.assert_allclose(found.errors_se, expected.errors_se, rtol=1e-4)
 
 
 @pytest.mark.slow
