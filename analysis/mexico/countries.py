@@ -103,7 +103,8 @@ def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int)
     inside = ends[0] <= start < first_year <= last_year <= ends[1]
     require(inside, ERRORS["order"].format(ends, start, first_year, last_year))
     part = rates.loc[start:last_year]
-    reasons = {code: _why_out(part[code], first_year) for code in part}
+    years = part.index.to_numpy()
+    reasons = {code: _why_out(code, years, part[code].to_numpy(), first_year) for code in part}
     excluded = pd.Series({code: why for code, why in reasons.items() if why}, dtype=object)
     require(MEXICO not in excluded, f"Mexico itself cannot be used: {excluded.get(MEXICO)}")
     table = load_table("country_rates").drop_duplicates("iso3").set_index("iso3")["country"]
@@ -112,19 +113,19 @@ def _cut_panel(rates: pd.DataFrame, start: int, first_year: int, last_year: int)
     return CountryPanel(kept, excluded.rename("reason"), names)
 
 
-def _why_out(rates: pd.Series, first_year: int) -> str:
-    missing = rates.index[rates.isna()].tolist()
+def _why_out(code: str, years: np.ndarray, rates: np.ndarray, first_year: int) -> str:
+    missing = years[np.isnan(rates)]
     if len(missing) == len(rates):
         return "no rate in these years"
-    if missing:
+    if len(missing):
         spans = np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1)
-        told = (f"{years[0]}-{years[-1]}" if len(years) > 1 else f"{years[0]}" for years in spans)
+        told = (f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans)
         return f"no rate in {', '.join(told)}"
-    before = rates.loc[: first_year - 1]
+    before = rates[years < first_year]
     if (before == 0).any():
         return f"rates of zero before {first_year}: too few deaths a year"
-    moves = float(np.log(before).diff().std())
-    if rates.name != MEXICO and moves > np.sqrt(2 / FEWEST_DEATHS):
+    moves = float(np.diff(np.log(before)).std(ddof=1))
+    if code != MEXICO and moves > np.sqrt(2 / FEWEST_DEATHS):
         jumps = f"jumps by {as_percent(moves):.0f}% from year to year before {first_year}"
         return f"{jumps}, more than {FEWEST_DEATHS} deaths a year would by chance"
     return ""
