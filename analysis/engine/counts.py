@@ -4,11 +4,12 @@ import numpy as np
 
 from analysis.checks import Array
 from analysis.engine.errors import TINY, first_nodes, near_nodes
-from analysis.engine.estimators import fit_poisson
+from analysis.engine.estimators import fit_poissons
 from analysis.engine.law import noise_grid
 from analysis.engine.mixture import Posterior
 
 FEWEST_TO_SMOOTH = 5  # deaths a period: of fewer, the disturbance cannot be told from the noise
+TOGETHER = 8  # series of one design at a time: enough for numpy, few enough for a cache
 TURNS, SETTLED = 20, 1e-3  # of the linearisation, and the largest step on the log scale at its end
 
 
@@ -22,8 +23,7 @@ def working_response(
     shape = deaths.shape
     deaths, exposure = (part.reshape(len(X), -1) for part in (deaths, exposure))
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
-    each = zip(deaths[seen].T, exposure[seen].T, strict=True)
-    line = np.transpose([X @ fit_poisson(own, X[seen], size).params for own, size in each])
+    line = X @ fit_poissons(deaths[seen], X[seen], exposure[seen])
     moving = deaths[seen].mean(axis=0) >= FEWEST_TO_SMOOTH
     for turn in range(TURNS + 1):
         expected = exposure * np.exp(line)
@@ -112,6 +112,14 @@ def _solve(
     """Solve at all nodes of each series' mask (N, T, U, V) at once, or at the first nodes."""
     # Returns of each of G nodes the series' number, phi, s, q and the disturbance's variance at
     # first (5, G), mean and spread of contrasts (m, G), squared residuals and log weight (G,).
+    if y.shape[1] > TOGETHER:
+        found = []
+        for at in range(0, y.shape[1], TOGETHER):
+            some = slice(at, at + TOGETHER)
+            own = None if mask is None else mask[some]
+            found.append(_solve(y[:, some], variance[:, some], X, C, after, own))
+            found[-1][0][0] += at
+        return tuple(np.concatenate(part, axis=-1) for part in zip(*found, strict=True))
     n, k = X.shape
     grid, cut = noise_grid(n, after is not None), n // 2 if after is None else after
     mask = np.array([first_nodes(grid)] * y.shape[1]) if mask is None else mask

@@ -7,7 +7,7 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import stdtr, xlogy
 
 from analysis.arguments import Count, checked, whole
 from analysis.checks import Array, check_regression, check_whole, require, unit_size
@@ -16,6 +16,7 @@ from analysis.engine.optimise import Coefficients, EstimatorError
 
 SETTLED = 1e-10  # change of rho from one iteration to the next
 EXACT_COUNTS = 1e-18  # residual over total sum of squares of counts: fitted to all digits
+MOST_STEPS = 200  # of a Poisson regression
 FLAT = 1e-4  # score, in standard errors, at a maximum of the likelihood
 NOT_IDENTIFIED = 1e-10  # reciprocal condition number of the information matrix
 
@@ -199,16 +200,48 @@ def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
     require(bool(np.any(deaths)), "no maximum: there are no deaths at all", EstimatorError)
     model = GLM(deaths, X, family=Poisson(), exposure=exposure)
     try:
-        fit = optimise.quietly(lambda: model.fit(scale="X2", maxiter=200))
+        fit = optimise.quietly(lambda: model.fit(scale="X2", maxiter=MOST_STEPS))
     except ValueError as error:  # statsmodels' words for a deviance of exactly zero
         raise EstimatorError(optimise.NO_VARIATION) from error
-    varies = ((deaths - fit.mu) ** 2).sum() > EXACT_COUNTS * (deaths**2).sum()
-    require(varies, optimise.NO_VARIATION, EstimatorError)
-    information = X.T @ (fit.mu[:, None] * X)
+    _check_maximum(deaths, X, fit.mu)
+    return fit
+
+
+def fit_poissons(deaths: Array, X: Array, exposure: Array) -> Array:
+    """Return the coefficients (k, N) of `fit_poisson` for counts and exposures (n, N)."""
+    if deaths.shape[1] == 1:
+        return fit_poisson(deaths[:, 0], X, exposure[:, 0]).params[:, None]
+    (Q, R), df = np.linalg.qr(X), len(X) - X.shape[1]
+    b, moving = np.zeros((len(R), deaths.shape[1])), np.ones(deaths.shape[1], dtype=bool)
+    with np.errstate(all="ignore"):  # what is no maximum is found at the end
+        mu, deviance = (deaths + deaths.mean(axis=0)) / 2, np.inf
+        line, scale = np.log(mu / exposure), ((deaths - mu) ** 2 / mu).sum(axis=0)
+        # statsmodels' steps, and its end: the deviance over the dispersion of the step before
+        for _ in range(MOST_STEPS + 1):
+            now = 2 * df * (xlogy(deaths, deaths / mu) - deaths + mu).sum(axis=0) / scale
+            moving &= ~(np.abs(deviance - now) <= 1e-8)
+            if not moving.any():
+                break
+            deviance, scale = now, ((deaths - mu) ** 2 / mu).sum(axis=0)
+            weighted = mu.T[..., None] * Q
+            moments = (line + deaths / mu - 1).T[:, None] @ weighted
+            step = np.linalg.solve(Q.T @ weighted, moments.transpose(0, 2, 1))[..., 0].T
+            b[:, moving] = step[:, moving]
+            line = Q @ b
+            mu = exposure * np.exp(line)
+    for own, mean in zip(deaths.T, mu.T, strict=True):
+        _check_maximum(own, X, mean)
+    return np.linalg.solve(R, b)
+
+
+def _check_maximum(deaths: Array, X: Array, mu: Array) -> None:
+    """Raise an EstimatorError unless expected counts are those at the maximum of the likelihood."""
+    varies = ((deaths - mu) ** 2).sum() > EXACT_COUNTS * (deaths**2).sum()
+    require(bool(varies), optimise.NO_VARIATION, EstimatorError)
+    information = X.T @ (mu[:, None] * X)
     size = np.sqrt(np.diag(information))
     values = np.linalg.eigvalsh(information / np.outer(size, size)) if size.min() > 0 else [0.0]
-    if values[0] < NOT_IDENTIFIED or fit.mu.min() < 1e-6:
+    if values[0] < NOT_IDENTIFIED or mu.min() < 1e-6:
         raise EstimatorError("no maximum: some periods have no deaths and a term fits them exactly")
-    rises = bool((np.abs(X.T @ (deaths - fit.mu)) > FLAT * size).any())
+    rises = bool((np.abs(X.T @ (deaths - mu)) > FLAT * size).any())
     require(not rises, "the likelihood still rises where the optimiser stopped", EstimatorError)
-    return fit

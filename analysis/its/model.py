@@ -1,7 +1,6 @@
 """A window with its design, and the level, slope and effects of a shift in it as mixtures."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Annotated
@@ -22,13 +21,13 @@ from analysis.its.series import (
     PER,
     Scale,
     as_percent,
-    check_frame,
     choose_scale,
     control_of,
     groups_of,
     measure_of,
     outcome,
     own_outcome,
+    periods_of,
     read_attrs,
     unused_columns,
 )
@@ -41,7 +40,7 @@ ESTIMANDS = ("level", "slope", *(f"effect_{months}m" for months in HORIZONS))
 ESTIMANDS += ("pre_trend", "post_trend")  # yearly, just before the shift and from it on
 Estimand = Annotated[str, partial(check_named, known=ESTIMANDS, what="estimand")]
 NEAR_UNIT_ROOT = 0.95
-TOGETHER = 8  # series with one design: enough for numpy, and few enough for a processor's cache
+TOGETHER = 32  # series whose mixtures are held at a time
 NOTES = Words("its-words.toml", "notes")
 
 
@@ -177,10 +176,10 @@ def prepare_model(
     return SegmentedModel(window, shift, scale, harmonics, *found, omitted, attrs, counted)
 
 
-def fill_model(model: SegmentedModel, series: pd.DataFrame) -> SegmentedModel:
-    """Return the model of counts of another series that has the same periods, and no others."""
-    frame = check_frame(series)
-    window = frame.loc[model.window.index[0] : model.window.index[-1]]
+def fill_model(model: SegmentedModel, frame: pd.DataFrame) -> SegmentedModel:
+    """Return the model of counts of another checked series of the same periods, and no others."""
+    start = periods_of(model.window)[0].ordinal - periods_of(frame)[0].ordinal
+    window = frame.iloc[start : start + len(model.window)]
     counted = bool((window["deaths"].to_numpy()[~model.omitted] == 0).any())
     return replace(model, window=window, counted=counted)
 
@@ -240,23 +239,30 @@ def fit_counts(models: Iterable[SegmentedModel]) -> None:
     for model in models:
         alike.setdefault(id(model.designs), []).append(model)
     for each in alike.values():
-        for start in range(0, len(each), TOGETHER):
-            with suppress(EstimatorError):  # who has none says why when asked
-                _fit_alike(each[start : start + TOGETHER])
+        _fit_alike(each)
 
 
 def _fit_alike(models: list[SegmentedModel]) -> None:
     first, kept, months = models[0], models[0].kept, []
     deaths, exposure = np.dstack([model.counts for model in models])
-    for design, after in zip(first.designs, first.sides, strict=True):
-        X = design.to_numpy()[:, kept]
-        y, variance = working_response(deaths, X, exposure, after, ~first.omitted)
-        found = split_noises(y, variance, X, first.contrasts[:, kept], after=after)
-        months.append([*zip(y.T, variance.T, found, strict=True)])
-    for model, parts in zip(models, zip(*months, strict=True), strict=True):
-        model.__dict__["linearised"] = [(y, variance) for y, variance, _ in parts]
-        mixture = join_months([found for *_, found in parts])
-        model.__dict__["by_counts"] = estimate_effects(model, mixture)[0]
+    try:
+        for design, after in zip(first.designs, first.sides, strict=True):
+            X = design.to_numpy()[:, kept]
+            found = working_response(deaths, X, exposure, after, ~first.omitted)
+            months.append((X, after, *found))
+    except (EstimatorError, np.linalg.LinAlgError):  # who has no answer says why when asked
+        for half in np.array_split(np.arange(len(models)), 2) if len(models) > 1 else []:
+            _fit_alike([models[number] for number in half])
+        return
+    for number, model in enumerate(models):
+        own = [(y[:, number], variance[:, number]) for *_, y, variance in months]
+        model.__dict__["linearised"] = own
+    for start in range(0, len(models), TOGETHER):
+        some, C = slice(start, start + TOGETHER), first.contrasts[:, kept]
+        parts = [split_noises(y[:, some], v[:, some], X, C, after=at) for X, at, y, v in months]
+        mixtures = [join_months(own) for own in zip(*parts, strict=True)]
+        for model, table in zip(models[some], _tabulate(models[some], mixtures), strict=True):
+            model.__dict__["by_counts"] = table
 
 
 def estimate_effects(
@@ -264,9 +270,15 @@ def estimate_effects(
 ) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows `estimands`), in units of the scale, and the mixture behind them."""
     mixture = mixture or model.posterior([model.contrasts] * len(model.designs))
-    numbers = np.column_stack([column[0] for column in summarise(mixture)])
-    if model.scale == "log":
-        numbers[:, :3] = as_percent(numbers[:, :3])
-    numbers[np.isin(model.estimands, [*model.notes])] = np.nan
-    index = pd.Index(model.estimands, name="estimand")
-    return pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"]), mixture
+    return next(_tabulate([model], [mixture])), mixture
+
+
+def _tabulate(
+    models: Sequence[SegmentedModel], mixtures: Sequence[Posterior]
+) -> Iterator[pd.DataFrame]:
+    for model, numbers in zip(models, np.stack(summarise(*mixtures), axis=-1), strict=True):
+        if model.scale == "log":
+            numbers[:, :3] = as_percent(numbers[:, :3])
+        numbers[np.isin(model.estimands, [*model.notes])] = np.nan
+        index = pd.Index(model.estimands, name="estimand")
+        yield pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"])

@@ -72,8 +72,14 @@ def check_frame(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
     Counts and what they are of become `deaths` and `person_years`, as the model calls them.
     """
     frame = pd.DataFrame(check_class(frame, "series", pd.DataFrame), copy=False)
-    frame.attrs, columns = {}, frame.columns  # pandas would copy attrs at every step
+    frame.attrs = {}  # pandas would copy attrs at every step
     check_index(frame)
+    return check_numbers(frame, missing=missing)
+
+
+def check_numbers(frame: pd.DataFrame, *, missing: bool = False) -> pd.DataFrame:
+    """Return `frame` as `check_frame` does, whatever its index."""
+    columns = frame.columns
     require(columns.nlevels == 1, ERRORS["levels"])
     twice = [] if columns.is_unique else columns[columns.duplicated()].unique().tolist()
     require(not twice, f"columns must be unique; {twice} appear twice")

@@ -1,6 +1,7 @@
 """One shift in many places: an effect for each, by models that fit its counts, and how reliable."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -28,6 +29,8 @@ from analysis.its.series import (
     COVARIATE,
     as_logs,
     as_percent,
+    check_frame,
+    check_numbers,
     has_counts,
     periods_of,
     read_attrs,
@@ -155,19 +158,25 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     needs = "panel needs the columns 'deaths' and 'person_years'"
     require(has_counts(panel), f"{needs}; found {panel.columns.tolist()}")
     added = any(str(name).startswith((COVARIATE, CONTROL)) for name in panel.columns)
+    sound = False
+    with suppress(TypeError, ValueError):  # the place at fault is named below
+        sound = check_numbers(panel) is panel
     models: dict[str, SegmentedModel] = {}
-    alike: dict[tuple, SegmentedModel] = {}  # by months and holes: thousands of places share a few
+    # by months and holes: thousands of places share a few
+    alike: dict[tuple, tuple[SegmentedModel, pd.Index]] = {}
     for place, series in each.items():
         try:
             left_out = tuple(holes.get(place, ()))
-            like = alike.get(key := (series.index[0], series.index[-1], len(series), left_out))
-            if like is not None:
-                model = fill_model(like, series)
+            key = series.index[0], series.index[-1], len(series), left_out
+            if key in alike:
+                like, months = alike[key]
+                same = sound and np.array_equal(series.index.asi8, months.asi8)
+                model = fill_model(like, series if same else check_frame(series))
             else:
                 own = replace(shift, omit=(*shift.omit, *left_out))
                 model = prepare_model(series, own, scale="log", harmonics=harmonics, empty=True)
                 if not added:  # a covariate or a control makes a design of one place
-                    alike[key] = model
+                    alike[key] = model, series.index
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
         models[place] = model
