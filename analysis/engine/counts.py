@@ -23,7 +23,7 @@ def working_response(
     shape = deaths.shape
     deaths, exposure = (part.reshape(len(X), -1) for part in (deaths, exposure))
     seen = np.ones(len(X), dtype=bool) if seen is None else seen
-    line = X @ fit_poissons(deaths[seen], X[seen], exposure[seen])
+    line = X @ fit_poissons(deaths[seen], X[seen], exposure[seen])[0]
     moving = deaths[seen].mean(axis=0) >= FEWEST_TO_SMOOTH
     for turn in range(TURNS + 1):
         expected = exposure * np.exp(line)
@@ -138,16 +138,21 @@ def _solve(
     halves = (x.transpose(1, 2, 0) @ x.transpose(1, 0, 2) for x in (new[:cut], new[cut:]))
     # From the cut on all is q times as large, but for what is known of the disturbance by then:
     # its mean is taken off, its variance, through what of it reaches each period, is one term more.
-    early, late = (np.ascontiguousarray(half.T).take(pair, axis=2) for half in halves)
-    log_ratio, reach, own = grid.log_ratio[v], late[-1, :-1], late[-1, -1]
+    early, late = (np.ascontiguousarray(half.T) for half in halves)
+    reach = late[:, -1].take(pair, axis=1)
+    log_ratio = grid.log_ratio[v]
     share = np.exp(-2 * log_ratio)
     known = known[pair] * share
+    lost = known / (1 + known * reach[-1])
     moments = np.zeros((k + 1 + len(C), k + 1, len(pair)))  # [X y]'P[X y], and the contrasts below
-    moments[: k + 1] = late[:-1, :-1] - known / (1 + known * own) * reach[:, None] * reach
-    moments[: k + 1] *= share
-    moments[: k + 1] += early[:-1, :-1]
+    for i in range(k + 1):  # from the diagonal on
+        row = late[i, i:-1].take(pair, axis=1)
+        row -= lost * reach[i] * reach[i:-1]
+        row *= share
+        row += early[i, i:-1].take(pair, axis=1)
+        moments[i, i:] = row
     moments[k + 1 :, :k] = C[..., None]
-    spread, log_det = np.zeros((len(C), len(pair))), log_det[pair] + np.log1p(known * own)
+    spread, log_det = np.zeros((len(C), len(pair))), log_det[pair] + np.log1p(known * reach[-1])
     for j in range(k):
         pivot = moments[j, j]
         for i in range(j + 1, len(moments) if C[:, j].any() else k + 1):  # from the diagonal on

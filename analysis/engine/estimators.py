@@ -1,10 +1,10 @@
-"""The textbook estimators of a segmented regression, each fitted by statsmodels and then checked.
+"""The textbook estimators of a segmented regression, all but Poisson's fitted by statsmodels.
 
 Every function takes an outcome (n,) and a design (n, k) and returns `Coefficients`, or raises an
 `EstimatorError` that says why the model has no answer for these data.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from scipy.special import stdtr, xlogy
@@ -145,9 +145,10 @@ def fit_quasi_poisson(deaths: Array, X: Array, *, exposure: Array | None = None)
     """
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     X, sizes = unit_size(X, axis=0)
-    fit = fit_poisson(deaths, X, exposure)
-    found = optimise.in_units(fit.params, fit.cov_params(), -sizes[0])
-    return Coefficients(*found, note=f"dispersion {fit.scale:.2f}", dispersion=float(fit.scale))
+    params, covariance, _, dispersion = (x[..., 0] for x in fit_poissons(deaths, X, exposure))
+    found = optimise.in_units(params, dispersion * covariance, -sizes[0])
+    note = f"dispersion {dispersion:.2f}"
+    return Coefficients(*found, note=note, dispersion=float(dispersion))
 
 
 @checked
@@ -176,13 +177,13 @@ def fit_negative_binomial(
 
     deaths, X, exposure = check_regression(deaths, X, exposure, counts=True)
     X, sizes = unit_size(X, axis=0)
-    poisson = fit_poisson(deaths, X, exposure)
-    moment = ((deaths - poisson.mu) ** 2 - poisson.mu).sum() / (poisson.mu**2).sum()
-    no_more = f"counts vary no more than Poisson counts do (dispersion {poisson.scale:.2f})"
-    require(poisson.scale > 1 and moment > 0, no_more, EstimatorError)
+    params, _, mu, dispersion = (x[..., 0] for x in fit_poissons(deaths, X, exposure))
+    moment = ((deaths - mu) ** 2 - mu).sum() / (mu**2).sum()
+    no_more = f"counts vary no more than Poisson counts do (dispersion {dispersion:.2f})"
+    require(bool(dispersion > 1 and moment > 0), no_more, EstimatorError)
     Q, R = optimise.orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
-    starts = [np.append(R @ poisson.params, alpha) for alpha in (moment / 3, moment / 30)]
+    starts = [np.append(R @ params, alpha) for alpha in (moment / 3, moment / 30)]
     # Newton's steps from below: from above the maximum they run away
     options = {"method": "newton", "tol": 1e-12, "maxiter": 100, "disp": 0}
     fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
@@ -192,46 +193,44 @@ def fit_negative_binomial(
     return Coefficients(*both, note=f"alpha = {fit.params[k]:.3g}")
 
 
-def fit_poisson(deaths: Array, X: Array, exposure: Array | None) -> Any:
-    """Return statsmodels' Poisson fit of checked arguments, or an EstimatorError if it has none."""
-    from statsmodels.genmod.families import Poisson
-    from statsmodels.genmod.generalized_linear_model import GLM
+def fit_poissons(deaths: Array, X: Array, exposure: Array | None) -> tuple[Array, ...]:
+    """Fit Poisson regressions to counts and exposures (n, N) of one design that were checked.
 
-    require(bool(np.any(deaths)), "no maximum: there are no deaths at all", EstimatorError)
-    model = GLM(deaths, X, family=Poisson(), exposure=exposure)
-    try:
-        fit = optimise.quietly(lambda: model.fit(scale="X2", maxiter=MOST_STEPS))
-    except ValueError as error:  # statsmodels' words for a deviance of exactly zero
-        raise EstimatorError(optimise.NO_VARIATION) from error
-    _check_maximum(deaths, X, fit.mu)
-    return fit
-
-
-def fit_poissons(deaths: Array, X: Array, exposure: Array) -> Array:
-    """Return the coefficients (k, N) of `fit_poisson` for counts and exposures (n, N)."""
-    if deaths.shape[1] == 1:
-        return fit_poisson(deaths[:, 0], X, exposure[:, 0]).params[:, None]
-    (Q, R), df = np.linalg.qr(X), len(X) - X.shape[1]
-    b, moving = np.zeros((len(R), deaths.shape[1])), np.ones(deaths.shape[1], dtype=bool)
+    Returns coefficients (k, N) and their covariance by the counts' own variance (k, k, N), what is
+    expected (n, N) and the dispersion (N,); an EstimatorError if a likelihood has no maximum.
+    """
+    deaths = deaths.reshape(len(X), -1)
+    none = not deaths.any(axis=0).all()
+    require(not none, "no maximum: there are no deaths at all", EstimatorError)
+    exposure = np.ones(deaths.shape) if exposure is None else exposure.reshape(deaths.shape)
+    (Q, R), moving = np.linalg.qr(X), np.ones(deaths.shape[1], dtype=bool)
+    b, spread = np.zeros((len(R), len(moving))), np.zeros((len(moving), *R.shape))
     with np.errstate(all="ignore"):  # what is no maximum is found at the end
-        mu, deviance = (deaths + deaths.mean(axis=0)) / 2, np.inf
-        line, scale = np.log(mu / exposure), ((deaths - mu) ** 2 / mu).sum(axis=0)
-        # statsmodels' steps, and its end: the deviance over the dispersion of the step before
+        mu, before = (deaths + deaths.mean(axis=0)) / 2, np.inf
+        line, last = np.log(mu / exposure), _dispersion(deaths, mu, X)
+        # the steps and the end of statsmodels' GLM: a deviance over the dispersion a step before
         for _ in range(MOST_STEPS + 1):
-            now = 2 * df * (xlogy(deaths, deaths / mu) - deaths + mu).sum(axis=0) / scale
-            moving &= ~(np.abs(deviance - now) <= 1e-8)
+            deviance = 2 * (xlogy(deaths, deaths / mu) - deaths + mu).sum(axis=0) / last
+            moving &= ~(np.abs(before - deviance) <= 1e-8)
             if not moving.any():
                 break
-            deviance, scale = now, ((deaths - mu) ** 2 / mu).sum(axis=0)
-            weighted = mu.T[..., None] * Q
-            moments = (line + deaths / mu - 1).T[:, None] @ weighted
-            step = np.linalg.solve(Q.T @ weighted, moments.transpose(0, 2, 1))[..., 0].T
-            b[:, moving] = step[:, moving]
+            before, last = deviance, _dispersion(deaths, mu, X)
+            weighted = mu.T[moving][..., None] * Q
+            moments = weighted.transpose(0, 2, 1) @ (line + deaths / mu - 1).T[moving][..., None]
+            spread[moving] = np.linalg.inv(Q.T @ weighted)
+            b[:, moving] = (spread[moving] @ moments)[..., 0].T
             line = Q @ b
             mu = exposure * np.exp(line)
+    mu = np.where(np.isfinite(mu), mu, 0)  # where the steps have run away
     for own, mean in zip(deaths.T, mu.T, strict=True):
         _check_maximum(own, X, mean)
-    return np.linalg.solve(R, b)
+    back = np.linalg.inv(R)
+    return back @ b, (back @ spread @ back.T).transpose(1, 2, 0), mu, _dispersion(deaths, mu, X)
+
+
+def _dispersion(deaths: Array, mu: Array, X: Array) -> Array:
+    """Return Pearson's chi-squared per degree of freedom, (N,)."""
+    return ((deaths - mu) ** 2 / mu).sum(axis=0) / (len(X) - X.shape[1])
 
 
 def _check_maximum(deaths: Array, X: Array, mu: Array) -> None:

@@ -42,20 +42,6 @@ def lighten(weight: Array, mean: Array, scale: Array, df: float) -> Parts:
     return light, mean, scale, df
 
 
-def stack(each: Sequence[Parts]) -> Parts:
-    """Return the rows of several mixtures as one's, with components of no weight where few."""
-    if len(each) == 1:
-        return each[0]
-    most = max(weight.shape[1] for weight, *_ in each)
-
-    def join(parts: Sequence[Array], factor: int) -> Array:
-        more = [np.repeat(factor * x[..., -1:], most - x.shape[-1], axis=-1) for x in parts]
-        return np.concatenate([np.concatenate(x, axis=-1) for x in zip(parts, more, strict=True)])
-
-    weight, mean, scale, df = zip(*each, strict=True)
-    return join(weight, 0), join(mean, 1), join(scale, 1), df[0]
-
-
 class StudentTable:
     """The Student t distribution function for one `df`, tabulated for speed."""
 

@@ -15,7 +15,7 @@ from analysis.engine import gls
 from analysis.engine.errors import mix
 from analysis.engine.executors import Jobs, open_executor
 from analysis.engine.law import LawName, law_grid
-from analysis.engine.mixture import Mixture, Posterior, mixture_quantiles, mixture_tails, stack
+from analysis.engine.mixture import Mixture, Posterior, mixture_quantiles, mixture_tails
 
 Work = Callable[[Mixture], tuple[Array, ...]]
 
@@ -156,18 +156,17 @@ def restricted_log_likelihood(
     return -0.5 * ((len(y) - shape[1]) * log_rss + log_det[0, :, 0] + basis.log_size)
 
 
-def summarise(*mixtures: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
-    """Return estimate, low, high and p of every contrast of all rows of mixtures of one `df`."""
+def summarise(mixture: Mixture, confidence: float = 0.95) -> tuple[Array, ...]:
+    """Return estimate, low, high and p of every contrast of `mixture`."""
     shares = (1 - confidence) / 2, 0.5, (1 + confidence) / 2
-    parts = stack([mixture.light for mixture in mixtures])
+    parts = mixture.light
     low, estimate, high = mixture_quantiles(shares, *parts, tolerance=ROUGH)
     p = mixture_tails(np.zeros_like(estimate), *parts)
     far = (p < FAR).any(axis=1)  # there the lightest components have a say
-    *heavy_and_light, df = stack([mixture.parts for mixture in mixtures])
-    p[far] = mixture_tails(np.zeros_like(p[far]), *(part[far] for part in heavy_and_light), df)
-    exact = np.concatenate([mixture.exact for mixture in mixtures])
-    low[exact] = high[exact] = estimate[exact]
-    p[exact] = np.nan
+    heavy_and_light = (part[far] for part in mixture.parts[:3])
+    p[far] = mixture_tails(np.zeros_like(p[far]), *heavy_and_light, mixture.df)
+    low[mixture.exact] = high[mixture.exact] = estimate[mixture.exact]
+    p[mixture.exact] = np.nan
     return estimate, low, high, p
 
 

@@ -1,6 +1,6 @@
 """A window with its design, and the level, slope and effects of a shift in it as mixtures."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Annotated
@@ -248,9 +248,9 @@ def _fit_alike(models: list[SegmentedModel]) -> None:
     try:
         for design, after in zip(first.designs, first.sides, strict=True):
             X = design.to_numpy()[:, kept]
-            found = working_response(deaths, X, exposure, after, ~first.omitted)
-            months.append((X, after, *found))
-    except (EstimatorError, np.linalg.LinAlgError):  # who has no answer says why when asked
+            y, variance = working_response(deaths, X, exposure, after, ~first.omitted)
+            months.append((X, after, y, variance))
+    except EstimatorError:  # who has no answer says why when asked
         for half in np.array_split(np.arange(len(models)), 2) if len(models) > 1 else []:
             _fit_alike([models[number] for number in half])
         return
@@ -260,9 +260,8 @@ def _fit_alike(models: list[SegmentedModel]) -> None:
     for start in range(0, len(models), TOGETHER):
         some, C = slice(start, start + TOGETHER), first.contrasts[:, kept]
         parts = [split_noises(y[:, some], v[:, some], X, C, after=at) for X, at, y, v in months]
-        mixtures = [join_months(own) for own in zip(*parts, strict=True)]
-        for model, table in zip(models[some], _tabulate(models[some], mixtures), strict=True):
-            model.__dict__["by_counts"] = table
+        for model, found in zip(models[some], zip(*parts, strict=True), strict=True):
+            model.__dict__["by_counts"] = estimate_effects(model, join_months(found))[0]
 
 
 def estimate_effects(
@@ -270,15 +269,9 @@ def estimate_effects(
 ) -> tuple[pd.DataFrame, Posterior]:
     """Return the effects (rows `estimands`), in units of the scale, and the mixture behind them."""
     mixture = mixture or model.posterior([model.contrasts] * len(model.designs))
-    return next(_tabulate([model], [mixture])), mixture
-
-
-def _tabulate(
-    models: Sequence[SegmentedModel], mixtures: Sequence[Posterior]
-) -> Iterator[pd.DataFrame]:
-    for model, numbers in zip(models, np.stack(summarise(*mixtures), axis=-1), strict=True):
-        if model.scale == "log":
-            numbers[:, :3] = as_percent(numbers[:, :3])
-        numbers[np.isin(model.estimands, [*model.notes])] = np.nan
-        index = pd.Index(model.estimands, name="estimand")
-        yield pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"])
+    numbers = np.column_stack([column[0] for column in summarise(mixture)])
+    if model.scale == "log":
+        numbers[:, :3] = as_percent(numbers[:, :3])
+    numbers[np.isin(model.estimands, [*model.notes])] = np.nan
+    index = pd.Index(model.estimands, name="estimand")
+    return pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"]), mixture

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 from support.folders import REFERENCE
@@ -12,7 +14,12 @@ from support.independent import segmented_design, simulate_ar1, whitening_matrix
 from support.sweeps import sweep
 
 from analysis import fit_negative_binomial, fit_quasi_poisson
-from analysis.engine.estimators import fit_newey_west, fit_prais_winsten, newey_west_lags
+from analysis.engine.estimators import (
+    fit_newey_west,
+    fit_poissons,
+    fit_prais_winsten,
+    newey_west_lags,
+)
 from analysis.engine.optimise import EstimatorError
 from analysis.engine.state_space import _climb, _weigh, fit_arima, fit_structural
 
@@ -163,6 +170,22 @@ def test_counts_grow_with_exposure():
         half = fit(deaths, X, exposure=exposure / 2)
         np.testing.assert_allclose(half.estimate[1:], found.estimate[1:], atol=1e-5)
         assert half.estimate[0] - found.estimate[0] == pytest.approx(np.log(2), abs=1e-5)
+
+
+def test_poisson_regressions_at_once_are_each_one_of_statsmodels():
+    rng, X = np.random.default_rng(7), segmented_design(120, 60)
+    exposure = rng.uniform(5, 10, (120, 3))
+    mean = exposure * np.exp(X @ TRUTH)[:, None] * [1e-3, 0.1, 1]
+    deaths = rng.negative_binomial(20, 20 / (20 + mean)).astype(float)
+    params, covariance, mu, dispersion = fit_poissons(deaths, X, exposure)
+    for place in range(3):
+        own, size = deaths[:, place], exposure[:, place]
+        fit = GLM(own, X, family=Poisson(), exposure=size).fit(scale="X2")
+        np.testing.assert_allclose(params[:, place], fit.params, rtol=1e-10)
+        np.testing.assert_allclose(
+            dispersion[place] * covariance[..., place], fit.cov_params(), rtol=1e-9
+        )
+        np.testing.assert_allclose(mu[:, place], fit.mu, rtol=1e-10)
 
 
 def test_alpha_of_the_negative_binomial_is_the_simulated_one():
