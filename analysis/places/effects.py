@@ -162,21 +162,18 @@ def _prepare(panel: pd.DataFrame, shift: PolicyShift, harmonics: int) -> dict[st
     with suppress(TypeError, ValueError):  # the place at fault is named below
         sound = check_numbers(panel) is panel
     models: dict[str, SegmentedModel] = {}
-    # by months and holes: thousands of places share a few
-    alike: dict[tuple, tuple[SegmentedModel, pd.Index]] = {}
+    alike: dict[tuple, SegmentedModel] = {}  # by months and holes: thousands of places share a few
     for place, series in each.items():
         try:
             left_out = tuple(holes.get(place, ()))
-            key = series.index[0], series.index[-1], len(series), left_out
-            if key in alike:
-                like, months = alike[key]
-                same = sound and np.array_equal(series.index.asi8, months.asi8)
-                model = fill_model(like, series if same else check_frame(series))
+            like = alike.get(key := (periods_of(series).asi8.tobytes(), left_out))
+            if like is not None:
+                model = fill_model(like, series if sound else check_frame(series))
             else:
                 own = replace(shift, omit=(*shift.omit, *left_out))
                 model = prepare_model(series, own, scale="log", harmonics=harmonics, empty=True)
                 if not added:  # a covariate or a control makes a design of one place
-                    alike[key] = model, series.index
+                    alike[key] = model
         except (TypeError, ValueError) as error:
             raise type(error)(f"{place}: {error}") from error
         models[place] = model
