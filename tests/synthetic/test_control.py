@@ -207,10 +207,10 @@ def test_intercept_finds_a_mixture_that_lies_elsewhere():
 
 
 def test_penalties_are_weighed_as_the_library_weighs_them():
-    centred = panel(seed=6).loc[:2003]
+    centred = panel(seed=6).loc[1996:2003]
     own, donors = centred["own"], centred.drop(columns="own")
     own, donors = own - donors.mean(axis=1), donors.sub(donors.mean(axis=1), axis=0)
-    penalties = AugSynth().generate_lambdas(donors)
+    penalties = AugSynth().generate_lambdas(donors)[::6]
     found, expected = (
         weigh(donors, own, penalties, len(own))
         for weigh in (cross_validate, AugSynth().cross_validate)
