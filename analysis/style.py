@@ -2,17 +2,21 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -27,11 +31,12 @@ RATE_LABEL = LABELS["rate"]  # in English
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
 PART = re.compile(rb'(?<=["#])[A-Za-z]+[0-9a-f]{10}(?=[")])')  # of an SVG: its identifier
+DPI = 150  # of the PNG
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
 BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
 FONT, WHOLE = "DejaVu Sans Latin", "DejaVu Sans"  # the second cut to the first, drawn the same
 for path in Path(__file__).with_name("fonts").glob("*.ttf"):
-    font_manager.fontManager.addfont(path)
+    fontManager.addfont(path)
 COLOURS = {"fit": BLUE, "forecast": ORANGE, "segmented": GREEN, "inegi": BLUE, "sesnsp": ORANGE}
 
 
@@ -83,15 +88,52 @@ class SavedFigure(NamedTuple):
         return self.svg, {"alt": self.alt, "name": self.name}
 
 
-def _lighten(texts: Iterable[Text]) -> dict[str, list[str]]:
-    """Set texts in the font that PDF embeds sooner; return what those need that come later."""
-    default = plt.rcParams["font.family"]
-    if font_manager.FontProperties().get_name() != WHOLE:
-        return {}
-    for text in texts:
-        if text.get_fontfamily() == default and text.get_fontstyle() == "normal":
-            text.set_fontfamily([FONT, *default])
-    return {"font.family": [FONT, *default]}
+def _lighten(font: FontProperties) -> FontProperties:
+    """Return the font that a PDF embeds sooner, with this one for what is not in it."""
+    lighter = font.copy()
+    if font.get_name() == WHOLE and font.get_style() == "normal":
+        lighter.set_family([FONT, *font.get_family()])
+    return lighter
+
+
+class _Both(NamedTuple):
+    """What draws an SVG, and all of it in a PDF too: to find where it goes takes longest."""
+
+    svg: RendererSVG
+    pdf: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "new_gc":
+            return self.pdf.new_gc  # which an SVG can read as well
+        first = getattr(self.svg, name)
+        return partial(self._draw, name, first) if name.startswith("draw_") else first
+
+    def _draw(self, name: str, first: Callable, gc: Any, *given: Any, **options: Any) -> None:
+        first(gc, *given, **options)
+        if name == "draw_text":  # a PDF is written from the bottom up
+            x, y, text, font, *rest = given
+            given = (x, self.svg.height - y, text, _lighten(font), *rest)
+        getattr(self.pdf, name)(gc, *given, **options)
+
+
+def _draw_vectors(figure: Figure) -> dict[str, bytes]:
+    """Lay a figure out and draw it as SVG and PDF, both in one pass."""
+    from matplotlib.backends.backend_pdf import PdfFile, RendererPdf  # 0.2 s to import
+
+    width, height = figure.get_size_inches()
+    svg, pdf = io.StringIO(), io.BytesIO()
+    file = PdfFile(pdf, metadata={"CreationDate": None})
+    file.newPage(width, height)
+    figure.dpi = 72  # of both formats; parts drawn as pixels have those of DPI
+    shapes = RendererSVG(72 * width, 72 * height, svg, image_dpi=DPI, metadata={"Date": None})
+    both = _Both(shapes, RendererPdf(file, DPI, height, width))
+    renderer = MixedModeRenderer(figure, width, height, DPI, both)
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg = lambda *_: figure.draw(renderer)  # the layout measures with it, too
+    canvas.print_svg()
+    for finished in (shapes.finalize, both.pdf.finalize, file.finalize, file.close):
+        finished()
+    return {"svg": svg.getvalue().encode(), "pdf": pdf.getvalue()}
 
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
@@ -102,15 +144,12 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     small = {text: round(pixels, 1) for text, pixels in sizes if text.strip() and pixels < LEAST}
     told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
     require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
-    fonts = {"pdf.fonttype": 42, **_lighten(texts)}  # TrueType, as journals ask
-    drawn = {}
-    for end, date in (("svg", "Date"), ("png", "Software"), ("pdf", "CreationDate")):
-        buffer = io.BytesIO()  # texts as paths, or with their fonts: none is missing
-        with plt.rc_context(fonts):
-            figure.savefig(buffer, format=end, dpi=150, metadata={date: None})
-        with plt.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)  # as it is: to lay out takes as long as to draw
-        drawn[end] = buffer.getvalue()
+    with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
+        drawn = _draw_vectors(figure)
+    figure.set_layout_engine("none")  # as it is: to lay out takes as long as to draw
+    figure.dpi, png = DPI, io.BytesIO()
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    drawn["png"] = png.getvalue()
     plt.close(figure)
     # matplotlib names parts by coordinates, whose last digits differ between processors
     parts, own = dict.fromkeys(PART.findall(drawn["svg"])), Path(stem).name

@@ -1,8 +1,8 @@
 """Make the fonts of the figures: ``python -m mexico_tables.fonts`` writes analysis/fonts.
 
 They are matplotlib's DejaVu Sans, with the characters of European languages, their kerning and
-their ligatures. A figure drawn with them is the same; to embed the whole font in its PDF took
-more than to draw it in all formats.
+their ligatures. A PDF's texts are the same in them; to embed the whole font took more than to draw
+a figure in all formats.
 """
 
 import shutil
@@ -27,13 +27,12 @@ FAMILY, FULL = 1, 4  # numbers of a font's names
 
 
 def write_font(style: str, folder: Path) -> None:
-    """Write one style; the glyphs keep their numbers, by which an SVG names them."""
+    """Write one style."""
     options = subset.Options(
-        retain_gids=True,
         glyph_names=False,
         recommended_glyphs=True,
         notdef_outline=True,
-        layout_features=["liga", "ccmp", "locl", "calt", "clig", "rlig"],
+        layout_features=["liga"],
         name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14],
         recalc_timestamp=False,
         legacy_kern=True,  # a small table; GPOS holds the same pairs
