@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 
@@ -73,7 +72,9 @@ def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
     dates = periods_of(observed).to_timestamp()
     out = omitted_periods(periods_of(observed), result.shift.omit)
     dots = {"s": 14, "color": "0.45", "label": SAID["observed"]}
-    sns.scatterplot(x=dates[~out], y=observed[~out], ax=ax, **dots)
+    dots |= {"edgecolor": "white", "linewidth": 0.08 * np.sqrt(dots["s"])}
+    told = ~out & observed.notna().to_numpy()
+    ax.scatter(dates[told], observed[told], **dots)
     if out.any():
         ax.plot(dates[out], observed[out], "o", ms=4, mfc="none", mec="0.45", label=SAID["omitted"])
     _line(result.fitted, color=COLOURS["fit"], label=SAID["fit"], ax=ax)
@@ -198,9 +199,9 @@ def _name_rate(result: ITSResult) -> str:
 
 
 def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
-    """Draw one value a period: there is nothing to average, and no interval to bootstrap."""
-    dates = periods_of(values).to_timestamp()
-    sns.lineplot(x=dates, y=values.to_numpy(), estimator=None, errorbar=None, ax=ax, **style)
+    """Draw one value a period, across those without one."""
+    known = values.dropna()
+    ax.plot(periods_of(known).to_timestamp(), known.to_numpy(), **style)
 
 
 def _band(ax: Axes, kind: Kind, name: str, mid: pd.Series, low: pd.Series, high: pd.Series) -> None:

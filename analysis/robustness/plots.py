@@ -164,7 +164,8 @@ def plot_variation(variation: Variation, change: str, *, ax: Ax = None) -> Axes:
     check_known(change, variation["change"].unique(), "change")
     rows = variation[variation["change"] == change].reset_index(drop=True)
     ax.fill_between(rows.index, rows["low"], rows["high"], color=FITTED, alpha=0.18)
-    sns.lineplot(x=rows.index, y=rows["estimate"], marker="o", markersize=4, color=FITTED, ax=ax)
+    style = {"color": FITTED, "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.75}
+    ax.plot(rows["estimate"].dropna(), "o-", **style)
     ax.axhline(0, **ZERO)
     every = -(-len(rows) // 5)
     names = [name_months(setting, "yMMM") for setting in rows["setting"][::every]]
