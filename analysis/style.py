@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -88,14 +88,6 @@ class SavedFigure(NamedTuple):
         return self.svg, {"alt": self.alt, "name": self.name}
 
 
-def _lighten(font: FontProperties) -> FontProperties:
-    """Return the font that a PDF embeds sooner, with this one for what is not in it."""
-    lighter = font.copy()
-    if font.get_name() == WHOLE and font.get_style() == "normal":
-        lighter.set_family([FONT, *font.get_family()])
-    return lighter
-
-
 class _Both(NamedTuple):
     """What draws an SVG, and all of it in a PDF too: to find where it goes takes longest."""
 
@@ -112,7 +104,10 @@ class _Both(NamedTuple):
         first(gc, *given, **options)
         if name == "draw_text":  # a PDF is written from the bottom up
             x, y, text, font, *rest = given
-            given = (x, self.svg.height - y, text, _lighten(font), *rest)
+            if font.get_name() == WHOLE and font.get_style() == "normal":
+                font = font.copy()
+                font.set_family([FONT, *font.get_family()])  # sooner embedded, where it has all
+            given = (x, self.svg.height - y, text, font, *rest)
         getattr(self.pdf, name)(gc, *given, **options)
 
 
