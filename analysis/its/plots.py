@@ -71,7 +71,7 @@ def plot_fit(result: ITSResult, *, ax: Ax = None) -> Axes:
     observed = result.observed
     dates = periods_of(observed).to_timestamp()
     out = omitted_periods(periods_of(observed), result.shift.omit)
-    dots = {"s": 14, "color": "0.45", "label": SAID["observed"]}
+    dots: dict[str, Any] = {"s": 14, "color": "0.45", "label": SAID["observed"]}
     dots |= {"edgecolor": "white", "linewidth": 0.08 * np.sqrt(dots["s"])}
     told = ~out & observed.notna().to_numpy()
     ax.scatter(dates[told], observed[told], **dots)
@@ -198,7 +198,7 @@ def _name_rate(result: ITSResult) -> str:
     return LABELS["rate"] if measure["kind"] == "deaths" else as_drawn(measure["unit"]).capitalize()
 
 
-def _line(values: pd.Series, *, ax: Axes, **style: object) -> None:
+def _line(values: pd.Series, *, ax: Axes, **style: Any) -> None:
     """Draw one value a period, across those without one."""
     known = values.dropna()
     ax.plot(periods_of(known).to_timestamp(), known.to_numpy(), **style)
