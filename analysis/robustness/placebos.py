@@ -1,6 +1,6 @@
 """Would another date, place or window have said the same? Placebos, and refits without a part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ MOST_MONTHS = 24  # that a window's edge is moved
 LONGEST_TRANSITION = 12  # months left out from the shift on, or the phase-in that it declares
 RUN = 3  # periods left out to see whether a date survives
 COLUMNS = ["change", "setting", "estimand", "estimate", "low", "high"]
+Fit = tuple[str, object, np.ndarray, slice]  # change, setting, months left out, the window's part
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,7 +162,7 @@ def vary_window(
         `estimate`, `low`, `high`, as `fit_its` has them. Errors are carried over months left out.
     """
     model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
-    rows = [row for fit in _fits(model) for row in _rows(model, *fit)]
+    rows = _rows(model, _fits(model))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -170,7 +171,9 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
     rows = []
     for name, series in records.items():
         model = prepare_model(series, shift)
-        rows += _rows(model, "record", name, np.zeros(len(model.window), dtype=bool), slice(None))
+        rows += _rows(
+            model, [("record", name, np.zeros(len(model.window), dtype=bool), slice(None))]
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -189,7 +192,7 @@ def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
     return pd.concat(parts, ignore_index=True)
 
 
-def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slice]]:
+def _fits(model: SegmentedModel) -> Iterator[Fit]:
     """Yield each change, its setting, the months left out (n,), and the window's part."""
     index, n = model.window.index, len(model.window)
     nothing, everything = np.zeros(n, dtype=bool), slice(None)
@@ -209,20 +212,22 @@ def _fits(model: SegmentedModel) -> Iterator[tuple[str, object, np.ndarray, slic
             yield "transition", length * step, (places >= own) & (places < own + length), everything
 
 
-def _rows(
-    model: SegmentedModel, change: str, setting: object, out: np.ndarray, part: slice
-) -> Iterator[tuple]:
-    design = model.designs[0].iloc[part]
-    X = design.loc[:, (design != 0).any()]
-    # one column for each month left out: it is fitted exactly, and the months around it stay put
-    full = np.column_stack([X, np.eye(len(X))[:, (out & ~model.omitted)[part]]])
-    names = [name for name in ("level", "slope") if name in X]
-    n, k = full.shape
-    C = np.eye(k)[X.columns.get_indexer(names)]
-    if (out.any() or n < len(out)) and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
-        return  # too little is left, or nothing that tells a shift beside apart
-    fit = fit_many(model.outcome[part], full, C, after=model.n_before - (part.start or 0))
-    numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
-    numbers = as_percent(numbers) if model.scale == "log" else numbers
-    for name, row in zip(names, numbers, strict=True):
-        yield change, str(setting), name, *row
+def _rows(model: SegmentedModel, fits: Iterable[Fit]) -> Iterator[tuple]:
+    design, outcome, names = model.designs[0], model.outcome, np.array(["level", "slope"])
+    design, columns = design.to_numpy(), design.columns.get_indexer(names)
+    for change, setting, out, part in fits:
+        seen = (design[part] != 0).any(axis=0)
+        # one column for each month left out: it is fitted exactly, and those around it stay put
+        own = np.eye(len(design[part]))[:, (out & ~model.omitted)[part]]
+        full = np.column_stack([design[part][:, seen], own])
+        known = (columns >= 0) & seen[columns]
+        n, k = full.shape
+        C = np.eye(k)[seen.cumsum()[columns[known]] - 1]
+        cut = bool(out.any()) or n < len(out)
+        if cut and (n - k < FEWEST_DF or np.linalg.matrix_rank(full) < k):
+            continue  # too little is left, or nothing that tells a shift beside apart
+        fit = fit_many(outcome[part], full, C, after=model.n_before - (part.start or 0))
+        numbers = np.column_stack([fit.estimate[0], fit.low[0], fit.high[0]])
+        numbers = as_percent(numbers) if model.scale == "log" else numbers
+        for name, row in zip(names[known], numbers, strict=True):
+            yield change, str(setting), name, *row
