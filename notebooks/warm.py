@@ -49,8 +49,12 @@ def load() -> dict[str, str]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
+    package = importlib.import_module("analysis")
     for source in ("inegi", "sesnsp"):  # the embedded tables, which nearly all of them read
-        importlib.import_module("analysis").load_series(source)
+        package.load_series(source)
+    for language in ("en", "es"):  # and the declared shifts
+        with importlib.import_module("analysis.language").speaking(language):
+            package.load_policy_shifts()
     gc.freeze()  # to look at what is loaded would copy it into each kernel
     return {name: value for name, value in os.environ.items() if name not in before}
 

@@ -1,8 +1,9 @@
 """The declared shifts: policy-shifts.toml -> PolicyShift."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -37,9 +38,18 @@ def load_policy_shifts(path: AnyPath | None = None) -> dict[str, PolicyShift]:
     ValueError, TypeError, KeyError
         If something is malformed or unknown: the message names the file, the shift and the field.
     """
-    file, content = read_toml(DATA_FOLDER / "policy-shifts.toml" if path is None else path)
     translated = spoken() == "es" and path is None
-    spanish = read_toml(DATA_FOLDER / "policy-shifts.es.toml")[1] if translated else {}
+    files = [DATA_FOLDER / "policy-shifts.toml" if path is None else path]
+    files += [DATA_FOLDER / "policy-shifts.es.toml"] * translated
+    contents = tuple(file.read_bytes() for file in files if file.is_file())
+    return _ShiftTable(_read_shifts(tuple(files), contents))
+
+
+@lru_cache(maxsize=8)
+def _read_shifts(files: Sequence[Path], _contents: Sequence[bytes]) -> dict[str, PolicyShift]:
+    """Read the shifts of a file, and what another says of them, once for what stands there."""
+    (file, content), *others = (read_toml(file) for file in files)
+    spanish = others[0][1] if others else {}
     check_fields(content, file.name, {"shift": list[dict]})
     shifts = _ShiftTable()
     for block in content["shift"]:
@@ -105,7 +115,8 @@ def _overlaps(shift: PolicyShift, known: Iterable[PolicyShift]) -> tuple[str, ..
     found = []
     for other in known:
         same = other.places == (NATION,) or set(other.places) & set(shift.places)
-        ends = ((shift.months[-1], other.month), (other.months[-1], shift.month))
+        pairs = (shift, other), (other, shift)
+        ends = ((first.until or first.month, then.month) for first, then in pairs)
         apart = max(months_between(last, first) for last, first in ends)
         if other.slug != shift.slug and same and apart <= OVERLAP_MONTHS:
             found.append(other.title or other.slug)
