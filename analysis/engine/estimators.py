@@ -217,11 +217,14 @@ def fit_poissons(deaths: Array, X: Array, exposure: Array | None) -> tuple[Array
             before, last = deviance, _dispersion(deaths, mu, X)
             weighted = mu.T[moving][..., None] * Q
             moments = weighted.transpose(0, 2, 1) @ (line + deaths / mu - 1).T[moving][..., None]
-            spread[moving] = np.linalg.inv(Q.T @ weighted)
+            try:
+                spread[moving] = np.linalg.inv(Q.T @ weighted)
+            except np.linalg.LinAlgError:
+                break
             b[:, moving] = (spread[moving] @ moments)[..., 0].T
             line = Q @ b
             mu = exposure * np.exp(line)
-    mu = np.where(np.isfinite(mu), mu, 0)  # where the steps have run away
+    mu = np.where(mu / deaths.max(axis=0) < 1e10, mu, 0)  # elsewhere the steps have run away
     for own, mean in zip(deaths.T, mu.T, strict=True):
         _check_maximum(own, X, mean)
     back = np.linalg.inv(R)
@@ -230,12 +233,13 @@ def fit_poissons(deaths: Array, X: Array, exposure: Array | None) -> tuple[Array
 
 def _dispersion(deaths: Array, mu: Array, X: Array) -> Array:
     """Return Pearson's chi-squared per degree of freedom, (N,)."""
-    return ((deaths - mu) ** 2 / mu).sum(axis=0) / (len(X) - X.shape[1])
+    return (((deaths - mu) / np.sqrt(mu)) ** 2).sum(axis=0) / (len(X) - X.shape[1])
 
 
 def _check_maximum(deaths: Array, X: Array, mu: Array) -> None:
     """Raise an EstimatorError unless expected counts are those at the maximum of the likelihood."""
-    varies = ((deaths - mu) ** 2).sum() > EXACT_COUNTS * (deaths**2).sum()
+    unit = deaths.max()  # the squares of huge counts are no numbers
+    varies = (((deaths - mu) / unit) ** 2).sum() > EXACT_COUNTS * ((deaths / unit) ** 2).sum()
     require(bool(varies), optimise.NO_VARIATION, EstimatorError)
     information = X.T @ (mu[:, None] * X)
     size = np.sqrt(np.diag(information))

@@ -317,3 +317,9 @@ def test_level_without_noise_leaves_least_squares_of_the_steps():
     found = fit_structural(y, X)
     assert found.note == "level / noise variance inf"
     equals_least_squares(found, np.diff(y), np.diff(X[:, 1:], axis=0))
+
+
+def test_steps_that_come_to_a_matrix_without_inverse_are_no_maximum():
+    X, exposure = np.column_stack([np.ones(5), np.arange(5) >= 2]), np.exp([50, -7, 19, -12, 20])
+    with pytest.raises(EstimatorError, match="no maximum"):
+        fit_quasi_poisson([0, 0, 0, 0, 2], X, exposure=exposure)
