@@ -27,8 +27,6 @@ MODULES = (  # with those that the packages import where they use them
     "scipy.signal",
     "scipy.special",
     "statsmodels.discrete.discrete_model",
-    "statsmodels.genmod.families",
-    "statsmodels.genmod.generalized_linear_model",
     "statsmodels.regression.linear_model",
     "statsmodels.tsa.arima_process",
     "statsmodels.tsa.exponential_smoothing.ets",
