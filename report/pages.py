@@ -104,6 +104,7 @@ def _context(
     by_language = claims.groupby("language", sort=False)
     shifts = load_policy_shifts()
     national = {slug: shift for slug, shift in shifts.items() if shift.places == (NATION,)}
+    windows = {slug: load_window(shift) for slug, shift in national.items()}
     return {
         "cards": {slug: [row for _, row in part.iterrows()] for slug, part in by_shift},
         "believed": cards["certainty"].isin(BELIEVED).any(),
@@ -116,7 +117,7 @@ def _context(
         "chapters": {run.notebook: _question(executed[name]) for name, run in runs.items()},
         "pages_of": partial(pages_of, runs=runs),
         "alts": read_alts(executed),
-        "tell_small": lambda slug: tell_small(load_window(shifts[slug]), shifts[slug]),
+        "tell_small": lambda slug: tell_small(windows[slug], shifts[slug]),
         "terms": tomllib.loads((REPORT / "glossary.toml").read_text(encoding="utf-8")),
     }
 
