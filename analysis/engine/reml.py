@@ -83,6 +83,15 @@ def fit_many(
     return Fits(*_share(summary, jobs, outcomes, design, contrasts, after, law=law))
 
 
+def find_ends(y: Array, X: Array, C: Array, after: Any = None, **law: LawName) -> list[Array]:
+    """Return the ends of the 95% intervals of `fit_many`, each (R, m), and nothing else."""
+    return _share(_summarise_ends, None, y, X, C, after, **law)
+
+
+def _summarise_ends(mixture: Mixture) -> tuple[Array, ...]:
+    return (*mixture_quantiles((0.025, 0.975), *mixture.light, tolerance=ROUGH),)
+
+
 def _share(work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise") -> list[Array]:
     """Do `work` on the mixtures of all rows, on as many threads as wanted, and join the results."""
     y, X, C, sides = check_shapes(*given)

@@ -17,7 +17,7 @@ from analysis.checks import check_known, check_whole, require, shown
 from analysis.engine.draws import FEWEST, draw_parameters, simulate_errors, simulate_law
 from analysis.engine.estimators import newey_west_contrasts
 from analysis.engine.optimise import EstimatorError
-from analysis.engine.reml import fit_many
+from analysis.engine.reml import find_ends
 from analysis.its.comparison import COUNTS, LINEAR
 from analysis.its.design import build_design
 from analysis.its.model import ESTIMANDS, prepare_model
@@ -148,8 +148,8 @@ def intervals(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals for every series of `data` (n, N), each of shape (N, m)."""
     if name in ("reml", "reml_ar1"):
-        fits = fit_many(data, X, C, **{"after": after} if name == "reml" else {"law": "ar1"})
-        return fits.low, fits.high
+        low, high = find_ends(data, X, C, **{"after": after} if name == "reml" else {"law": "ar1"})
+        return low, high
     df: Any = len(X) - X.shape[1]
     if name == "newey_west":
         estimate, se = (found.T for found in newey_west_contrasts(data, X, C))
@@ -224,10 +224,9 @@ def certificate(
     wanted = [name for name in ESTIMANDS if name.startswith(JUDGED) and name not in model.notes]
     C = model.contrasts[[ESTIMANDS.index(name) for name in wanted]]
     errors = simulate_law(drawn, len(X), rng, after=after)
-    fits = fit_many(errors, X, C, after=after)  # the null model's X b left out: it moves nothing
-    size = ((fits.low > 0) | (fits.high < 0)).mean(axis=0)
-    ends = zip(fits.low.T, fits.high.T, strict=True)
-    effects = [_least_effects(low, high, model.scale) for low, high in ends]
+    low, high = find_ends(errors, X, C, after=after)  # the null model's X b moves nothing
+    size = ((low > 0) | (high < 0)).mean(axis=0)
+    effects = [_least_effects(*ends, model.scale) for ends in zip(low.T, high.T, strict=True)]
     error = np.sqrt(size * (1 - size) / simulations)
     shares = {"size": 100 * size, "coverage": 100 * (1 - size), "mc_error": 100 * error}
     table = pd.DataFrame(effects, columns=LEAST).assign(estimand=wanted, **shares)

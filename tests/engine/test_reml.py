@@ -151,6 +151,8 @@ def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch
     assert together.estimate.shape == (count, 4)
     for name in (*NAMES, "p"):
         np.testing.assert_array_equal(getattr(together, name), getattr(threaded, name))
+    for end, name in zip(reml.find_ends(y, X, np.eye(4), **options), NAMES[1:], strict=True):
+        np.testing.assert_allclose(end, getattr(together, name), rtol=1e-12)
     assert_rows_equal(together, (fit_many(v, X, np.eye(4), **options) for v in y.T), 1e-3)
 
 

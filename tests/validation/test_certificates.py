@@ -8,6 +8,7 @@ from support.independent import monthly_values, segmented_design, simulate_ar1
 from support.independent_law import covariance, fit_law
 
 from analysis import PolicyShift, fit_many, load_series
+from analysis.engine.reml import find_ends
 from analysis.validation import coverage
 from analysis.validation.coverage import CERTIFIED, _least_effects, certificate
 
@@ -107,11 +108,11 @@ def test_every_series_has_a_law_of_its_own_from_what_the_series_says(monkeypatch
     series, X, seen = noisy_values(n=60), segmented_design(60, 30), []
     series.iloc[30:] *= 2
 
-    def fit(errors, *design, after):
+    def find(errors, *design, after):
         seen.append(errors)
-        return fit_many(errors, *design, after=after)
+        return find_ends(errors, *design, after=after)
 
-    monkeypatch.setattr(coverage, "fit_many", fit)
+    monkeypatch.setattr(coverage, "find_ends", find)
     certificate(series, PolicyShift("middle", "2002-07"), harmonics=0, simulations=2000)
     y = series["value"].to_numpy()
 
