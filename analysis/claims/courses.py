@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -81,17 +81,19 @@ def list_series(claim: Claim) -> list[str]:
     return [name for name, (source, _) in MODELLED.items() if source in claim.sources]
 
 
-def split_term(claim: Claim, evidence: Evidence, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the months of the shift's window before it, and the claim's first months from it."""
-    shift = evidence.shifts[claim["shift"]]
-    series = evidence.series[name].loc[shift.start : shift.month + (claim["months"] - 1)]
-    return series.loc[: shift.month - 1], series.loc[shift.month :]
+def split_term(evidence: Evidence, name: str, slug: str, months: int) -> list[pd.DataFrame]:
+    """Return the months of a shift's window before it, and its first `months`."""
+    shift = evidence.shifts[slug]
+    series = evidence.series[name].loc[shift.start : shift.month + (months - 1)]
+    return [series.loc[: shift.month - 1], series.loc[shift.month :]]
 
 
 @lru_cache(maxsize=128)
-def _fit_term(evidence: Evidence, name: str, slug: str, months: int) -> pd.Series:
-    month = evidence.shifts[slug].month
-    return fit_courses(evidence.series[name].loc[month : month + (months - 1)]).iloc[0]
+def _fit_term(evidence: Evidence, *term: Any) -> tuple[pd.Period, list[float], pd.Series]:
+    before, within = split_term(evidence, *term)
+    sums = [part.sum() for part in (before, within, before.iloc[-12:])]
+    rates = [rate_of(total["deaths"], total["person_years"]) for total in sums]
+    return before.index[0], rates, fit_courses(within).iloc[0]
 
 
 def _name_series(cell: Cell) -> str:
@@ -102,7 +104,7 @@ def measure_rise(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Me
     """Measure when the rise began, and whether it still went on when the article was written."""
     made, said, chances, last, year = [], [], [], [], claim["year"]
     for series in list_series(claim):
-        cell = modelled_cell(evidence.yearly, series)
+        cell = modelled_cell(evidence, series)
         if brief and cell[1] not in COMPARED:
             continue
         rise = fit_rise(claim, evidence, series)
@@ -142,7 +144,7 @@ def _judge_start(claim: Claim, rise: Rise, inside: float) -> tuple[bool | Answer
 def measure_upsurge(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure the change of trend at the shift, by the headline, and how far the rate rose."""
     result, base = fit_shift(evidence, claim["shift"], claim["start"]), claim["year_before"]
-    cell, slope = modelled_cell(evidence.yearly, "INEGI"), result.effects.loc["slope"]
+    cell, slope = modelled_cell(evidence, "INEGI"), result.effects.loc["slope"]
     made = [make_row(cell, "change of trend", slope, PERCENT_A_YEAR, holds=direction(slope))]
     rises, own = [], np.nan
     for place, rates in rows.by_cell(claim, evidence, "rate", base):
@@ -180,16 +182,14 @@ def measure_two_years(claim: Claim, evidence: Evidence, *, brief: bool = False) 
     """Measure whether the first months of a term lay higher than before, and whether they rose."""
     made, said, levels, trends = [], [], [], []
     for series in list_series(claim):
-        cell, parts = modelled_cell(evidence.yearly, series), split_term(claim, evidence, series)
-        sums = [part.sum() for part in (*parts, parts[0].iloc[-12:])]
-        old, new, year = (rate_of(total["deaths"], total["person_years"]) for total in sums)
-        trend = _fit_term(evidence, series, claim["shift"], claim["months"])
-        holds = direction(trend, claim["noticeable"])
+        cell = modelled_cell(evidence, series)
+        first, rates, trend = _fit_term(evidence, series, claim["shift"], claim["months"])
+        (old, new, year), holds = rates, direction(trend, claim["noticeable"])
         made.append(make_row(cell, "rate before", old, rows.RATE))
         made.append(make_row(cell, "rate of the last 12 months before", year, rows.RATE))
         made.append(make_row(cell, "rate within", new, rows.RATE, holds=new > old))
         made.append(make_row(cell, "trend within", trend, PERCENT_A_YEAR, holds=holds))
-        told = {"series": _name_series(cell), "first": say_month(parts[0].index[0]), "new": new}
+        told = {"series": _name_series(cell), "first": say_month(first), "new": new}
         told |= {"old": old, "year": year, "trend": say("effect", **trend), "name": series}
         said.append(say("term", **told))
         if cell[1] in COMPARED:

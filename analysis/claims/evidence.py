@@ -1,6 +1,7 @@
 """The figures that the claims meet, by year and as they were known, and what goes with them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -86,17 +87,19 @@ def yearly_rates(series: pd.DataFrame) -> pd.Series:
     return rate_of(sums["deaths"], sums["person_years"]).rename("rate")
 
 
-def modelled_cell(yearly: pd.DataFrame, name: str) -> Cell:
+@lru_cache(maxsize=32)
+def modelled_cell(evidence: Evidence, name: str) -> Cell:
     """Return what a monthly series is: its source, count, newest vintage and population."""
-    source, counted = MODELLED[name]
+    (source, counted), yearly = MODELLED[name], evidence.yearly
     own = (yearly["source"] == source) & (yearly["counted"] == counted)
     return source, counted, yearly.loc[own, "vintage"].max(), "CONAPO"
 
 
-def observed_years(yearly: pd.DataFrame, name: str) -> pd.Series:
+@lru_cache(maxsize=32)
+def observed_years(evidence: Evidence, name: str) -> pd.Series:
     """Return the yearly rates of what a monthly series counts, as far as they are known today."""
-    own = (yearly[CELL] == pd.Series(modelled_cell(yearly, name), CELL)).all(axis=1)
-    return yearly[own].set_index("year")["rate"].dropna()
+    own = evidence.yearly[CELL] == pd.Series(modelled_cell(evidence, name), CELL)
+    return evidence.yearly[own.all(axis=1)].set_index("year")["rate"].dropna()
 
 
 def freeze_source(series: pd.DataFrame, source: str, at: pd.Period) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def pooled_chance(claim: Claim, chances: pd.DataFrame, source: str) -> float | N
 def measure_outcome(claim: Claim, evidence: Evidence, *, brief: bool = False) -> Measured:
     """Measure whether every later year was worse, and how sure of it the forecasts had been."""
     made, said, told, base, chances = [], [], {}, claim["year"], evidence.probabilities
-    forecast = [modelled_cell(evidence.yearly, name) for name in FORECAST.values()]
+    forecast = [modelled_cell(evidence, name) for name in FORECAST.values()]
     for cell, rates in rows.by_cell(claim, evidence, "rate", base):
         later = rates[rates.index > base]
         if later.empty:
@@ -101,7 +101,7 @@ def measure_outcome(claim: Claim, evidence: Evidence, *, brief: bool = False) ->
         chance = pooled_chance(claim, chances, cell[0]) if cell in forecast else None
         parts = outcome_rows(claim, cell, rates, chance)
         made += parts
-        if parts:
+        if parts and not brief:
             asked = later[later.index.isin(claim.years)]
             pairs = [say("year_rate", year=year, rate=rate) for year, rate in asked.items()]
             own = {"cell": name_cell(cell), "listed": ", ".join(pairs), "base": rates[base]}
@@ -149,9 +149,9 @@ def claim_10(probabilities: pd.DataFrame, claim: Claim, *, source: str) -> pd.Da
     return pd.DataFrame([row | {"claim_verdict": judge_claim(rows.collect(parts))}])
 
 
-def count_base_rate(yearly: pd.DataFrame, claim: Claim, through: int) -> tuple[int, int]:
+def count_base_rate(evidence: Evidence, claim: Claim, through: int) -> tuple[int, int]:
     """Return how many years said yes by the deaths registered `through` one, and of how many."""
-    rates = figures.observed_years(yearly, figures.SCALED)
+    rates = figures.observed_years(evidence, figures.SCALED)
     ahead = [year - claim["year"] for year in claim.years]
     asked = [year for year in rates.index if year + ahead[-1] <= through]
     return sum(all(rates[year + gap] > rates[year] for gap in ahead) for year in asked), len(asked)
@@ -159,7 +159,7 @@ def count_base_rate(yearly: pd.DataFrame, claim: Claim, through: int) -> tuple[i
 
 def ask_earlier(
     series: pd.DataFrame,
-    yearly: pd.DataFrame,
+    evidence: Evidence,
     claim: Claim,
     *,
     source: str,
@@ -170,7 +170,7 @@ def ask_earlier(
     """Ask the claim's question of every earlier year, with what was known that much earlier."""
     # Rows as of `worse_probabilities`, where the answer is known; `options` are of `forecast_all`.
     name, tables = SOURCES[source].name, []
-    observed = figures.observed_years(yearly, FORECAST[source])
+    observed = figures.observed_years(evidence, FORECAST[source])
     for back in range(1, len(series) // 12):
         then = pd.Period(published, "M") - 12 * back
         at = freeze_month(source, then)
@@ -181,7 +181,7 @@ def ask_earlier(
         known = figures.freeze_source(series, source, at)
         made = paths.forecast_all(known, until=f"{asked.years[-1]}-12", **options)
         made = paths.pool_forecasts(made, paths.judge_record(rolled, at, **claim["record"]))
-        base = count_base_rate(yearly, asked, freeze_month("inegi", then).year)
+        base = count_base_rate(evidence, asked, freeze_month("inegi", then).year)
         tables.append(worse_probabilities(made, observed, asked, source=name, base_rate=base))
     table = pd.concat(tables, ignore_index=True)
     return table[(table["year"] == "every") & (table["came"] != CAME[None])]

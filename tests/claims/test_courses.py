@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.measured_claims import CLAIMS, EVIDENCE, measure, plant, value
+from support.measured_claims import EVIDENCE, measure, plant, value
 from support.sweeps import sweep
 
 from analysis import load_series
@@ -204,7 +204,7 @@ def test_trend_and_courses_are_exact_without_noise():
 
 
 def test_term_is_split_at_the_shift():
-    before, within = split_term(CLAIMS["lopez-obrador-two-years"], EVIDENCE, "INEGI")
+    before, within = split_term(EVIDENCE, "INEGI", "lopez-obrador-2018-12", 24)
     assert [str(before.index[0]), str(before.index[-1])] == ["2012-12", "2018-11"]
     assert [str(within.index[0]), str(within.index[-1])] == ["2018-12", "2020-11"]
     pd.testing.assert_frame_equal(within, load_series("inegi").loc["2018-12":"2020-11"])

@@ -29,8 +29,8 @@ def test_base_rate_is_the_one_counted_by_hand():
         if min(rate[year + gap] for gap in (2, 3, 4)) > rate[year]
     ]
     assert higher == [1990, 2006, 2007, 2008, 2009, 2014, 2015, 2016]
-    assert count_base_rate(EVIDENCE.yearly, CLAIM, 2020) == (8, 27)
-    assert count_base_rate(EVIDENCE.yearly, CLAIM, 2019) == (7, 26)
+    assert count_base_rate(EVIDENCE, CLAIM, 2020) == (8, 27)
+    assert count_base_rate(EVIDENCE, CLAIM, 2019) == (7, 26)
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_pool_leaves_out_what_the_record_of_the_time_rejects():
     options = {"methods": ["last_value", "seasonal_naive"], "draws": 100, "source": "inegi"}
     rolled = rolled_of({"last_value": 1.0, "seasonal_naive": 0.0})
     options |= {"published": "2021-05", "rolled": rolled}  # these years end in 2006 and 2007
-    asked = ask_earlier(EVIDENCE.series[SCALED], EVIDENCE.yearly, CLAIM, **options)
+    asked = ask_earlier(EVIDENCE.series[SCALED], EVIDENCE, CLAIM, **options)
     told = asked.pivot(index="than", columns="method", values="probability")
     after, before = told.loc[2009:], told.loc[:2006]
     assert (after[POOL] == after["last_value"]).all()
@@ -55,18 +55,18 @@ def test_earlier_years_are_asked_with_what_was_known_then():
         "rolled": rolled_of({"seasonal_naive": 1.0}),
     }
     series = EVIDENCE.series[SCALED]
-    asked = ask_earlier(series, EVIDENCE.yearly, CLAIM, **options)
+    asked = ask_earlier(series, EVIDENCE, CLAIM, **options)
     one = asked[asked["method"] == "seasonal_naive"].set_index("than")
     assert one.index.tolist() == list(range(2019, 2002, -1))
     assert one.loc[2010, "freeze"] == "2009-12"
-    rates = observed_years(EVIDENCE.yearly, SCALED)
+    rates = observed_years(EVIDENCE, SCALED)
     came = [min(rates[year + gap] for gap in (2, 3, 4)) > rates[year] for year in one.index]
     assert (one["came"] == "higher").tolist() == came
     base = asked[asked["method"] == BASE_RATE].set_index("than")["probability"]
     assert base[2003] == pytest.approx(1 / 9)  # of 1990 to 1998 only 1990
     planted = series.copy()
     planted.loc["2010-01":, "deaths"] *= 3
-    other = ask_earlier(planted, EVIDENCE.yearly, CLAIM, **options)
+    other = ask_earlier(planted, EVIDENCE, CLAIM, **options)
     other = other[other["method"] == "seasonal_naive"].set_index("than")["probability"]
     assert (other.loc[2010:] == one.loc[2010:, "probability"]).all()
     assert other[2012] != one.loc[2012, "probability"]

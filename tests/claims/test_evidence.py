@@ -40,8 +40,7 @@ def test_years_still_being_registered_are_left_out():
 
 
 def test_observed_years_are_those_of_what_the_series_counts():
-    yearly = EVIDENCE.yearly
-    sesnsp, inegi = (evidence.observed_years(yearly, name) for name in ("SESNSP", SCALED))
+    sesnsp, inegi = (evidence.observed_years(EVIDENCE, name) for name in ("SESNSP", SCALED))
     assert sesnsp.index[-1] == 2024
     deaths, size = load_series("sesnsp", start="2020-01", end="2020-12").sum()
     assert deaths == 35_545
