@@ -85,11 +85,8 @@ def fit_many(
 
 def find_ends(y: Array, X: Array, C: Array, after: Any = None, **law: LawName) -> list[Array]:
     """Return the ends of the 95% intervals of `fit_many`, each (R, m), and nothing else."""
-    return _share(_summarise_ends, None, y, X, C, after, **law)
-
-
-def _summarise_ends(mixture: Mixture) -> tuple[Array, ...]:
-    return (*mixture_quantiles((0.025, 0.975), *mixture.light, tolerance=ROUGH),)
+    ends = partial(mixture_quantiles, (0.025, 0.975), tolerance=ROUGH)
+    return _share(lambda mixture: (*ends(*mixture.light),), None, y, X, C, after, **law)
 
 
 def _share(work: Work, jobs: Jobs, *given: Any, law: LawName = "ar1_noise") -> list[Array]:
