@@ -76,12 +76,16 @@ def serve(
     IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
-if __name__ == "__main__":
-    added = load()
+def fork_kernels(loaded: dict[str, str]) -> None:
+    """Fork a kernel for each line that is asked, with what has been loaded."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a dead kernel is gone at once
     for line in sys.stdin.buffer:
         kernel = os.fork()
         if not kernel:
-            serve(**json.loads(line), loaded=added)
+            serve(**json.loads(line), loaded=loaded)
             break
         print(kernel, flush=True)
+
+
+if __name__ == "__main__":
+    fork_kernels(load())

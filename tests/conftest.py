@@ -17,7 +17,7 @@ from hypothesis import settings  # noqa: E402
 sys.modules["rfc3987_syntax"] = None
 
 # Tests of any input there is try some examples among the fast tests, and many among the slow ones.
-settings.register_profile("fast", derandomize=True, deadline=None, max_examples=15)
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=8)
 settings.register_profile("slow", derandomize=True, deadline=None, max_examples=100)
 
 

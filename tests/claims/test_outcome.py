@@ -65,7 +65,7 @@ def test_rule_asks_for_every_year_and_for_certainty(rates, chance, verdict):
 
 
 @pytest.mark.parametrize("source", ["sesnsp", "inegi"])
-@pytest.mark.parametrize("share", [0.97, 0.94])
+@pytest.mark.parametrize("share", sweep([0.97, 0.94], 0))
 @pytest.mark.parametrize(
     "rates",
     sweep(

@@ -24,7 +24,7 @@ from analysis.engine.optimise import EstimatorError
 from analysis.engine.state_space import _climb, _weigh, fit_arima, fit_structural
 
 LINEAR = [fit_newey_west, fit_prais_winsten, fit_arima, fit_structural]
-FEWER = 0, 2, 3, 5, 8, 9, 11  # of three sizes the outer ones, and of the slow ARIMA the last
+FEWER = 0, 2, 3, 5, 9, 11  # of three sizes the outer ones, and of the slow ARIMA none
 TRUTH = [3.0, 0.1, -0.4, 0.2]
 
 
@@ -116,7 +116,7 @@ def test_unit_of_the_outcome_changes_nothing_but_the_unit(fit, size):
 ADDED = (2**38, 0), (2**-38, 0), (0, 2**28), (1e7, -1e6)  # a constant and a line
 
 
-@pytest.mark.parametrize(("fit", "added"), sweep(product(LINEAR, ADDED), 0, 2, 4, 6, 8, 12, 14))
+@pytest.mark.parametrize(("fit", "added"), sweep(product(LINEAR, ADDED), 0, 2, 4, 6, 12, 14))
 @pytest.mark.parametrize("n", [24, pytest.param(96, marks=pytest.mark.slow)])
 def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, added, n):
     constant, line = added
@@ -130,7 +130,7 @@ def test_constant_and_line_added_to_the_outcome_move_no_effect(fit, added, n):
 @pytest.mark.parametrize(
     "seasonal", [(0, 0, 0, 0), pytest.param((0, 1, 1, 12), marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize(("constant", "size"), [(2**38, 1), (0, 1e-12), (0, 1e12)])
+@pytest.mark.parametrize(("constant", "size"), sweep([(2**38, 1), (0, 1e-12), (0, 1e12)], 0, 2))
 def test_differenced_arima_knows_nothing_of_level_and_unit(seasonal, constant, size):
     y, X = whole_months(96)
     plain, moved = (

@@ -102,7 +102,7 @@ def test_restricted_likelihood_equals_that_of_nlme(case):
     assert loglik + constant_of_nlme(slug) == pytest.approx(r["loglik", ""], abs=near)
 
 
-@pytest.mark.parametrize("case", [*INSIDE, *ARMA])
+@pytest.mark.parametrize("case", sweep([*INSIDE, *ARMA], *range(0, 35, 4)))
 def test_coefficients_and_errors_given_the_law_equal_those_of_nlme(case):
     r, *known = law(case)
     coefficients, errors = solve(*known)
@@ -110,7 +110,7 @@ def test_coefficients_and_errors_given_the_law_equal_those_of_nlme(case):
     np.testing.assert_allclose(errors, r["se"][DESIGN], rtol=1e-6)
 
 
-@pytest.mark.parametrize("slug", SHIFTS)
+@pytest.mark.parametrize("slug", sweep(SHIFTS, 0, 2))
 def test_rho_of_nlme_is_where_the_restricted_likelihood_peaks(slug):
     rho = np.linspace(*RHO_RANGE, 20_001)
     peak = rho[np.argmax(restricted_log_likelihood(*outcome_and_design(slug), rho))]
@@ -168,6 +168,7 @@ def test_quetiapine_comes_out_as_published():
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), QUETIAPINE["se"], rtol=1e-4)
 
 
+@pytest.mark.slow
 # In thousands: unscaled, the optimiser stops short of the maximum and says that it converged.
 @pytest.mark.filterwarnings("ignore:Too few observations to estimate starting parameters")
 def test_quetiapine_by_regression_with_arima_errors():

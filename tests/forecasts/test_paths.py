@@ -116,6 +116,7 @@ def test_last_month_before_the_freeze_is_seen(known, slug):
     assert np.median(other.paths - one.paths, axis=0)[:12].max() > 0.05
 
 
+@pytest.mark.slow
 def test_deaths_and_population_scaled_together_change_nothing(known, forecasts):
     scaled = forecast_all(known * [2, 2.0], **OPTIONS)
     for slug, made in forecasts.items():

@@ -57,7 +57,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", sweep(WAYS, 0, 4, 6))
 def test_every_way_to_leave_months_out_is_the_same(way):
     found, expected = WAYS[way](), without_values()
     pd.testing.assert_frame_equal(found.effects, expected.effects, rtol=1e-9)
@@ -67,6 +67,7 @@ def test_every_way_to_leave_months_out_is_the_same(way):
     assert found.series.index.equals(VALUES.index)
 
 
+@pytest.mark.slow
 def test_months_left_out_are_months_never_seen():
     """Against the covariance of the other months alone; the months stay where they are in time."""
     X, keep = segmented_design(84, 41), ~np.isin(np.arange(84), AT)
@@ -99,7 +100,7 @@ def test_effects_are_the_same_whatever_number_stands_in_a_month_left_out(number)
 def test_month_without_deaths_that_is_left_out_keeps_the_log_scale():
     empty = changed(COUNTS, 0)
     found, expected = (fit_its(frame, SHIFT, omit=OUT) for frame in (empty, COUNTS))
-    assert (found.scale, found.comparison["estimator"][0]) == ("log", "reml")
+    assert (found.scale, found._model.counted) == ("log", False)
     pd.testing.assert_frame_equal(found.effects, expected.effects, rtol=1e-9)
 
 
@@ -208,7 +209,7 @@ def test_count_models_drop_the_months_left_out():
     pd.testing.assert_frame_equal(again, whole, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["forecast", "segmented"])
+@pytest.mark.parametrize("kind", sweep(["forecast", "segmented"], 0))
 def test_excess_leaves_them_out(kind):
     frames = COUNTS, changed(COUNTS, 9_000)
     one, other = (

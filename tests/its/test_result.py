@@ -14,6 +14,7 @@ from analysis.its.breaks import break_posterior
 SHIFT = PolicyShift("reform", "2010-01")
 LEVEL, SLOPE, TREND = 0.25, -0.4, 0.1
 TRUTH = np.array([LEVEL, SLOPE, LEVEL + SLOPE, LEVEL + 2 * SLOPE, TREND, TREND + SLOPE])
+BOTH = ["newey_west", "quasi_poisson"]
 VALUES = monthly_values(noise(seed=0, rho=0.5), "2007-01")
 DEATHS = np.random.default_rng(4).poisson(500, 60)
 GOOD = pd.DataFrame({"deaths": DEATHS, "person_years": 2e5}, index=VALUES.index)
@@ -144,7 +145,8 @@ def find_breaks(frame):
 
 
 @pytest.mark.parametrize(
-    "use", [fit_and_draw, find_breaks, lambda frame: compare_estimators(frame, SHIFT)]
+    "use",
+    [fit_and_draw, find_breaks, lambda frame: compare_estimators(frame, SHIFT, estimators=BOTH)],
 )
 def test_callers_frame_is_left_alone(use):
     frame = load_series("inegi", start="2004-01", end="2012-11")

@@ -73,6 +73,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_compiling_the_publishers_figures_gives_the_embedded_tables(sources, into):
     written = compile_tables(sources, into)
     embedded = files(DATA_FOLDER)

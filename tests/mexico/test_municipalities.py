@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
+from support.declared import states_of
 from support.municipal_synthesis import synthesise_municipalities
 from support.sweeps import sweep
 
-from analysis import load_municipalities, load_states
+from analysis import load_municipalities
 from analysis.mexico.municipalities import (
     assemble_municipalities,
     merge_units,
@@ -140,17 +141,23 @@ def test_months_after_the_last_asked_for_are_left_out_with_their_unspecified_dea
 
 @pytest.mark.parametrize(
     ("pattern", "replacement"),
-    [
-        (rb"(?m)^0", b""),  # the leading zeros lost
-        (rb"(?m)^(01\d+)", rb'"\1"'),  # codes in quotation marks
-        (rb"\n", b"\r\n"),
-        (rb"^", b"\xef\xbb\xbf"),
-        (rb"NA\|NA", b"|"),
-        (rb"NA\|NA", b"\xd1|NA"),  # no UTF-8, in a column that does not count
-        (rb"\|", b","),
-        (rb"\|(\d+)\|(\d+)\|([\d.NA]+)\|", rb"|\1.0|\2|\3|"),  # counts as decimals
-        (rb"01002\|2000\|6", b"01002|2000|06"),
-    ],
+    sweep(
+        [
+            (rb"(?m)^0", b""),  # the leading zeros lost
+            (rb"(?m)^(01\d+)", rb'"\1"'),  # codes in quotation marks
+            (rb"\n", b"\r\n"),
+            (rb"^", b"\xef\xbb\xbf"),
+            (rb"NA\|NA", b"|"),
+            (rb"NA\|NA", b"\xd1|NA"),  # no UTF-8, in a column that does not count
+            (rb"\|", b","),
+            (rb"\|(\d+)\|(\d+)\|([\d.NA]+)\|", rb"|\1.0|\2|\3|"),  # counts as decimals
+            (rb"01002\|2000\|6", b"01002|2000|06"),
+        ],
+        0,
+        3,
+        6,
+        7,
+    ),
 )
 def test_other_ways_to_write_the_same_table_give_the_same(small, undamaged, pattern, replacement):
     damage(small, pattern, replacement, count=0)
@@ -327,7 +334,7 @@ def test_population_column_has_the_step_that_makes_it_useless(synthetic):
 
 @pytest.mark.slow
 def test_deaths_and_those_without_municipality_add_up_to_the_states(everything, everywhere):
-    states = load_states("inegi", complete_only=False)
+    states = states_of("inegi", complete_only=False)
     found = everything["deaths"].groupby(everywhere[0]).sum()
     without = pd.Series(everything.attrs["unspecified"]).reindex(found.index, fill_value=0)
     expected = states["deaths"].groupby("state").sum()
@@ -340,7 +347,7 @@ def test_deaths_and_those_without_municipality_add_up_to_the_states(everything, 
 
 @pytest.mark.slow
 def test_person_years_add_up_to_the_states(everything, everywhere):
-    states = load_states("inegi", complete_only=False)["person_years"]
+    states = states_of("inegi", complete_only=False)["person_years"]
     found = everything["person_years"].groupby([*everywhere]).sum()
     np.testing.assert_allclose(found.to_numpy(), states.to_numpy(), rtol=1e-9)
 
@@ -366,7 +373,7 @@ def test_months_still_being_registered_are_left_out_as_in_the_states(
     synthetic, everything, everywhere
 ):
     complete = load_municipalities(synthetic)
-    states = load_states("inegi", complete_only=False).loc[(slice(None), slice(None, "2022-06")), :]
+    states = states_of("inegi", complete_only=False).loc[(slice(None), slice(None, "2022-06")), :]
     states.index = states.index.remove_unused_levels()
     assert list(complete.index.unique("month")) == list(states.index.unique("month"))
     assert complete.equals(everything[everywhere[1] <= pd.Period("2022-06", "M")])
@@ -443,7 +450,7 @@ def test_embedded_table_has_the_deaths_that_its_release_had(embedded):
         units[units.str[:2] == "07"]
     )
     by_year = embedded["deaths"].groupby(embedded.index.get_level_values("month").year).sum()
-    states = load_states("inegi", complete_only=False)["deaths"]
+    states = states_of("inegi", complete_only=False)["deaths"]
     later = states.groupby(states.index.get_level_values("month").year).sum() - by_year
     assert later[[2000, 2019, 2020, 2021]].to_list() == [0, 86, 232, 720]
 

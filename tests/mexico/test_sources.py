@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.declared import states_of
 from support.sweeps import sweep
 
 from analysis import find_gaps
@@ -50,12 +51,12 @@ def test_months_still_being_registered_are_cut_unless_asked_for():
     assert str(everything.index[-1]) == "2022-12"
     assert everything.loc["2022", "deaths"].sum() == 31048
     pd.testing.assert_frame_equal(everything.loc[:"2022-06"], load_series("inegi"))
-    assert len(load_states("inegi", complete_only=False)) == 32 * 276
+    assert len(states_of("inegi", complete_only=False)) == 32 * 276
 
 
 @pytest.mark.parametrize("source", sweep(SOURCES, 0))
 def test_the_states_add_up_to_the_nation(source):
-    by_month = load_states(source, complete_only=False).groupby("month").sum()
+    by_month = states_of(source, complete_only=False).groupby("month").sum()
     nation = load_series(source, complete_only=False)
     assert by_month["deaths"].tolist() == nation["deaths"].tolist()
     assert by_month["person_years"].to_numpy() == pytest.approx(nation["person_years"], rel=1e-12)
@@ -66,7 +67,7 @@ def test_the_states_add_up_to_the_nation(source):
     ("source", "rows"), sweep([("inegi", 32 * 270 - 41), ("sesnsp", 32 * 126)], 0)
 )
 def test_states_are_stacked_by_state_and_month(source, rows):
-    states = load_states(source)
+    states = states_of(source)
     assert states.index.names == ["state", "month"]
     assert states.shape == (rows, 2)
     assert len(states.index.unique("state")) == 32
@@ -81,7 +82,7 @@ def test_states_carry_the_gaps_of_all_of_them(source):
     assert len(states.attrs["gaps"]) == len(find_gaps(states)) > 0
     assert json.loads(json.dumps(states.attrs)) == states.attrs
     states.attrs["gaps"][0]["found"] = -1
-    assert load_states(source).attrs["gaps"][0]["found"] >= 0
+    assert load_series(source).attrs["gaps"][0]["found"] >= 0
     assert states.loc[["MX05", "MX09"]].attrs == states.attrs
 
 

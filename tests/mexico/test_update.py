@@ -408,6 +408,7 @@ def test_a_first_registry_that_is_cut_at_a_line_is_no_zero(update, folder, kept)
     assert (table["intentional_homicide"] == 2000).all()
 
 
+@pytest.mark.slow
 def test_revisions_get_the_rows_that_are_new_or_changed(update, folder):
     first = VICTIMS.assign(release="2025-05").query("month < '2025-06'")
     last = VICTIMS.assign(release="2025-06").query("month == '2025-06'")
@@ -462,6 +463,7 @@ def test_municipalities_of_other_years_are_refused_with_the_years(update, folder
         update({"base_municipios_final_datos_01.csv": lines})
 
 
+@pytest.mark.slow
 def test_a_country_that_vanishes_is_refused(update, folder):
     rates = load_table("country_rates").query("iso3 != 'GTM'")
     columns = ["Entity", "Code", "Year", "Homicide rate per 100,000 population"]
@@ -509,6 +511,7 @@ def test_the_study_runs_on_what_the_command_wrote(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_command_line_tells_what_changed(tmp_path, folder, capsys):
     path = tmp_path / "IDVFC_NM_jul25.csv"
     path.write_bytes(encode(lay_out_victims(add_months(VICTIMS, "2025-07"))))

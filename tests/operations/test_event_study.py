@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +15,13 @@ FIRST = first_operations(SEVEN)
 NUMBERS = ["estimate", "low", "high"]
 
 
-def stack(before=6, after=6, **options):
+@cache
+def stacked_once(before, after, **options):
     return stack_operations(make_panel(**options), TWO, before=before, after=after)
+
+
+def stack(before=6, after=6, **options):
+    return stacked_once(before, after, **options).copy()
 
 
 def test_effects_by_quarter_are_those_of_dummies():
@@ -47,7 +54,8 @@ def test_lead_test_is_an_f_test_of_the_leads():
     assert study.pre_trend["p"] == pytest.approx(stats.f.sf(F, 2, 11))
 
 
-@pytest.mark.parametrize("controls", ["never", pytest.param("not_yet", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("controls", ["never", "not_yet"])
 def test_pyfixest_and_our_own_fit_agree_on_the_real_states(controls):
     panel = states_of("inegi")
     stacked = stack_operations(panel, FIRST, controls=controls)

@@ -137,7 +137,7 @@ def test_a_hole_is_left_out_of_its_own_places_fit_alone(panel):
     sweep([
         ("2006-12", "2007-01", True), ("2007-01", "2007-02", True), ("2007-02", "2007-05", False),
         ("2006-09", "2006-10", True), ("2006-11", "2006-12", False), ("2006-08", "2006-09", False),
-    ], 0, 2),
+    ], 0),
 )  # fmt: skip
 def test_level_whose_nearest_months_are_mostly_a_hole_is_a_doubt(panel, first, last, doubted):
     two = with_hole(panel, first, last)
@@ -208,6 +208,7 @@ def test_shrunken_effects_keep_the_share_of_their_distance_that_is_not_error():
     np.testing.assert_allclose(shrink_effects(spread)[:4], spread["estimate"][:4], atol=0.05)
 
 
+@pytest.mark.slow
 def test_months_left_out_are_as_good_as_missing_whatever_they_hold(panel):
     """No estimator, count or number of deaths sees them: neither none nor ten times as many."""
     panel, fits = panel.loc[["MX08"]], []

@@ -45,6 +45,7 @@ def test_attributes_of_every_result_complete_in_a_notebook():
         assert {each for each in dir(kind) if not each.startswith("_")} <= shown, kind
 
 
+@pytest.mark.slow
 def test_an_import_completes_and_the_fit_shows_its_parameters_before_anything_runs():
     found = jedi.Script("from analysis import fit_", project=PROJECT).complete()
     assert {each.name for each in found} == {name for name in PUBLIC if name.startswith("fit_")}

@@ -43,7 +43,6 @@ def check_contracts(folder):
             ("files.py: import benchmarks.speed", ["The package needs neither"]),
             ("mexico/gaps.py: import mexico_tables.package", ["The package needs neither"]),
         ],
-        0,
         3,
     ),
 )

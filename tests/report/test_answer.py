@@ -4,8 +4,10 @@ from support import answer_tables as made
 from support.answer_tables import COMMON, HEADLINE, TITLES, estimate_rows
 
 from mexico_report.findings import (
+    WORDS,
     Findings,
     Sentence,
+    _trust,
     summary_table,
     trace_table,
     write_front_page,
@@ -26,18 +28,25 @@ def written(**changes):
     return [said.text for said in write_sentences(Findings(TITLES, **(TABLES | changes)))]
 
 
+def trust(estimates):
+    """The third of the ten sentences alone."""
+    told, _ = _trust(Findings(TITLES, **(TABLES | {"estimates": estimates})))
+    return [*WORDS.values()][2]["text"].format(**told)
+
+
 def test_the_answer_has_ten_sentences_on_what_was_found():
     said = written()
     assert len(said) == 10
-    trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = said
+    assert trust(TABLES["estimates"]) == said[2]
+    trends, steps, third, breaks, deaths, states, operations, countries, claims, forecast = said
     assert trends.startswith("Of 3 estimates of a national shift (shift by source), 2 show")
     told = "The first (INEGI, -2% → +18% a year); The second (SESNSP, +21% → -6% a year)"
     assert trends.endswith(f"zero out: {told}.")
     assert "is seen at none of them" in steps
-    assert trust.startswith("1 of the 3 carry at least one warning, 1 of them that the series wand")
+    assert third.startswith("1 of the 3 carry at least one warning, 1 of them that the series wand")
     split = "disagree on whether the trend changed at The second, on the months that both have"
-    assert split in trust
-    assert "the estimators in use agree in 3, their intervals differ in 0" in trust
+    assert split in third
+    assert "the estimators in use agree in 3, their intervals differ in 0" in third
     assert breaks.startswith("Asked where they bend themselves, 0 of 3 series answer with the")
     assert breaks.endswith("0 with another; the remaining 3 with no date in particular.")
     assert "2 of 3 stand apart" in deaths
@@ -86,11 +95,11 @@ def test_every_sentence_changes_when_its_numbers_change():
     )
     for before, after in zip(written(), changed, strict=True):
         assert before != after
-    trends, steps, trust, breaks, deaths, states, operations, countries, claims, forecast = changed
+    trends, steps, third, breaks, deaths, states, operations, countries, claims, forecast = changed
     assert trends.endswith("0 show a change of trend whose 95% interval leaves zero out.")
     assert "in 1 of 3: The first (INEGI, +30%)" in steps
-    assert "no shift divides the two sources, on the months that both have" in trust
-    assert "agree in 2, their intervals differ in 0 and their signs in 1" in trust
+    assert "no shift divides the two sources, on the months that both have" in third
+    assert "agree in 2, their intervals differ in 0 and their signs in 1" in third
     assert "give or take three months: The second (SESNSP); 1 with another: The first " in breaks
     assert "(INEGI, 2012-03, 26 months after); the remaining 1 with no date" in breaks
     assert "1 of 3 stand apart" in deaths
@@ -109,18 +118,18 @@ def test_every_sentence_changes_when_its_numbers_change():
 
 def test_sources_that_leave_zero_out_on_opposite_sides_disagree():
     opposite = estimate_rows({("b-2015-01", "inegi", "slope", COMMON): (22.0, 19.0, 25.0)})
-    assert "disagree on whether the trend changed at The second" in written(estimates=opposite)[2]
+    assert "disagree on whether the trend changed at The second" in trust(opposite)
     single = estimate_rows().query("source == 'inegi'")
-    assert "no shift has two sources to compare: a change" in written(estimates=single)[2]
+    assert "no shift has two sources to compare: a change" in trust(single)
 
 
 def test_sources_are_compared_on_their_common_months_only():
     alike = {("b-2015-01", "inegi", "slope", COMMON): (-18.0, -25.0, -9.0)}
     elsewhere = {("b-2015-01", "inegi", "slope", HEADLINE): (22.0, 19.0, 25.0)}
     for planted in (alike, alike | elsewhere):
-        assert "no shift divides the two sources" in written(estimates=estimate_rows(planted))[2]
+        assert "no shift divides the two sources" in trust(estimate_rows(planted))
     none = estimate_rows().query("estimator == 'reml'")
-    assert "no shift has two sources to compare: a change" in written(estimates=none)[2]
+    assert "no shift has two sources to compare: a change" in trust(none)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_only_series_that_wander_are_told_to(flags, wandering):
     estimates = estimate_rows().assign(flags=None)
     estimates.loc[estimates["shift"] == "a-2010-01", "flags"] = flags
     said = f"{int(flags is not None)} of the 3 carry at least one warning, {wandering} of them"
-    assert written(estimates=estimates)[2].startswith(said)
+    assert trust(estimates).startswith(said)
 
 
 def test_what_is_not_estimated_is_not_counted():

@@ -9,6 +9,7 @@ from support.declared import SHIFTS
 from support.independent import effect_rows, monthly_values, noise, segmented_design
 from support.independent_law import fit_law
 from support.published import assert_published, published_estimates
+from support.sweeps import sweep
 
 from analysis import PolicyShift, fit_its, load_series
 from analysis.files import round_table, write_table
@@ -149,7 +150,15 @@ def test_sources_are_fitted_again_on_the_months_that_both_have():
 
 @pytest.mark.parametrize(
     ("first", "last", "fitted_again"),
-    [("2001-01", "2003-02", True), ("2001-02", "2003-02", False), ("2001-01", "2003-01", False)],
+    sweep(
+        [
+            ("2001-01", "2003-02", True),
+            ("2001-02", "2003-02", False),
+            ("2001-01", "2003-01", False),
+        ],
+        0,
+        1,
+    ),
 )
 def test_common_months_need_a_year_on_either_side_of_the_shift(first, last, fitted_again):
     series = monthly_values(noise(120))
@@ -223,6 +232,7 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         assert first.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_figure_is_drawn_with_the_cut_font_as_with_the_whole(tmp_path, monkeypatch):
     def save(name):
         figure, ax = plt.subplots(figsize=(4.5, 3.5))

@@ -41,6 +41,11 @@ def estimates():
 
 
 @pytest.fixture(scope="module")
+def in_stata(estimates):
+    return to_stata(estimates, MEANINGS)
+
+
+@pytest.fixture(scope="module")
 def results(tmp_path_factory, estimates):
     """The tables that the exports are made of, from the published estimates."""
     folder = tmp_path_factory.mktemp("exports") / "results"
@@ -67,8 +72,8 @@ def read_stata(content, **options):
         return reader.read(), reader.variable_labels(), reader.data_label, reader.time_stamp
 
 
-def test_stata_gives_back_every_number_text_and_month(estimates):
-    found, labels, title, stamp = read_stata(to_stata(estimates, MEANINGS))
+def test_stata_gives_back_every_number_text_and_month(estimates, in_stata):
+    found, labels, title, stamp = read_stata(in_stata)
     assert title.startswith("Mexico's homicide rate")
     assert stamp == "23 Nov 2026 00:00"
     assert labels["low"] == "Lower end of the 95% interval"
@@ -81,8 +86,8 @@ def test_stata_gives_back_every_number_text_and_month(estimates):
     assert found["estimate"].isna().sum() == 32
 
 
-def test_names_in_stata_are_those_of_the_codes_beside_them(estimates):
-    found = read_stata(to_stata(estimates, MEANINGS))[0]
+def test_names_in_stata_are_those_of_the_codes_beside_them(estimates, in_stata):
+    found = read_stata(in_stata)[0]
     for name in ("shift", "source", "place", "estimator", "estimand"):
         assert (
             found[f"{name}_name"].astype(str).tolist()
@@ -91,13 +96,13 @@ def test_names_in_stata_are_those_of_the_codes_beside_them(estimates):
     row = found[found["shift"] == "sierra-madre-2007-02"].iloc[0]
     assert row["place_name"] == "Chihuahua + Durango + Sinaloa"
     assert row["estimand_name"] == "Step at the shift"
-    coded = read_stata(to_stata(estimates, MEANINGS), convert_categoricals=False)[0]
+    coded = read_stata(in_stata, convert_categoricals=False)[0]
     assert coded["unit"].dtype.kind == "i"
 
 
-def test_codebook_has_the_labels_of_the_file_and_every_code_in_it(estimates):
+def test_codebook_has_the_labels_of_the_file_and_every_code_in_it(estimates, in_stata):
     codebook = make_codebook(estimates, MEANINGS)
-    labels = read_stata(to_stata(estimates, MEANINGS))[1]
+    labels = read_stata(in_stata)[1]
     variables = codebook[codebook["code"] == ""]
     assert dict(zip(variables["variable"], variables["meaning"], strict=True)) == labels
     codes = codebook[codebook["code"] != ""].groupby("variable")["code"].agg(set)

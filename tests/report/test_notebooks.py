@@ -21,6 +21,19 @@ from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _little_loaded(request):
+    """Among the fast tests kernels are forked from a process that has not loaded the package."""
+    if request.config.getoption("markexpr") != "not slow":
+        yield
+        return
+    code = "from notebooks.warm import fork_kernels; import ipykernel.kernelapp; fork_kernels({})"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kernels, "COMMAND", [*kernels.COMMAND[:2], "-c", code])
+        yield
+        kernels.WARM.end()
+
+
 def write_notebook(path, *sources):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells[0].metadata["tags"] = ["parameters"]
@@ -66,6 +79,7 @@ assert subprocess.run(["false"]).returncode == 1  # it hears of its own children
 """
 
 
+@pytest.mark.slow
 def test_a_forked_kernel_sees_the_world_that_a_cold_one_sees(tmp_path, monkeypatch):
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", WORLD)
     monkeypatch.setattr(kernels.WARM, "lock", None)  # no fork is thought of
@@ -109,8 +123,11 @@ def test_the_warm_process_loads_its_libraries_with_what_kernels_inherit(monkeypa
 
 def test_what_the_packages_import_where_they_use_it_is_loaded_before_a_fork():
     found = set()
-    for path in (path for name in warm.PACKAGES for path in (ROOT / name).rglob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+    code = [
+        path.read_text("utf-8") for name in warm.PACKAGES for path in (ROOT / name).rglob("*.py")
+    ]
+    for text in filter(re.compile("^ +from ", re.M).search, code):
+        for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 inside = [each for each in ast.walk(function) if isinstance(each, ast.ImportFrom)]
                 found |= {each.module for each in inside}

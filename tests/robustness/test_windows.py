@@ -85,7 +85,7 @@ def test_nothing_left_out_is_the_fit(scale):
 
 @pytest.mark.parametrize(
     ("edge", "setting"),
-    [("start", "2000-02"), ("end", "2004-11")],
+    sweep([("start", "2000-02"), ("end", "2004-11")], 1),
 )
 def test_other_edges_are_fits_of_that_window(usual, edge, setting):
     found = numbers(usual, {"start": "first month", "end": "last month"}[edge], setting)
@@ -195,7 +195,8 @@ def test_window_that_ends_before_a_shift_beside_is_fitted_without_it(monkeypatch
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("impact", ["level", pytest.param("slope", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("impact", ["level", "slope"])
 def test_impact_decides_the_estimands(impact):
     shift = replace(SHIFT, impact=impact)
     table = vary_window(values(), shift, harmonics=0)

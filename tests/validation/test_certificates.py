@@ -22,7 +22,7 @@ def noisy_values(n=120, rho=0.5, size=1.0, seed=1):
 
 
 def certified(series, shift=SHIFT, **options):
-    return certificate(series, shift, simulations=60, **options)
+    return certificate(series, shift, simulations=20, **options)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,7 @@ def test_estimands_without_an_answer_have_no_row():
     assert step["estimand"].unique().tolist() == ["level", "effect_12m", "effect_24m"]
 
 
+@pytest.mark.slow
 def test_a_range_of_months_is_certified_at_its_first():
     several, series = PolicyShift("range", "2005-01", until="2005-03"), noisy_values()
     pd.testing.assert_frame_equal(certified(series, several), certified(series))

@@ -19,12 +19,14 @@ def expected(script):
     return r.set_index(["case", "statistic", "term"])["value"]
 
 
+@pytest.mark.slow
 def test_every_published_number_is_reproduced(table):
     assert table.columns.tolist() == COLUMNS
     assert table.loc[~table["holds"], ["case", "quantity", "target", "ours"]].empty
     assert len(table) == 138
 
 
+@pytest.mark.slow
 def test_record_that_the_report_shows_is_what_the_fits_give(table):
     record = pd.read_csv(RECORD)
     told = ["case", "quantity", "holds", "source"]
@@ -38,6 +40,7 @@ CASES = {"Sicily": 13, "Quetiapine": 4, "Nile": 7, "nlme": 8, "Newey-West": 40, 
 CASES |= {"states, ": 15, "Queensland": 30, "Aswan": 18, "West Virginia": 13, "Proposition 99": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_is_there_with_its_source(table, case):
     rows = table[table["case"].str.contains(case)]
@@ -46,6 +49,7 @@ def test_every_case_is_there_with_its_source(table, case):
     assert (table["deviation"].abs() <= table["tolerance"]).equals(table["holds"])
 
 
+@pytest.mark.slow
 def test_no_tolerance_is_wide(table):
     """Half of the last printed digit, 1e-6 of R's, or a thousandth of a standard error."""
     printed = pd.read_csv(REFERENCE / "published.csv", dtype=str, keep_default_na=False)
@@ -94,6 +98,7 @@ def test_what_does_not_read_a_changed_figure_still_holds(failed, case):
     assert not failed.str.contains(case).any()
 
 
+@pytest.mark.slow
 def test_numbers_are_finite(table):
     assert pd.notna(table[["target", "ours", "deviation", "tolerance"]]).all(axis=None)
 
@@ -133,6 +138,7 @@ def smoking():
     return states.loc["California", "1970":].to_numpy(float), 19, 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "case", "printed", "apart"),
     [
