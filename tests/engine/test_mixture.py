@@ -112,7 +112,7 @@ def test_what_newton_leaves_is_bisected(monkeypatch):
         assert x[row, contrast] == pytest.approx(reference_quantile(0.25, *part), abs=1e-9)
 
 
-@pytest.mark.parametrize("block", [1, 3, 1024])
+@pytest.mark.parametrize("block", sweep([1, 3, 1024], 1))
 def test_blocks_of_mixtures_equal_each_one_alone(monkeypatch, block):
     monkeypatch.setattr(mixture, "BLOCK", block)
     rng = np.random.default_rng(0)

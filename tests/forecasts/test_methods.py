@@ -107,6 +107,7 @@ def test_linear_trend_is_the_counterfactual_of_the_study():
     np.testing.assert_allclose(draw("linear_trend_ar1", y, draws=500, seed=7), reference)
 
 
+@pytest.mark.slow
 def test_linear_trend_has_the_errors_of_the_headline():
     """Drawn a second time with n x n matrices: a law, sigma, then all months ahead together."""
     n, months, count = len(INDEX), len(AHEAD), 5000

@@ -197,6 +197,7 @@ def test_values_say_value_and_a_range_of_months_is_a_band(ax):
     assert len(ax.collections) == 3
 
 
+@pytest.mark.slow
 def test_yearly_shift_is_drawn_at_its_first_whole_year(ax):
     frame = monthly_values(10 + noise(40, 0, 0.5), "1980", "Y")
     plot_fit(fit_its(frame, replace(CALDERON, end=None)), ax=ax)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.declared import states_of
+from support.sweeps import sweep
 
 from analysis import find_gaps, load_series, national_gaps
 from analysis.mexico.record import SOURCES
@@ -185,13 +186,14 @@ def test_two_months_hide_much_of_the_nations_deaths_and_no_other_comes_near():
     assert shares.iloc[2] < 0.05
 
 
+@pytest.mark.slow
 def test_months_that_a_state_did_not_report_are_gaps_of_the_other_source():
     gaps = find_gaps(states_of("sesnsp"))
     oaxaca = gaps[gaps["place"] == "MX20"]
     assert (oaxaca["months"].sum(), oaxaca["found"].sum()) == (7, 0)
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", sweep(SOURCES, 0))
 def test_series_carries_the_gaps_of_its_places_and_months(source):
     found = find_gaps(states_of(source))
     carried = load_series(source).attrs["gaps"]

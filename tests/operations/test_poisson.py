@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.stacked_panels import OPERATIONS, TWO, fit_dummies, make_panel, under
+from support.sweeps import sweep
 
 from analysis.operations.inversion import fit_bins, fit_reassigned, reassign_histories
 from analysis.operations.stacks import lay_out, stack_operations
@@ -27,7 +28,7 @@ def test_one_stack_without_exposure_is_the_ratio_of_ratios():
 
 
 @both_controls
-@pytest.mark.parametrize("operations", [TWO, OPERATIONS])
+@pytest.mark.parametrize("operations", sweep([TWO, OPERATIONS], 1))
 def test_estimate_and_clustered_error_are_those_of_dummies(operations, controls):
     options = WINDOW | {"controls": controls}
     layout = lay_out(make_panel(), operations, **options)

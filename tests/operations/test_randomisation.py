@@ -216,6 +216,7 @@ def test_months_from_a_second_operation_on_are_left_out_of_the_score_bootstrap()
     assert found != pytest.approx(score_bootstrap(panel, TWO, **options)["estimate"], abs=0.1)
 
 
+@pytest.mark.slow
 def test_each_operation_alone_and_all_others_without_it():
     panel = make_panel(ratio=1.5)
     found = randomisation.vary_operations(panel, OPERATIONS, **WINDOW, draws=20)

@@ -89,7 +89,7 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
 
 
 def test_weights_are_person_years():
-    giant = states_of("inegi").loc[CHOSEN].copy()
+    giant = states_of("inegi").loc[CHOSEN[2:]].copy()
     giant.loc[["MX16"]] = (giant.loc[["MX16"]] * 1000).to_numpy()
     giant["deaths"] = giant["deaths"].astype(int)
     fitted = fit(giant)

@@ -169,8 +169,9 @@ def test_every_sentence_is_traced_to_rows_that_are_there():
         for _, key in table[keys].drop_duplicates().iterrows():
             own = (table[keys] == key).all(axis=1)
             files[pattern.format(**key)] = table[own]
+    files = {name: table.astype(str) for name, table in files.items()}
     for _, row in traced.iterrows():
-        table = files[row["file"]].astype(str)
+        table = files[row["file"]]
         named = dict(part.split("=", 1) for part in row["row"].split(", "))
         matches = (table[list(named)] == list(named.values())).all(axis=1)
         assert matches.sum() == 1, row.to_list()

@@ -327,7 +327,7 @@ def copied(tmp_path_factory):
         ("data/claims.toml", {"02", "08", "10"}), ("data/claims-words.toml", {"02", "08", "10"}),
         ("data/policy-shifts.toml", ALL),
         ("data/population.csv", ALL), ("data/sources.toml", ALL), ("data/runs.toml", ALL),
-    ], 1, 8, 18, 24),
+    ], 1, 8, 24),
 )  # fmt: skip
 def test_change_reaches_exactly_the_notebooks_that_import_it(copied, changed, expected):
     package, before = copied

@@ -104,6 +104,7 @@ def test_values_of_a_year_left_out_do_not_matter(usual, year):
     assert (abs(one - other) > 0.1).all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_values_of_a_transition_do_not_matter(usual):
     changed = values()
@@ -310,6 +311,7 @@ def test_dates_without_a_run_are_those_of_a_series_that_lacks_it():
         assert alone.mode == mode  # dates are one where the months between them are left out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("known_ratio")
 def test_run_that_touches_a_month_left_out_already_is_not_asked_again():
     shift = replace(REFORM, omit="2001-01")
