@@ -101,13 +101,13 @@ def test_sources_that_part_hold_under_one():
     assert "From 0.95 on it would have been almost certain." in said
 
 
-def test_forecast_answers_for_its_own_count_alone(found):
+def test_forecast_answers_for_its_own_count_alone():
     chances = forecasts_of(0.25, EVIDENCE, "sesnsp")
     measured = measure("almost-certain-worse", replace(EVIDENCE, probabilities=chances))
     name = "pooled probability that every year of 2022 to 2024 would be worse"
     assert value(measured, name, counted=WITH_FEMICIDE) == 0.25
     assert (measured.rows["measure"] == name).sum() == 1
-    assert name not in set(found["almost-certain-worse"].rows["measure"])
+    assert name not in set(measure("almost-certain-worse").rows["measure"])
 
 
 def test_forecasts_of_other_years_are_refused():
@@ -119,8 +119,8 @@ def test_forecasts_of_other_years_are_refused():
     assert pooled_chance(CLAIM, chances, "INEGI") is None
 
 
-def test_rates_that_came_are_those_worked_by_hand(found):
-    measured, lowest = found["almost-certain-worse"], "lowest rate of 2022 to 2024 against 2020"
+def test_rates_that_came_are_those_worked_by_hand():
+    measured, lowest = measure("almost-certain-worse"), "lowest rate of 2022 to 2024 against 2020"
     after, mean = [27.967503, 25.881496, 24.858995], "mean rate after 2020 against 2020"
     for name, rate in ((mean, np.mean(after)), (lowest, after[-1])):
         change = 100 * (rate / 29.001005 - 1)

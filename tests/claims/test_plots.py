@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from support.drawn import line
+from support.measured_claims import measure
 
 from analysis import load_claims
 from analysis.claims import plots
@@ -73,8 +74,9 @@ def test_verdicts_are_drawn_one_row_a_claim(ax):
     assert ax.figure.get_figwidth() == WIDTH
 
 
-def test_each_part_of_a_claim_has_its_row_and_its_answers(found, ax):
-    plots.plot_verdicts({"lopez-obrador-two-years": found["lopez-obrador-two-years"]}, ax=ax)
+def test_each_part_of_a_claim_has_its_row_and_its_answers(ax):
+    slug = "lopez-obrador-two-years"
+    plots.plot_verdicts({slug: measure(slug)}, ax=ax)
     texts = {text.get_text(): text.get_position()[1] for text in ax.texts}
     marks = [each for each in ax.collections[3:] if each.get_alpha() == 1]
     colours = {word: to_rgba(colour) for word, (colour, _) in plots.ANSWERS.items()}

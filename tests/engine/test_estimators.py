@@ -98,7 +98,7 @@ def test_errors_that_explode_have_no_prais_winsten():
         fit_prais_winsten(1.1 ** np.arange(60.0), np.ones((60, 1)))
 
 
-@pytest.mark.parametrize("fit", LINEAR)
+@pytest.mark.parametrize("fit", sweep(LINEAR, 0, 1, 3))
 def test_noise_adds_no_bias_and_the_truth_is_inside_wide_intervals(fit):
     found = fit(*simulated(n=240, rho=0.3))
     assert (np.abs(found.estimate - TRUTH)[1:] < 4 * errors(found)[1:]).all()

@@ -160,6 +160,7 @@ def quetiapine():
     return table["dispensings"].to_numpy(float), X, (2, 1, 0), (0, 1, 1, 12)
 
 
+@pytest.mark.slow
 def test_quetiapine_comes_out_as_published():
     """The likelihood is so flat that R itself gives -3284.75 or -3284.78 by the outcome's unit."""
     y, X, order, seasonal_order = quetiapine()

@@ -138,7 +138,7 @@ def test_series_of_any_size_and_without_any_variation_stand_in_one_batch(seed, o
     assert np.isfinite(np.delete(found.p, [3, 7, 11], axis=0)).all()
 
 
-@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("options", sweep(WAYS, 1))
 @pytest.mark.parametrize(  # 4 at a time: the last chunk may hold one
     "count", [*(pytest.param(count, marks=pytest.mark.slow) for count in (2, 8)), 9]
 )
@@ -158,14 +158,14 @@ def test_many_series_equal_a_loop_over_them_on_any_number_of_threads(monkeypatch
 
 @pytest.mark.parametrize(
     "after",
-    [*(pytest.param(after, marks=pytest.mark.slow) for after in (None, 25)), list(range(20, 29))],
+    [*(pytest.param(after, marks=pytest.mark.slow) for after in (None, 25)), list(range(20, 25))],
 )
 def test_many_designs_equal_a_loop_over_them(monkeypatch, after):
     monkeypatch.setattr(reml, "DESIGNS", 4)
     y, _ = simulated(60, "AR .8", 2)
-    designs = np.stack([segmented_design(60, first) for first in range(20, 29)])
+    designs = np.stack([segmented_design(60, first) for first in range(20, 25)])
     C = effect_rows(4)
-    sides = after if isinstance(after, list) else [after] * 9
+    sides = after if isinstance(after, list) else [after] * 5
     alone = [fit_many(y, X, C, after=side) for X, side in zip(designs, sides, strict=True)]
     assert_rows_equal(fit_many(y, designs, C, after=after), alone, 1e-3)
     # at the same nodes there is no difference at all

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.stats import t as student
@@ -26,16 +28,24 @@ def found(monkeypatch, outcomes):
     return screen_many(outcomes, BLOCKS, OWN, CHOICES)
 
 
-def by_dense_algebra(y, X):
-    """Mean and p of the last coefficient, each node of the rough grid with its own precision."""
-    grid, parts = law_grid("ar1_noise", N, False, rough=True), []
-    df = N - X.shape[1]
+@cache
+def nodes():
+    """Log weight, precision and its log determinant at each node of the rough grid."""
+    grid, found = law_grid("ar1_noise", N, False, rough=True), []
     for (t, u), log_weight in np.ndenumerate(grid.log_weight[..., 0]):
         P = precision(N, grid.phi[t, u], grid.theta[t], 1.0, N)
+        found.append((log_weight, P, np.linalg.slogdet(P)[1]))
+    return found
+
+
+def by_dense_algebra(y, X):
+    """Mean and p of the last coefficient, each node of the rough grid with its own precision."""
+    df, parts = N - X.shape[1], []
+    for log_weight, P, size in nodes():
         A = X.T @ P @ X
         b = np.linalg.solve(A, X.T @ P @ y)
         rss = (y - X @ b) @ P @ (y - X @ b)
-        log_det = np.linalg.slogdet(A)[1] - np.linalg.slogdet(P)[1]
+        log_det = np.linalg.slogdet(A)[1] - size
         scale = np.sqrt(rss / df * np.linalg.inv(A)[-1, -1])
         parts.append((log_weight - 0.5 * (df * np.log(rss) + log_det), b[-1], scale))
     log_weight, mean, scale = np.array(parts).T

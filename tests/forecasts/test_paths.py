@@ -196,6 +196,7 @@ def test_every_method_is_declared_in_words():
     assert "errors of the headline's law: memory seen through noise" in table[2][1]
 
 
+@pytest.mark.slow
 def test_known_frame_is_left_alone(known):
     before = known.copy(deep=True)
     forecast_all(known, until="2021-12", draws=100)

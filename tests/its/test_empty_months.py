@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 from support.independent import segmented_design
 
 from analysis import (
@@ -44,7 +45,7 @@ def test_months_without_deaths_are_fitted_by_the_model_of_counts(few):
 
 def test_estimates_are_near_those_of_poisson_regression_on_poisson_counts(few):
     X = segmented_design(120, 60, harmonics=2)
-    fit = sm.GLM(FEW["deaths"], X, family=sm.families.Poisson()).fit()
+    fit = GLM(FEW["deaths"], X, family=Poisson()).fit()
     found = np.log1p(few.effects["estimate"] / 100)
     for name, column in (("level", 2), ("slope", 3), ("pre_trend", 1)):
         assert found[name] == pytest.approx(fit.params.iloc[column], abs=0.4 * fit.bse.iloc[column])

@@ -161,7 +161,7 @@ def test_few_months_are_flagged_without_those_left_out():
     assert ["few_months_before" in name for name in names] == [False, True]
 
 
-@pytest.mark.parametrize("omit", ["2005-02", "2005-01:2005-03"])
+@pytest.mark.parametrize("omit", sweep(["2005-02", "2005-01:2005-03"], 0))
 def test_quarter_that_a_month_left_out_touches_is_left_out(omit):
     frame = monthly_values(noise(60, seed=4), "1998Q1", "Q")
     shift = PolicyShift("x", "2004-01")

@@ -37,6 +37,7 @@ def ax():
     return Figure().subplots()  # outside pyplot: nothing may be drawn anywhere else
 
 
+COMPARED = ["estimator", "estimand", *INTERVAL]
 ROW = ["label", "source", "estimate", "low", "high"]
 
 
@@ -244,6 +245,6 @@ def test_table_without_what_is_drawn_is_refused(table, message):
 
 def test_estimand_and_axes_that_are_none_are_refused(result):
     with pytest.raises(KeyError, match=r"unknown estimand 'slop'\. Did you mean 'slope'"):
-        plot_comparison(result.comparison, "slop")
+        plot_comparison(pd.DataFrame([["arima", "slope", 1.0, 0.5, 2.0]], columns=COMPARED), "slop")
     with pytest.raises(TypeError, match="ax must be a Axes; found 'no'"):
         plot_fit(result, ax="no")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from functools import cache
 
-import frictionless
 import pandas as pd
 import pytest
 from support.folders import ROOT
@@ -68,6 +67,8 @@ def changed(folder):
 
 
 def validate(folder, name):
+    import frictionless  # few ask
+
     report = frictionless.Package(str(folder / "datapackage.json")).get_resource(name).validate()
     return report.flatten(["title", "rowNumber", "fieldName", "note"])
 
@@ -133,48 +134,48 @@ def test_revised_counts_are_told_by_year_and_state(update, folder):
     assert described(folder, "sesnsp_victims")["totals"]["2024"] == 30901
 
 
-@pytest.mark.parametrize(
-    ("name", "table", "message"),
-    sweep(
-        [
-            (
-                "IDVFC_NM_jun25.csv",
-                set_counts(VICTIMS, "2024-01", {"MX01": 7}),
-                r"release 2025-06 itself has moved, 2024 30,898 \+7: a revision, .*changed file",
-            ),
-            (
-                "victims.csv",
-                set_counts(VICTIMS, "2024-01", {"MX01": 7}),
-                "release 2025-06 itself has moved",
-            ),
-            (
-                "IDVFC_NM_jul25.csv",
-                VICTIMS[VICTIMS["month"] < "2025-05"],
-                "128 figures, 2025-05 to 2025-06, of the last release are missing",
-            ),
-            ("IDVFC_NM_may25.csv", VICTIMS[VICTIMS["month"] < "2025-06"], "2025-05 is older than"),
-            (
-                "IDVFC_NM_jul25.csv",
-                set_counts(VICTIMS, "2024-01", {"MX01": 1600}),
-                r"closed years move by more than 5%, \['2024'\]: 2024 30,898 \+1,600",
-            ),
-            (  # as many here as there less: rows of two states have changed places
-                "IDVFC_NM_jul25.csv",
-                set_counts(
-                    VICTIMS, "2024-01", {"MX01": 900, "MX11": -200, "MX02": -150, "MX15": -150}
-                )
-                .pipe(set_counts, "2024-02", {"MX11": -200, "MX02": -100, "MX15": -150})
-                .pipe(set_counts, "2024-03", {"MX01": 900, "MX11": -150}),
-                r"closed years move by more than 5%, \['2024'\]",
-            ),
-        ],
-        0,
+SELDOM = [
+    (
+        "IDVFC_NM_jun25.csv",
+        set_counts(VICTIMS, "2024-01", {"MX01": 7}),
+        r"release 2025-06 itself has moved, 2024 30,898 \+7: a revision, .*changed file",
     ),
-)
+    (
+        "victims.csv",
+        set_counts(VICTIMS, "2024-01", {"MX01": 7}),
+        "release 2025-06 itself has moved",
+    ),
+    (
+        "IDVFC_NM_jul25.csv",
+        VICTIMS[VICTIMS["month"] < "2025-05"],
+        "128 figures, 2025-05 to 2025-06, of the last release are missing",
+    ),
+    ("IDVFC_NM_may25.csv", VICTIMS[VICTIMS["month"] < "2025-06"], "2025-05 is older than"),
+    (
+        "IDVFC_NM_jul25.csv",
+        set_counts(VICTIMS, "2024-01", {"MX01": 1600}),
+        r"closed years move by more than 5%, \['2024'\]: 2024 30,898 \+1,600",
+    ),
+    (  # as many here as there less: rows of two states have changed places
+        "IDVFC_NM_jul25.csv",
+        set_counts(VICTIMS, "2024-01", {"MX01": 900, "MX11": -200, "MX02": -150, "MX15": -150})
+        .pipe(set_counts, "2024-02", {"MX11": -200, "MX02": -100, "MX15": -150})
+        .pipe(set_counts, "2024-03", {"MX01": 900, "MX11": -150}),
+        r"closed years move by more than 5%, \['2024'\]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "table", "message"), sweep(SELDOM, 0))
 def test_a_release_that_is_seldom_true_is_refused_unless_told(update, folder, name, table, message):
     with pytest.raises(ValueError, match=rf"^sesnsp_victims: .*{message}.*--accept-revisions"):
         update({name: lay_out_victims(table)})
     assert changed(folder) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "table", "_"), SELDOM)
+def test_a_release_that_is_seldom_true_is_taken_where_told(update, folder, name, table, _):
     update({name: lay_out_victims(table)}, accept_revisions=True)
     assert changed(folder) == {"sesnsp_victims.csv", "datapackage.json"}
 
@@ -442,6 +443,7 @@ def move_people(year, change):
     return lay_out_population(people.assign(population=people["population"] + change * where))
 
 
+@pytest.mark.slow
 def test_population_beyond_the_years_of_the_municipalities_may_move(update, folder):
     assert "2029 137,200,808 +100; most in MX03 +100" in update({"a.csv": move_people(2029, 100)})
     assert changed(folder) == {"population.csv", "datapackage.json"}

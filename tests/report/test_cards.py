@@ -30,20 +30,20 @@ def cards():
     return make_cards(NATIONAL, SHIFTS)
 
 
-def changed(shift, source, among=NATIONAL, **columns):
+def changed(shift, source, **columns):
     """Cards of a run whose every estimate of a change of trend at one shift has other columns."""
-    rows = among.copy()
-    own = (rows["shift"] == shift) & (rows["source"] == source) & (rows["estimand"] == "slope")
+    rows = NATIONAL[NATIONAL["shift"] == shift].copy()
+    own = (rows["source"] == source) & (rows["estimand"] == "slope")
     for name, value in columns.items():
         rows.loc[own, name] = value
-    return make_cards(rows, SHIFTS)
+    by_shift = dict(list(cards().groupby("shift", sort=False))) | {shift: make_cards(rows, SHIFTS)}
+    return pd.concat(by_shift.values(), ignore_index=True)
 
 
 def card_of(cards, shift, source):
     return cards[(cards["shift"] == shift) & (cards["source"] == source)].iloc[0]
 
 
-COVID = NATIONAL[NATIONAL["shift"] == "covid-2020-04"]
 CLEAR = {"low": 3.0, "high": 20.0, "estimate": 11.0, "flags": ""}
 CLEAR |= {"date_verdict": "the official date"}
 DOUBTED = {
@@ -56,7 +56,7 @@ DOUBTED = {
 
 @pytest.mark.parametrize("certainty", sweep(DOUBTED, 1))
 def test_certainty_falls_by_a_step_for_each_kind_of_doubt(certainty):
-    cards = changed("covid-2020-04", "inegi", COVID, **(CLEAR | DOUBTED[certainty]))
+    cards = changed("covid-2020-04", "inegi", **(CLEAR | DOUBTED[certainty]))
     card = card_of(cards, "covid-2020-04", "inegi")
     assert card["certainty"] == certainty
     doubts = {"did": 0, "probably": 1, "may": 2, "cannot": 0}[certainty]
@@ -67,7 +67,7 @@ def test_certainty_falls_by_a_step_for_each_kind_of_doubt(certainty):
 
 
 def test_a_date_that_the_data_do_not_point_at_is_a_doubt():
-    cards = changed("covid-2020-04", "inegi", COVID, **(CLEAR | {"date_verdict": "no date"}))
+    cards = changed("covid-2020-04", "inegi", **(CLEAR | {"date_verdict": "no date"}))
     assert card_of(cards, "covid-2020-04", "inegi")["doubts"] == "date"
 
 

@@ -182,6 +182,7 @@ def test_curve_is_of_what_the_shift_was_declared_as(declared, estimand, impacts)
     assert len(chosen) == 4
 
 
+@pytest.mark.slow
 def test_step_stands_out_from_the_null_of_a_shift_declared_as_one(choose):
     choose(date=(0,))
     curve = curve_of(stepped(), replace(SHIFT, impact="level"))

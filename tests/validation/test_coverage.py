@@ -89,7 +89,7 @@ def test_a_shift_moves_every_interval_by_itself(name):
     assert (abs(moved - ends - truth[2:]) < tolerance).all()
 
 
-@pytest.mark.parametrize(("place", "after"), sweep([("middle", 30), ("late", 48)], 0))
+@pytest.mark.parametrize(("place", "after"), sweep([("middle", 30), ("late", 48)]))
 def test_size_of_the_errors_may_change_at_the_shift_by_the_headline_alone(
     monkeypatch, place, after
 ):
