@@ -1,21 +1,17 @@
 """What editors and JupyterLab show of the public names: parameters, attributes, docstrings."""
 
 import ast
-import importlib
 import inspect
 import typing
 
+import jedi
 import pytest
 from support.folders import ROOT
 
 import analysis
 
 PUBLIC = {name: getattr(analysis, name) for name in analysis.__all__}
-
-
-@pytest.fixture
-def jedi():
-    return importlib.import_module("jedi")  # which the slow tests alone ask
+PROJECT = jedi.Project(ROOT)
 
 
 def named(signature):
@@ -38,7 +34,7 @@ def test_a_live_name_shows_the_parameters_that_are_written():
 
 
 @pytest.mark.slow
-def test_attributes_of_every_result_complete_in_a_notebook(jedi):
+def test_attributes_of_every_result_complete_in_a_notebook():
     functions = [said for said in PUBLIC.values() if inspect.isfunction(said)]
     results = {each for function in functions for each in given_by(function)}
     results |= {said for said in PUBLIC.values() if isinstance(said, type)}
@@ -50,12 +46,12 @@ def test_attributes_of_every_result_complete_in_a_notebook(jedi):
 
 
 @pytest.mark.slow
-def test_an_import_completes_and_the_fit_shows_its_parameters_before_anything_runs(jedi):
-    found = jedi.Script("from analysis import fit_", project=jedi.Project(ROOT)).complete()
+def test_an_import_completes_and_the_fit_shows_its_parameters_before_anything_runs():
+    found = jedi.Script("from analysis import fit_", project=PROJECT).complete()
     assert {each.name for each in found} == {name for name in PUBLIC if name.startswith("fit_")}
     check_static("fit_its")
     code = "from analysis import fit_its\nfit_its(series, shift)."
-    shown = {each.name for each in jedi.Script(code, project=jedi.Project(ROOT)).complete()}
+    shown = {each.name for each in jedi.Script(code, project=PROJECT).complete()}
     assert {"effects", "memory", "flags", "comparison", "counterfactual", "excess"} <= shown
 
 
@@ -78,7 +74,7 @@ def test_a_name_shows_its_parameters_and_docstring_before_anything_runs(name):
 
 
 def check_static(name):
-    script = jedi.Script(f"from analysis import {name}\n{name}(", project=jedi.Project(ROOT))
+    script = jedi.Script(f"from analysis import {name}\n{name}(", project=PROJECT)
     (shown,) = script.get_signatures(2, len(name) + 1)
     parameters = named(inspect.signature(PUBLIC[name]))
     static = [each.name for each in shown.params if each.name != "_drawn"]  # not for callers
