@@ -4,10 +4,11 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 `EstimatorError` that says why the model has no answer for these data.
 """
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import stdtr, xlogy
+from scipy.special import digamma, stdtr, xlogy, zeta
 
 from analysis.arguments import Count, checked, whole
 from analysis.checks import Array, check_regression, check_whole, require, unit_size
@@ -183,6 +184,7 @@ def fit_negative_binomial(
     require(bool(dispersion > 1 and moment > 0), no_more, EstimatorError)
     Q, R = optimise.orthonormal(X)
     model = NegativeBinomial(deaths, Q, exposure=exposure)
+    model.hessian = partial(_bend, model)  # as its own, which sums each entry for itself
     starts = [np.append(R @ params, alpha) for alpha in (moment / 3, moment / 30)]
     # Newton's steps from below: from above the maximum they run away
     options = {"method": "newton", "tol": 1e-12, "maxiter": 100, "disp": 0}
@@ -191,6 +193,18 @@ def fit_negative_binomial(
     covariance = back @ fit.cov_params()[:k, :k] @ back.T
     both = optimise.in_units(back @ fit.params[:k], covariance, -sizes[0])
     return Coefficients(*both, note=f"alpha = {fit.params[k]:.3g}")
+
+
+def _bend(model: Any, params: Array) -> Array:
+    """Return the second derivatives of the log-likelihood of a negative binomial regression."""
+    y, Q, mu, a = model.endog, model.exog, model.predict(params[:-1]), 1 / params[-1]
+    left, total = y - mu, a + mu
+    along = -(a**2) * (mu * left / total**2) @ Q
+    slope = digamma(a + y) - digamma(a) - np.log1p(mu / a) - left / total
+    curve = zeta(2, a + y) - zeta(2, a) + 1 / a - 1 / total + left / total**2
+    own = (2 * a**3 * slope + a**4 * curve).sum()
+    inner = -(Q.T * (a * mu * (a + y) / total**2)) @ Q
+    return np.block([[inner, along[:, None]], [along, own]])
 
 
 def fit_poissons(deaths: Array, X: Array, exposure: Array | None) -> tuple[Array, ...]:

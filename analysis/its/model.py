@@ -63,7 +63,7 @@ class SegmentedModel:
     counted: bool  # by the model of counts, for periods without deaths among them
     law: LawName = "ar1_noise"
 
-    @property
+    @cached_property
     def outcome(self) -> np.ndarray:
         """Return what is modelled, (n,)."""
         return outcome(self.window, self.scale, self.omitted)
@@ -96,7 +96,7 @@ class SegmentedModel:
         places = range(self.n_before, len(self.window) - self.n_after + 1)
         return [None if self.law == "ar1" else place for place in places]
 
-    @property
+    @cached_property
     def kept(self) -> np.ndarray:
         """Return which columns of the designs are no period's own, (k,)."""
         return ~self.designs[0].columns.str.startswith(OMITTED)
@@ -272,6 +272,6 @@ def estimate_effects(
     numbers = np.column_stack([column[0] for column in summarise(mixture)])
     if model.scale == "log":
         numbers[:, :3] = as_percent(numbers[:, :3])
-    numbers[np.isin(model.estimands, [*model.notes])] = np.nan
+    numbers[[name in model.notes for name in model.estimands]] = np.nan
     index = pd.Index(model.estimands, name="estimand")
     return pd.DataFrame(numbers, index, ["estimate", "low", "high", "p"]), mixture

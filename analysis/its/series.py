@@ -210,7 +210,7 @@ def control_of(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the control that a series carries, as a series; without columns if it has none."""
     names = {CONTROL + name: name for name in ("deaths", "person_years", "value")}
     held = [name for name in names if name in frame]
-    return frame[held].rename(columns=names) if held else frame[[]]
+    return frame[held].rename(columns=names) if held else pd.DataFrame(index=frame.index)
 
 
 def groups_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
