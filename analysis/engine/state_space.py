@@ -13,6 +13,7 @@ from analysis.engine.optimise import Coefficients, EstimatorError
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 MOST = 2_400  # observations of a wandering level: time grows with their cube
+FEW = 16  # states of an ARMA whose variances are solved for directly
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
@@ -67,6 +68,8 @@ def fit_arima(
         model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
         near = optimise.quietly(partial(getattr, model, "start_params"))
         far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
+        if len(near) > X.shape[1] + 1 and model.k_states <= FEW:
+            model.hessian = partial(_hessian, model)
         try:
             fit = optimise.best_of_starts(partial(_climb, model), [near, far])
             if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
@@ -115,12 +118,40 @@ def _weigh(transition: Array, selection: Array, columns: Array) -> tuple[float, 
     ar, ma, zeros = np.append(1.0, -transition[:, 0]), selection[:, 0], np.zeros((m, n))
     # less what the state before the first period, of variance `before`, does to all of them
     step = transition @ selection
-    before = solve_discrete_lyapunov(transition, step @ step.T)
+    if m <= FEW:
+        pairs = np.multiply.outer(transition, transition).swapaxes(1, 2).reshape(m**2, m**2)
+        before = np.linalg.solve(np.eye(m**2) - pairs, (step @ step.T).ravel()).reshape(m, m)
+    else:
+        before = solve_discrete_lyapunov(transition, step @ step.T)
     faded = lfilter(ar, ma, lfilter(np.append(ma, 0.0), ar, zeros, zi=np.eye(m))[0])
     white = lfilter(ar, ma, columns, axis=0)
     size, seen = np.eye(m) + before @ (faded @ faded.T), faded @ white
     inner = white.T @ white - seen.T @ np.linalg.solve(size, before @ seen)
-    return np.linalg.slogdet(size)[1], inner
+    sign, log_det = np.linalg.slogdet(size)
+    return log_det + np.log(sign), inner
+
+
+def _hessian(model: Any, params: Array, **_: Any) -> Array:
+    """Return what the model's own method does: most second derivatives have closed forms."""
+    from statsmodels.tools.numdiff import approx_fprime_cs, approx_hess_cs
+
+    k, errors, variance = model.k_exog, params[model.k_exog : -1], params[-1]
+    both, left = np.hstack([model.exog, model.endog]), np.append(-params[:k], 1.0)
+
+    def weigh(errors: Array) -> tuple[Any, Array, Array]:
+        model.update(np.concatenate([params[:k], errors, params[-1:]]), complex_step=True)
+        log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], both)
+        along = products @ left / variance
+        return -0.5 * (log_det + left @ along), along, products
+
+    _, along, products = weigh(errors)
+    moved = approx_fprime_cs(errors, lambda x: weigh(x)[1])
+    curve = approx_hess_cs(errors, lambda x: weigh(x)[0])
+    found = np.zeros((len(params), len(params)))
+    found[:k, :k], found[:k, k:-1], found[k:-1, k:-1] = -products[:k, :k] / variance, moved[:k], curve
+    found[:k, -1], found[k:-1, -1] = -along[:k] / variance, left @ moved / (2 * variance)
+    found[-1, -1] = (model.nobs / 2 - left @ along) / variance**2
+    return (np.triu(found) + np.triu(found, 1).T) / model.nobs
 
 
 @checked

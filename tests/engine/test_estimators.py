@@ -21,7 +21,7 @@ from analysis.engine.estimators import (
     newey_west_lags,
 )
 from analysis.engine.optimise import EstimatorError
-from analysis.engine.state_space import _climb, _weigh, fit_arima, fit_structural
+from analysis.engine.state_space import _climb, _hessian, _weigh, fit_arima, fit_structural
 
 LINEAR = [fit_newey_west, fit_prais_winsten, fit_arima, fit_structural]
 FEWER = 0, 2, 3, 5, 9, 11  # of three sizes the outer ones, and of the slow ARIMA none
@@ -240,6 +240,9 @@ def test_likelihood_of_arma_errors_is_statsmodels_own(order, seasonal):
     left = np.append(-params[:3], 1.0)
     rest = 80 * np.log(2 * np.pi * 1.3) + left @ products @ left / 1.3
     assert -0.5 * (rest + log_det) == pytest.approx(model.loglike(params), rel=1e-10)
+    curvature = model.hessian(params)
+    scale = np.abs(curvature).max()
+    np.testing.assert_allclose(_hessian(model, params), curvature, rtol=0, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("order", [(0, 0, 0), (2, 0, 0), (1, 0, 1)])
