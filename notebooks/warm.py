@@ -34,7 +34,7 @@ MODULES = (  # with those that the packages import where they use them
     "statsmodels.tsa.statespace.structural",
     "statsmodels.tsa.statespace.tools",
 )
-PACKAGES = ("analysis", "mexico_report")
+PACKAGES = ("analysis", "mexico_report", "IPython.core.magics")
 
 
 def load() -> dict[str, str]:
@@ -50,6 +50,7 @@ def load() -> dict[str, str]:
     package = importlib.import_module("analysis")
     for source in ("inegi", "sesnsp"):  # the embedded tables, which nearly all of them read
         package.load_series(source)
+        package.load_states(source)
     for language in ("en", "es"):  # and the declared shifts
         with importlib.import_module("analysis.language").speaking(language):
             package.load_policy_shifts()

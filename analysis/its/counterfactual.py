@@ -65,12 +65,12 @@ def tabulate_paths(
     model: SegmentedModel, columns: np.ndarray, observed: pd.Series, kind: Kind
 ) -> pd.DataFrame:
     """Return the table of `ITSResult.counterfactual` from a summary of its paths (n, 3)."""
-    split, names = model.n_before, ["expected", "low", "high"]
-    table = pd.DataFrame(columns, observed.index, names)
-    table.insert(0, "observed", observed)
-    table.loc[model.omitted, names] = np.nan
+    split, columns = model.n_before, columns.copy()
+    columns[model.omitted] = np.nan
     if kind == "forecast":
-        table.loc[table.index[:split], names] = np.nan
+        columns[:split] = np.nan
+    table = pd.DataFrame(columns, observed.index, ["expected", "low", "high"])
+    table.insert(0, "observed", observed)
     after = table.iloc[split:]
     width = (after["high"] - after["low"]).to_numpy()
     at, why = find_doubt(model, after["expected"].to_numpy(), width, after["observed"].mean())

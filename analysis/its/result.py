@@ -125,9 +125,9 @@ class ITSResult:
     def units(self) -> pd.Series:
         """The unit of each row of `effects`; of a covariate, for one more of it."""
         unit = {"log": "percent", "rate": self._model.attrs["measure"]["unit"], "value": "units"}
-        units = pd.Series(unit[self.scale], [*self.effects.index])
-        units[units.index.str.contains("^slope|_trend$")] += " per year"
-        return units
+        yearly = {x for x in self.effects.index if x.startswith("slope") or x.endswith("_trend")}
+        units = {x: unit[self.scale] + " per year" * (x in yearly) for x in self.effects.index}
+        return pd.Series(units)
 
     @cached_property
     def groups(self) -> pd.DataFrame:

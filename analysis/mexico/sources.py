@@ -152,6 +152,11 @@ def load_states(source: str, *, complete_only: bool = True) -> pd.DataFrame:
         own last complete month. ``attrs``: `gaps`, as in `load_series`, and `unreliable`, states
         and months whose record is declared so: `place`, `first`, `last`, `reason`.
     """
+    return _load_states(source, complete_only).copy()
+
+
+@cache
+def _load_states(source: str, complete_only: bool) -> pd.DataFrame:
     states = load_table("states")["state"]
     frames = {code: load_series(source, place=code, complete_only=complete_only) for code in states}
     panel = pd.concat(frames, names=["state"])
