@@ -66,17 +66,10 @@ def _smooth(response: Array, variance: Array, X: Array, after: int | None) -> Ar
     return np.where(seen[:, None], response - (response - smooth) / dispersion, smooth)
 
 
-def split_noise(
-    response: Array, variance: Array, X: Array, C: Array, *, after: int | None = None
-) -> Posterior:
-    """Return contrasts (m, k) as one mixture over the errors' law, noise of known relative size."""
-    return split_noises(response[:, None], variance[:, None], X, C, after=after)[0]
-
-
 def split_noises(
     response: Array, variance: Array, X: Array, C: Array, *, after: int | None = None
 ) -> list[Posterior]:
-    """Return the same for each of N responses (n, N)."""
+    """Return contrasts (m, k) of each of N responses (n, N), noise of known relative size."""
     # Zeger (1988), doi:10.1093/biomet/75.4.621: the response has covariance sigma^2 [diag(variance)
     # + lambda R], R that of an AR(1) disturbance and lambda what makes the noise the share s of a
     # period's surprise where the variance has its mean; from `after` on all is q times as large.

@@ -182,28 +182,26 @@ def fit_negative_binomial(
     moment = ((deaths - mu) ** 2 - mu).sum() / (mu**2).sum()
     no_more = f"counts vary no more than Poisson counts do (dispersion {dispersion:.2f})"
     require(bool(dispersion > 1 and moment > 0), no_more, EstimatorError)
-    Q, R = optimise.orthonormal(X)
-    model = NegativeBinomial(deaths, Q, exposure=exposure)
+    model = NegativeBinomial(deaths, X, exposure=exposure)
     model.hessian = partial(_bend, model)  # as its own, which sums each entry for itself
-    starts = [np.append(R @ params, alpha) for alpha in (moment / 3, moment / 30)]
+    starts = [np.append(params, alpha) for alpha in (moment / 3, moment / 30)]
     # Newton's steps from below: from above the maximum they run away
     options = {"method": "newton", "tol": 1e-12, "maxiter": 100, "disp": 0}
     fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
-    k, back = X.shape[1], np.linalg.inv(R)
-    covariance = back @ fit.cov_params()[:k, :k] @ back.T
-    both = optimise.in_units(back @ fit.params[:k], covariance, -sizes[0])
+    k = X.shape[1]
+    both = optimise.in_units(fit.params[:k], fit.cov_params()[:k, :k], -sizes[0])
     return Coefficients(*both, note=f"alpha = {fit.params[k]:.3g}")
 
 
 def _bend(model: Any, params: Array) -> Array:
     """Return the second derivatives of the log-likelihood of a negative binomial regression."""
-    y, Q, mu, a = model.endog, model.exog, model.predict(params[:-1]), 1 / params[-1]
+    y, X, mu, a = model.endog, model.exog, model.predict(params[:-1]), 1 / params[-1]
     left, total = y - mu, a + mu
-    along = -(a**2) * (mu * left / total**2) @ Q
+    along = -(a**2) * (mu * left / total**2) @ X
     slope = digamma(a + y) - digamma(a) - np.log1p(mu / a) - left / total
     curve = zeta(2, a + y) - zeta(2, a) + 1 / a - 1 / total + left / total**2
     own = (2 * a**3 * slope + a**4 * curve).sum()
-    inner = -(Q.T * (a * mu * (a + y) / total**2)) @ Q
+    inner = -(X.T * (a * mu * (a + y) / total**2)) @ X
     return np.block([[inner, along[:, None]], [along, own]])
 
 

@@ -70,17 +70,12 @@ def quietly(action: Callable[[], Any]) -> Any:
         logging.root.handlers[:] = handlers
 
 
-def orthonormal(X: Array) -> tuple[Array, Array]:
-    """Return columns of mean square 1 that span those of `X`, and what makes `X` of them."""
-    Q, R = np.linalg.qr(X)
-    return Q * np.sqrt(len(X)), R / np.sqrt(len(X))
-
-
 def at_unit_scale(y: Array, X: Array) -> tuple[Array, Array, Callable[..., tuple[Array, Array]]]:
     """Return residuals (n,) and design (n, k), both of mean square 1, and the way back."""
     # what is fitted to residuals knows nothing of the outcome's level, line and unit
     (y, power), (X, sizes) = unit_size(y), unit_size(X, axis=0)
-    Q, R = orthonormal(X)
+    Q, R = np.linalg.qr(X)
+    Q, R = Q * np.sqrt(len(y)), R / np.sqrt(len(y))
     start = np.linalg.solve(R, Q.T @ y / len(y))
     residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
     require(not is_exact(residual, y), NO_VARIATION, EstimatorError)

@@ -1,7 +1,7 @@
 """Regression with ARIMA errors, and on a level that wanders, as in `analysis.engine.estimators`."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from analysis.engine.optimise import Coefficients, EstimatorError
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 MOST = 2_400  # observations of a wandering level: time grows with their cube
-FEW = 16  # states of an ARMA whose variances are solved for directly
+NOTHING = 1e-18  # of a state's size
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
@@ -68,8 +68,7 @@ def fit_arima(
         model = SARIMAX(residual, Q, order=(tried[0], 0, tried[2]), seasonal_order=seasonal)
         near = optimise.quietly(partial(getattr, model, "start_params"))
         far = np.append(np.zeros(len(near) - 1), 1.0)  # least squares, at unit scale
-        if len(near) > X.shape[1] + 1 and model.k_states <= FEW:
-            model.hessian = partial(_hessian, model)
+        model.hessian = partial(_hessian, model)
         try:
             fit = optimise.best_of_starts(partial(_climb, model), [near, far])
             if order is None and np.abs(fit.maparams).max(initial=0) >= PILED_UP:
@@ -92,12 +91,10 @@ def _climb(model: Any, start: Array) -> Any:
     from scipy.optimize import minimize
 
     k, free = model.k_exog, model.untransform_params(start)
-    both = np.hstack([model.exog, model.endog])
 
     def complete(errors: Array) -> tuple[float, Array]:
         params = model.transform_params(np.concatenate([free[:k], errors, free[-1:]]))
-        model.update(params)
-        log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], both)
+        log_det, products = _weigh(model, params)
         b = np.linalg.solve(products[:k, :k], products[:k, k])
         variance = (products[k, k] - products[k, :k] @ b) / model.nobs
         return model.nobs * np.log(variance) + log_det, np.r_[b, params[k:-1], variance]
@@ -109,22 +106,21 @@ def _climb(model: Any, start: Array) -> Any:
     return model.filter(complete(errors)[1], cov_type="none")
 
 
-def _weigh(transition: Array, selection: Array, columns: Array) -> tuple[float, Array]:
-    """Return log |Sigma| and columns' Sigma^-1 columns (n, m) of an ARMA in Harvey's form."""
-    from scipy.linalg import solve_discrete_lyapunov
+def _weigh(model: Any, params: Array) -> tuple[Any, Array]:
+    """Return log |Sigma| and [X y]' Sigma^-1 [X y], X the design, of an ARMA's errors."""
     from scipy.signal import lfilter
 
-    n, m = len(columns), len(transition)
+    model.update(params)
+    transition, selection = model.ssm["transition"], model.ssm["selection"]
+    n, m = len(model.endog), len(transition)
     ar, ma, zeros = np.append(1.0, -transition[:, 0]), selection[:, 0], np.zeros((m, n))
     # less what the state before the first period, of variance `before`, does to all of them
-    step = transition @ selection
-    if m <= FEW:
-        pairs = np.multiply.outer(transition, transition).swapaxes(1, 2).reshape(m**2, m**2)
-        before = np.linalg.solve(np.eye(m**2) - pairs, (step @ step.T).ravel()).reshape(m, m)
-    else:
-        before = solve_discrete_lyapunov(transition, step @ step.T)
+    step, power = transition @ selection, transition
+    before = step @ step.T
+    while np.abs(power).max() > NOTHING and abs(before[0, 0]) < 1 / NOTHING:  # twice as many steps
+        before, power = before + power @ before @ power.T, power @ power
     faded = lfilter(ar, ma, lfilter(np.append(ma, 0.0), ar, zeros, zi=np.eye(m))[0])
-    white = lfilter(ar, ma, columns, axis=0)
+    white = lfilter(ar, ma, np.hstack([model.exog, model.endog]), axis=0)
     size, seen = np.eye(m) + before @ (faded @ faded.T), faded @ white
     inner = white.T @ white - seen.T @ np.linalg.solve(size, before @ seen)
     sign, log_det = np.linalg.slogdet(size)
@@ -132,26 +128,16 @@ def _weigh(transition: Array, selection: Array, columns: Array) -> tuple[float, 
 
 
 def _hessian(model: Any, params: Array, **_: Any) -> Array:
-    """Return what the model's own method does: most second derivatives have closed forms."""
-    from statsmodels.tools.numdiff import approx_fprime_cs, approx_hess_cs
+    """Return what the model's own method does, weighing once for all coefficients."""
+    from statsmodels.tools.numdiff import approx_hess_cs
 
-    k, errors, variance = model.k_exog, params[model.k_exog : -1], params[-1]
-    both, left = np.hstack([model.exog, model.endog]), np.append(-params[:k], 1.0)
+    k, weigh = model.k_exog, cache(lambda *x: _weigh(model, np.r_[params[:k], x, params[-1]]))
 
-    def weigh(errors: Array) -> tuple[Any, Array, Array]:
-        model.update(np.concatenate([params[:k], errors, params[-1:]]), complex_step=True)
-        log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], both)
-        along = products @ left / variance
-        return -0.5 * (log_det + left @ along), along, products
+    def log_likelihood(x: Array) -> Any:
+        (log_det, products), left = weigh(*x[k:-1]), np.append(-x[:k], 1.0)
+        return -0.5 * (model.nobs * np.log(x[-1]) + log_det + left @ products @ left / x[-1])
 
-    _, along, products = weigh(errors)
-    moved = approx_fprime_cs(errors, lambda x: weigh(x)[1])
-    curve = approx_hess_cs(errors, lambda x: weigh(x)[0])
-    found = np.zeros((len(params), len(params)))
-    found[:k, :k], found[:k, k:-1], found[k:-1, k:-1] = -products[:k, :k] / variance, moved[:k], curve
-    found[:k, -1], found[k:-1, -1] = -along[:k] / variance, left @ moved / (2 * variance)
-    found[-1, -1] = (model.nobs / 2 - left @ along) / variance**2
-    return (np.triu(found) + np.triu(found, 1).T) / model.nobs
+    return approx_hess_cs(params, log_likelihood) / model.nobs
 
 
 @checked

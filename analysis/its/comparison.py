@@ -148,9 +148,8 @@ def _textbook(name: str, model: SegmentedModel) -> tuple[pd.DataFrame, str]:
         se *= 100 * np.exp(estimate)
         estimate, low, high = as_percent(np.array([estimate, low, high]))
     numbers = np.column_stack([estimate, se, low, high, p])
-    table = pd.DataFrame(numbers, model.estimands, COLUMNS[2:7])
-    table.loc[list(model.notes)] = np.nan
-    return table, fits[0].note
+    numbers[[name in model.notes for name in model.estimands]] = np.nan
+    return pd.DataFrame(numbers, model.estimands, COLUMNS[2:7]), fits[0].note
 
 
 def _own_columns(model: SegmentedModel) -> np.ndarray:

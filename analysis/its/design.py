@@ -164,7 +164,9 @@ def build_design(
     beside = [other for other in beside or () if _moves_inside(index, other)]
     terms += [(other, other.month, f":{other.slug}") for other in beside]
     for own, first, suffix in terms:
-        found = break_columns(index, first_position(index, first), lasting(index, own, first))
+        start, end = first_position(index, first), own.withdrawn
+        lasts = None if end is None else first_position(index, end) - start
+        found = break_columns(index, start, lasts)
         columns |= {f"{name}{suffix}": found[name] for name in TERMS[own.impact]}
     for name in covariates_of(periods):  # one that is missing stands where a period is left out
         columns[name] = cast("pd.DataFrame", periods)[name].to_numpy(dtype=float, na_value=0.0)
@@ -177,13 +179,6 @@ def build_design(
     for place in np.flatnonzero(omitted_periods(index, omit or ())).tolist():
         columns[f"{OMITTED}{index[place]}"] = (position == place).astype(float)
     return pd.DataFrame(columns, index=index)
-
-
-def lasting(index: pd.PeriodIndex, shift: PolicyShift, first: pd.Period) -> int:
-    """Return how many periods a shift that begins at `first` lasts, all there are at most."""
-    if shift.withdrawn is None:
-        return len(index)
-    return first_position(index, shift.withdrawn) - first_position(index, first)
 
 
 def break_columns(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arguments import check_named
-from analysis.engine.counts import split_noise, split_noises, working_response
+from analysis.engine.counts import split_noises, working_response
 from analysis.engine.law import LawName
 from analysis.engine.mixture import Posterior, join_months
 from analysis.engine.optimise import EstimatorError
@@ -86,9 +86,7 @@ class SegmentedModel:
     @cached_property
     def by_counts(self) -> pd.DataFrame:
         """Return the effects by the model of counts, as `estimate_effects` does."""
-        own = replace(self, counted=True)
-        own.__dict__["linearised"] = self.linearised
-        return estimate_effects(own)[0]
+        return estimate_effects(replace(self, counted=True))[0]
 
     @property
     def sides(self) -> list[int | None]:
@@ -113,8 +111,8 @@ class SegmentedModel:
         for number, (rows, after) in enumerate(zip(contrasts, self.sides, strict=True)):
             X = self.designs[number].to_numpy()
             if self.counted:
-                counts = self.linearised[number]
-                parts.append(split_noise(*counts, X[:, kept], rows[:, kept], after=after))
+                y, variance = (x[:, None] for x in self.linearised[number])
+                parts += split_noises(y, variance, X[:, kept], rows[:, kept], after=after)
             else:
                 parts.append(integrate(self.outcome, X, rows, after=after, law=self.law))
         return join_months(parts)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.arguments import checked
 from analysis.checks import name_some
-from analysis.engine.counts import split_noise
+from analysis.engine.counts import split_noises
 from analysis.engine.estimators import newey_west_lags
 from analysis.engine.mixture import join_months
 from analysis.engine.reml import summarise
@@ -162,8 +162,9 @@ def _average(fitted: PlaceEffects, estimand: str, places: pd.Index, weights: np.
     for design, parts, after in zip(first.designs, months, first.sides, strict=True):
         cut = ([each[:n] for each in arrays] for arrays in zip(*parts, strict=True))
         responses, variances = map(np.column_stack, cut)
-        mean, X = (responses @ weights, variances @ weights**2), design.to_numpy()[:n, kept]
-        mixtures.append(split_noise(*mean, X, first.contrasts[wanted][:, kept], after=after))
+        y, variance = responses @ weights[:, None], variances @ weights[:, None] ** 2
+        X, C = design.to_numpy()[:n, kept], first.contrasts[wanted][:, kept]
+        mixtures += split_noises(y, variance, X, C, after=after)
     estimate, low, high, p = (x[0] for x in summarise(join_months(mixtures)))
     row = dict(zip(["estimate", "trend_before", "trend_after"], estimate, strict=True))
     return row | {"low": low[0], "high": high[0], "p": p[0], "places": len(weights)}

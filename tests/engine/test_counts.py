@@ -6,7 +6,7 @@ from support.sweeps import sweep
 
 from analysis import PolicyShift
 from analysis.engine import counts
-from analysis.engine.counts import split_noise, split_noises, working_response
+from analysis.engine.counts import split_noises, working_response
 from analysis.engine.estimators import fit_quasi_poisson
 from analysis.engine.law import noise_grid
 from analysis.engine.optimise import EstimatorError
@@ -22,6 +22,10 @@ def simulate_deaths(seed, mean, process="AR .8", sd=0.3):
     rng = np.random.default_rng(seed)
     errors = simulate(rng, 120, process)[:, 0]
     return rng.poisson(mean * np.exp(sd * errors / errors.std())).astype(float)
+
+
+def split_noise(y, variance, *of, **options):
+    return split_noises(y[:, None], variance[:, None], *of, **options)[0]
 
 
 def respond(deaths, after=None):

@@ -234,9 +234,7 @@ def test_likelihood_of_arma_errors_is_statsmodels_own(order, seasonal):
     model = arma_model(order, seasonal)
     errors = [0.5, -0.3, 0.4, 0.3, -0.2][: len(model.start_params) - 4]
     params = np.array([0.7, -1.0, 2.0, *errors, 1.3])
-    model.update(params)
-    columns = np.hstack([model.exog, model.endog])
-    log_det, products = _weigh(model.ssm["transition"], model.ssm["selection"], columns)
+    log_det, products = _weigh(model, params)
     left = np.append(-params[:3], 1.0)
     rest = 80 * np.log(2 * np.pi * 1.3) + left @ products @ left / 1.3
     assert -0.5 * (rest + log_det) == pytest.approx(model.loglike(params), rel=1e-10)

@@ -12,7 +12,7 @@ from support.independent_gaps import fit_seen
 from support.sweeps import sweep
 
 from analysis import PolicyShift, compare_estimators, fit_its, load_series
-from analysis.engine.counts import split_noise, working_response
+from analysis.engine.counts import split_noises, working_response
 from analysis.its.comparison import ESTIMATORS
 from analysis.its.design import build_design
 from analysis.its.flags import find_flags
@@ -190,7 +190,7 @@ def test_month_of_zero_deaths_left_out_is_skipped_by_the_model_of_counts():
     assert np.isinf(variance[14])
     assert np.isfinite(variance[seen]).all()
     rows = effect_rows(4)
-    mixture = split_noise(response, variance, X, rows, after=41)
+    mixture = split_noises(response[:, None], variance[:, None], X, rows, after=41)[0]
     expected = 100 * np.expm1(mixture.quantile(0.5)[0])
     np.testing.assert_allclose(found.effects["estimate"].iloc[:5], expected, rtol=1e-3, atol=1e-2)
     for deaths in (3, 500):
