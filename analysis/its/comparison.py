@@ -111,9 +111,8 @@ def estimator_rows(name: str, model: SegmentedModel) -> Iterator[list]:
         table, note = estimate(name, model)
     except EstimatorError as error:
         table, note = pd.DataFrame(index=model.estimands), str(error)
-    missing = np.full(len(table), np.nan)  # a frame's own reindex takes a millisecond
-    numbers = np.column_stack([table.get(name, missing) for name in COLUMNS[2:7]]).tolist()
-    for estimand, row in zip(model.estimands, numbers, strict=True):
+    numbers = np.column_stack([table.get(name, [np.nan] * len(table)) for name in COLUMNS[2:7]])
+    for estimand, row in zip(model.estimands, numbers.tolist(), strict=True):
         yield [name, estimand, *row, model.notes.get(estimand, note)]
 
 
