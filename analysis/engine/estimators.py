@@ -4,7 +4,6 @@ Every function takes an outcome (n,) and a design (n, k) and returns `Coefficien
 `EstimatorError` that says why the model has no answer for these data.
 """
 
-from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -183,14 +182,13 @@ def fit_negative_binomial(
     no_more = f"counts vary no more than Poisson counts do (dispersion {dispersion:.2f})"
     require(bool(dispersion > 1 and moment > 0), no_more, EstimatorError)
     model = NegativeBinomial(deaths, X, exposure=exposure)
-    model.hessian = partial(_bend, model)  # as its own, which sums each entry for itself
+    model.hessian = lambda at: _bend(model, at)  # as its own, which sums each entry for itself
     starts = [np.append(params, alpha) for alpha in (moment / 3, moment / 30)]
     # Newton's steps from below: from above the maximum they run away
     options = {"method": "newton", "tol": 1e-12, "maxiter": 100, "disp": 0}
     fit = optimise.best_of_starts(lambda start: model.fit(start, **options), starts)
-    k = X.shape[1]
-    both = optimise.in_units(fit.params[:k], fit.cov_params()[:k, :k], -sizes[0])
-    return Coefficients(*both, note=f"alpha = {fit.params[k]:.3g}")
+    both = optimise.in_units(fit.params[:-1], fit.cov_params()[:-1, :-1], -sizes[0])
+    return Coefficients(*both, note=f"alpha = {fit.params[-1]:.3g}")
 
 
 def _bend(model: Any, params: Array) -> Array:
@@ -201,8 +199,7 @@ def _bend(model: Any, params: Array) -> Array:
     slope = digamma(a + y) - digamma(a) - np.log1p(mu / a) - left / total
     curve = zeta(2, a + y) - zeta(2, a) + 1 / a - 1 / total + left / total**2
     own = (2 * a**3 * slope + a**4 * curve).sum()
-    inner = -(X.T * (a * mu * (a + y) / total**2)) @ X
-    return np.block([[inner, along[:, None]], [along, own]])
+    return np.block([[-(X.T * (a * mu * (a + y) / total**2)) @ X, along[:, None]], [along, own]])
 
 
 def fit_poissons(deaths: Array, X: Array, exposure: Array | None) -> tuple[Array, ...]:

@@ -75,17 +75,16 @@ def at_unit_scale(y: Array, X: Array) -> tuple[Array, Array, Callable[..., tuple
     # what is fitted to residuals knows nothing of the outcome's level, line and unit
     (y, power), (X, sizes) = unit_size(y), unit_size(X, axis=0)
     Q, R = np.linalg.qr(X)
-    Q, R = Q * np.sqrt(len(y)), R / np.sqrt(len(y))
-    start = np.linalg.solve(R, Q.T @ y / len(y))
+    start = np.linalg.solve(R, Q.T @ y)
     residual = (y - X.astype(np.longdouble) @ start).astype(float)  # digits below a high level
     require(not is_exact(residual, y), NO_VARIATION, EstimatorError)
-    size = np.sqrt(residual @ residual / len(y))
+    size, root = np.sqrt(residual @ residual), np.sqrt(len(y))
     inverse, power = size * np.linalg.inv(R), power - sizes[0]
 
     def back(b: Array, covariance: Array) -> tuple[Array, Array]:
         return in_units(start + inverse @ b, inverse @ covariance @ inverse.T, power)
 
-    return residual / size, Q, back
+    return residual / size * root, Q * root, back
 
 
 def in_units(b: Array, covariance: Array, power: Array) -> tuple[Array, Array]:

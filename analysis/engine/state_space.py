@@ -13,7 +13,6 @@ from analysis.engine.optimise import Coefficients, EstimatorError
 
 ARMA_ORDERS = ((1, 0, 0), (2, 0, 0), (1, 0, 1))
 MOST = 2_400  # observations of a wandering level: time grows with their cube
-NOTHING = 1e-18  # of a state's size
 PILED_UP = 0.95  # moving average beyond which a likelihood's edge passes for its top
 
 
@@ -117,7 +116,7 @@ def _weigh(model: Any, params: Array) -> tuple[Any, Array]:
     # less what the state before the first period, of variance `before`, does to all of them
     step, power = transition @ selection, transition
     before = step @ step.T
-    while np.abs(power).max() > NOTHING and abs(before[0, 0]) < 1 / NOTHING:  # twice as many steps
+    while np.abs(power).max() > 1e-18 and abs(before[0, 0]) < 1e18:  # of twice as many steps
         before, power = before + power @ before @ power.T, power @ power
     faded = lfilter(ar, ma, lfilter(np.append(ma, 0.0), ar, zeros, zi=np.eye(m))[0])
     white = lfilter(ar, ma, np.hstack([model.exog, model.endog]), axis=0)

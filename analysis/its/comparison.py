@@ -156,10 +156,9 @@ def _own_columns(model: SegmentedModel) -> np.ndarray:
 
     Both share the season, the covariates and the periods left out.
     """
-    columns = model.designs[0].columns
     if control_of(model.window).empty:
-        return np.zeros(len(columns), dtype=bool)
-    return columns.str.contains("^(?:const|trend|level.*|slope.*)$")
+        return np.zeros(model.designs[0].shape[1], dtype=bool)
+    return model.designs[0].columns.str.contains("^(?:const|trend|level.*|slope.*)$")
 
 
 def _fit(name: str, model: SegmentedModel, X: np.ndarray) -> Coefficients:

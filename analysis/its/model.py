@@ -246,15 +246,13 @@ def _fit_alike(models: list[SegmentedModel]) -> None:
     try:
         for design, after in zip(first.designs, first.sides, strict=True):
             X = design.to_numpy()[:, kept]
-            y, variance = working_response(deaths, X, exposure, after, ~first.omitted)
-            months.append((X, after, y, variance))
+            months.append((X, after, *working_response(deaths, X, exposure, after, ~first.omitted)))
     except EstimatorError:  # who has no answer says why when asked
         for half in np.array_split(np.arange(len(models)), 2) if len(models) > 1 else []:
             _fit_alike([models[number] for number in half])
         return
     for number, model in enumerate(models):
-        own = [(y[:, number], variance[:, number]) for *_, y, variance in months]
-        model.__dict__["linearised"] = own
+        model.__dict__["linearised"] = [(y[:, number], v[:, number]) for *_, y, v in months]
     for start in range(0, len(models), TOGETHER):
         some, C = slice(start, start + TOGETHER), first.contrasts[:, kept]
         parts = [split_noises(y[:, some], v[:, some], X, C, after=at) for X, at, y, v in months]
