@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
+from statsmodels.discrete.discrete_model import NegativeBinomial
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -15,6 +16,7 @@ from support.sweeps import sweep
 
 from analysis import fit_negative_binomial, fit_quasi_poisson
 from analysis.engine.estimators import (
+    _bend,
     fit_newey_west,
     fit_poissons,
     fit_prais_winsten,
@@ -192,6 +194,14 @@ def test_alpha_of_the_negative_binomial_is_the_simulated_one():
     deaths = np.random.default_rng(3).negative_binomial(4, 4 / (4 + 50), 4000).astype(float)
     note = fit_negative_binomial(deaths, np.ones((4000, 1))).note
     assert float(note.split()[-1]) == pytest.approx(0.25, abs=0.03)
+
+
+def test_curvature_of_the_negative_binomial_is_statsmodels_own():
+    rng, X = np.random.default_rng(2), segmented_design(60, 30)
+    model = NegativeBinomial(rng.poisson(np.exp(X @ TRUTH)), X, exposure=rng.uniform(5, 10, 60))
+    model._transparams = False  # as where it fits by Newton's method
+    params = np.append(TRUTH, 0.2)
+    np.testing.assert_allclose(_bend(model, params), model.hessian(params), rtol=1e-9)
 
 
 def test_counts_that_vary_less_than_poisson_have_no_negative_binomial():
