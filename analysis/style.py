@@ -15,10 +15,11 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
+from matplotlib.dates import DateLocator
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from analysis.checks import require
 from analysis.files import sha256, write_together
@@ -93,17 +94,17 @@ class _Both(NamedTuple):
 
     svg: RendererSVG
     pdf: Any
+    texts: list[tuple[str, float]]  # and their heights on a phone, in pixels
 
     def __getattr__(self, name: str) -> Any:
-        if name == "new_gc":
-            return self.pdf.new_gc  # which an SVG can read as well
-        first = getattr(self.svg, name)
+        first = getattr(self.pdf if name == "new_gc" else self.svg, name)  # an SVG can read it, too
         return partial(self._draw, name, first) if name.startswith("draw_") else first
 
     def _draw(self, name: str, first: Callable, gc: Any, *given: Any, **options: Any) -> None:
         first(gc, *given, **options)
         if name == "draw_text":  # a PDF is written from the bottom up
             x, y, text, font, *rest = given
+            self.texts.append((text, font.get_size_in_points() * PHONE / self.svg.width))
             if font.get_name() == WHOLE and font.get_style() == "normal":
                 font = font.copy()
                 font.set_family([FONT, *font.get_family()])  # sooner embedded, where it has all
@@ -115,17 +116,20 @@ def _draw_vectors(figure: Figure) -> dict[str, bytes]:
     """Lay a figure out and draw it as SVG and PDF, both in one pass."""
     from matplotlib.backends.backend_pdf import PdfFile, RendererPdf  # 0.2 s to import
 
-    width, height = figure.get_size_inches()
+    width, height = figure.get_size_inches().tolist()
     svg, pdf = io.StringIO(), io.BytesIO()
     file = PdfFile(pdf, metadata={"CreationDate": None})
     file.newPage(width, height)
     figure.dpi = 72  # of both formats; parts drawn as pixels have those of DPI
     shapes = RendererSVG(72 * width, 72 * height, svg, image_dpi=DPI, metadata={"Date": None})
-    both = _Both(shapes, RendererPdf(file, DPI, height, width))
+    both = _Both(shapes, RendererPdf(file, DPI, height, width), [])
     renderer = MixedModeRenderer(figure, width, height, DPI, both)
     canvas: Any = FigureCanvasSVG(figure)
     canvas.print_svg = lambda *_: figure.draw(renderer)  # the layout measures with it, too
     canvas.print_svg()
+    small = {text: round(size, 1) for text, size in sorted(both.texts)[::-1] if size < LEAST}
+    told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
+    require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
     for finished in (shapes.finalize, both.pdf.finalize, file.finalize, file.close):
         finished()
     return {"svg": svg.getvalue().encode(), "pdf": pdf.getvalue()}
@@ -133,14 +137,18 @@ def _draw_vectors(figure: Figure) -> dict[str, bytes]:
 
 def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     """Save as SVG and PNG, as PDF below ``exports``, with no date or random name, and close it."""
-    place, width = Path(stem).as_posix(), figure.get_figwidth()
-    texts = [text for text in figure.findobj(Text) if text.get_visible()]
-    sizes = [(text.get_text(), text.get_fontsize() / 72 * PHONE / width) for text in texts]
-    small = {text: round(pixels, 1) for text, pixels in sizes if text.strip() and pixels < LEAST}
-    told = f"a phone shows these {width} inches {PHONE} pixels wide, and these texts below {LEAST}"
-    require(not small, f"{told}: {small}. Draw it {WIDTH} inches wide, no text below 'small'")
-    with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
-        drawn = _draw_vectors(figure)
+    place = Path(stem).as_posix()
+    for axis in [each for ax in figure.axes for each in (ax.xaxis, ax.yaxis)]:
+        if isinstance(axis.get_major_locator(), DateLocator):  # else sought ten times a drawing
+            written = axis.get_major_formatter().format_ticks(dates := axis.get_majorticklocs())
+            axis.set(major_locator=FixedLocator(dates), major_formatter=FixedFormatter(written))
+    read = io.open  # matplotlib before 3.12 asks a font's file for each letter, many times
+    io.open = lambda *to, **how: read(*to, *[2**20] * (len(to) == 2 and not how), **how)
+    try:
+        with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
+            drawn = _draw_vectors(figure)
+    finally:
+        io.open = read
     figure.set_layout_engine("none")  # as it is: to lay out takes as long as to draw
     figure.dpi, png = DPI, io.BytesIO()
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})

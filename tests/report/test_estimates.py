@@ -223,13 +223,21 @@ def test_a_missing_result_is_named(tmp_path):
 
 def test_a_figure_is_the_same_bytes_each_time(tmp_path):
     for name in ("one/figure", "two/figure"):
-        figure, ax = plt.subplots()
+        figure, ax = plt.subplots(figsize=(4.5, 3.5))
         ax.plot([0, 1], [1, 0])
         save_figure(figure, tmp_path / name, "What it shows.")
     for name in ("figure.svg", "figure.png", "figure.pdf"):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 1000
+
+
+def test_a_text_too_small_for_a_phone_is_named_with_its_height(tmp_path):
+    figure, _ = plt.subplots(figsize=(9, 3))
+    with pytest.raises(ValueError, match=r"below 9\.0: \{.*'0\.0': 5\.5.*\}\. Draw it 4\.5 inches"):
+        save_figure(figure, tmp_path / "wide", "What it shows.")
+    assert not list(tmp_path.glob("wide*"))
+    plt.close(figure)
 
 
 @pytest.mark.slow
@@ -255,7 +263,7 @@ def test_a_figure_is_drawn_with_the_cut_font_as_with_the_whole(tmp_path, monkeyp
 def test_a_figure_names_its_parts_alike_whatever_the_last_digits_of_its_coordinates(tmp_path):
     drawn, found = {}, r'id="(p[0-9a-f]{10})"'
     for name, nudge in (("figure", 0), ("figure", 1e-13), ("other", 0)):
-        figure, axes = plt.subplots(1, 2)
+        figure, axes = plt.subplots(1, 2, figsize=(4.5, 3.5))
         for place, ax in enumerate(axes):
             ax.plot([0, 1 + nudge], [1, 0], "o-")
             ax.bar([0, 1], [1, 2], hatch="/" * (place + 1))
