@@ -177,11 +177,14 @@ def vary_record(records: Mapping[str, pd.DataFrame], shift: PolicyShift) -> pd.D
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2) -> pd.DataFrame:
-    """Ask the date of the break again without each run of one to three periods, and with all."""
+def leave_out_dates(
+    series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
+) -> tuple[BreakPosterior, pd.DataFrame]:
+    """Return the `break_posterior`, and ask it again without each run of one to three periods."""
     index, choices, found, exact = weigh_dates(series, shift, harmonics=harmonics, longest=RUN)
     dates, parts = index[[place for (place,) in choices]], []
-    posterior = BreakPosterior(pd.Series(0.0, dates))
+    whole = share_evidence(found[0], exact)[0]
+    posterior = BreakPosterior(pd.Series(whole, dates, name="probability"))
     near = [posterior.near(month) for month in shift.months]
     for periods, evidence in enumerate(found):
         known = np.flatnonzero(np.isfinite(evidence).any(axis=1))
@@ -189,7 +192,7 @@ def leave_out_dates(series: pd.DataFrame, shift: PolicyShift, harmonics: int = 2
         mass = np.max([shares[:, each].sum(axis=1) for each in near], axis=0)
         part = {"first": index[known], "periods": periods, "mode": dates[shares.argmax(axis=1)]}
         parts.append(pd.DataFrame(part | {"mass_near": mass}))
-    return pd.concat(parts, ignore_index=True)
+    return posterior, pd.concat(parts, ignore_index=True)
 
 
 def _fits(model: SegmentedModel) -> Iterator[Fit]:
