@@ -57,7 +57,7 @@ class StudentTable:
         left, right, rise = slope[:-1], slope[1:], np.diff(cdf)
         self.df, self.cells = df, cells
         square, cube = 3 * rise - 2 * left - right, left + right - 2 * rise
-        self.coefficients = cdf[:-1].copy(), left.copy(), square, cube
+        self.coefficients = np.stack([cdf[:-1], left, square, cube], axis=1)  # a row a cell
 
     def cdf_pdf(self, x: Array) -> tuple[Array, Array]:
         """Return distribution function and density at `x`."""
@@ -70,7 +70,7 @@ class StudentTable:
         place = (w + 1) * (self.cells / 2)
         cell = np.minimum(place.astype(np.intp), self.cells - 1)
         place -= cell
-        c0, c1, c2, c3 = (column.take(cell) for column in self.coefficients)
+        c0, c1, c2, c3 = np.moveaxis(self.coefficients.take(cell, axis=0), -1, 0)
         slope = (3 * c3 * place + 2 * c2) * place + c1 if rising else c1
         return ((c3 * place + c2) * place + c1) * place + c0, slope
 
