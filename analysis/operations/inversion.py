@@ -6,6 +6,7 @@ dates, so that a sum over places or months is one matrix product.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -218,6 +219,7 @@ def invert_test(
     statistics: Callable[[float], np.ndarray], estimate: float, se: float
 ) -> tuple[float, float]:
     """Return the lowest and highest null that is not rejected at 5%, around the estimate."""
+    statistics = cache(statistics)  # brentq asks again for what is known of the ends
 
     def reach(side: int) -> float:
         def margin(distance: float) -> float:
