@@ -28,6 +28,7 @@ MODULES = (  # with those that the packages import where they use them
     "scipy.special",
     "statsmodels.discrete.discrete_model",
     "statsmodels.regression.linear_model",
+    "statsmodels.tools.numdiff",
     "statsmodels.tsa.arima_process",
     "statsmodels.tsa.exponential_smoothing.ets",
     "statsmodels.tsa.statespace.sarimax",
