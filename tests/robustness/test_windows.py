@@ -280,10 +280,16 @@ REFORM = PolicyShift("reform", "2001-08", until="2001-09")
 
 @pytest.fixture(scope="module")
 def short():
-    return leave_out_dates(SHORT, REFORM, harmonics=0)[1]
+    return leave_out_dates(SHORT, REFORM, harmonics=0)
+
+
+def test_date_without_a_run_left_out_is_that_of_all_periods(short):
+    posterior = break_posterior(SHORT, shift=REFORM, harmonics=0)
+    pd.testing.assert_series_equal(short[0].probability, posterior.probability, rtol=1e-12)
 
 
 def test_every_run_of_one_to_three_periods_is_left_out_once(short):
+    _, short = short
     assert short.columns.tolist() == ["first", "periods", "mode", "mass_near"]
     runs = [(SHORT.index[0], 0)]
     runs += [(SHORT.index[at], length) for length in (1, 2, 3) for at in range(37 - length)]
