@@ -2,11 +2,13 @@
 
 import csv
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from pytask import ExecutionReport, PTask, Session, TaskOutcome, console, get_marks, hookimpl
+
+from notebooks.hooks import only_asks
 
 PROJECT = Path(__file__).parents[1]
 RECORDED = PROJECT / "benchmarks/study.csv"  # CPU seconds of each notebook, on some machine
@@ -81,11 +83,16 @@ def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     """Tell the progress of a run; after one of a part, show that part in the report."""
     progress = Progress(session)
     session.config["pm"].register(Teller(progress, session), "progress")
-    done = yield
-    if session.config["expression"] or session.config["marker_expression"]:
+    part = session.config["expression"] or session.config["marker_expression"]
+    if only_asks(session) or not part:
+        return (yield)
+    from report.task_report import KEPT, start_sphinx
+
+    with start_sphinx(PROJECT / KEPT / "source", PROJECT / KEPT / "built") as build:
+        done = yield  # it loads meanwhile
         made, stale = find_stale(session)
         if made and stale:
-            _tell_part(made, stale)
+            _tell_part(made, stale, build)
     return done
 
 
@@ -114,7 +121,7 @@ class Teller:
         return done
 
 
-def _tell_part(made: list[str], stale: list[str]) -> None:
+def _tell_part(made: list[str], stale: list[str], build: Callable[[], None]) -> None:
     from report.task_report import EXECUTED, REPORT, RESULTS, RUNS, make_report
 
     if (
@@ -122,7 +129,7 @@ def _tell_part(made: list[str], stale: list[str]) -> None:
         and "report" not in made
         and all(path.is_file() for path in EXECUTED.values())
     ):
-        make_report(REPORT, RESULTS, RUNS)
+        make_report(REPORT, RESULTS, RUNS, build)
         console.print("The report (results/report/index.html) shows what was made.")
     more = f" and {len(stale) - NAMED} more" if len(stale) > NAMED else ""
     told = f"Stale now, since it reads that: {', '.join(stale[:NAMED])}{more}"

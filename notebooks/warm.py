@@ -10,6 +10,9 @@ import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from select import select
 
 MODULES = (  # with those that the packages import where they use them
     "babel.dates",
@@ -48,15 +51,20 @@ def load() -> dict[str, str]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    package = importlib.import_module("analysis")
-    for source in ("inegi", "sesnsp"):  # the embedded tables, which nearly all of them read
-        package.load_series(source)
-        package.load_states(source)
-    for language in ("en", "es"):  # and the declared shifts
-        with importlib.import_module("analysis.language").speaking(language):
-            package.load_policy_shifts()
-    gc.freeze()  # to look at what is loaded would copy it into each kernel
     return {name: value for name, value in os.environ.items() if name not in before}
+
+
+def read_embedded() -> Iterator[Callable[[], object]]:
+    """Yield what reads each part of the data that nearly all kernels read."""
+    package, language = map(importlib.import_module, ("analysis", "analysis.language"))
+
+    def read_shifts(code: str) -> None:
+        with language.speaking(code):
+            package.load_policy_shifts()
+
+    yield from (partial(read_shifts, code) for code in ("en", "es"))
+    for read in (package.load_series, package.load_states):
+        yield from (partial(read, source) for source in ("inegi", "sesnsp"))
 
 
 def serve(
@@ -78,10 +86,17 @@ def serve(
     IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
-def fork_kernels(loaded: dict[str, str]) -> None:
-    """Fork a kernel for each line that is asked, with what has been loaded."""
+def fork_kernels(loaded: dict[str, str], ahead: Iterable[Callable[[], object]] = ()) -> None:
+    """Fork a kernel for each line that is asked; do what is `ahead` while none is."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a dead kernel is gone at once
-    for line in sys.stdin.buffer:
+    gc.freeze()  # to look at what is loaded would copy it into each kernel
+    waiting = iter(ahead)
+    while True:
+        while not select([sys.stdin], [], [], 0)[0] and (read := next(waiting, None)):
+            read()
+            gc.freeze()
+        if not (line := sys.stdin.buffer.readline()):
+            break
         kernel = os.fork()
         if not kernel:
             serve(**json.loads(line), loaded=loaded)
@@ -90,4 +105,4 @@ def fork_kernels(loaded: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    fork_kernels(load())
+    fork_kernels(load(), read_embedded())

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,7 @@ RESULTS = REPORT.parent / "results"
 CONFIGURATION = sorted(
     path for path in REPORT.rglob("*.*") if path.suffix in {".py", ".j2", ".toml", ".css", ".js"}
 )
+KEPT = ".pytask/site"  # below the project's folder: what Sphinx reads, and what it makes of that
 RUNS = declare_runs()
 REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
 OF_ALL = (".py", ".css", ".js")  # what the source has of all pages: Sphinx tells which show others
@@ -39,14 +40,23 @@ sys.exit(main(sys.argv[1:]))
 """  # `python -m sphinx`, which has imported what it needs when it is told to go
 
 
-def make_report(configuration: Path, results: Path, runs: Mapping[str, Run]) -> None:
-    """Build the report of all `runs`, in the menu's order, and put it at once into `results`."""
+def make_report(
+    configuration: Path,
+    results: Path,
+    runs: Mapping[str, Run],
+    started: Callable[[], None] | None = None,
+) -> None:
+    """Build the report of all `runs`, in the menu's order, and put it at once into `results`.
+
+    `started`: what `start_sphinx` yields, where that has been called.
+    """
     # pages whose source is as it was are not read again: what Sphinx understood of them is kept
-    site, kept = results / "report", results.parent / ".pytask/site"
+    site, kept = results / "report", results.parent / KEPT
     with tempfile.TemporaryDirectory(dir=results, prefix=".report-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         shutil.copytree(configuration, source, ignore=shutil.ignore_patterns("*.pyc", "task_*"))
-        with start_sphinx(kept / "source", kept / "built") as build:
+        begin = nullcontext(started) if started else start_sphinx(kept / "source", kept / "built")
+        with begin as build:
             executed = read_notebooks(results, runs)
             write_pages(results, source, runs, executed)
             lay_out_notebooks(executed, runs, source)

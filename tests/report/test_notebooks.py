@@ -14,6 +14,7 @@ from support.folders import ROOT
 from support.sweeps import sweep
 
 from analysis.files import hash_files
+from analysis.language import spoken
 from notebooks import execution, kernels, warm
 from notebooks.execution import hold, run_notebook
 from notebooks.reached import PACKAGE, reached_by_notebook, reached_files
@@ -119,6 +120,28 @@ def test_the_warm_process_loads_its_libraries_with_what_kernels_inherit(monkeypa
     finally:
         kernels.WARM.end()
     assert kernels.INHERITED.items() <= environment.items()
+
+
+READING = """
+import sys
+from notebooks import warm
+warm.os.fork = lambda: 7
+warm.fork_kernels({}, [lambda: print("read", flush=True)])
+"""
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_kernel_that_is_asked_for_does_not_wait_for_data_to_be_read(waits):
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", READING], cwd=ROOT, text=True, **pipes) as process:
+        first = process.stdout.readline() if waits else ""  # where none is asked for, they are
+        assert first + process.communicate("a kernel\n")[0] == ("read\n7\n" if waits else "7\n")
+
+
+def test_reading_the_embedded_data_leaves_the_language_alone():
+    for read in warm.read_embedded():
+        read()
+        assert spoken() == "en"
 
 
 def test_what_the_packages_import_where_they_use_it_is_loaded_before_a_fork():
