@@ -53,8 +53,8 @@ def tell_interruption() -> None:
 # jsonschema would have a grammar built, two seconds, for a format that no notebook has
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-# It looks for tasks that have ended once in up to a second, and as long between two that only wait
-# for each other: from now on a hundred times a second.
+# pytask-parallel looks for tasks that have ended once in up to a second, and takes that second for
+# each that only waits for another. It has no setting for it: now it looks every hundredth.
 _Sleeper.increment = _Sleeper.reset  # type: ignore[method-assign]
 
 # Before the package is imported, which takes a second.
