@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -89,8 +89,10 @@ def split_term(evidence: Evidence, name: str, slug: str, months: int) -> list[pd
 
 
 @lru_cache(maxsize=128)
-def _fit_term(evidence: Evidence, *term: Any) -> tuple[pd.Period, list[float], pd.Series]:
-    before, within = split_term(evidence, *term)
+def _fit_term(
+    evidence: Evidence, name: str, slug: str, months: int
+) -> tuple[pd.Period, list[float], pd.Series]:
+    before, within = split_term(evidence, name, slug, months)
     sums = [part.sum() for part in (before, within, before.iloc[-12:])]
     rates = [rate_of(total["deaths"], total["person_years"]) for total in sums]
     return before.index[0], rates, fit_courses(within).iloc[0]

@@ -263,6 +263,7 @@ def test_columns_that_have_no_say_are_named():
     frame = values(LINE + NOISE[0]).assign(control=WEATHER, note="text")
     said = "columns that are not used: control, note; name them"
     assert fit_its(frame, SHIFT).notes["columns"].startswith(said)
+    assert said in compared(fit_its(frame, SHIFT)).summary()
     assert "columns" not in fit_its(frame[["value"]], SHIFT).notes
 
 

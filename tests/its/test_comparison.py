@@ -130,8 +130,11 @@ def test_exact_line_has_the_same_answer_everywhere(size):
         assert answered["note"].str.contains("without any residual variation").any()
 
 
-def test_deaths_and_person_years_scaled_together_change_nothing(result):
-    known = ["reml", "reml_ar1", "newey_west", "prais_winsten", "structural"]
+@pytest.mark.parametrize(
+    "known",
+    sweep([["reml", "reml_ar1", "newey_west", "prais_winsten", "structural"], ["arima"]], 0),
+)
+def test_deaths_and_person_years_scaled_together_change_nothing(result, known):
     found = compare_estimators(3 * load_series("inegi"), result.shift, estimators=known)
     names = ["estimate", "low", "high"]
     expected = result.comparison.query("estimator in @known")[names]

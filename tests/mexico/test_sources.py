@@ -82,7 +82,7 @@ def test_states_carry_the_gaps_of_all_of_them(source):
     assert len(states.attrs["gaps"]) == len(find_gaps(states)) > 0
     assert json.loads(json.dumps(states.attrs)) == states.attrs
     states.attrs["gaps"][0]["found"] = -1
-    assert load_series(source).attrs["gaps"][0]["found"] >= 0
+    assert load_states(source).attrs["gaps"][0]["found"] >= 0
     assert states.loc[["MX05", "MX09"]].attrs == states.attrs
 
 
