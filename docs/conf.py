@@ -6,6 +6,7 @@ A page listed in `FILLED` is a Jinja template: what it lists comes from the pack
 import ast
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from jinja2 import Environment, StrictUndefined
 from sphinx.application import Sphinx
 
 import analysis
+
+# jsonschema would have a grammar built, two seconds, for a format that no notebook has
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 ROOT = Path(__file__).parents[1]
 FILLED = ("api", "warnings", "glossary")

@@ -52,7 +52,8 @@ def write_results(results, runs, shifts, *, finding="Finding of", claim=CLAIM, s
             told = results / f"shifts/{name.removeprefix('03-policy-shift--')}.es.md"
             told.write_text(spanish, encoding="utf-8")
     rows = published_estimates()
-    write_table(make_cards(rows[rows["place"] == NATION], shifts), results / "tables/cards.csv")
+    rows = rows[(rows["place"] == NATION) & rows["shift"].isin([*shifts])]
+    write_table(make_cards(rows, shifts), results / "tables/cards.csv")
     both = [claim, claim | {"number": 2, "changed": ""}]
     claims = [each | {"language": code} for code in ("en", "es") for each in both]
     write_table(pd.DataFrame(claims), results / "tables/claims-told.csv")
