@@ -96,17 +96,17 @@ def filter_columns(
     columns: np.ndarray, phi: np.ndarray, theta: np.ndarray, ratio: np.ndarray, after: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cross-products (G, k, k) of the columns (n, k) less what the past tells, and log V."""
-    known, spread = np.zeros((len(phi), columns.shape[1])), (phi - theta) ** 2 / (1 - phi**2)
-    white, log_det = np.empty((len(phi), *columns.shape)), np.zeros(len(phi))
+    known, spread = np.zeros((columns.shape[1], len(phi))), (phi - theta) ** 2 / (1 - phi**2)
+    moments, log_det = np.zeros((len(known), *known.shape)), np.zeros(len(phi))
     for period, row in enumerate(columns):
-        own = ratio**2 if after is not None and period >= after else np.ones_like(ratio)
-        total, surprise = spread + own, row - known
-        white[:, period] = surprise / np.sqrt(total)[:, None]
+        own = ratio**2 if after is not None and period >= after else 1.0
+        total, surprise = spread + own, row[:, None] - known
+        moments += surprise[:, None] * (surprise / total)
         log_det += np.log(total)
         gain = (phi * spread + (phi - theta) * own) / total
-        known = phi[:, None] * known + gain[:, None] * surprise
+        known = phi * known + gain * surprise
         spread = theta**2 * spread * own / total
-    return white.transpose(0, 2, 1) @ white, log_det
+    return moments.transpose(2, 0, 1), log_det
 
 
 def fit_law(
@@ -129,7 +129,7 @@ def fit_law(
     filtered = [
         filter_columns(columns, *law, after)
         for law in zip(
-            *(np.array_split(x, -(-len(phi) // 500)) for x in (phi, theta, ratio)), strict=True
+            *(np.array_split(x, -(-len(phi) // 1000)) for x in (phi, theta, ratio)), strict=True
         )
     ]
     moments, log_det = map(np.concatenate, zip(*filtered, strict=True))
