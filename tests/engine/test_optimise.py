@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from functools import cache
 from io import StringIO
 
 import numpy as np
@@ -32,6 +33,7 @@ for slug, data in pd.read_csv(sys.argv[1]).groupby("window"):
 """
 
 
+@cache
 def estimates_on(kernel):
     """Estimates of the windows as OpenBLAS computes them for one kind of processor."""
     told = {**os.environ, "OPENBLAS_CORETYPE": kernel, "OPENBLAS_VERBOSE": "2"}
