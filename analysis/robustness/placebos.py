@@ -119,6 +119,7 @@ def placebo_places(
     ----------
     Abadie, Diamond and Hainmueller (2010), JASA 105, 493-505, doi:10.1198/jasa.2009.ap08746
     """
+    whole = prepare_model(own, shift, scale=scale, harmonics=harmonics)
     rows, skipped, like = {}, {}, {}
     counts = {*panel.columns} == {"deaths", "person_years"}  # no place's own covariate
     for place, series in its_series.split_panel(panel).items():
@@ -134,9 +135,8 @@ def placebo_places(
             rows[place], like[key] = _judged(model), model
         except its_series.EmptyPeriodsError as error:
             skipped[place] = str(error)
-    model = prepare_model(own, shift, scale=scale, harmonics=harmonics)
     placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
-    return Placebos(placebo, _judged(model), model.scale, skipped)
+    return Placebos(placebo, _judged(whole), whole.scale, skipped)
 
 
 def _judged(model: SegmentedModel) -> pd.Series:

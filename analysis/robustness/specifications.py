@@ -102,11 +102,11 @@ def specification_curve(
     """
     shift = replace(until_withdrawn(shift), until=None, withdrawn=None)
     series = {name: check_frame(frame) for name, frame in series.items()}
-    models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
-    windows = [window for name, model in models.items() for window in _windows(name, model)]
-    paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
-    frames, nulls = ([held[name] for name, *_ in windows] for held in (series, paths))
     with open_executor(jobs) as pool:
+        models = {name: _prepare(name, frame, shift) for name, frame in series.items()}
+        windows = [window for name, model in models.items() for window in _windows(name, model)]
+        paths = {name: simulate_null(model, draws, seed) for name, model in models.items()}
+        frames, nulls = ([held[name] for name, *_ in windows] for held in (series, paths))
         fitted = pool.map(partial(_fit_window, shift), windows, frames, nulls)
         done = tqdm(fitted, total=len(windows), disable=not progress, desc="windows")
         rows, *numbers = zip(*chain.from_iterable(done), strict=True)
