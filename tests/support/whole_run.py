@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from support.declared import RUNS
@@ -13,10 +14,12 @@ from support.folders import ROOT
 def copy_project(folder: Path) -> Path:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in tracked.splitlines():
+    names = tracked.splitlines()
+    names += [cache_from_source(name) for name in names if name.endswith(".py")]  # where it is
+    for name in names:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)  # with its time, by which Python knows it
     return folder
 
 
@@ -35,11 +38,12 @@ def take_results(folder: Path, *names: str) -> None:
                 shutil.copy(ROOT / "results" / path, folder / "results" / path)
 
 
-def start_pytask(folder: Path, *options: str) -> subprocess.Popen:
+def start_pytask(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
+    own = {"PYTHONPATH": str(folder), "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": ""}  # as make
     return subprocess.Popen(
         [sys.executable, "-m", "pytask", *options],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"},
+        env=os.environ | own | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -47,7 +51,7 @@ def start_pytask(folder: Path, *options: str) -> subprocess.Popen:
     )
 
 
-def run_pytask(folder: Path, *options: str) -> tuple[int, str]:
-    process = start_pytask(folder, *options)
+def run_pytask(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
+    process = start_pytask(folder, *options, **environment)
     output, _ = process.communicate(timeout=2400)
     return process.returncode, output
