@@ -1,24 +1,16 @@
 """A real scheduler and workers on the loopback address: the same bytes, and refusals that help."""
 
-import json
 import operator
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import dask.config
 import numpy as np
-import psutil
 import pytest
+from support.cluster import close_client, running_cluster
 from support.folders import ROOT
-from support.whole_run import copy_project, start_pytask, take_results
 
 from analysis import fit_many
 from analysis.engine import executors
@@ -29,78 +21,6 @@ REASONS = {
     "127.0.0.1": "missing port number in address '127.0.0.1'",
     "http://127.0.0.1:8786": "unknown address scheme 'http'",
 }
-RUNS = "03-policy-shift and (merida or covid)"  # three
-FITS = ("merida-2008-07--inegi", "covid-2020-04--inegi", "covid-2020-04--sesnsp")  # these
-LOOPBACK = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-
-
-class Cluster:
-    """A scheduler and its workers, each a process of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.started = folder, []
-        self.contact = folder / "scheduler.json"
-        contact = ["--scheduler-file", str(self.contact)]
-        self._start("dask_scheduler", ROOT, *contact, "--port", "0", "--idle-timeout", "600")
-        self.address = self._read_address()
-
-    def _read_address(self) -> str:
-        """The address, once the scheduler has written the whole of its file."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with suppress(FileNotFoundError, json.JSONDecodeError):
-                return json.loads(self.contact.read_text("utf-8"))["address"]
-            time.sleep(0.05)
-        for process in self.started:
-            stop_with_children(process)
-        raise AssertionError([f.read_text("utf-8") for f in self.folder.glob("*.log")])
-
-    def add_worker(self, project: Path = ROOT) -> psutil.Process:
-        own = ["--local-directory", str(self.folder), "--nthreads", "1", "--memory-limit", "0"]
-        return self._start("dask_worker", project, self.address, *own)
-
-    def _start(self, command: str, project: Path, *options: str) -> psutil.Process:
-        line = [sys.executable, "-m", f"distributed.cli.{command}", *LOOPBACK, *options]
-        own = {"env": os.environ | {"PYTHONPATH": str(project)}, "start_new_session": True}
-        with (self.folder / f"{command}-{len(self.started)}.log").open("wb") as log:
-            process = subprocess.Popen(line, cwd=project, stdout=log, stderr=log, **own)
-        self.started.append(process)
-        return psutil.Process(process.pid)
-
-
-def descendants(process: subprocess.Popen | psutil.Process) -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(process.pid).children(recursive=True)
-    return []
-
-
-def stop_with_children(process: subprocess.Popen) -> None:
-    family = descendants(process)
-    process.kill()
-    process.wait()
-    for child in family:
-        if child.is_running():
-            child.kill()
-    assert psutil.wait_procs(family, timeout=10)[1] == []
-
-
-def close_client() -> None:
-    from distributed import Client  # it takes a second, which only these tests need
-
-    with suppress(ValueError):  # there is none
-        Client.current().close()
-
-
-@contextmanager
-def running_cluster(folder: Path):
-    cluster = Cluster(folder)
-    try:
-        with dask.config.set({"scheduler-address": cluster.address}):
-            yield cluster
-    finally:
-        close_client()
-        for process in reversed(cluster.started):
-            stop_with_children(process)
 
 
 @pytest.fixture(scope="module")
@@ -265,57 +185,3 @@ def test_scheduler_without_workers_is_refused(tmp_path, monkeypatch):
     close_client()
     with running_cluster(tmp_path), pytest.raises(ClusterError, match="has no workers after 2 s"):
         connect()
-
-
-def made(folder: Path) -> dict[str, bytes]:
-    results = folder / "results"
-    files = [path.relative_to(results) for path in results.rglob("*") if path.is_file()]
-    return {str(f): (results / f).read_bytes() for f in files if f.parts[0] != "notebooks"}
-
-
-def finish(process: subprocess.Popen) -> None:
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output
-
-
-@pytest.mark.slow
-def test_notebooks_end_with_the_same_bytes_though_a_worker_is_killed(tmp_path, monkeypatch):
-    local, shared = (copy_project(tmp_path / name) for name in ("local", "shared"))
-    take_results(local, *(f"03-policy-shift--{each}" for each in FITS))
-    finish(start_pytask(local, "-k", RUNS))
-    (tmp_path / "cluster").mkdir()
-    with running_cluster(tmp_path / "cluster") as running:
-        workers = [running.add_worker(shared) for _ in range(2)]
-        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", running.address)
-        process = start_pytask(shared, "--parallel-backend", "dask", "-k", RUNS)
-        try:
-            killed, orphans = kill_while_it_works(workers, shared, process)
-            finish(process)
-        finally:
-            stop_with_children(process)
-    assert len(list((local / "results/shifts").glob("*.csv"))) == 3
-    assert made(shared) == made(local)
-    assert not killed.is_running()
-    assert psutil.wait_procs(orphans, timeout=10)[1] == []  # kernels notice that their parent died
-    assert list((shared / "results").rglob(".*")) == []
-
-
-def is_kernel(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):  # it ended meanwhile
-        return all("notebooks.warm" in each.cmdline() for each in (process, process.parent()))
-    return False
-
-
-def kill_while_it_works(workers: list[psutil.Process], folder: Path, process: subprocess.Popen):
-    """Kill a worker and its nanny at once, as a queue does, when it runs a kernel amid results."""
-    until = time.monotonic() + 300
-    while time.monotonic() < until:
-        assert process.poll() is None, process.communicate()[0]
-        results = list((folder / "results/shifts").glob("*.csv"))
-        for worker in workers:
-            kernels = [child for child in descendants(worker) if is_kernel(child)]
-            if kernels and results:
-                os.killpg(worker.pid, signal.SIGKILL)
-                return worker, kernels  # which that orphans
-        time.sleep(0.1)
-    raise AssertionError("no worker was ever seen at work")
