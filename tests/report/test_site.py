@@ -86,12 +86,13 @@ def test_pages_are_written_anew_where_they_or_the_menu_have_changed(tmp_path, mo
         pages = tmp_path / ".pytask/site/built"
         return {name: (pages / name.replace("md", "html")).stat().st_mtime_ns for name in names}
 
-    def same_as_new():
+    def build_anew():
         shown = tmp_path / "results/report"
         kept = {path: path.read_bytes() for path in shown.rglob("*") if path.is_file()}
         shutil.rmtree(tmp_path / ".pytask/site")
-        build(files["a.md"])
-        return kept == {path: path.read_bytes() for path in shown.rglob("*") if path.is_file()}
+        new = build(files["a.md"])
+        assert kept == {path: path.read_bytes() for path in shown.rglob("*") if path.is_file()}
+        return new
 
     first = build("# A\n\nhippopotamus\n")
     images = tmp_path / ".pytask/site/built/_images"
@@ -100,10 +101,9 @@ def test_pages_are_written_anew_where_they_or_the_menu_have_changed(tmp_path, mo
     second = build("# A\n\nordinary\n")
     assert second["a.md"] > first["a.md"]
     assert second["b.md"] == first["b.md"]
-    assert same_as_new()
-    first, second = build("# A\n\nordinary\n"), build("# Another A\n\nordinary\n")
+    first, second = build_anew(), build("# Another A\n\nordinary\n")
     assert second["b.md"] > first["b.md"]
-    assert same_as_new()
+    build_anew()
 
 
 def test_site_that_fails_from_what_is_kept_is_built_without_it(tmp_path, monkeypatch):
