@@ -88,6 +88,7 @@ def elsewhere(undisturbed, tmp_path_factory):
     # the report is made from what is kept, all but one page
     code, output = run_pytask(folder, "-k", f"{PART} or report", **other)
     assert code == 0, output
+    assert re.search(r"::task_report\s+│ \.", output), output  # else after any part of a run
     return folder
 
 
