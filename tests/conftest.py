@@ -23,9 +23,9 @@ settings.register_profile("slow", derandomize=True, deadline=None, max_examples=
 
 # What takes minutes begins first: begun last, it would run alone while the other cores wait.
 LONGEST = ("project/test_whole_run", "browser/test_site", "project/test_interrupted")
-LONGEST += ("report/test_exploring", "its/test_counterfactual", "browser/test_hostile_text")
-LONGEST += ("its/test_flags", "project/test_hostile", "robustness/test_specifications")
-LONGEST += ("synthetic/test_placebos", "browser/test_docs")
+LONGEST += ("report/test_exploring", "browser/test_hostile_text", "browser/test_docs")
+LONGEST += ("robustness/test_specifications", "synthetic/test_placebos", "browser/test_jupyterlab")
+LONGEST += ("project/test_hostile", "operations/test_randomisation")
 LONGEST = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
 
 
