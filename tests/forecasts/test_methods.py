@@ -138,6 +138,7 @@ def test_linear_trend_has_the_errors_of_the_headline():
         assert ks_2samp(told(found), told(expected)).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_local_linear_trend_has_the_moments_of_statsmodels():
     rng = np.random.default_rng(4)
     slope = np.cumsum(0.004 * rng.standard_normal(len(INDEX)))

@@ -63,6 +63,7 @@ def numbers(made):
     return [np.asarray(table).tobytes() for table in tables]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", sweep(PLANTS.values(), 0), ids=PLANTS)
 def test_no_month_after_the_freeze_is_seen(series, forecasts, plant):
     planted = pd.concat([series.loc[:AT], plant(series.loc["2021-05":])])

@@ -81,6 +81,7 @@ def odds_of_some(found, y, design, own, keep):
     return some / some.sum(), softmax(heights)
 
 
+@pytest.mark.slow
 def test_waves_and_shifts_beside_and_the_change_of_size_are_part_of_the_model():
     frame = monthly_values(noise(60, seed=3) * np.where(np.arange(60) < 41, 1, 2))
     shift = PolicyShift("x", "2003-06", beside=(PolicyShift("other", "2001-11"),))

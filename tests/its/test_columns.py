@@ -190,6 +190,7 @@ def flagged(**given):
     return {flag.name: flag.value for flag in find_flags(result._model, result._mixture)}
 
 
+@pytest.mark.slow
 def test_control_or_covariate_that_moves_is_flagged_with_its_number():
     calm = values(10 - 0.3 * TIME + NOISE[1])
     assert flagged(control=calm, covariates=WEATHER) == {}
@@ -227,6 +228,7 @@ def test_row_of_a_shift_beside_is_that_of_its_own_fit():
 COUNTS = np.random.default_rng(5).poisson(40 * np.exp(0.3 * AFTER))
 
 
+@pytest.mark.slow
 def test_counts_of_any_name_and_of_no_denominator():
     deaths = pd.DataFrame({"deaths": COUNTS, "person_years": 2e6}, index=INDEX)
     known = fit_its(deaths, SHIFT)

@@ -96,6 +96,7 @@ def test_other_addresses_are_refused(url, reason):
         files.fetch_file(url)
 
 
+@pytest.mark.slow
 def test_the_command_line_fetches_first_and_then_reads(server, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["update", "--fetch", f"{server}/whole.zip", "--into", str(tmp_path / "new")])

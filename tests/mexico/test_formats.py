@@ -201,6 +201,7 @@ def test_a_zip_without_data_says_what_was_found(read):
         read("a.zip", to_zip(members))
 
 
+@pytest.mark.slow
 def test_a_workbook_gives_the_sheet_that_is_known(read, tmp_path):
     cells = pd.DataFrame([line.split(",") for line in half_a_year()])
     numbers = cells.map(lambda text: int(text) if text.isdigit() else text or None)

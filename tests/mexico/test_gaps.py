@@ -166,6 +166,7 @@ def test_any_counts_are_judged_and_gaps_never_overlap(deaths, months):
         assert (own["first"].iloc[1:].to_numpy() > own["last"].iloc[:-1].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_holes_of_2007_are_found_in_the_states_that_have_them():
     gaps = find_gaps(states_of("inegi"))
     here = gaps[gaps["first"] == pd.Period("2007-01", "M")].set_index("place")

@@ -127,6 +127,7 @@ def test_embedded_tables_laid_out_as_their_publishers_do_change_nothing(update, 
     assert changed(folder) == {"datapackage.json"}
 
 
+@pytest.mark.slow
 def test_revised_counts_are_told_by_year_and_state(update, folder):
     table = set_counts(add_months(VICTIMS, "2025-07"), "2024-03", {"MX09": 4, "MX15": -1})
     said = update({"IDVFC_NM_jul25.csv": lay_out_victims(table)})
@@ -235,6 +236,7 @@ def test_one_refused_file_leaves_the_others_unwritten(update, folder):
     assert changed(folder) == set()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_every_file_as_it_was(update, folder, monkeypatch):
     def full(*_):
         raise OSError("disk full")
@@ -246,6 +248,7 @@ def test_a_full_disk_leaves_every_file_as_it_was(update, folder, monkeypatch):
     assert changed(folder) == set()
 
 
+@pytest.mark.slow
 def test_the_next_year_of_certificates_adds_late_deaths_to_earlier_months(update, folder):
     late = [("09", 12, 2022, "X959", 2), ("09", 12, 2022, "X850", 9), ("14", 1, 2000, "Y090", 2)]
     outside = [("33", 5, 2023, "X959", 2), ("09", 99, 2023, "X959", 2), ("09", 12, 1999, "X959", 2)]

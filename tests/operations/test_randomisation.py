@@ -188,6 +188,7 @@ def test_bins_stand_beside_their_own_reassignments():
     assert reassigned.lead_p == share_as_large(size)
 
 
+@pytest.mark.slow
 def test_bins_are_those_of_the_event_study():
     own = fit_event_study(stack_operations(make_panel(), TWO, **WIDE)).effects["estimate"].drop(-3)
     reassigned = randomisation.reassign_event_study(make_panel(), TWO, **WIDE, draws=5)

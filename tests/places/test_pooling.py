@@ -88,6 +88,7 @@ def test_places_that_are_copies_of_each_other_gain_nothing_from_being_many():
     assert np.isnan(single["p"])
 
 
+@pytest.mark.slow
 def test_weights_are_person_years():
     giant = states_of("inegi").loc[CHOSEN[2:]].copy()
     giant.loc[["MX16"]] = (giant.loc[["MX16"]] * 1000).to_numpy()
@@ -272,6 +273,7 @@ def test_records_are_pooled_with_every_fault_then_without_one_after_the_other():
     assert panel.attrs["gaps"]
 
 
+@pytest.mark.slow
 def test_share_above_zero_is_of_shrunken_effects_and_moves_with_the_average():
     fitted = fit(states_of("inegi").loc[["MX02", "MX05", "MX09", "MX15"]])
     row = pool_places(fitted, "level").loc["random_effects_shared"]

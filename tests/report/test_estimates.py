@@ -221,6 +221,7 @@ def test_a_missing_result_is_named(tmp_path):
         read_rows([tmp_path / "merida--inegi.csv"])
 
 
+@pytest.mark.slow
 def test_a_figure_is_the_same_bytes_each_time(tmp_path):
     for name in ("one/figure", "two/figure"):
         figure, ax = plt.subplots(figsize=(4.5, 3.5))

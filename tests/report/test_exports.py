@@ -210,6 +210,7 @@ def test_all_files_are_written_and_the_front_pages_tables_tell_what_it_tells(res
     assert r"$-$7.8\% ($-$22.3 to +9.4)" in effects
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(results):
     before = {path: (results / path).read_bytes() for path in EXPORTS}
     write_exports(results)

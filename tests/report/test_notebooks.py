@@ -201,6 +201,7 @@ def test_what_a_killed_process_held_is_free(tmp_path):
     assert not (tmp_path / "lock").exists()
 
 
+@pytest.mark.slow
 def test_the_kernel_is_of_this_python_whatever_the_machine_offers(tmp_path, monkeypatch):
     spec = tmp_path / "jupyter/kernels/python3/kernel.json"
     spec.parent.mkdir(parents=True)
@@ -253,6 +254,7 @@ def test_runs_in_folders_of_their_own_make_the_same_bytes_cold_or_forked(tmp_pat
     assert identifiers == [{"T_00000"}, {"T_00001"}]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
     def refuse(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -272,6 +274,7 @@ def test_results_that_cannot_be_made_are_told_in_one_sentence(tmp_path):
         run_notebook(notebook, tmp_path / "out/a.ipynb", {})
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_killed_is_told_in_one_sentence(tmp_path):
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     notebook = write_notebook(tmp_path / "a.ipynb", "n: int = 2", code)

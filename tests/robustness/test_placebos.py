@@ -69,6 +69,7 @@ def test_placebo_date_is_a_fit_of_what_came_before(impact, scale):
     assert found.skipped == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frequency", "fewest"), sweep([("Q", 4), ("Y", 3)], 0))
 def test_other_frequencies_have_placebo_dates_too(frequency, fewest):
     series = values(40).set_axis(pd.period_range("1980", periods=40, freq=frequency))
@@ -107,6 +108,7 @@ def test_shift_beside_enters_if_it_came_before_and_its_neighbours_are_no_placebo
     pd.testing.assert_series_equal(found.real, judged(series, both))
 
 
+@pytest.mark.slow
 def test_shift_of_unknown_month_is_judged_by_its_average():
     series, shift = values(), replace(SHIFT, month="2002-04", until="2002-07")
     found = placebo_dates(series, shift)

@@ -273,6 +273,7 @@ def test_large_effect_stands_out_from_the_null(slope):
     assert np.sign(curve.joint.loc["median", "observed"]) == np.sign(slope)
 
 
+@pytest.mark.slow
 def test_seed_decides_the_numbers():
     one = curve_of(noisy(), seed=1, jobs=1)
     same, other = curve_of(noisy(), seed=1, jobs=2), curve_of(noisy(), seed=2, jobs=1)
@@ -356,6 +357,7 @@ def test_null_of_two_real_sources_moves_together():
     assert inegi.corrwith(sesnsp).median() > 0.75
 
 
+@pytest.mark.slow
 def test_two_sources_are_two_parts_of_the_table():
     series = {"a": noisy(), "b": noisy(seed=2)}
     both = specification_curve(series, SHIFT, draws=100)

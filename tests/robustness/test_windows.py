@@ -83,6 +83,7 @@ def test_nothing_left_out_is_the_fit(scale):
         np.testing.assert_allclose(numbers(table, *cell), expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edge", "setting"),
     sweep([("start", "2000-02"), ("end", "2004-11")], 1),
@@ -346,6 +347,7 @@ def test_date_that_a_shift_beside_tells_without_a_run_has_no_probability_and_the
     assert row["mass_near"] == pytest.approx(alone.mass_near("2002-01"), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_date_that_rests_on_two_wild_months_is_lost_without_them():
     frame = monthly_values(0.3 * values(72, seed=4)["value"].to_numpy())
     frame.iloc[36:38] += 6
