@@ -216,6 +216,7 @@ def test_constants_lines_and_factors_move_only_what_they_must(factor, b, options
     assert all(map(np.array_equal, (y, X), kept))
 
 
+@pytest.mark.slow
 def test_log_marginals_are_those_of_a_far_finer_grid():
     y, _ = simulated(30, "AR .8", 5)
     designs = np.stack([segmented_design(30, first) for first in (9, 20)])

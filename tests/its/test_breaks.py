@@ -215,6 +215,7 @@ def test_twelve_months_or_three_periods_stay_on_either_side(frequency, periods, 
     assert found.index.equals(frame.index[fewest : periods - fewest + 1])
 
 
+@pytest.mark.slow
 def test_policy_with_few_months_around_it_stays_a_candidate():
     def candidates(*args, **options):
         return break_posterior(VALUES, shift=PolicyShift("x", *args, **options)).probability.index

@@ -261,6 +261,7 @@ def test_share_of_a_total_is_in_percent():
         fit_its(tests.assign(total=30), SHIFT)
 
 
+@pytest.mark.slow
 def test_columns_that_have_no_say_are_named():
     frame = values(LINE + NOISE[0]).assign(control=WEATHER, note="text")
     said = "columns that are not used: control, note; name them"

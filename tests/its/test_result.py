@@ -267,6 +267,7 @@ def test_trends_and_their_change_multiply(beside):
     assert one["pre_trend"] * one["slope"] == pytest.approx(one["post_trend"], abs=1e-11)
 
 
+@pytest.mark.slow
 def test_range_of_months_of_which_one_fits_exactly_keeps_the_doubt_about_the_others():
     frame = frame_on("value", *exact_line(level=3.0, slope=0.5))
     for month, until in (("2010-01", "2010-02"), ("2009-12", "2010-01")):

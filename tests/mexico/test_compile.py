@@ -163,7 +163,6 @@ def test_a_revised_count_changes_only_its_table_and_its_hash(sources, into):
         ],
         0,
         9,
-        24,
     ),
 )
 def test_damaged_source_is_refused_and_nothing_written(

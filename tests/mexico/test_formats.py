@@ -384,6 +384,7 @@ def test_no_bytes_make_anything_but_a_sentence(read, content, start):
 HOSTILE = ["1e400", "-1", "0.5", "nan", "inf", "٣", "1,08", "1.081", "9" * 30, "x", "=1+1", "1 0"]
 
 
+@pytest.mark.slow
 @LOOSE
 @given(st.sampled_from(HOSTILE) | st.floats(max_value=-1e-9).map(str), st.integers(0, 5))
 def test_no_count_but_a_whole_number_is_taken(read, hostile, month):

@@ -153,6 +153,7 @@ def test_share_that_is_none_is_refused():
         national_gaps(make_panel(A=PER_DAY), share=5)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 10**5), min_size=48, max_size=48), st.integers(7, 48))
 def test_any_counts_are_judged_and_gaps_never_overlap(deaths, months):
     panel = make_panel(A=deaths, B=PER_DAY)

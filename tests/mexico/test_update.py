@@ -83,6 +83,7 @@ def certificates(year, *extra, deaths=None):
     return to_csv(*lay_out_certificates(year, [*deaths, *extra]))
 
 
+@pytest.mark.slow
 def test_one_more_month_changes_its_table_and_what_is_said_of_it(update, folder):
     said = update({"IDVFC_NM_jul25.csv": lay_out_victims(add_months(VICTIMS, "2025-07"))})
     assert changed(folder) == {"sesnsp_victims.csv", "datapackage.json"}

@@ -35,6 +35,7 @@ def inference(stacked):
     return infer_averages(PANEL, TWO, effects, before=9, **OPTIONS)[0]
 
 
+@pytest.mark.slow
 def test_three_methods_stand_beside_each_other_at_every_horizon(stacked, inference):
     by_method = {
         "cluster robust": average_effects(stacked, horizons=[6]).loc[6],

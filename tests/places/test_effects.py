@@ -115,6 +115,7 @@ def with_hole(panel, first, last):
     return two
 
 
+@pytest.mark.slow
 def test_a_hole_is_left_out_of_its_own_places_fit_alone(panel):
     plain = replace(SHIFT, omit=())
     found = fit_places(with_hole(panel, "2003-05", "2003-06"), plain, beside=())

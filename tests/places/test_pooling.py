@@ -42,6 +42,7 @@ def logs(table):
     return np.log1p(table[["estimate", "low", "high"]].astype(float) / 100)
 
 
+@pytest.mark.slow
 def test_random_effects_are_paule_and_mandels_with_hartung_and_knapps_interval(fitted, pooled):
     own = logs(fitted.of("slope"))
     effects, widths = own["estimate"].to_numpy(), (own["high"] - own["low"]).to_numpy()

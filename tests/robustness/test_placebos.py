@@ -96,6 +96,7 @@ def test_window_of_the_shift_is_what_is_asked():
     pd.testing.assert_series_equal(cut.real, same.real)
 
 
+@pytest.mark.slow
 def test_shift_beside_enters_if_it_came_before_and_its_neighbours_are_no_placebos():
     series = values()
     early, late = PolicyShift("early", "2002-01"), PolicyShift("late", "2004-06")

@@ -173,6 +173,7 @@ def test_adding_a_shift_and_a_line_changes_nothing():
     pd.testing.assert_frame_equal(certified(series), certified(moved), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers_and_the_series_stays_as_it_was():
     series = noisy_values()
     before = series.copy()
