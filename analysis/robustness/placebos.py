@@ -125,16 +125,18 @@ def placebo_places(
     for place, series in its_series.split_panel(panel).items():
         if place in shift.places:
             continue
-        key = *series.index[[0, -1]], len(series)
+        key = its_series.periods_of(series).asi8.tobytes()  # in the same order
         try:
             if counts and key in like:
-                model = fill_model(like[key], series)
+                model = fill_model(like[key], its_series.check_frame(series))
                 its_series.choose_scale(model.window, model.scale, out=model.omitted)
             else:
                 model = prepare_model(series, shift, scale=scale, harmonics=harmonics)
             rows[place], like[key] = _judged(model), model
         except its_series.EmptyPeriodsError as error:
             skipped[place] = str(error)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{place}: {error}") from error
     placebo = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED))
     return Placebos(placebo, _judged(whole), whole.scale, skipped)
 

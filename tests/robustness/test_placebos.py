@@ -222,6 +222,29 @@ def test_series_in_the_place_of_a_panel_is_refused():
         placebo_places(counts(), counts(), SHIFT)
 
 
+SECOND = {
+    "must be in order": lambda frame: frame.iloc[[0, 2, 1, *range(3, len(frame))]],
+    "must be unique": lambda frame: frame.iloc[[0, 1, 1, *range(3, len(frame))]],
+    "deaths must be whole numbers": lambda frame: frame.assign(deaths=frame["deaths"] + 0.5),
+    "deaths must be finite": lambda frame: frame.assign(
+        deaths=frame["deaths"].replace(305, np.nan)
+    ),
+    "person_years must be positive": lambda frame: frame.assign(person_years=0.0),
+}
+
+
+@pytest.mark.parametrize("message", SECOND)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_every_place_is_checked_not_the_first_of_those_alike_alone(message, order):
+    sound = counts()
+    faulty = SECOND[message](sound)
+    assert not faulty.equals(sound)
+    parts = [{"sound": sound}, {"faulty": faulty}]
+    panel = pd.concat(parts[order[0]] | parts[order[1]])
+    with pytest.raises(ValueError, match=f"^faulty: .*{message}"):
+        placebo_places(panel, sound, SHIFT)
+
+
 @pytest.mark.slow
 def test_dates_in_months_that_do_not_vary_are_skipped_with_the_reason():
     months = pd.period_range("2000-01", periods=90, freq="M")
