@@ -32,7 +32,7 @@ RATE_LABEL = LABELS["rate"]  # in English
 REAL, FITTED = "#c1440e", "#20639b"  # what came, beside placebos or forecasts; a model's line
 ZERO: dict[str, Any] = {"color": "0.3", "linewidth": 0.8}  # the line where nothing changes
 PART = re.compile(rb'(?<=["#])[A-Za-z]+[0-9a-f]{10}(?=[")])')  # of an SVG: its identifier
-DPI = 150  # of the PNG
+DPI, OPEN = 150, io.open  # of the PNG; and what opens files
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
 BLUE, ORANGE, GREEN = sns.color_palette("colorblind")[:3]
 FONT, WHOLE = "DejaVu Sans Latin", "DejaVu Sans"  # the second cut to the first, drawn the same
@@ -141,14 +141,16 @@ def save_figure(figure: Figure, stem: Path | str, alt: str) -> SavedFigure:
     for axis in [each for ax in figure.axes for each in (ax.xaxis, ax.yaxis)]:
         if isinstance(axis.get_major_locator(), DateLocator):  # else sought ten times a drawing
             written = axis.get_major_formatter().format_ticks(dates := axis.get_majorticklocs())
-            axis.set(major_locator=FixedLocator(dates), major_formatter=FixedFormatter(written))
-    read = io.open  # matplotlib before 3.12 asks a font's file for each letter, many times
-    io.open = lambda *to, **how: read(*to, *[2**20] * (len(to) == 2 and not how), **how)
+            offset, kept = axis.get_major_formatter().get_offset(), FixedFormatter(written)
+            kept.set_offset_string(offset)
+            axis.set(major_locator=FixedLocator(dates), major_formatter=kept)
+    # matplotlib before 3.12 asks a font's file for each letter, many times
+    io.open = lambda *to, **how: OPEN(*to, *[2**20] * (len(to) == 2 and not how), **how)
     try:
         with plt.rc_context({"pdf.fonttype": 42}):  # TrueType, as journals ask
             drawn = _draw_vectors(figure)
     finally:
-        io.open = read
+        io.open = OPEN
     figure.set_layout_engine("none")  # as it is: to lay out takes as long as to draw
     figure.dpi, png = DPI, io.BytesIO()
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})

@@ -1,10 +1,17 @@
+import io
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
+from threading import Barrier
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.dates import ConciseDateFormatter
+from matplotlib.figure import Figure
 from support.declared import SHIFTS
 from support.independent import effect_rows, monthly_values, noise, segmented_design
 from support.independent_law import fit_law
@@ -231,6 +238,31 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path):
         first, second = (tmp_path / folder / name for folder in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 1000
+
+
+def test_what_dates_leave_to_the_corner_of_an_axis_is_drawn(tmp_path):
+    figure, ax = plt.subplots(figsize=(4.5, 3.5))
+    ax.plot(pd.date_range("2000-02", periods=8, freq="MS"), range(8))
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    with plt.rc_context({"svg.fonttype": "none"}):
+        svg = save_figure(figure, tmp_path / "dates", "What it shows.").svg
+    assert re.findall(r">(Mar|2000)<", svg) == ["Mar", "2000"]
+
+
+def test_figures_saved_in_threads_leave_the_opening_of_files_alone(tmp_path, monkeypatch):
+    before, together, numbers = io.open, Barrier(4), count()
+
+    def draw(_):
+        number = next(numbers)
+        together.wait(timeout=60)
+        time.sleep(0.05 * number)  # who came last ends last
+        return {"svg": b"<svg/>", "pdf": b""}
+
+    monkeypatch.setattr("analysis.style._draw_vectors", draw)
+    places = [tmp_path / name for name in "abcd"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(save_figure, [Figure() for _ in places], places, "abcd"))
+    assert io.open is before
 
 
 def test_a_text_too_small_for_a_phone_is_named_with_its_height(tmp_path):
