@@ -56,7 +56,8 @@ def write_pages(
         path = source / f"{place}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    for path in sorted((results / "shifts").glob("*.es.md")):
+    told = (name for run in runs.values() for name in run.tables if name.endswith(".es.md"))
+    for path in (results / name for name in told):
         words = path.read_text(encoding="utf-8").replace("](figures/", "](../figures/")
         name = f"03-policy-shift--{path.name.removesuffix('.es.md')}"
         text = f"[English](../{name}.ipynb)\n\n{words}"

@@ -30,6 +30,7 @@ RUNS = declare_runs()
 REACHED = reached_files((REPORT / "pages.py").read_text(encoding="utf-8"))
 OF_ALL = (".py", ".css", ".js")  # what the source has of all pages: Sphinx tells which show others
 EXECUTED = {name: RESULTS / f"notebooks/{name}.ipynb" for name in RUNS}
+UNFINISHED = "unfinished"  # beside them while Sphinx works: what it kept is not what it wrote
 SPHINX = """import importlib, sys
 from sphinx.application import builtin_extensions
 from sphinx.cmd.build import main
@@ -60,6 +61,8 @@ def make_report(
             executed = read_notebooks(results, runs)
             write_pages(results, source, runs, executed)
             lay_out_notebooks(executed, runs, source)
+            if (kept / UNFINISHED).exists():  # that run was killed
+                shutil.rmtree(kept)
             known = kept.is_dir()
             try:
                 _build_from(source, kept, build)
@@ -77,6 +80,8 @@ def make_report(
 def _build_from(source: Path, kept: Path, build: Callable[[], None]) -> None:
     """Bring the `source` that is kept up to date, each file that has changed, and build these."""
     old, built, afresh = kept / "source", kept / "built", False
+    kept.mkdir(parents=True, exist_ok=True)
+    (kept / UNFINISHED).touch()
     for path in [path for path in old.rglob("*") if path.is_file()]:
         if not (source / path.relative_to(old)).is_file():
             path.unlink()
@@ -95,6 +100,7 @@ def _build_from(source: Path, kept: Path, build: Callable[[], None]) -> None:
     for image in (built / "_images").glob("*"):  # of a page as it was
         if image.name not in shown:
             image.unlink()
+    (kept / UNFINISHED).unlink()
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
@@ -104,6 +104,27 @@ def test_pages_are_written_anew_where_they_or_the_menu_have_changed(tmp_path, mo
     first, second = build_anew(), build("# Another A\n\nordinary\n")
     assert second["b.md"] > first["b.md"]
     build_anew()
+
+
+def test_what_a_killed_sphinx_left_is_not_built_upon(tmp_path, monkeypatch):
+    seen = []
+
+    def build(source, built):
+        seen.append(sorted(path.name for path in built.glob("*")))
+        built.mkdir(exist_ok=True)
+        (built / f"{len(seen)}.html").touch()
+        if len(seen) == 2:
+            raise KeyboardInterrupt  # as what ends the process: nothing is cleared away
+
+    lay_out(tmp_path, monkeypatch, build, {"a.md": "a"})
+    files = sorted((tmp_path / "results/report").iterdir())
+    for error in (pytest.raises(KeyboardInterrupt), nullcontext()):
+        shutil.rmtree(tmp_path / "configuration")
+        with error:
+            lay_out(tmp_path, monkeypatch, build, {"a.md": "b"})
+    assert seen == [[], ["1.html"], []]
+    assert [path.name for path in files] == ["1.html"]
+    assert [path.name for path in (tmp_path / "results/report").iterdir()] == ["3.html"]
 
 
 def test_site_that_fails_from_what_is_kept_is_built_without_it(tmp_path, monkeypatch):

@@ -51,6 +51,7 @@ def write_results(results, runs, shifts, *, finding="Finding of", claim=CLAIM, s
         if name.startswith("03-policy-shift"):
             told = results / f"shifts/{name.removeprefix('03-policy-shift--')}.es.md"
             told.write_text(spanish, encoding="utf-8")
+    (results / "shifts/withdrawn-2001-01--inegi.es.md").write_text(spanish)  # declared no more
     rows = published_estimates()
     rows = rows[(rows["place"] == NATION) & rows["shift"].isin([*shifts])]
     write_table(make_cards(rows, shifts), results / "tables/cards.csv")
