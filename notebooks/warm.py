@@ -51,6 +51,8 @@ def load() -> dict[str, str]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
+    # where pandas is imported outside a kernel, tables are as wide as the terminal
+    importlib.import_module("pandas").set_option("display.max_columns", 20)
     return {name: value for name, value in os.environ.items() if name not in before}
 
 
@@ -72,7 +74,9 @@ def serve(
 ) -> None:
     """Be a kernel, as ``python -m ipykernel_launcher`` is."""
     from ipykernel.kernelapp import IPKernelApp
+    from numpy import random
 
+    random.seed()  # noqa: NPY002 (not the state of the process that it is forked from)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     os.chdir(folder)

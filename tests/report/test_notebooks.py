@@ -70,10 +70,14 @@ def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
 
 
 WORLD = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, warnings
+import matplotlib, numpy, pandas
 assert os.getsid(0) == os.getpid() and sys.stdin.read() == ""
 assert subprocess.run(["false"]).returncode == 1  # it hears of its own children
 {"path": sys.path, "folder": os.getcwd(),
+ "tables": [str(getattr(pandas.options.display, each)).lower()
+            for each in dir(pandas.options.display)],
+ "numbers": numpy.get_printoptions(), "figures": dict(matplotlib.rcParams),
  "options": [each.split("=")[0] for each in sys.argv[1:] if each[0] == "-"],
  "signals": [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
  "environment": sorted(os.environ.items() - {("JPY_PARENT_PID", os.environ.get("JPY_PARENT_PID"))})}
@@ -89,6 +93,17 @@ def test_a_forked_kernel_sees_the_world_that_a_cold_one_sees(tmp_path, monkeypat
     monkeypatch.undo()
     run_notebook(notebook, tmp_path / "forked.ipynb", {})
     assert (tmp_path / "forked.ipynb").read_bytes() == (tmp_path / "cold.ipynb").read_bytes()
+
+
+@pytest.mark.slow
+def test_each_kernel_draws_numbers_of_its_own(tmp_path):
+    drawn = "import numpy, random; print(numpy.random.rand(), random.random())"
+    notebook, found = write_notebook(tmp_path / "a.ipynb", "n: int = 2", drawn), []
+    for name in ("one", "other"):
+        run_notebook(notebook, tmp_path / f"{name}.ipynb", {})
+        cells = json.loads((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        found.append("".join(cells[-1]["outputs"][0]["text"]).split())
+    assert [len({*each}) for each in zip(*found, strict=True)] == [2, 2]
 
 
 @pytest.mark.slow
