@@ -31,6 +31,7 @@ class NotebookError(RuntimeError):
 def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
     """Execute `notebook` as `executed`, with `parameters` that its tagged cell must name."""
     # Two runs on one machine make the same bytes; the second of two runs at once is refused.
+    __tracebackhide__ = True  # of pytask: a NotebookError says all there is to say
     # papermill takes a second to import: only here, where it is used
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -62,7 +63,10 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]) 
                 executed.unlink(missing_ok=True)
                 told = f"{notebook.name}, cell {error.cell_index} ({error.exec_count}. executed), "
                 told += f"failed with {error.ename}: {error.evalue}\nParameters: {dict(parameters)}"
-                raise NotebookError(f"{told}\nThe partly executed copy is {failed}") from None
+                here = (
+                    failed.relative_to(Path.cwd()) if failed.is_relative_to(Path.cwd()) else failed
+                )
+                raise NotebookError(f"{told}\nThe partly executed copy is\n{here}") from None
             write_atomically(executed, _read_made(running, stored))
         failed.unlink(missing_ok=True)
     except (OSError, DeadKernelError) as error:

@@ -17,11 +17,15 @@ from types import FrameType
 from typing import Any
 
 from pytask import ExecutionError, Session, console, hookimpl
+from pytask_parallel import ParallelBackend
 from pytask_parallel.execute import _Sleeper
 
 RESULTS = Path(__file__).parents[1] / "results"
 INTERRUPTED: list[str] = []  # the signals that came
-TERMINAL = os.dup(2)  # pytask captures what is written to the usual places
+try:
+    TERMINAL = os.dup(2)  # pytask captures what is written to the usual places
+except OSError:  # it is closed
+    TERMINAL = os.open(os.devnull, os.O_WRONLY)
 
 
 def interrupt(number: int, _: FrameType | None) -> None:
@@ -64,10 +68,18 @@ if os.name == "posix":
     atexit.register(tell_interruption)
 
 
-def only_asks(session: Session) -> bool:
+def only_asks(config: dict[str, Any]) -> bool:
     """Return whether nothing is to be executed."""
-    config = session.config
     return config["command"] != "build" or config["dry_run"] or config["explain"]
+
+
+@hookimpl
+def pytask_post_parse(config: dict[str, Any]) -> None:
+    """Ask one task after the other where nothing is executed: pytask-parallel would execute it."""
+    if config["explain"]:
+        config["parallel_backend"] = ParallelBackend.NONE
+    if not only_asks(config) and not console.is_terminal:
+        config["verbose"] = min(config["verbose"], 0)  # no table after the lines
 
 
 @hookimpl(tryfirst=True)
@@ -75,7 +87,7 @@ def pytask_collect(session: Session) -> None:
     """Let what kernels are forked from load while tasks are collected."""
     from notebooks.kernels import FORKS, WARM
 
-    if FORKS and not only_asks(session):
+    if FORKS and not only_asks(session.config):
         with suppress(OSError):  # kernels are then tried again, and started cold
             WARM.start()
 
@@ -86,7 +98,7 @@ def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     from notebooks.execution import NotebookError, hold
     from notebooks.leftovers import remove_leftovers
 
-    if only_asks(session):
+    if only_asks(session.config):
         return (yield)
     done = None
     try:

@@ -2,17 +2,32 @@
 
 import csv
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytask import ExecutionReport, PTask, Session, TaskOutcome, console, get_marks, hookimpl
+from pytask import (
+    ExecutionError,
+    ExecutionReport,
+    PTask,
+    Session,
+    SkippedUnchanged,
+    TaskOutcome,
+    console,
+    get_marks,
+    hookimpl,
+    remove_marks,
+)
 
 from notebooks.hooks import only_asks
 
 PROJECT = Path(__file__).parents[1]
 RECORDED = PROJECT / "benchmarks/study.csv"  # CPU seconds of each notebook, on some machine
+PREVIOUS_FAILED = TaskOutcome.SKIP_PREVIOUS_FAILED
 UNCHANGED = (TaskOutcome.SKIP, TaskOutcome.SKIP_UNCHANGED, TaskOutcome.PERSISTENCE)
+SITE = "results/report/index.html"
+FIRST = 30.0  # recorded seconds whose pace is the recorded one, until more have been seen
+LEAST = 0.1  # of what was recorded is taken to be left of what has not ended
 NAMED = 6  # stale tasks that are told by name
 
 
@@ -25,16 +40,19 @@ def name_of(task: PTask) -> str:
 class Progress:
     """How far a run is, by what its tasks took when that was recorded."""
 
-    def __init__(self, session: Session, recorded: Path = RECORDED) -> None:
+    def __init__(
+        self, outdated: Sequence[PTask], workers: int = 1, recorded: Path = RECORDED
+    ) -> None:
         lines = recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []
-        seconds = {row["task"]: float(row["seconds"]) for row in csv.DictReader(lines)}
-        asked = [task for task in session.tasks if not get_marks(task, "skip")]  # not deselected
-        names = {task.signature: name_of(task) for task in asked}
-        stems = {signature: name.partition("--")[0] for signature, name in names.items()}
-        self.names, self.size = names, {each: seconds.get(stems[each], 1.0) for each in names}
-        self.ahead = {*names}  # what has not ended
-        self.starts, self.workers = {}, 1  # of what runs; how many have run at once
-        self.done = self.took = 0.0
+        self.seconds = {row["task"]: float(row["seconds"]) for row in csv.DictReader(lines)}
+        self.ahead = {task.signature: self.size(task) for task in outdated}  # what has not ended
+        self.count, self.workers = len(outdated), workers
+        self.starts: dict[str, float] = {}  # of what runs
+        self.done = self.took = FIRST
+
+    def size(self, task: PTask) -> float:
+        """Return the seconds that a task like this took when that was recorded."""
+        return self.seconds.get(name_of(task).partition("--")[0], 1.0)
 
     def start(self, task: PTask) -> None:
         """A task begins."""
@@ -43,56 +61,66 @@ class Progress:
 
     def end(self, report: ExecutionReport) -> str:
         """Return what to tell of a task that has ended: nothing of one that was not executed."""
-        signature, now = report.task.signature, time.monotonic()
-        self.ahead.discard(signature)
-        took = now - self.starts.pop(signature, now)
-        if report.outcome in UNCHANGED or signature not in self.names:
+        task, now = report.task, time.monotonic()
+        self.ahead.pop(task.signature, None)
+        took = now - self.starts.pop(task.signature, now)
+        if report.outcome in UNCHANGED:
             return ""
-        self.done, self.took = self.done + self.size[signature], self.took + took
-        count = len(self.names)
-        place = f"{count - len(self.ahead):>{len(str(count))}}/{count}"
-        failed = "" if report.outcome is TaskOutcome.SUCCESS else ", not made"
-        told = f"{place} {self.names[signature]}: {took:.0f} s{failed}"
-        return f"{told}; {left}" if (left := self.left()) else told
+        place = f"{self.count - len(self.ahead):>{len(str(self.count))}}/{self.count}"
+        told = f"{place} {name_of(task)}: "
+        if report.outcome is PREVIOUS_FAILED:
+            return f"{told}not made, since what it reads was not"
+        self.done, self.took = self.done + self.size(task), self.took + took
+        told += f"{took:.0f} s{'' if report.outcome is TaskOutcome.SUCCESS else ', not made'}"
+        return f"{told}; {left} left" if (left := self.left()) else told
 
     def left(self) -> str:
         """Say how long what is ahead takes, if all of it is to be executed."""
-        if not self.ahead or not self.took:
+        if not self.ahead:
             return ""
         pace, now = self.done / self.took, time.monotonic()
-        worked = {each: pace * (now - self.starts.get(each, now)) for each in self.ahead}
-        ahead = sum(max(self.size[each] - worked[each], 0.0) for each in self.ahead)
-        seconds = max(ahead / pace / self.workers, 1.0)
-        if seconds > 90:
-            return f"about {seconds / 60:.0f} min left"
-        return f"about {seconds:.0f} s left"
+        ahead = [
+            max(size - pace * (now - self.starts.get(each, now)), LEAST * size)
+            for each, size in self.ahead.items()
+        ]
+        seconds = max(sum(ahead) / self.workers, *ahead, pace) / pace
+        return f"about {seconds / 60:.0f} min" if seconds > 90 else f"about {seconds:.0f} s"
 
 
-def find_stale(session: Session) -> tuple[list[str], list[str]]:
-    """Return what was executed, and what would be made anew since it reads that."""
-    made = [each.task for each in session.execution_reports if each.outcome is TaskOutcome.SUCCESS]
-    own = {task.signature for task in made}
-    after = {node for each in own for node in session.dag.descendants(each)} - own
-    return [*map(name_of, made)], [
-        name_of(task) for task in session.tasks if task.signature in after
-    ]
+def find_outdated(session: Session, tasks: Iterable[PTask], **config: bool) -> list[PTask]:
+    """Return those of `tasks` that pytask would execute, and all that read what they make."""
+    kept, outdated = session.config, set()
+    session.config = kept | {"dry_run": True} | config  # it notes nothing then
+    for task in tasks:
+        try:
+            session.hook.pytask_execute_task_setup(session=session, task=task)
+        except SkippedUnchanged:
+            continue
+        except Exception:  # what is amiss is told where the task is executed
+            pass
+        outdated.add(task.signature)
+    session.config = kept
+    outdated |= {node for each in outdated for node in session.dag.descendants(each)}
+    return [task for task in tasks if task.signature in outdated]
 
 
 @hookimpl(wrapper=True)
 def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     """Tell the progress of a run; after one of a part, show that part in the report."""
-    progress = Progress(session)
-    session.config["pm"].register(Teller(progress, session), "progress")
-    part = session.config["expression"] or session.config["marker_expression"]
-    if only_asks(session) or not part:
+    if only_asks(session.config):
         return (yield)
-    from report.task_report import KEPT, start_sphinx
-
-    with start_sphinx(PROJECT / KEPT / "source", PROJECT / KEPT / "built") as build:
-        done = yield  # it loads meanwhile
-        made, stale = find_stale(session)
-        if made and stale:
-            _tell_part(made, stale, build)
+    part = session.config["expression"] or session.config["marker_expression"]
+    asked = [task for task in session.tasks if not get_marks(task, "skip")]  # not deselected
+    if part and not asked:
+        console.print(f"No task has a name with {part!r}: `pytask collect` lists them.")
+        raise ExecutionError
+    outdated = find_outdated(session, asked)
+    progress = Progress(outdated, min(session.config["n_workers"], max(len(outdated), 1)))
+    session.config["pm"].register(Teller(progress, session), "progress")
+    if left := progress.left():
+        told = f"{progress.count} of {len(session.tasks)} to make, {left}"
+        console.print(told, highlight=False)
+    done = yield from _show_part(session) if part and outdated else _tell_old(session)
     return done
 
 
@@ -109,28 +137,54 @@ class Teller:
         self.progress.start(task)
         return (yield)
 
-    @hookimpl(wrapper=True)
-    def pytask_execute_task_log_end(self, report: ExecutionReport) -> Generator[None, Any, Any]:
+    @hookimpl(tryfirst=True)
+    def pytask_execute_task_log_end(self, report: ExecutionReport) -> bool | None:
         """Say it below the table of a terminal, or on a line of its own."""
         told = self.progress.end(report)
         if self.live is not None and (left := self.progress.left()):
-            self.live.n_tasks = f"{self.count}, {left}"
-        done = yield
-        if told and not console.is_terminal:
+            self.live.n_tasks = f"{self.count}, {left} left"
+        if console.is_terminal:
+            return None
+        if told:
             console.print(told, highlight=False, soft_wrap=True)
-        return done
+        return True  # and no dot
 
 
-def _tell_part(made: list[str], stale: list[str], build: Callable[[], None]) -> None:
-    from report.task_report import EXECUTED, REPORT, RESULTS, RUNS, make_report
+def _tell_old(session: Session) -> Generator[None, Any, Any]:
+    """Let the tasks be executed, and say so if the report is not what they made."""
+    done = yield
+    late = {name_of(x.task) for x in session.execution_reports if x.outcome is PREVIOUS_FAILED}
+    if "report" in late and Path(PROJECT, SITE).is_file():
+        console.print(f"The report ({SITE}) is as it was before.", highlight=False)
+    return done
 
-    if (
-        RUNS.keys() & {*made}
-        and "report" not in made
-        and all(path.is_file() for path in EXECUTED.values())
-    ):
-        make_report(REPORT, RESULTS, RUNS, build)
-        console.print("The report (results/report/index.html) shows what was made.")
-    more = f" and {len(stale) - NAMED} more" if len(stale) > NAMED else ""
-    told = f"Stale now, since it reads that: {', '.join(stale[:NAMED])}{more}"
-    console.print(f"{told}; `pytask` makes it anew.", highlight=False, soft_wrap=True)
+
+def _show_part(session: Session) -> Generator[None, Any, Any]:
+    """Let a part be executed, show it in the report, and name what is stale then."""
+    from report.task_report import EXECUTED, KEPT, REPORT, RESULTS, RUNS, make_report, start_sphinx
+
+    with start_sphinx(PROJECT / KEPT / "source", PROJECT / KEPT / "built") as build:
+        done = yield  # it loads meanwhile
+        reports = session.execution_reports
+        made = {x.task.signature: x.task for x in reports if x.outcome is TaskOutcome.SUCCESS}
+        names = {*map(name_of, made.values())}
+        whole = all(path.is_file() for path in EXECUTED.values())
+        if names & RUNS.keys() and "report" not in names and whole:
+            make_report(REPORT, RESULTS, RUNS, build)
+            console.print(f"The report ({SITE}) shows what was made.", highlight=False)
+    for task in session.tasks:
+        remove_marks(task, "skip")
+    stale = find_outdated(session, session.tasks, force=False)
+    after = {node for each in made for node in session.dag.descendants(each)}
+    reading = [name_of(task) for task in stale if task.signature in after]
+    others = [name_of(task) for task in stale if task.signature not in after]
+    told = [("since it reads that", reading), ("since its own files have changed", others)]
+    for why, each in told:
+        if each:
+            more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
+            listed = f"Stale now, {why}: {', '.join(each[:NAMED])}{more}."
+            console.print(listed, highlight=False, soft_wrap=True)
+    if stale:
+        took = Progress(stale, session.config["n_workers"]).left()
+        console.print(f"`pytask` makes all that anew, {took}.", highlight=False)
+    return done

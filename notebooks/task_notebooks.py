@@ -69,4 +69,5 @@ for _name, _run in RUNS.items():
         writes: Annotated[list[Path], Product] = [RESULTS / path for path in _run.writes],
     ) -> None:
         """Execute one notebook with its parameters."""
+        __tracebackhide__ = True  # a failure says itself where it was
         run_notebook(notebook, executed, parameters)

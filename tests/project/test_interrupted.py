@@ -4,6 +4,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -157,6 +159,13 @@ def test_a_second_run_meanwhile_is_refused_and_the_first_ends_well(project):
     output, _ = first.communicate(timeout=120)
     assert first.returncode == 0, output
     assert left_behind(project) == []
+
+
+def test_a_run_whose_errors_nobody_can_read_is_a_run(project):
+    command = ["sh", "-c", '"$0" -m pytask 2>&-', sys.executable]
+    told = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, text=True)
+    assert told.returncode == 0, told.stdout
+    assert len(list(project.glob("results/*.csv"))) == 2
 
 
 def test_results_that_cannot_be_written_are_told_without_a_traceback(project):

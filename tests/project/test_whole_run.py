@@ -88,7 +88,7 @@ def elsewhere(undisturbed, tmp_path_factory):
     # the report is made from what is kept, all but one page
     code, output = run_pytask(folder, "-k", f"{PART} or report", **other)
     assert code == 0, output
-    assert re.search(r"::task_report\s+│ \.", output), output  # else after any part of a run
+    assert re.search(r"\d/\d+ report: \d+ s", output), output  # else after any part of a run
     return folder
 
 
@@ -201,6 +201,7 @@ def test_a_changed_comment_and_an_edited_result_rerun_only_what_reaches_them(und
     for path, content in zip(paths, before, strict=True):
         path.write_bytes(content + b"\n# a comment\n")
     code, output = run_pytask(undisturbed, "--dry-run")
+    explained, why = run_pytask(undisturbed, "--explain")
     for path, content in zip(paths, before, strict=True):
         path.write_bytes(content)
     assert code == 0, output
@@ -213,6 +214,9 @@ def test_a_changed_comment_and_an_edited_result_rerun_only_what_reaches_them(und
         "task_crate",
     }
     assert rerun == expected
+    assert explained == 0, why
+    assert re.search(rf"{len(expected)}\s+Would be executed", why), why
+    assert not re.search(r"\d\s+Succeeded", why), why
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +256,11 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_tables(undisturbed, resum
 
 def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(resumed):
     folder, output = resumed
+    assert "\nresults/notebooks/failed/01-data.ipynb\n" in output
+    assert "execution.py" not in output  # the cell is at fault, not what ran it
+    assert re.search(
+        r"Stale now, since its own files have changed: 00-start, .* \d+ more\.", output
+    )
     words = " ".join(output.replace("│", " ").split())
     assert "01-data.ipynb, cell 5" in words  # after the one with the parameters that it was given
     assert "ValueError: planted fault" in words
