@@ -141,8 +141,9 @@ class Teller:
     def pytask_execute_task_log_end(self, report: ExecutionReport) -> bool | None:
         """Say it below the table of a terminal, or on a line of its own."""
         told = self.progress.end(report)
-        if self.live is not None and (left := self.progress.left()):
-            self.live.n_tasks = f"{self.count}, {left} left"
+        if self.live is not None:
+            left = self.progress.left()
+            self.live.n_tasks = f"{self.count}, {left} left" if left else self.count
         if console.is_terminal:
             return None
         if told:
