@@ -179,11 +179,11 @@ def _show_part(session: Session) -> Generator[None, Any, Any]:
     after = {node for each in made for node in session.dag.descendants(each)}
     reading = [name_of(task) for task in stale if task.signature in after]
     others = [name_of(task) for task in stale if task.signature not in after]
-    told = [("since it reads that", reading), ("since its own files have changed", others)]
+    told = [("now, since it reads that", reading), ("besides", others)]
     for why, each in told:
         if each:
             more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
-            listed = f"Stale now, {why}: {', '.join(each[:NAMED])}{more}."
+            listed = f"Stale {why}: {', '.join(each[:NAMED])}{more}."
             console.print(listed, highlight=False, soft_wrap=True)
     if stale:
         took = Progress(stale, session.config["n_workers"]).left()

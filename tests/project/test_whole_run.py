@@ -258,9 +258,8 @@ def test_a_failing_notebook_leaves_the_others_and_says_where_it_failed(resumed):
     folder, output = resumed
     assert "\nresults/notebooks/failed/01-data.ipynb\n" in output
     assert "execution.py" not in output  # the cell is at fault, not what ran it
-    assert re.search(
-        r"Stale now, since its own files have changed: 00-start, .* \d+ more\.", output
-    )
+    assert "\nStale now, since it reads that: 10-synthesis, report, exports, crate.\n" in output
+    assert re.search(r"\nStale besides: 01-data, 02-claims, .* and 49 more\.\n", output)
     words = " ".join(output.replace("│", " ").split())
     assert "01-data.ipynb, cell 5" in words  # after the one with the parameters that it was given
     assert "ValueError: planted fault" in words
