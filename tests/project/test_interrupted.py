@@ -161,6 +161,13 @@ def test_a_second_run_meanwhile_is_refused_and_the_first_ends_well(project):
     assert left_behind(project) == []
 
 
+def test_a_part_that_no_task_is_named_by_is_refused(project):
+    code, output = run_pytask(project, "-k", "nonsense")
+    assert code != 0
+    assert "No task has a name with 'nonsense': `pytask collect` lists them." in output
+    assert not list(project.glob("results/*.csv"))
+
+
 def test_a_run_whose_errors_nobody_can_read_is_a_run(project):
     command = ["sh", "-c", '"$0" -m pytask 2>&-', sys.executable]
     told = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, text=True)
