@@ -120,8 +120,7 @@ def pytask_execute_build(session: Session) -> Generator[None, Any, Any]:
     if left := progress.left():
         told = f"{progress.count} of {len(session.tasks)} to make, {left}"
         console.print(told, highlight=False)
-    done = yield from _show_part(session) if part and outdated else _tell_old(session)
-    return done
+    return (yield from _show_part(session) if part and outdated else _tell_old(session))
 
 
 class Teller:

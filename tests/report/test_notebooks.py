@@ -70,7 +70,7 @@ def test_a_failing_cell_is_named_and_the_partly_executed_copy_is_kept(tmp_path):
 
 
 WORLD = """
-import os, signal, subprocess, sys, warnings
+import os, signal, subprocess, sys
 import matplotlib, numpy, pandas
 assert os.getsid(0) == os.getpid() and sys.stdin.read() == ""
 assert subprocess.run(["false"]).returncode == 1  # it hears of its own children
